@@ -1,0 +1,1 @@
+"""Blueprints: catalogue, create, bundled repository."""

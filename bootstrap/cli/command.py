@@ -1,0 +1,100 @@
+"""How a command is declared: the options that every command has, and examples that tests run.
+
+A command is a plain Typer function whose first parameter is a `Session`. `command` registers it and adds `-C`,
+`--output`, `--quiet` and `--verbose`, so that they are the same everywhere and written once.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from bootstrap.console import Console
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every command is given.
+
+    Attributes:
+        directory: The folder that the command works in (`-C`, else the current one), absolute.
+        output: The form of the result that was asked for, one of the command's `outputs`.
+        console: Where results, talk and progress go.
+    """
+
+    directory: Path
+    output: str
+    console: Console
+
+
+EXAMPLES: dict[str, tuple[str, ...]] = {}
+"""The examples in the help of each command, by the command's words ("model gate"); filled as commands are declared."""
+
+
+def command(
+    app: typer.Typer,
+    words: str,
+    *,
+    examples: Sequence[str],
+    outputs: Sequence[str] = ("text", "json"),
+    **typer_options: Any,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register the decorated function, whose first parameter is a `Session`, as a command of `app`.
+
+    Args:
+        app: The group that the command belongs to.
+        words: What the user types after `mlops-bootstrap`: the group's name, if any, and the command's.
+        examples: Whole command lines for the help; tests run each of them.
+        outputs: The forms of the result that `--output` chooses from; the first is the default.
+        typer_options: Passed on to Typer.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        @functools.wraps(function)
+        def run(**arguments: Any) -> None:
+            directory, output = arguments.pop("directory"), arguments.pop("output")
+            console = Console(
+                json_output=output == "json", quiet=arguments.pop("quiet"), verbose=arguments.pop("verbose")
+            )
+            try:
+                function(Session(Path(directory).resolve(), output, console), **arguments)
+            finally:
+                console.close()
+
+        parameters = [*own, *_common_parameters(tuple(outputs))]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        del run.__wrapped__
+        EXAMPLES[words] = tuple(examples)
+        epilog = "\n\n".join(["Examples:", *(f"  {example}" for example in examples)])
+        app.command(words.rsplit(maxsplit=1)[-1], epilog=epilog, **typer_options)(run)
+        return function
+
+    return register
+
+
+def _common_parameters(outputs: tuple[str, ...]) -> list[inspect.Parameter]:
+    options: dict[str, tuple[Any, Any]] = {
+        "directory": (
+            Annotated[
+                Path, typer.Option("-C", metavar="DIR", help="Work in this folder.", exists=True, file_okay=False)
+            ],
+            Path(),
+        ),
+        "output": (
+            Annotated[Literal[outputs], typer.Option("--output", "-o", help="The form of the result.")],
+            outputs[0],
+        ),
+        "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.")], False),
+        "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is done.")], False),
+    }
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in options.items()
+    ]

@@ -1,0 +1,70 @@
+"""The entry point, and the one place where errors become messages and exit codes."""
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+
+from bootstrap.cli import blueprint, demo, model, new, platform, run, stack
+from bootstrap.cli.app import app
+from bootstrap.errors import BootstrapError, ExitCode
+
+# The order of the groups in the help page; importing a module declares its commands.
+_COMMANDS = (demo, new, run, model, platform, stack, blueprint)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of `bootstrap.errors.ExitCode`."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Run the command line in this process and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not end a command that did its work.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
+        return result if isinstance(result, int) else ExitCode.DONE
+    except BootstrapError as error:
+        from bootstrap.console import print_error
+
+        print_error(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _wrong_usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted: run the same command again to go on.\n")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone. What Python still flushes at exit would complain a second time.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 - the last resort, so that no user ever sees a traceback
+        from bootstrap.report import write_report
+
+        path = write_report(error, arguments)
+        sys.stderr.write(
+            f"error: {type(error).__name__}: a fault of mlops-bootstrap, not yours.\n"
+            f"  next: attach {path} to an issue; it holds no data of yours.\n"
+        )
+        return ExitCode.FAULT
+
+
+def _wrong_usage(error: typer.TyperException) -> int:
+    show: Any = getattr(error, "show", None)
+    if show is None:
+        sys.stderr.write(f"error: {error}\n")
+    else:
+        show()
+    return ExitCode.INPUT
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,39 @@
+"""Content digests: how runs, decisions, registered models and caches name what they looked at."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+IGNORED_FOLDERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".mypy_cache"})
+"""Folders that tools leave beside code and data and that change nothing of what the code does."""
+
+
+def digest_file(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_tree(path: Path) -> str:
+    """The sha256, in hexadecimal, of a file or of a folder's whole content.
+
+    A file's digest is that of its bytes. A folder's is that of a listing with one line per file, sorted by path:
+    `<sha256>  <path, with forward slashes>` and a newline, so that `sha256sum` can check it. Empty folders and
+    `IGNORED_FOLDERS` do not count; a link counts as what it points to.
+    """
+    if path.is_file():
+        return digest_file(path)
+    listing = "".join(f"{digest_file(file)}  {file.relative_to(path).as_posix()}\n" for file in files_below(path))
+    return digest_text(listing)
+
+
+def digest_text(text: str) -> str:
+    """The sha256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files that count in a folder, in the order of their paths with forward slashes."""
+    found = (file for file in folder.rglob("*") if file.is_file())
+    counted = (file for file in found if IGNORED_FOLDERS.isdisjoint(file.relative_to(folder).parts[:-1]))
+    yield from sorted(counted, key=lambda file: file.relative_to(folder).as_posix())

@@ -1,0 +1,275 @@
+"""The YAML that people write, read strictly: every mistake is named with its file, line and column.
+
+Manifests, `mlops.yaml`, gate rules, answers and pipelines all come through `load` or `read`. What is refused: bytes
+that are not UTF-8, broken or empty YAML, duplicate keys, keys that are not strings, tags that would make objects,
+documents that expand to more than `MAX_NODES` values, and, against a Pydantic model, unknown keys and wrong values. All
+mistakes of a document are told at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from bootstrap.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import MappingNode, Node
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+MAX_NODES = 200_000
+"""How many values one document may hold after its aliases are followed; more is an attack or a mistake."""
+
+Location = tuple[str | int, ...]
+"""A path of keys and indexes into a document."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a file; line and column count from 1."""
+
+    path: Path
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass
+class Document:
+    """A document as plain Python values, and where each of them stands.
+
+    Attributes:
+        data: Mappings, lists, strings, numbers, booleans and None.
+        keys: The position of each key (or list item), by its location.
+        values: The position of each value, by its location.
+    """
+
+    path: Path
+    data: Any
+    keys: dict[Location, Position] = field(default_factory=dict)
+    values: dict[Location, Position] = field(default_factory=dict)
+
+    def position(self, location: Location, *, of_key: bool = False) -> Position:
+        """Where the value (or key) at `location` stands, or the nearest thing around it that is in the file."""
+        positions = self.keys if of_key else self.values
+        for length in range(len(location), -1, -1):
+            if location[:length] in positions:
+                return positions[location[:length]]
+            positions = self.values
+        return Position(self.path, 1, 1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake, with the place where it stands."""
+
+    position: Position
+    message: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.message}" + (f" {self.suggestion}" if self.suggestion else "")
+
+
+def load(path: Path, model: "type[Model]") -> "Model":
+    """Read the YAML file at `path` into a Pydantic model.
+
+    Raises:
+        InputError: The file cannot be read, or has mistakes: all of them, each with line and column, in `details`.
+    """
+    document = read(path)
+    value, problems = check(document, model)
+    if value is None:
+        raise invalid(path, problems)
+    return value
+
+
+def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list[Problem]]":
+    """The document as an instance of `model`, or None and every mistake in it."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(document.data), []
+    except ValidationError as error:
+        return None, [_problem(document, model, item) for item in error.errors(include_url=False)]
+
+
+def invalid(path: Path, problems: Iterable[Problem]) -> InputError:
+    """The error that tells all mistakes of a document."""
+    details = [str(problem) for problem in problems]
+    count = "a mistake" if len(details) == 1 else f"{len(details)} mistakes"
+    return InputError(f"{path} has {count}.", details=details, hint="Correct the file and run the command again.")
+
+
+def read(path: Path) -> Document:
+    """Read the YAML file at `path`. Raises InputError when it cannot be read or is not strict YAML."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text.",
+            why=f"Byte {error.start} is {error.object[error.start]:#04x}.",
+            hint="Save the file as UTF-8.",
+        ) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Document:
+    """Read YAML from `text`; `path` is only named in positions. Raises as `read` does."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    document = Document(path, None)
+    try:
+        root = yaml.compose(text)
+        if root is None:
+            raise InputError(f"{path} is empty.", hint="Write the document, or restore the file from version control.")
+        _Reader(yaml, document).read(root)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        position = Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, 1, 1)
+        raise invalid(path, [Problem(position, f"{error.problem or error.context or 'broken YAML'}.")]) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        why = "It is nested too deeply." if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{path} is not valid YAML.", why=why) from error
+    return document
+
+
+class _Reader:
+    """Turns the parser's nodes into plain values, noting where each stands."""
+
+    def __init__(self, yaml: "YAML", document: Document) -> None:
+        self._yaml = yaml
+        self._document = document
+        self._count = 0
+        self._open: set[int] = set()
+
+    def read(self, root: "Node") -> None:
+        self._document.data = self._value(root, ())
+
+    def _value(self, node: "Node", at: Location) -> Any:
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise InputError(
+                f"{self._document.path} expands to more than {MAX_NODES} values.", why="Its aliases multiply."
+            )
+        if id(node) in self._open:
+            raise self._mistake(node, "an alias that contains itself.")
+        self._document.values[at] = self._position(node)
+        self._open.add(id(node))
+        try:
+            if isinstance(node, MappingNode):
+                return self._mapping(node, at)
+            if isinstance(node, SequenceNode):
+                for index, item in enumerate(node.value):
+                    self._document.keys[(*at, index)] = self._position(item)
+                return [self._value(item, (*at, index)) for index, item in enumerate(node.value)]
+            return self._scalar(node)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: "MappingNode", at: Location) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if str(key_node.tag) == "tag:yaml.org,2002:merge":
+                merged |= self._merge(value_node, at)
+                continue
+            key = self._key(key_node)
+            if key in result:
+                raise self._mistake(key_node, f"the key {key!r} is here twice.")
+            self._document.keys[(*at, key)] = self._position(key_node)
+            result[key] = self._value(value_node, (*at, key))
+        return {**{key: value for key, value in merged.items() if key not in result}, **result}
+
+    def _merge(self, node: "Node", at: Location) -> dict[str, Any]:
+        from ruamel.yaml.nodes import SequenceNode
+
+        sources = node.value if isinstance(node, SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for source in sources:
+            value = self._value(source, at)
+            if not isinstance(value, dict):
+                raise self._mistake(node, "a merge key (<<) takes a mapping.")
+            merged = {**value, **merged}
+        return merged
+
+    def _key(self, node: "Node") -> str:
+        from ruamel.yaml.nodes import ScalarNode
+
+        if not isinstance(node, ScalarNode):
+            raise self._mistake(node, "a key must be a word.")
+        return str(node.value)
+
+    def _scalar(self, node: "Node") -> Any:
+        if not str(node.tag).startswith("tag:yaml.org,2002:"):
+            raise self._mistake(node, f"the tag {node.tag} is not allowed here.")
+        value = self._yaml.constructor.construct_object(node)
+        # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
+        return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
+
+    def _position(self, node: "Node") -> Position:
+        return Position(self._document.path, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _mistake(self, node: "Node", message: str) -> InputError:
+        return invalid(self._document.path, [Problem(self._position(node), message)])
+
+
+def _problem(document: Document, model: "type[BaseModel]", item: Mapping[str, Any]) -> Problem:
+    location = tuple(part for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        key = str(location[-1])
+        return Problem(
+            document.position(location, of_key=True),
+            f"unknown key {key!r}.",
+            did_you_mean(key, _known_keys(model, location[:-1])),
+        )
+    place = ".".join(str(part) for part in location)
+    message = item["msg"].removeprefix("Value error, ")
+    value = item["input"]
+    found = f" (found {value!r})" if isinstance(value, str | int | float | bool) and item["type"] != "missing" else ""
+    return Problem(document.position(location), f"{place}: {message}{found}." if place else f"{message}{found}.")
+
+
+def _known_keys(model: "type[BaseModel]", location: Location) -> set[str]:
+    """The keys that the mapping at `location` of a document of type `model` may have."""
+    from pydantic import BaseModel
+
+    types: list[Any] = [model]
+    for part in location:
+        following: list[Any] = []
+        for candidate in types:
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                fields = {(info.alias or name): info.annotation for name, info in candidate.model_fields.items()}
+                following += _unfold(fields[str(part)]) if str(part) in fields else []
+            else:  # a dict's or list's arguments: the last is that of its values; a union's tag is passed by
+                arguments = get_args(candidate)
+                following += _unfold(arguments[-1]) if arguments else []
+        types = following or types
+    models = [candidate for candidate in types if isinstance(candidate, type) and issubclass(candidate, BaseModel)]
+    return {info.alias or name for candidate in models for name, info in candidate.model_fields.items()}
+
+
+def _unfold(annotation: Any) -> list[Any]:
+    """The alternatives of a union, without `Annotated` around them."""
+    import types
+    import typing
+
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _unfold(get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return [single for argument in get_args(annotation) for single in _unfold(argument)]
+    return [annotation]

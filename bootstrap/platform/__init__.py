@@ -1,0 +1,1 @@
+"""The manifests: platform.yaml and teams/*.yaml."""

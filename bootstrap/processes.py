@@ -1,0 +1,123 @@
+"""Other programs: git, uv and the steps of a pipeline, started without a shell and never left behind."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from bootstrap.errors import InputError, MissingError
+
+_GRACE_SECONDS = 5.0
+"""How long a child may take to end after it was asked to, before it is ended."""
+
+
+def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Run git and return what it printed, without the last newline.
+
+    Args:
+        arguments: What follows `git` on the command line.
+        cwd: The folder to run in.
+        env: Variables to set on top of our own.
+
+    Raises:
+        MissingError: There is no git.
+        InputError: git failed; its own words are in `why`.
+    """
+    return _output([_find("git", "Install git 2.30 or later: https://git-scm.com/downloads"), *arguments], cwd, env)
+
+
+def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Run the uv that was installed with us, and return what it printed. Raises as `git` does."""
+    return _output([uv_executable(), *arguments], cwd, {**(env or {}), "UV_NO_PROGRESS": "1"}, drop=("VIRTUAL_ENV",))
+
+
+def uv_executable() -> str:
+    """The path of the uv that was installed with us."""
+    from uv import find_uv_bin
+
+    try:
+        return find_uv_bin()
+    except FileNotFoundError:
+        return _find("uv", "Reinstall mlops-bootstrap, or install uv: https://docs.astral.sh/uv/")
+
+
+@contextlib.contextmanager
+def child(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: int | IO[Any] | None = subprocess.DEVNULL,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A child in a process group of its own; the whole group has ended when the block is left, however it is left.
+
+    A terminal's Ctrl-C does not reach the child by itself: it reaches us, and leaving the block ends the child.
+
+    Args:
+        env: The child's whole environment; ours when left out.
+    """
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, **group)
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a child made by `child` and all that it started: ask first, insist after a few seconds."""
+    _signal_group(process, insist=False)
+    try:
+        process.wait(timeout=_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        _signal_group(process, insist=True)
+        process.wait()
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", *, insist: bool) -> None:
+    if sys.platform == "win32":
+        if process.poll() is None:
+            force = ["/F"] if insist else []
+            subprocess.run(["taskkill", "/T", *force, "/PID", str(process.pid)], capture_output=True, check=False)
+        return
+    # The group may outlive its leader, so it is signalled even when the child itself has ended.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL if insist else signal.SIGTERM)
+
+
+def _output(command: list[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str] = ()) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in drop} | dict(env or {})
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode != 0:
+        name = Path(command[0]).stem
+        raise InputError(
+            f"{name} {command[1]} failed with exit code {done.returncode} in {cwd}.",
+            why=(done.stderr or done.stdout).strip(),
+        )
+    return done.stdout.rstrip("\r\n")
+
+
+def _find(program: str, hint: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise MissingError(f"{program} is not installed, or not on PATH.", hint=hint)
+    return path

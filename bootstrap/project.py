@@ -1,0 +1,140 @@
+"""A project: a repository made from a blueprint, described by its `mlops.yaml`.
+
+The format is documented in docs/formats.md.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from bootstrap import __version__
+from bootstrap.documents import load
+from bootstrap.errors import InputError, MissingError
+
+FILE_NAME = "mlops.yaml"
+STATE_FOLDER = ".mlops"
+
+
+def _relative(path: str) -> str:
+    if not path or "\\" in path or ":" in path or path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("must be a path inside the project, with forward slashes")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_relative)]
+"""A path below the project's folder, with forward slashes."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(_Section):
+    """The model that the project is about.
+
+    Attributes:
+        name: The name under which versions are registered, here and in Azure ML.
+        gate: The rule file.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$")]
+    gate: RelativePath
+
+
+class PipelineSection(_Section):
+    """The training pipeline, and which of its inputs and outputs mean what.
+
+    Attributes:
+        file: The Azure ML pipeline job (CLI v2 YAML).
+        champion: The optional input that receives the model which serves now.
+        model: The output that is the challenger: an MLflow model.
+        evaluation: The output that holds `evaluation.json`.
+        report: The output that people look at, if the pipeline makes one.
+    """
+
+    file: RelativePath
+    champion: str
+    model: str
+    evaluation: str
+    report: str | None = None
+
+
+class ServeSection(_Section):
+    """Where the online deployment and its sample request are, and the dependency group that serves."""
+
+    deployment: RelativePath
+    sample_request: RelativePath
+    group: str
+
+
+class ProjectManifest(_Section):
+    """The content of `mlops.yaml`."""
+
+    schema_version: Literal[1]
+    tool: Annotated[str, StringConstraints(pattern=r"^[0-9*.]+$")]
+    name: str
+    team: str
+    model: ModelSection
+    pipeline: PipelineSection
+    serve: ServeSection
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on disk.
+
+    Attributes:
+        root: The folder that holds `mlops.yaml`, absolute.
+        manifest: What `mlops.yaml` says.
+    """
+
+    root: Path
+    manifest: ProjectManifest
+
+    @property
+    def state(self) -> Path:
+        """The ignored folder that holds runs, step outputs, the MLflow store and the registry of this machine."""
+        return self.root / STATE_FOLDER
+
+    def path(self, relative: str) -> Path:
+        """The absolute path of something that the manifest names."""
+        return self.root / relative
+
+
+def find_project(start: Path) -> Project:
+    """The project that `start` lies in: the nearest `mlops.yaml` upwards.
+
+    Raises:
+        MissingError: There is none.
+        InputError: `mlops.yaml` has mistakes, or pins another version of this tool.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            project = Project(folder, load(folder / FILE_NAME, ProjectManifest))
+            _check_tool(project)
+            return project
+    raise MissingError(
+        f"{start} is not in a project.",
+        why=f"Neither it nor a folder above it has a {FILE_NAME}.",
+        hint="Go to a project's folder (or use -C DIR), or make one: mlops-bootstrap new",
+    )
+
+
+def _check_tool(project: Project) -> None:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    pin = project.manifest.tool
+    try:
+        fits = SpecifierSet(f"=={pin}").contains(__version__, prereleases=True)
+    except InvalidSpecifier as error:
+        raise InputError(
+            f"{project.root / FILE_NAME}: {pin!r} is no version.", hint='Write it as in tool: "0.1.*".'
+        ) from error
+    if not fits:
+        raise InputError(
+            f"The project {project.manifest.name} wants mlops-bootstrap {pin}; this is {__version__}.",
+            why=f"{project.root / FILE_NAME} pins it, so that everybody's runs are made by the same version.",
+            hint=f"Run that version: uvx --from 'mlops-bootstrap=={pin}' mlops-bootstrap",
+        )

@@ -1,0 +1,1 @@
+"""Stacks: plan and its reports."""

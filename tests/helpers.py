@@ -1,0 +1,64 @@
+"""Little worlds for tests: folders made from a mapping of path to text, real git, and the real command line."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+
+def build_tree(root: Path, files: Mapping[str, str]) -> Path:
+    """Write `files`, by path below `root`; common indentation is taken off. Returns `root`."""
+    for relative, text in files.items():
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    return root
+
+
+def tree(root: Path) -> list[str]:
+    """The paths of all files below `root`, sorted, without git's own."""
+    files = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    return sorted(path for path in files if not path.startswith(".git/"))
+
+
+def git(*arguments: str, cwd: Path) -> str:
+    """Run the real git with an author, and return what it printed."""
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *author, *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON document on standard output."""
+        return json.loads(self.out)
+
+
+def run_cli(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Done:
+    """Run the command line as its users do: a process of its own, with no terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bootstrap", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
