@@ -195,14 +195,19 @@ Record = TypeVar("Record", bound=_Record)
 
 
 def read_record(path: Path, record: type[Record]) -> Record:
-    """Read one of these files. Raises InputError when it is not there, not JSON or not of this form."""
+    """Read one of these files. Raises InputError when it is not there, newer than we are, or not of this form."""
     try:
-        return record.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        return record.model_validate_json(content)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
     except ValidationError as error:
+        if _written_by_a_newer_tool(content):
+            raise InputError(
+                f"{path} was written by a newer mlops-bootstrap.", hint="Update it: uv tool upgrade mlops-bootstrap"
+            ) from error
         details = [f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors()]
         raise InputError(f"{path} is not a {record.__name__.lower()} record of version 1.", details=details) from error
 
@@ -213,3 +218,12 @@ def write_record(path: Path, record: _Record) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(json.dumps(record.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _written_by_a_newer_tool(content: bytes) -> bool:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    return isinstance(version, int) and version > 1
