@@ -12,6 +12,18 @@ from typing import IO, Any
 
 from bootstrap.errors import InputError, MissingError
 
+_GIT_PLACES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+)
+"""How git tells its hooks where the repository is. Inside a hook they would send our own git to the wrong one."""
+
 _GRACE_SECONDS = 5.0
 """How long a child may take to end after it was asked to, before it is ended."""
 
@@ -28,7 +40,8 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
         MissingError: There is no git.
         InputError: git failed; its own words are in `why`.
     """
-    return _output([_find("git", "Install git 2.30 or later: https://git-scm.com/downloads"), *arguments], cwd, env)
+    executable = _find("git", "Install git 2.31 or later: https://git-scm.com/downloads")
+    return _output([executable, *arguments], cwd, env, drop=_GIT_PLACES)
 
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
