@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 MAX_NODES = 200_000
 """How many values one document may hold after its aliases are followed; more is an attack or a mistake."""
 
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+)
+
 Location = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
 
@@ -167,6 +172,8 @@ class _Reader:
             )
         if id(node) in self._open:
             raise self._mistake(node, "an alias that contains itself.")
+        if str(node.tag) not in _PLAIN_TAGS:
+            raise self._mistake(node, f"the tag {node.tag} is not allowed here.")
         self._document.values[at] = self._position(node)
         self._open.add(id(node))
         try:
@@ -214,8 +221,6 @@ class _Reader:
         return str(node.value)
 
     def _scalar(self, node: "Node") -> Any:
-        if not str(node.tag).startswith("tag:yaml.org,2002:"):
-            raise self._mistake(node, f"the tag {node.tag} is not allowed here.")
         value = self._yaml.constructor.construct_object(node)
         # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
         return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)

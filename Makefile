@@ -1,0 +1,47 @@
+# Everything that a checkout needs, set up by itself on a machine with Python 3.11, git and make.
+# People who have uv, and people on Windows, can say the same with uv alone: see README.md.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format benchmark sync clean
+
+# The machine's uv, else one of our own in an ignored folder.
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+PYTHON ?= python3
+RUN := $(UV) run --frozen --no-sync
+
+# Compiled modules are what makes a second start fast; they stay in .venv.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: sync ## the tour: platform, plan, project, pipeline, gate, registry, serving, one report
+	$(RUN) mlops-bootstrap demo demo
+
+test: sync ## all tests
+	$(RUN) pytest -n auto
+
+check: sync ## lint, format, types, import rules, workflows
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) zizmor --offline --quiet .github
+
+format: sync ## format, and correct what can be corrected
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+benchmark: sync ## time the commands against their peers; rewrites docs/benchmarks.md
+	$(RUN) python -m benchmarks
+
+sync: $(UV)
+	@$(UV) sync --locked --all-extras --quiet
+
+.tools/uv/bin/uv: .ci/uv.txt
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt
+	@touch $@
+
+clean: ## remove everything that make made here
+	rm -rf .venv .tools demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

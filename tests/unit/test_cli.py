@@ -1,0 +1,139 @@
+"""The command line's foundation: exit codes, messages, start-up, faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bootstrap import __version__
+from bootstrap.cli.main import execute
+from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
+from tests.helpers import build_tree, run_cli
+
+
+def test_version(tmp_path: Path) -> None:
+    done = run_cli("--version", cwd=tmp_path)
+    assert (done.code, done.out) == (0, f"mlops-bootstrap {__version__}\n")
+
+
+def test_an_unknown_command_suggests_the_nearest_one(tmp_path: Path) -> None:
+    done = run_cli("modle", cwd=tmp_path)
+    assert done.code == ExitCode.INPUT
+    assert "error: No such command 'modle'." in done.err
+    assert "Did you mean 'model'?" in done.err
+    assert done.out == ""
+
+
+def test_an_unknown_option_suggests_the_nearest_one(tmp_path: Path) -> None:
+    done = run_cli("plan", "--al", cwd=tmp_path)
+    assert done.code == ExitCode.INPUT
+    assert "--all" in done.err
+
+
+def test_no_command_shows_the_help(tmp_path: Path) -> None:
+    done = run_cli(cwd=tmp_path)
+    assert "Usage: mlops-bootstrap" in done.out + done.err
+
+
+def test_a_folder_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
+    done = run_cli("run", "-C", "nowhere", cwd=tmp_path)
+    assert done.code == ExitCode.INPUT
+    assert "nowhere" in done.err
+
+
+def test_an_error_says_what_why_and_next(capsys: pytest.CaptureFixture[str]) -> None:
+    from bootstrap.console import print_error
+
+    print_error(InputError("It broke.", why="It was glass.", hint="Buy steel.", details=["a:1:2: crack."]))
+    assert capsys.readouterr().err == "error: It broke.\n  a:1:2: crack.\n  why: It was glass.\n  next: Buy steel.\n"
+
+
+def test_every_kind_of_error_has_its_own_exit_code() -> None:
+    codes = [kind.exit_code for kind in BootstrapError.__subclasses__()]
+    assert sorted(codes) == [2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("kind", [InputError, MissingError, ConflictError])
+def test_errors_of_services_become_exit_codes(
+    kind: type[BootstrapError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(start: Path) -> None:
+        raise kind("No.")
+
+    monkeypatch.setattr("bootstrap.project.find_project", fail)
+    assert execute(["model", "list"]) == kind.exit_code
+    assert capsys.readouterr().err == "error: No.\n"
+
+
+def test_a_fault_of_ours_is_one_line_and_a_report_without_the_users_data(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(start: Path) -> None:
+        raise ZeroDivisionError("the password is hunter2")
+
+    monkeypatch.setattr("bootstrap.project.find_project", fail)
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
+    folder = tmp_path / "secret-folder"
+    folder.mkdir()
+    assert execute(["model", "list", "-C", str(folder)]) == ExitCode.FAULT
+    message = capsys.readouterr().err
+    assert "ZeroDivisionError" in message
+    assert "Traceback" not in message
+    [path] = tmp_path.glob("*.json")
+    assert str(path) in message
+    text = path.read_text(encoding="utf-8")
+    assert "hunter2" not in text
+    assert "secret-folder" not in text
+    report = json.loads(text)
+    assert report["command"] == ["model", "list"]
+    assert report["exceptions"][0]["type"] == "builtins.ZeroDivisionError"
+    assert any("cli/model.py" in frame for frame in report["exceptions"][0]["frames"])
+
+
+def test_suggestions() -> None:
+    assert did_you_mean("fraud-dve", ["fraud-dev", "hub"]) == "Did you mean 'fraud-dev'?"
+    assert did_you_mean("x", ["b", "a"]) == "Known: a, b."
+    assert did_you_mean("x", []) == ""
+
+
+def test_help_loads_no_heavy_library(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from bootstrap.cli.main import execute\n"
+        "execute(['--help'])\n"
+        "heavy = {'pulumi', 'pydantic', 'copier', 'azure', 'mlflow', 'rich', 'ruamel', 'yaml', 'questionary', 'asyncio'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path.cwd(), capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_exits_130_without_a_traceback(tmp_path: Path, number: int) -> None:
+    build_tree(tmp_path, {"wait.py": "import time, sys\nprint('up', flush=True)\ntime.sleep(60)\n"})
+    script = (
+        "import sys, time, bootstrap.project\n"
+        "from bootstrap.cli.main import execute\n"
+        "def wait(start):\n"
+        "    print('up', flush=True)\n"
+        "    time.sleep(60)\n"
+        "bootstrap.project.find_project = wait\n"
+        "sys.exit(execute(['model', 'list']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    time.sleep(0.1)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "Traceback" not in err
+    assert "interrupted" in err

@@ -1,0 +1,87 @@
+"""Other programs: git's and uv's failures, and children that never outlive us."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import InputError, MissingError
+from bootstrap.processes import child, git, uv
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A zombie that nobody has reaped yet answers to signals, but runs no more.
+    return "Z" not in subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+
+
+def test_git_output_comes_back_without_its_last_newline(tmp_path: Path) -> None:
+    git("init", "--quiet", cwd=tmp_path)
+    assert git("rev-parse", "--is-inside-work-tree", cwd=tmp_path) == "true"
+
+
+def test_a_failing_git_tells_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="git rev-parse failed") as caught:
+        git("rev-parse", "--verify", "nothing", cwd=tmp_path, env={"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
+    assert "not a git repository" in caught.value.why
+
+
+def test_no_git_is_named_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingError, match="git is not installed"):
+        git("version", cwd=tmp_path)
+
+
+def test_uv_is_the_one_installed_with_us_even_when_path_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert uv("--version", cwd=tmp_path).startswith("uv ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are asked about with ps")
+def test_leaving_the_block_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys, time\n"
+        "grandchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(grandchild.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+
+    class StopError(Exception):
+        pass
+
+    pids: list[int] = []
+    with (
+        pytest.raises(StopError),
+        child([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as process,
+    ):
+        assert process.stdout is not None
+        pids += [process.pid, int(process.stdout.readline())]
+        process.stdout.close()
+        raise StopError
+    deadline = time.monotonic() + 5
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if alive(pid)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be ignored there")
+def test_a_child_that_ignores_the_request_is_ended_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootstrap.processes._GRACE_SECONDS", 0.2)
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    with child([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+    assert process.returncode is not None
