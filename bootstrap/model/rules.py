@@ -1,0 +1,238 @@
+"""The rules of `gate.yml`, and what each comes to on an evaluation. Numbers in, words out: no file is touched here.
+
+A rule passes only by finite numbers that are there: what is missing, NaN or contradicts itself is refused.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
+
+from bootstrap.model.records import Champion, Evaluation, Interval, RuleResult
+
+EVIDENCE = "evidence"
+"""The name under which a decision tells what was found before any rule was applied; no rule may have it."""
+
+_KINDS = ("at_most", "at_least", "better_than", "not_worse_than", "data_checks")
+_TOLERANCE = 1e-6
+"""How far, relatively, a difference of metrics may be from the difference of the metrics as written."""
+
+
+class Rule(BaseModel):
+    """One rule of `gate.yml`: exactly one of the kinds, and what that kind needs.
+
+    Attributes:
+        name: What people call the rule.
+        metric: The metric that the rule is about; every kind but `data_checks` has one.
+        at_most: The challenger's metric (in each group, with `per_group`) is not above this.
+        at_least: The challenger's metric (in each group, with `per_group`) is not below this.
+        per_group: The column by whose groups `at_most` or `at_least` is judged.
+        better_than: The whole interval of the difference lies on the better side of zero.
+        not_worse_than: The whole interval of the difference stays within `margin` on the worse side of zero.
+        margin: In the metric's unit, zero or more.
+        data_checks: Every check of the data passed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1)]
+    metric: str | None = None
+    at_most: FiniteFloat | None = None
+    at_least: FiniteFloat | None = None
+    per_group: str | None = None
+    better_than: Literal["baseline", "champion"] | None = None
+    not_worse_than: Literal["baseline", "champion"] | None = None
+    margin: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    data_checks: Literal["passed"] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if not kinds:
+            raise ValueError(f"the rule {self.name!r} says nothing: give it one of {', '.join(_KINDS)}")
+        if len(kinds) > 1:
+            raise ValueError(f"the rule {self.name!r} says {' and '.join(kinds)}: make it one rule for each")
+        kind = kinds[0]
+        needed = {"not_worse_than": {"metric", "margin"}, "data_checks": set()}.get(kind, {"metric"})
+        allowed = needed | ({"per_group"} if kind in ("at_most", "at_least") else set())
+        given = {key for key in ("metric", "margin", "per_group") if getattr(self, key) is not None}
+        if missing := needed - given:
+            raise ValueError(f"the rule {self.name!r} says {kind}, and needs {' and '.join(sorted(missing))} with it")
+        if surplus := given - allowed:
+            raise ValueError(f"the rule {self.name!r} says {kind}, which takes no {' and no '.join(sorted(surplus))}")
+        return self
+
+
+class Gate(BaseModel):
+    """The content of `gate.yml`. An empty list of rules can be read, and is then refused by `apply`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1]
+    rules: list[Rule]
+
+    @field_validator("rules")
+    @classmethod
+    def _names_differ(cls, rules: list[Rule]) -> list[Rule]:
+        names = [rule.name for rule in rules]
+        if twice := sorted({name for name in names if names.count(name) > 1 or name == EVIDENCE}):
+            raise ValueError(f"rules need names of their own: {', '.join(map(repr, twice))} is taken")
+        return rules
+
+
+def apply(rules: Sequence[Rule], evaluation: Evaluation, champion: Champion | None) -> list[RuleResult]:
+    """What each rule comes to. With `champion` None nothing is registered yet, and rules against it pass."""
+    if not rules:
+        return [RuleResult(rule="rules", passed=False, message="there are none, so nothing was judged")]
+    return [_apply(rule, evaluation, champion) for rule in rules]
+
+
+def _apply(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
+    if rule.data_checks is not None:
+        return _data_checks(rule, evaluation)
+    if rule.per_group is not None:
+        return _per_group(rule, rule.per_group, evaluation)
+    if rule.at_most is not None or rule.at_least is not None:
+        return _absolute(rule, evaluation)
+    return _compared(rule, evaluation, champion)
+
+
+def _data_checks(rule: Rule, evaluation: Evaluation) -> RuleResult:
+    checks = evaluation.data_checks
+    failed = [check for check in checks if not check.passed]
+    if not checks:
+        return _refused(rule, "no check of the data was made")
+    if failed:
+        named = "; ".join(f"{check.name} ({check.message})" if check.message else check.name for check in failed)
+        return _refused(rule, f"{len(failed)} of {len(checks)} checks failed: {named}")
+    return RuleResult(rule=rule.name, passed=True, message=f"{len(checks)} checks passed")
+
+
+def _absolute(rule: Rule, evaluation: Evaluation) -> RuleResult:
+    interval = evaluation.challenger.metrics.get(rule.metric or "")
+    if interval is None:
+        return _refused(rule, f"the challenger has no {rule.metric}{_known(evaluation.challenger.metrics)}")
+    if flaw := _flaw(interval):
+        return _refused(rule, f"{rule.metric} {flaw}", interval)
+    excess, words = _limit(rule, interval.value)
+    passed = excess <= 0
+    return RuleResult(
+        rule=rule.name,
+        passed=passed,
+        message=f"{rule.metric} {_number(interval.value)}, {words}" + ("" if passed else f": off by {_number(excess)}"),
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        limit=rule.at_most if rule.at_most is not None else rule.at_least,
+    )
+
+
+def _per_group(rule: Rule, column: str, evaluation: Evaluation) -> RuleResult:
+    groups = evaluation.challenger.groups.get(column)
+    if not groups:
+        return _refused(rule, f"the evaluation has no groups by {column}{_known(evaluation.challenger.groups)}")
+    values = {group: metrics.get(rule.metric or "") for group, metrics in groups.items()}
+    for group, value in values.items():
+        if value is None:
+            return _refused(rule, f"{column} {group} has no {rule.metric}")
+        if not math.isfinite(value):
+            return _refused(rule, f"{rule.metric} of {column} {group} is {value}")
+    found = {group: value for group, value in values.items() if value is not None}
+    worst = max(found, key=lambda group: _limit(rule, found[group])[0])
+    excess, words = _limit(rule, found[worst])
+    passed = excess <= 0
+    told = f"{rule.metric} {_number(found[worst])} in the worst of {len(found)} groups, {column} {worst}, {words}"
+    return RuleResult(
+        rule=rule.name,
+        passed=passed,
+        message=told + ("" if passed else f": off by {_number(excess)}"),
+        value=found[worst],
+        limit=rule.at_most if rule.at_most is not None else rule.at_least,
+    )
+
+
+def _compared(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
+    other: Literal["baseline", "champion"] = rule.better_than or rule.not_worse_than or "champion"
+    metric = rule.metric or ""
+    if other == "champion" and champion is None:
+        return RuleResult(rule=rule.name, passed=True, message="no champion is registered yet to compare with")
+    direction = evaluation.metrics.get(metric)
+    difference = evaluation.differences.get(other, {}).get(metric)
+    if direction is None:
+        return _refused(rule, f"the evaluation does not say which direction of {metric} is better")
+    if difference is None:
+        return _refused(rule, f"the evaluation does not compare {metric} with the {other}")
+    if flaw := _flaw(difference) or _disagreement(evaluation, other, metric, difference):
+        return _refused(rule, f"the difference of {metric} to the {other} {flaw}", difference)
+    # As a loss: how much worse than the other the challenger is at most, with the stated confidence.
+    worst = difference.high if direction.better == "lower" else -difference.low
+    margin = rule.margin if rule.not_worse_than is not None else None
+    passed = worst < 0 if margin is None else worst <= margin
+    told = (
+        f"{metric} differs from the {other} by {_number(difference.value)} "
+        f"({_number(difference.low)} to {_number(difference.high)} at {evaluation.confidence:.0%}), "
+        f"{direction.better} is better"
+    )
+    if not passed:
+        wanted = "must be better" if margin is None else f"may be worse by {_number(margin)}"
+        told += (
+            f": {wanted}, may be worse by {_number(worst)}" if margin is None else f": {wanted}, not {_number(worst)}"
+        )
+    return RuleResult(
+        rule=rule.name,
+        passed=passed,
+        message=told,
+        value=difference.value,
+        low=difference.low,
+        high=difference.high,
+        limit=margin if margin is not None else 0.0,
+    )
+
+
+def _limit(rule: Rule, value: float) -> tuple[float, str]:
+    """By how much `value` is beyond the rule's limit (not at all when zero or less), and the limit in words."""
+    if rule.at_most is not None:
+        return value - rule.at_most, f"at most {_number(rule.at_most)}"
+    limit = rule.at_least if rule.at_least is not None else math.inf
+    return limit - value, f"at least {_number(limit)}"
+
+
+def _flaw(interval: Interval) -> str:
+    """Why nothing can be decided by this interval; empty when something can."""
+    if not all(map(math.isfinite, (interval.value, interval.low, interval.high))):
+        return f"is {interval.value} ({interval.low} to {interval.high}), which is no number to judge by"
+    if interval.low > interval.high:
+        return f"has an interval whose ends are swapped ({_number(interval.low)} to {_number(interval.high)})"
+    return ""
+
+
+def _disagreement(
+    evaluation: Evaluation, other: Literal["baseline", "champion"], metric: str, difference: Interval
+) -> str:
+    """How the difference disagrees with the metrics that it is the difference of; empty when it agrees."""
+    scores = evaluation.baseline if other == "baseline" else evaluation.champion
+    theirs = scores.metrics.get(metric) if scores else None
+    ours = evaluation.challenger.metrics.get(metric)
+    if ours is None or theirs is None:
+        return f"has no {metric} of the {'challenger' if ours is None else other} behind it"
+    expected = ours.value - theirs.value
+    scale = max(abs(ours.value), abs(theirs.value), 1.0)
+    if not abs(expected - difference.value) <= _TOLERANCE * scale:  # a NaN is no agreement
+        return f"is {_number(difference.value)}, but the metrics differ by {_number(expected)}"
+    return ""
+
+
+def _refused(rule: Rule, message: str, interval: Interval | None = None) -> RuleResult:
+    numbers = {"value": interval.value, "low": interval.low, "high": interval.high} if interval else {}
+    finite = {key: value for key, value in numbers.items() if math.isfinite(value)}
+    return RuleResult(rule=rule.name, passed=False, message=message, **finite)
+
+
+def _known(names: Iterable[str]) -> str:
+    known = ", ".join(sorted(names))
+    return f" (it has {known})" if known else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.5g}"
