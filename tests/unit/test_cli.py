@@ -1,7 +1,6 @@
 """The command line's foundation: exit codes, messages, start-up, faults."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from bootstrap import __version__
 from bootstrap.cli.main import execute
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
-from tests.helpers import build_tree, run_cli
+from tests.helpers import run_cli
 
 
 def test_version(tmp_path: Path) -> None:
@@ -106,7 +105,7 @@ def test_help_loads_no_heavy_library(tmp_path: Path) -> None:
         "import sys\n"
         "from bootstrap.cli.main import execute\n"
         "execute(['--help'])\n"
-        "heavy = {'pulumi', 'pydantic', 'copier', 'azure', 'mlflow', 'rich', 'ruamel', 'yaml', 'questionary', 'asyncio'}\n"
+        "heavy = {'pulumi', 'pydantic', 'copier', 'azure', 'mlflow', 'rich', 'ruamel', 'yaml', 'questionary'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=Path.cwd(), capture_output=True, text=True, check=True)
@@ -116,7 +115,6 @@ def test_help_loads_no_heavy_library(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_exits_130_without_a_traceback(tmp_path: Path, number: int) -> None:
-    build_tree(tmp_path, {"wait.py": "import time, sys\nprint('up', flush=True)\ntime.sleep(60)\n"})
     script = (
         "import sys, time, bootstrap.project\n"
         "from bootstrap.cli.main import execute\n"
@@ -126,14 +124,14 @@ def test_an_interruption_exits_130_without_a_traceback(tmp_path: Path, number: i
         "bootstrap.project.find_project = wait\n"
         "sys.exit(execute(['model', 'list']))\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    time.sleep(0.1)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=10)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        time.sleep(0.1)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
     assert "interrupted" in err

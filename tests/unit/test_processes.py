@@ -18,7 +18,8 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     # A zombie that nobody has reaped yet answers to signals, but runs no more.
-    return "Z" not in subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    stat = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return "Z" not in stat
 
 
 def test_git_output_comes_back_without_its_last_newline(tmp_path: Path) -> None:
@@ -58,14 +59,16 @@ def test_leaving_the_block_ends_the_child_and_what_it_started(tmp_path: Path) ->
         pass
 
     pids: list[int] = []
-    with (
-        pytest.raises(StopError),
-        child([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as process,
-    ):
-        assert process.stdout is not None
-        pids += [process.pid, int(process.stdout.readline())]
-        process.stdout.close()
-        raise StopError
+
+    def start_and_fail() -> None:
+        with child([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            pids.extend([process.pid, int(process.stdout.readline())])
+            process.stdout.close()
+            raise StopError
+
+    with pytest.raises(StopError):
+        start_and_fail()
     deadline = time.monotonic() + 5
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
