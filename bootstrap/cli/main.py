@@ -47,7 +47,7 @@ def execute(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the last resort, so that no user ever sees a traceback
-        from bootstrap.report import write_report
+        from bootstrap.fault import write_report
 
         path = write_report(error, arguments)
         sys.stderr.write(
