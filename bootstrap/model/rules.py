@@ -175,9 +175,8 @@ def _compared(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> 
         f"{direction.better} is better"
     )
     if not passed:
-        wanted = "must be better" if margin is None else f"may be worse by {_number(margin)}"
-        told += (
-            f": {wanted}, may be worse by {_number(worst)}" if margin is None else f": {wanted}, not {_number(worst)}"
+        told += f": {_number(worst)} worse at worst, " + (
+            "must be better throughout" if margin is None else f"{_number(margin)} allowed"
         )
     return RuleResult(
         rule=rule.name,

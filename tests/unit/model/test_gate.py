@@ -1,0 +1,352 @@
+"""The gate, on runs written by hand: what passes, and every way in which it must not pass."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.errors import InputError, MissingError, RefusedError
+from bootstrap.model import gate
+from bootstrap.model.records import Decision, read_record
+from tests.helpers import build_tree
+from tests.unit.model.worlds import RUN, World, evaluation, register_by_hand
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def judged(world: World) -> Decision:
+    project = world.write()
+    return gate.judge(project, gate.find_run(project))
+
+
+def failures(decision: Decision) -> dict[str, str]:
+    return {result.rule: result.message for result in decision.rules if not result.passed}
+
+
+def test_a_good_first_model_passes_and_the_decision_names_all_that_was_looked_at(world: World) -> None:
+    decision = judged(world)
+
+    assert decision.passed, failures(decision)
+    assert [result.rule for result in decision.rules][:2] == ["evidence", "good enough"]
+    paths = [artifact.path for artifact in decision.looked_at]
+    assert {"gate.yml", "pipelines/train.yml", "uv.lock", "data/train.csv", f".mlops/runs/{RUN}/run.json"} <= set(paths)
+    assert decision.model.path in paths
+    assert "no champion is registered yet" in decision.rules[4].message
+
+
+def test_the_same_files_give_the_same_decision(world: World) -> None:
+    first, second = judged(world), judged(world)
+
+    assert first.model_copy(update={"decided_at": ""}) == second.model_copy(update={"decided_at": ""})
+
+
+def test_a_decision_is_written_whole_and_read_back_equal(world: World) -> None:
+    decision = judged(world)
+
+    path = gate.record(world.write(), decision)
+
+    assert read_record(path, Decision) == decision
+
+
+def test_a_champion_on_the_same_rows_is_held_within_the_margin(world: World) -> None:
+    champion = register_by_hand(world.root)
+    world.evaluation = evaluation(champion)
+
+    decision = judged(world)
+
+    assert decision.passed, failures(decision)
+    assert decision.champion == champion
+    assert any(artifact.path.endswith("version.json") for artifact in decision.looked_at)
+
+
+def set_metric(*path: str, value: float) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        node: Any = world.evaluation
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+
+    return change
+
+
+def remove(*path: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        node: Any = world.evaluation
+        for key in path[:-1]:
+            node = node[key]
+        del node[path[-1]]
+
+    return change
+
+
+def put(key: str, value: Any) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        world.evaluation[key] = value
+
+    return change
+
+
+def losses(text: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        world.losses = text
+
+    return change
+
+
+HEAD = "row,challenger,baseline\n"
+
+REFUSALS = {
+    "a metric above its limit": (
+        set_metric("challenger", "metrics", "rmse", "value", value=71.2),
+        "good enough",
+        "off by 6.2",
+    ),
+    "a metric below its limit": (set_metric("challenger", "metrics", "r2", "value", value=0.1), "explains", "by 0.2"),
+    "a metric that is NaN": (
+        set_metric("challenger", "metrics", "rmse", "value", value=math.nan),
+        "good enough",
+        "nan",
+    ),
+    "an end of an interval that is infinite": (
+        set_metric("challenger", "metrics", "rmse", "high", value=math.inf),
+        "good enough",
+        "inf",
+    ),
+    "a missing metric": (remove("challenger", "metrics", "rmse"), "good enough", "no rmse"),
+    "a difference that reaches zero": (
+        set_metric("differences", "baseline", "rmse", "high", value=0.0),
+        "beats the baseline",
+        "must be better",
+    ),
+    "a difference that is NaN": (
+        set_metric("differences", "baseline", "rmse", "low", value=math.nan),
+        "beats the baseline",
+        "nan",
+    ),
+    "swapped ends of an interval": (
+        set_metric("differences", "baseline", "rmse", "low", value=-1.0),
+        "beats the baseline",
+        "swapped",
+    ),
+    "a difference that the metrics do not have": (
+        set_metric("differences", "baseline", "rmse", "value", value=-20.0),
+        "beats the baseline",
+        "the metrics differ by -18",
+    ),
+    "a missing difference": (remove("differences", "baseline", "rmse"), "beats the baseline", "does not compare"),
+    "a metric without a direction": (remove("metrics", "rmse"), "beats the baseline", "direction"),
+    "a group above its limit": (
+        set_metric("challenger", "groups", "sex", "2", "rmse", value=80.0),
+        "fair",
+        "sex 2, at most 75: off by 5",
+    ),
+    "a group that is NaN": (set_metric("challenger", "groups", "sex", "1", "rmse", value=math.nan), "fair", "nan"),
+    "a group without the metric": (remove("challenger", "groups", "sex", "1", "rmse"), "fair", "sex 1 has no rmse"),
+    "a missing grouping column": (remove("challenger", "groups", "sex"), "fair", "no groups by sex"),
+    "a failed check of the data": (
+        put("data_checks", [{"name": "schema", "passed": False, "message": "age is text"}]),
+        "clean data",
+        "schema (age is text)",
+    ),
+    "no check of the data": (put("data_checks", []), "evidence", "no check of the data"),
+    "confidence that is none": (put("confidence", 1.0), "evidence", "confidence"),
+    "another challenger than the run's model": (
+        set_metric("challenger", "sha256", value="b" * 64),  # type: ignore[arg-type]
+        "evidence",
+        "another model",
+    ),
+    "a champion where none is registered": (
+        put("champion", {"sha256": "b" * 64, "metrics": {}}),
+        "evidence",
+        "none is registered",
+    ),
+    "losses with fewer rows": (losses(HEAD + "1,1,2\n"), "evidence", "has 1 rows, evaluation.json says 3"),
+    "losses with no rows": (losses(HEAD), "evidence", "has 0 rows"),
+    "losses with NaN": (losses(HEAD + "1,1,2\n2,nan,2\n3,1,2\n"), "evidence", "row 2 has no number"),
+    "losses with text": (losses(HEAD + "1,1,2\n2,1,2\n3,1,x\n"), "evidence", "loss of the baseline"),
+    "losses without a column": (losses("row,challenger\n1,1\n2,1\n3,1\n"), "evidence", "loss of the baseline"),
+    "losses that are not the named ones": (
+        put("losses", {"path": "losses.csv", "sha256": "b" * 64}),
+        "evidence",
+        "is not the file",
+    ),
+    "losses outside the evaluation": (
+        put("losses", {"path": "../../../../uv.lock", "sha256": "b" * 64}),
+        "evidence",
+        "there is no file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "rule", "words"), REFUSALS.values(), ids=REFUSALS)
+def test_refuses(world: World, change: Callable[[World], None], rule: str, words: str) -> None:
+    change(world)
+
+    decision = judged(world)
+
+    assert not decision.passed
+    told = {name: message for name, message in failures(decision).items() if name.startswith(rule)}
+    assert told, failures(decision)
+    assert words in " ".join(told.values())
+    json.loads(decision.model_dump_json())  # no NaN in what is written
+
+
+CHAMPION_REFUSALS: dict[str, tuple[Callable[[World], None], str, str]] = {
+    "an evaluation without the champion": (put("champion", None), "evidence", "has no champion"),
+    "another champion than the registered": (
+        set_metric("champion", "sha256", value="b" * 64),  # type: ignore[arg-type]
+        "evidence",
+        "not version 1, which is the champion now",
+    ),
+    "other rows than the champion's": (
+        put("champion_rows", {"count": 3, "sha256": "b" * 64}),
+        "evidence",
+        "different rows",
+    ),
+    "no word about the champion's rows": (put("champion_rows", None), "evidence", "different rows"),
+    "a challenger that may be worse by more than the margin": (
+        set_metric("differences", "champion", "rmse", "high", value=0.6),
+        "holds the champion",
+        "0.6 worse at worst, 0.5 allowed",
+    ),
+    "no comparison with the champion": (remove("differences", "champion"), "holds the champion", "does not compare"),
+    "no loss of the champion": (losses(HEAD + "1,1,2\n2,1,2\n3,1,2\n"), "evidence", "loss of the champion"),
+}
+
+
+@pytest.mark.parametrize(("change", "rule", "words"), CHAMPION_REFUSALS.values(), ids=CHAMPION_REFUSALS)
+def test_with_a_champion_refuses(world: World, change: Callable[[World], None], rule: str, words: str) -> None:
+    world.evaluation = evaluation(register_by_hand(world.root))
+    change(world)
+
+    decision = judged(world)
+
+    assert not decision.passed
+    assert words in failures(decision)[rule]
+
+
+def test_an_unchanged_model_holds_the_champion_and_does_not_beat_it(world: World) -> None:
+    champion = register_by_hand(world.root)
+    world.evaluation = evaluation(champion)
+    world.evaluation["differences"]["champion"]["rmse"] = {"value": 0.0, "low": 0.0, "high": 0.0}
+    build_tree(
+        world.root,
+        {
+            "gate.yml": """
+            schema_version: 1
+            rules:
+              - {name: holds, metric: rmse, not_worse_than: champion, margin: 0}
+              - {name: beats, metric: rmse, better_than: champion}
+            """
+        },
+    )
+
+    decision = judged(world)
+
+    assert list(failures(decision)) == ["beats"]
+
+
+def test_higher_is_better_where_the_evaluation_says_so(world: World) -> None:
+    build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: [{name: b, metric: r2, better_than: baseline}]\n"})
+    assert judged(world).passed
+
+    world.evaluation["differences"]["baseline"]["r2"]["low"] = -0.01
+
+    assert "0.01 worse at worst" in failures(judged(world))["b"]
+
+
+def test_no_rules_refuse(world: World) -> None:
+    build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: []\n"})
+
+    decision = judged(world)
+
+    assert not decision.passed
+    assert failures(decision) == {"rules": "there are none, so nothing was judged"}
+
+
+@pytest.mark.parametrize(
+    "path", ["pipelines/train.yml", "uv.lock", "data/train.csv", f".mlops/steps/train-{RUN}/model/MLmodel"]
+)
+def test_a_file_that_changed_since_the_run_refuses_by_name(world: World, path: str) -> None:
+    project = world.write()
+    (project.root / path).write_text("something else", encoding="utf-8")
+
+    decision = gate.judge(project, gate.find_run(project))
+
+    assert not decision.passed
+    assert path.removesuffix("/MLmodel") in failures(decision)["evidence"]
+
+
+def test_a_file_that_is_gone_refuses_by_name(world: World) -> None:
+    project = world.write()
+    (project.root / "data" / "train.csv").unlink()
+
+    assert "data/train.csv is gone" in failures(gate.judge(project, gate.find_run(project)))["evidence"]
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_run_that_did_not_complete_is_refused(world: World, status: str) -> None:
+    world.run = {"status": status, "outputs": {}}
+
+    with pytest.raises(RefusedError, match=RUN):
+        judged(world)
+
+
+def test_the_last_run_is_judged_even_when_an_earlier_one_completed(world: World) -> None:
+    world.write()
+    world.run = {"status": "failed"}
+    project = world.write("20261125-000000-cd34")
+
+    assert gate.find_run(project).id == "20261125-000000-cd34"
+    assert gate.find_run(project, RUN).id == RUN
+
+
+def test_runs_of_other_pipelines_are_passed_over(world: World) -> None:
+    world.write()
+    world.run = {"pipeline": {"path": "pipelines/score.yml", "sha256": "b" * 64}}
+    project = world.write("20261125-000000-cd34")
+
+    assert gate.find_run(project).id == RUN
+
+
+def test_no_run_yet_says_what_to_do(world: World) -> None:
+    project = world.write()
+    (project.state / "runs" / RUN / "run.json").unlink()
+
+    with pytest.raises(MissingError, match="mlops-bootstrap run"):
+        gate.find_run(project)
+
+
+def test_an_unknown_run_gets_a_suggestion(world: World) -> None:
+    with pytest.raises(InputError, match=RUN):
+        gate.find_run(world.write(), RUN[:-1])
+
+
+def test_a_run_without_the_named_output_is_told(world: World) -> None:
+    world.run = {"outputs": {"models": {"path": "x", "sha256": "b" * 64}}}
+
+    with pytest.raises(InputError, match="no output model"):
+        judged(world)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"schema_version": 2}', "written by a newer mlops-bootstrap"),
+        ('{"schema_version": 1', "not a runrecord record"),
+        ("[" * 100_000, "not a runrecord record"),
+        ("\xff", "not a runrecord record"),
+    ],
+)
+def test_a_broken_or_newer_record_is_told(world: World, text: str, words: str) -> None:
+    project = world.write()
+    (project.state / "runs" / RUN / "run.json").write_text(text, encoding="latin-1")
+
+    with pytest.raises(InputError, match=words):
+        gate.find_run(project)

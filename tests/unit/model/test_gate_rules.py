@@ -1,0 +1,143 @@
+"""`gate.yml` as people write it, and what the rules promise for any numbers."""
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.documents import load
+from bootstrap.errors import InputError
+from bootstrap.model.records import Champion, Evaluation
+from bootstrap.model.rules import Gate, Rule, apply
+from tests.unit.model.worlds import evaluation
+
+CHAMPION = Champion(version="1", sha256="b" * 64)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("{name: a}", "says nothing: give it one of at_most"),
+        ("{metric: rmse, at_most: 1}", "rules.0.name"),
+        ("{name: '', metric: rmse, at_most: 1}", "rules.0.name"),
+        ("{name: a, at_most: 1}", "needs metric with it"),
+        ("{name: a, metric: rmse, at_most: 1, at_least: 0}", "at_most and at_least: make it one rule for each"),
+        ("{name: a, metric: rmse, at_most: .nan}", "finite number"),
+        ("{name: a, metric: rmse, at_most: .inf}", "finite number"),
+        ("{name: a, metric: rmse, at_most: much}", "rules.0.at_most"),
+        ("{name: a, metric: rmse, better_than: yesterday}", "rules.0.better_than"),
+        ("{name: a, metric: rmse, not_worse_than: champion}", "needs margin with it"),
+        ("{name: a, metric: rmse, not_worse_than: champion, margin: -1}", "rules.0.margin"),
+        ("{name: a, metric: rmse, better_than: champion, margin: 1}", "takes no margin"),
+        ("{name: a, metric: rmse, better_than: champion, per_group: sex}", "takes no per_group"),
+        ("{name: a, metric: rmse, data_checks: passed}", "takes no metric"),
+        ("{name: a, data_checks: failed}", "rules.0.data_checks"),
+        ("{name: evidence, data_checks: passed}", "'evidence' is taken"),
+        ("{name: a, metrics: rmse, at_most: 1}", "gate.yml:2:19: unknown key 'metrics'. Did you mean 'metric'?"),
+        ("{name: a, metric: rmse, atmost: 1}", "Did you mean 'at_most'?"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_named(tmp_path: Path, rule: str, words: str) -> None:
+    path = tmp_path / "gate.yml"
+    path.write_text(f"schema_version: 1\nrules: [{rule}]\n", encoding="utf-8")
+
+    with pytest.raises(InputError) as caught:
+        load(path, Gate)
+
+    assert words in str(caught.value)
+
+
+def test_two_rules_of_one_name_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yml"
+    rule = "{name: a, data_checks: passed}"
+    path.write_text(f"schema_version: 1\nrules: [{rule}, {rule}]\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match="'a' is taken"):
+        load(path, Gate)
+
+
+numbers = st.floats(-1e6, 1e6, allow_nan=False)
+broken = st.sampled_from([math.nan, math.inf, -math.inf])
+directions: st.SearchStrategy[Literal["lower", "higher"]] = st.sampled_from(["lower", "higher"])
+rules = st.one_of(
+    st.builds(lambda limit: {"at_most": limit}, numbers),
+    st.builds(lambda limit: {"at_least": limit}, numbers),
+    st.builds(lambda limit: {"at_most": limit, "per_group": "sex"}, numbers),
+    st.builds(lambda limit: {"at_least": limit, "per_group": "sex"}, numbers),
+    st.builds(lambda other: {"better_than": other}, st.sampled_from(["baseline", "champion"])),
+    st.builds(
+        lambda other, margin: {"not_worse_than": other, "margin": margin},
+        st.sampled_from(["baseline", "champion"]),
+        st.floats(0, 1e6),
+    ),
+)
+
+
+def made(better: str, challenger: float, other: float, below: float, above: float) -> dict[str, Any]:
+    """An evaluation of one metric in which every number that a rule could use follows from the arguments."""
+    document = evaluation(CHAMPION)
+    interval = {"value": challenger, "low": challenger - below, "high": challenger + above}
+    theirs = {"value": other, "low": other, "high": other}
+    value = challenger - other
+    difference = {"value": value, "low": value - below, "high": value + above}
+    document["metrics"]["rmse"]["better"] = better
+    document["challenger"]["metrics"]["rmse"] = interval
+    document["challenger"]["groups"] = {"sex": {"1": {"rmse": challenger}, "2": {"rmse": challenger}}}
+    for name in ("baseline", "champion"):
+        document[name]["metrics"]["rmse"] = theirs
+        document["differences"][name]["rmse"] = difference
+    return document
+
+
+def passes(rule: dict[str, Any], document: dict[str, Any]) -> bool:
+    (result,) = apply([Rule(name="a", metric="rmse", **rule)], Evaluation.model_validate(document), CHAMPION)
+    return result.passed
+
+
+spread = st.floats(0, 1e3)
+
+
+documents = {"challenger": numbers, "other": numbers, "below": spread, "above": spread}
+
+
+@given(rule=rules, better=directions, numbers=st.fixed_dictionaries(documents), loss=st.floats(0, 1e6))
+def test_a_worse_interval_never_turns_refused_into_passed(
+    rule: dict[str, Any], better: str, numbers: dict[str, float], loss: float
+) -> None:
+    # A limit has a side of its own: there, worse is what is farther beyond it.
+    side = "lower" if "at_most" in rule else "higher" if "at_least" in rule else better
+    shift = loss if side == "lower" else -loss
+    worse = numbers | {"challenger": numbers["challenger"] + shift}
+
+    if passes(rule, made(better, **worse)):
+        assert passes(rule, made(better, **numbers))
+
+
+@given(rule=rules, better=directions, numbers=st.fixed_dictionaries(documents), data=st.data())
+def test_no_rule_passes_by_a_number_that_is_none(
+    rule: dict[str, Any], better: str, numbers: dict[str, float], data: st.DataObject
+) -> None:
+    document = made(better, **numbers)
+    target = data.draw(st.sampled_from(["value", "low", "high"]))
+    none = data.draw(broken)
+    if "per_group" in rule:
+        document["challenger"]["groups"]["sex"][data.draw(st.sampled_from(["1", "2"]))]["rmse"] = none
+    elif "at_most" in rule or "at_least" in rule:
+        document["challenger"]["metrics"]["rmse"][target] = none
+    else:
+        compared = rule.get("better_than") or rule["not_worse_than"]
+        document["differences"][compared]["rmse"][target] = none
+
+    assert not passes(rule, document)
+
+
+@given(better=directions, numbers=st.fixed_dictionaries(documents))
+def test_better_means_the_whole_interval(better: str, numbers: dict[str, float]) -> None:
+    document = made(better, **numbers)
+    difference = document["differences"]["champion"]["rmse"]
+    whole = difference["high"] < 0 if better == "lower" else difference["low"] > 0
+
+    assert passes({"better_than": "champion"}, document) == whole

@@ -1,0 +1,159 @@
+"""A project that has run once, written by hand: what the gate and the registry read, without a pipeline or MLflow."""
+
+import json
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap.digest import digest_file, digest_tree
+from bootstrap.model.records import Champion
+from bootstrap.project import Project, find_project
+from tests.helpers import build_tree
+
+SHA = "a" * 64
+RUN = "20261124-101500-ab12"
+
+MANIFEST = """
+    schema_version: 1
+    tool: "0.*"
+    name: churn
+    team: fraud
+    model: {name: churn, gate: gate.yml}
+    pipeline:
+      file: pipelines/train.yml
+      champion: champion
+      model: model
+      evaluation: evaluation
+    serve:
+      deployment: endpoints/online/deployment.yml
+      sample_request: endpoints/online/sample-request.json
+      group: serve
+    """
+
+GATE = """
+    schema_version: 1
+    rules:
+      - {name: good enough, metric: rmse, at_most: 65}
+      - {name: explains enough, metric: r2, at_least: 0.3}
+      - {name: beats the baseline, metric: rmse, better_than: baseline}
+      - {name: holds the champion, metric: rmse, not_worse_than: champion, margin: 0.5}
+      - {name: fair to both sexes, metric: rmse, per_group: sex, at_most: 75}
+      - {name: clean data, data_checks: passed}
+    """
+
+EVALUATION: dict[str, Any] = {
+    "schema_version": 1,
+    "problem": "regression",
+    "rows": {"count": 3, "sha256": SHA},
+    "champion_rows": None,
+    "losses": {"path": "losses.csv", "sha256": SHA},
+    "confidence": 0.95,
+    "metrics": {"rmse": {"better": "lower"}, "r2": {"better": "higher"}},
+    "challenger": {
+        "sha256": SHA,
+        "metrics": {"rmse": {"value": 54, "low": 49, "high": 60}, "r2": {"value": 0.5, "low": 0.4, "high": 0.6}},
+        "groups": {"sex": {"1": {"rmse": 51}, "2": {"rmse": 57}}},
+    },
+    "champion": None,
+    "baseline": {
+        "metrics": {"rmse": {"value": 72, "low": 66, "high": 78}, "r2": {"value": 0, "low": -0.1, "high": 0.1}}
+    },
+    "differences": {
+        "baseline": {"rmse": {"value": -18, "low": -24, "high": -12}, "r2": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    },
+    "data_checks": [{"name": "schema", "passed": True, "message": "442 rows"}],
+}
+
+
+def evaluation(champion: Champion | None = None) -> dict[str, Any]:
+    """A fresh evaluation that passes `GATE`; with a champion that is as good as the challenger, if one is given."""
+    document = deepcopy(EVALUATION)
+    if champion:
+        document["champion"] = deepcopy(document["challenger"]) | {"sha256": champion.sha256}
+        document["champion_rows"] = deepcopy(document["rows"])
+        document["differences"]["champion"] = {
+            "rmse": {"value": 0, "low": -0.4, "high": 0.4},
+            "r2": {"value": 0, "low": -0.01, "high": 0.01},
+        }
+    return document
+
+
+@dataclass
+class World:
+    """A project with one completed run. Change `evaluation`, `losses` or `run`, then `write`."""
+
+    root: Path
+    evaluation: dict[str, Any] = field(default_factory=evaluation)
+    losses: str = "row,challenger,baseline,champion\n1,1.5,2,1\n2,0.5,2,1\n3,1,2,1\n"
+    run: dict[str, Any] = field(default_factory=dict)
+    model_text: str = "flavors: {}\n"
+
+    def write(self, run_id: str = RUN) -> Project:
+        """Write all of it, with the digests that belong to it."""
+        step = f".mlops/steps/train-{run_id}"
+        build_tree(
+            self.root,
+            {
+                "mlops.yaml": MANIFEST,
+                "uv.lock": "version = 1\n",
+                "pipelines/train.yml": "type: pipeline\n",
+                "data/train.csv": "x,y\n1,2\n",
+                f"{step}/model/MLmodel": self.model_text,
+                f"{step}/evaluation/losses.csv": self.losses,
+                **({} if (self.root / "gate.yml").exists() else {"gate.yml": GATE}),
+            },
+        )
+        model = {"path": f"{step}/model", "sha256": digest_tree(self.root / step / "model")}
+        folder = self.root / step / "evaluation"
+        document = deepcopy(self.evaluation)
+        if document["challenger"]["sha256"] == SHA:
+            document["challenger"]["sha256"] = model["sha256"]
+        if document["losses"]["sha256"] == SHA:
+            document["losses"]["sha256"] = digest_file(folder / "losses.csv")
+        (folder / "evaluation.json").write_text(json.dumps(document), encoding="utf-8")
+        run = {
+            "schema_version": 1,
+            "id": run_id,
+            "project": "churn",
+            "pipeline": self._artifact("pipelines/train.yml"),
+            "status": "completed",
+            "started_at": "2026-11-24T10:15:00+00:00",
+            "seconds": 1.0,
+            "inputs": {"data": self._artifact("data/train.csv"), "trials": 20},
+            "champion": None,
+            "jobs": {},
+            "outputs": {"model": model, "evaluation": self._artifact(f"{step}/evaluation")},
+            "git": {"commit": "c" * 40, "dirty": False},
+            "lock_sha256": digest_file(self.root / "uv.lock"),
+            "python": "3.11.9",
+            "tool": "0.1.0",
+            "mlflow_run_id": "f" * 32,
+        } | self.run
+        path = self.root / ".mlops" / "runs" / run_id / "run.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(run), encoding="utf-8")
+        return find_project(self.root)
+
+    def _artifact(self, path: str) -> dict[str, str]:
+        return {"path": path, "sha256": digest_tree(self.root / path)}
+
+
+def register_by_hand(root: Path, text: str = "the champion\n", number: str = "1", stage: str = "champion") -> Champion:
+    """Put a version into the registry's folder, as `register` would."""
+    incoming = build_tree(root / "incoming", {"model/MLmodel": text})
+    sha256 = digest_tree(incoming / "model")
+    folder = root / ".mlops" / "registry" / "churn" / sha256
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    incoming.rename(folder)
+    record = {
+        "schema_version": 1,
+        "name": "churn",
+        "version": number,
+        "stage": stage,
+        "model": {"path": f".mlops/registry/churn/{sha256}/model", "sha256": sha256},
+        "registered_at": f"2026-11-2{number}T10:00:00+00:00",
+        "tags": {},
+    }
+    (folder / "version.json").write_text(json.dumps(record), encoding="utf-8")
+    return Champion(version=number, sha256=sha256)
