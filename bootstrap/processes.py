@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from bootstrap.errors import InputError, MissingError
 
-_GIT_PLACES = (
+GIT_PLACES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -41,7 +41,7 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
         InputError: git failed; its own words are in `why`.
     """
     executable = _find("git", "Install git 2.31 or later: https://git-scm.com/downloads")
-    return _output([executable, *arguments], cwd, env, drop=_GIT_PLACES)
+    return _output([executable, *arguments], cwd, env, drop=GIT_PLACES)
 
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:

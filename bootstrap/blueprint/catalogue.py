@@ -1,0 +1,25 @@
+"""The blueprints that there are, read without starting Copier: a shell that completes a word does not wait."""
+
+from pathlib import Path
+
+from bootstrap.blueprint.repository import Snapshot
+from bootstrap.documents import parse
+from bootstrap.errors import InputError
+
+
+def catalogue(snapshot: Snapshot) -> dict[str, str]:
+    """The name of each blueprint, and its description in a line: the choices of copier.yml's question `blueprint`.
+
+    Raises:
+        InputError: copier.yml has no such question.
+    """
+    document = parse(snapshot.read("copier.yml"), Path("copier.yml"))
+    try:
+        choices = document.data["blueprint"]["choices"]
+        pairs = choices.items() if isinstance(choices, dict) else ((choice, choice) for choice in choices)
+        return {str(name): str(label) for label, name in pairs}
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{snapshot.url} at {snapshot.commit[:12]} has no blueprints.",
+            why="Its copier.yml has no question `blueprint` with choices.",
+        ) from error

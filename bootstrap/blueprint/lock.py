@@ -1,0 +1,83 @@
+"""A new project's uv.lock, made anew where uv takes packages from another index than the one that it names.
+
+A blueprint ships the lock that its tests passed with, and `uv sync --locked` refuses a lock made for another index.
+Asking uv costs a process, so it is asked only where an index is configured at all.
+"""
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootstrap.errors import InputError, RemoteError
+from bootstrap.processes import uv
+from bootstrap.progress import Progress
+
+_INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+_INDEX_KEYS = frozenset({"index", "index-url", "extra-index-url"})
+
+
+def relock(project: Path, destination: Path, progress: Progress) -> bool:
+    """Make the lock of `project` anew if uv's configuration asks for it; True when it was made anew.
+
+    The versions in the lock stay as they are, as far as the index has them.
+
+    Args:
+        project: The folder of the project now.
+        destination: Where it will be; configuration in folders above it counts.
+
+    Raises:
+        RemoteError: The index did not answer, or lacks packages; uv's own words are in `why`.
+    """
+    if not (project / "uv.lock").is_file() or not _index_is_configured(destination):
+        return False
+    # --no-build: locking must not run a build backend that a blueprint brought along.
+    try:
+        uv("lock", "--check", "--no-build", cwd=project)
+    except InputError:
+        progress.started("lock for your package index")
+        try:
+            uv("lock", "--no-build", cwd=project)
+        except InputError as error:
+            progress.finished("lock for your package index", "failed")
+            raise RemoteError(
+                "The project's uv.lock cannot be made for your package index.",
+                why=error.why,
+                hint="Check the index in uv.toml or UV_DEFAULT_INDEX and your network, then run the command again.",
+            ) from error
+        progress.finished("lock for your package index")
+        return True
+    return False
+
+
+def _index_is_configured(destination: Path) -> bool:
+    return any(os.environ.get(name) for name in _INDEX_VARIABLES) or any(
+        _names_an_index(file) for file in _configuration_files(destination)
+    )
+
+
+def _configuration_files(destination: Path) -> Iterator[Path]:
+    """Where uv looks for its configuration: https://docs.astral.sh/uv/concepts/configuration-files/."""
+    if chosen := os.environ.get("UV_CONFIG_FILE"):
+        yield Path(chosen)
+        return
+    for folder in destination.parents:
+        yield folder / "uv.toml"
+    if sys.platform == "win32":
+        homes = [os.environ.get("APPDATA"), os.environ.get("PROGRAMDATA")]
+    else:
+        system = os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
+        homes = [os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config"), *system.split(":"), "/etc"]
+    for home in homes:
+        if home:
+            yield Path(home) / "uv" / "uv.toml"
+
+
+def _names_an_index(file: Path) -> bool:
+    try:
+        return not _INDEX_KEYS.isdisjoint(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError:
+        return False
+    except ValueError:
+        return True  # broken: uv says so, in better words than ours
