@@ -1,1 +1,47 @@
 """`demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bootstrap.cli.app import app
+from bootstrap.cli.command import Session, command
+
+
+@command(app, "demo", examples=["mlops-bootstrap demo", "mlops-bootstrap demo tour -C .."])
+def demo(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder for what the tour makes.")] = Path(
+        "mlops-demo"
+    ),
+) -> None:
+    """Take the tour: platform, plan, project, pipeline, gate, registry, serving, and one page about it.
+
+    Needs no account. Leaves a platform and a project to go on with; taken again, it goes on from there.
+    """
+    from bootstrap.console import table
+    from bootstrap.demo import page, tour
+
+    place = session.directory / folder
+    steps = tour.take(place, session.console.progress)
+    report = place / tour.PAGE
+    report.write_text(page.render(steps, place), encoding="utf-8")
+    rows = [[step.command, f"{step.seconds:.1f}"] for step in steps]
+    total = sum(step.seconds for step in steps)
+    text = "\n".join(
+        [
+            table(["command", "seconds"], [*rows, ["all", f"{total:.1f}"]]),
+            "",
+            f"Look at it:  {report}",
+            f"Go on:       cd {place / tour.PROJECT}, and read README.md",
+        ]
+    )
+    document = {
+        "schema_version": 1,
+        "folder": str(place),
+        "page": str(report),
+        "seconds": total,
+        "steps": [{"command": step.command, "seconds": step.seconds} for step in steps],
+    }
+    session.console.result(text, document)

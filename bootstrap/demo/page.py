@@ -1,0 +1,129 @@
+"""The page of the tour: one HTML file that needs nothing else, made from what the steps printed as JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bootstrap import __version__
+from bootstrap.demo.drawing import Bar, Node, graph, intervals
+from bootstrap.demo.tour import PLATFORM, PROJECT, Step
+from bootstrap.model.records import Evaluation, Interval, read_record
+
+
+def render(steps: Sequence[Step], folder: Path) -> str:
+    """The page of a tour that was taken in `folder`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("bootstrap.demo", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    documents = {step.words: step.document for step in steps}
+    run = next(step.document for step in steps if step.words == "run")
+    evaluation = _evaluation(folder / PROJECT, run)
+    page = environment.get_template("page.html.j2").render(
+        version=__version__,
+        steps=steps,
+        total=sum(step.seconds for step in steps),
+        platform=PLATFORM,
+        project=PROJECT,
+        stacks=[_stack(stack) for stack in documents["plan"]["stacks"]],
+        drawing=Markup,
+        pipeline=pipeline_graph(run["jobs"]),
+        evaluation=evaluation,
+        metrics=[(name, metric.better, _bars(evaluation, name)) for name, metric in evaluation.metrics.items()],
+        gate=documents["model gate"],
+        registered=documents["model register"],
+        serving=documents["model serve"],
+        report=run["outputs"].get("report", {}).get("path"),
+        dump=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+    )
+    return page + "\n"
+
+
+def _evaluation(project: Path, run: Mapping[str, Any]) -> Evaluation:
+    return read_record(project / run["outputs"]["evaluation"]["path"] / "evaluation.json", Evaluation)
+
+
+def _bars(evaluation: Evaluation, metric: str) -> str:
+    models = {"challenger": evaluation.challenger, "champion": evaluation.champion, "baseline": evaluation.baseline}
+    scores: dict[str, Interval] = {
+        name: model.metrics[metric] for name, model in models.items() if model is not None and metric in model.metrics
+    }
+    bars = [Bar(name, number.value, number.low, number.high, name) for name, number in scores.items()]
+    return intervals(bars, f"{metric} of {', '.join(scores)} with intervals")
+
+
+def pipeline_graph(jobs: Mapping[str, Any]) -> str:
+    """The jobs of a run as an SVG graph, each with how it ended and how long it took."""
+    nodes = {
+        name: Node(name, f"{job['status']}, {job['seconds']:.1f} s", job["status"], job["after"])
+        for name, job in jobs.items()
+    }
+    return graph(nodes, f"pipeline of {len(nodes)} jobs")
+
+
+def _stack(stack: Mapping[str, Any]) -> dict[str, Any]:
+    resources = stack["resources"]
+    kinds = Counter(resource["type"] for resource in resources if resource["type"].startswith("azure-native:"))
+    return {
+        "name": stack["name"],
+        "program": stack["program"],
+        "count": sum(kinds.values()),
+        "kinds": sorted(kinds.items(), key=lambda item: (-item[1], item[0])),
+        "resources": [resource for resource in resources if resource["type"].startswith("azure-native:")],
+        "findings": stack["findings"],
+        "graph": component_graph(resources),
+    }
+
+
+def component_graph(resources: Sequence[Mapping[str, Any]]) -> str:
+    """The components of a stack as an SVG graph: how many resources each has, and which other ones they build on."""
+    parents = {resource["urn"]: resource["parent"] for resource in resources}
+    by_urn = {resource["urn"]: resource for resource in resources}
+
+    def component(urn: str) -> str:
+        """The outermost resource that `urn` lies in, below the stack itself."""
+        while parents.get(urn) in by_urn and "pulumi:pulumi:Stack" not in by_urn[parents[urn]]["type"]:
+            urn = parents[urn]
+        return urn
+
+    inside = [resource for resource in resources if resource["type"] != "pulumi:pulumi:Stack"]
+    sizes = Counter(component(resource["urn"]) for resource in inside if resource["type"].startswith("azure-native:"))
+    before: dict[str, set[str]] = {urn: set() for urn in sizes}
+    for resource in inside:
+        own = component(resource["urn"])
+        others = {component(urn) for urn in resource["depends_on"] if urn in by_urn}
+        before.setdefault(own, set()).update(others & set(sizes) - {own})
+    nodes = {
+        urn: Node(
+            by_urn[urn]["name"],
+            f"{count} resource{'s' if count > 1 else ''}",
+            "component",
+            sorted(_direct(urn, before)),
+        )
+        for urn, count in sizes.items()
+    }
+    return graph(nodes, f"{len(nodes)} components")
+
+
+def _direct(urn: str, before: Mapping[str, set[str]]) -> set[str]:
+    """The predecessors of `urn` that are not also reached through another one: fewer lines say the same."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        waiting = list(before.get(start, ()))
+        while waiting:
+            following = waiting.pop()
+            if following not in found:
+                found.add(following)
+                waiting += before.get(following, ())
+        return found
+
+    return {one for one in before[urn] if not any(one in reached(other) for other in before[urn] if other != one)}
