@@ -1,1 +1,1 @@
-"""The Pulumi programs: settings, names and roles as tables, components, and the programs made of them."""
+"""The Pulumi programs: what a stack consists of. Knows nothing of `bootstrap`, of manifests or of terminals."""

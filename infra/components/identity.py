@@ -1,0 +1,85 @@
+"""Identities that workspaces, clusters, endpoints and CI act as. None of them has a secret."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import authorization, managedidentity
+
+from infra.components.access import Principal
+from infra.components.place import Place
+from infra.origin import asked_for_by
+from infra.reference import Reference
+from infra.settings import Federation
+
+_AUDIENCE = "api://AzureADTokenExchange"
+
+MOST_CREDENTIALS = 20
+"""How many federated credentials Azure allows on one identity.
+https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
+
+
+@dataclass(frozen=True)
+class IdentityArgs:
+    """What the identity is for.
+
+    Attributes:
+        purpose: The last word of its name.
+        federations: The tokens of other parties, such as a forge, that it accepts.
+        origin: The line of the manifest that asked for it.
+    """
+
+    place: Place
+    purpose: str
+    federations: Sequence[Federation] = ()
+    origin: str | None = None
+
+
+class Identity(pulumi.ComponentResource):
+    """A user-assigned identity with its federated credentials."""
+
+    identity: Reference
+    principal: Principal
+    client_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bootstrap:identity:Identity", name, None, opts)
+        if args.origin is not None:
+            asked_for_by(self, args.origin)
+        if len(args.federations) > MOST_CREDENTIALS:
+            raise ValueError(f"{name}: an identity takes {MOST_CREDENTIALS} federated credentials at most")
+        place = args.place
+        identity_name = place.names.of("identity", *place.words, args.purpose)
+        identity = managedidentity.UserAssignedIdentity(
+            name,
+            resource_group_name=place.group.name_when_made,
+            resource_name_=identity_name,
+            location=place.location,
+            tags=place.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.identity = place.group.within(
+            f"providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity_name}", identity
+        )
+        self.principal = Principal(
+            self.identity.id, identity.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL
+        )
+        self.client_id = identity.client_id
+        # Azure answers 409 to two writes at once on one identity, so each waits for the one before.
+        before: list[pulumi.Resource] = []
+        for number, federation in enumerate(args.federations, start=1):
+            credential = managedidentity.FederatedIdentityCredential(
+                f"{name}-{number}",
+                resource_group_name=place.group.name_when_made,
+                resource_name_=self.identity.name_when_made,
+                federated_identity_credential_resource_name=place.names.of(
+                    "federated_credential", *place.words, args.purpose, str(number)
+                ),
+                audiences=[_AUDIENCE],
+                issuer=federation.issuer,
+                subject=federation.subject,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=list(before)),
+            )
+            asked_for_by(credential, federation.origin)
+            before = [credential]
+        self.register_outputs({"id": self.identity.id})

@@ -1,0 +1,79 @@
+"""Where a stack's resources lie: a resource group in a location, with the tags that all of them carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import resources
+
+from infra.naming import Names
+from infra.origin import asked_for_by
+from infra.reference import Reference, resource_group
+
+
+@dataclass(frozen=True)
+class Place:
+    """What almost every resource is given.
+
+    Attributes:
+        words: The words that tell this stack's resources from others in their names.
+        protect: Whether what holds data is protected from deletion.
+    """
+
+    group: Reference
+    location: str
+    tags: Mapping[str, str]
+    names: Names
+    words: tuple[str, ...]
+    protect: bool
+
+    def stateful(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
+        """The options of a resource that holds data: protected where the environment says so."""
+        return pulumi.ResourceOptions(parent=parent, protect=self.protect or None)
+
+
+@dataclass(frozen=True)
+class ResourceGroupArgs:
+    """A resource group.
+
+    Attributes:
+        subscription_id: The subscription that it is made in.
+        words: The words that tell this stack's resources from others in their names.
+        protect: Whether what holds data is protected from deletion.
+        origin: The line of the manifest that asked for the stack.
+    """
+
+    subscription_id: str
+    location: str
+    tags: Mapping[str, str]
+    names: Names
+    words: tuple[str, ...]
+    protect: bool
+    origin: str
+
+
+class ResourceGroup(pulumi.ComponentResource):
+    """The resource group of a stack."""
+
+    place: Place
+
+    def __init__(self, name: str, args: ResourceGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bootstrap:place:ResourceGroup", name, None, opts)
+        asked_for_by(self, args.origin)
+        group_name = args.names.of("resource_group", *args.words)
+        group = resources.ResourceGroup(
+            name,
+            resource_group_name=group_name,
+            location=args.location,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect or None),
+        )
+        self.place = Place(
+            resource_group(args.subscription_id, group_name, group),
+            args.location,
+            args.tags,
+            args.names,
+            args.words,
+            args.protect,
+        )
+        self.register_outputs({"id": self.place.group.id})

@@ -1,0 +1,95 @@
+"""Storage for a workspace's data: by identity only, no keys."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import storage
+
+from infra.components.place import Place
+from infra.reference import Reference
+
+_SOFT_DELETE_DAYS = 14
+
+# https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-data-access : the studio reads in the browser.
+_STUDIO = ["https://mlworkspace.azure.ai", "https://ml.azure.com", "https://*.ml.azure.com", "https://ai.azure.com",
+           "https://*.ai.azure.com"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StorageArgs:
+    """Where the account lies."""
+
+    place: Place
+
+
+class Storage(pulumi.ComponentResource):
+    """A storage account without keys, its blob service with versions and soft delete, open to the studio's pages."""
+
+    account: Reference
+    blobs: Reference
+
+    def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bootstrap:storage:Storage", name, None, opts)
+        place = args.place
+        account_name = place.names.of("storage", *place.words)
+        account = storage.StorageAccount(
+            name,
+            resource_group_name=place.group.name_when_made,
+            account_name=account_name,
+            location=place.location,
+            kind=storage.Kind.STORAGE_V2,
+            sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
+            access_tier=storage.AccessTier.HOT,
+            allow_blob_public_access=False,
+            allow_cross_tenant_replication=False,
+            allow_shared_key_access=False,
+            default_to_o_auth_authentication=True,
+            enable_https_traffic_only=True,
+            # Azure ML's workspace storage must not have a hierarchical namespace.
+            is_hns_enabled=False,
+            is_local_user_enabled=False,
+            is_sftp_enabled=False,
+            minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+            public_network_access=storage.PublicNetworkAccess.ENABLED,
+            network_rule_set=storage.NetworkRuleSetArgs(
+                default_action=storage.DefaultAction.ALLOW, bypass=storage.Bypass.AZURE_SERVICES
+            ),
+            tags=place.tags,
+            opts=place.stateful(self),
+        )
+        self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
+        blobs = storage.BlobServiceProperties(
+            f"{name}-blobs",
+            resource_group_name=place.group.name_when_made,
+            account_name=self.account.name_when_made,
+            blob_services_name="default",
+            is_versioning_enabled=True,
+            delete_retention_policy=storage.DeleteRetentionPolicyArgs(
+                enabled=True, days=_SOFT_DELETE_DAYS, allow_permanent_delete=False
+            ),
+            container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(
+                enabled=True, days=_SOFT_DELETE_DAYS, allow_permanent_delete=False
+            ),
+            cors=storage.CorsRulesArgs(
+                cors_rules=[
+                    storage.CorsRuleArgs(
+                        allowed_origins=_STUDIO,
+                        allowed_methods=[
+                            storage.AllowedMethods.GET,
+                            storage.AllowedMethods.HEAD,
+                            storage.AllowedMethods.POST,
+                            storage.AllowedMethods.PUT,
+                            storage.AllowedMethods.DELETE,
+                            storage.AllowedMethods.OPTIONS,
+                            storage.AllowedMethods.PATCH,
+                        ],
+                        allowed_headers=["*"],
+                        exposed_headers=["*"],
+                        max_age_in_seconds=1800,
+                    )
+                ]
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.blobs = self.account.within("blobServices/default", blobs)
+        self.register_outputs({"id": self.account.id})

@@ -1,0 +1,54 @@
+"""The key vault of a workspace: access by role, deletion reversible."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import keyvault
+
+from infra.components.place import Place
+from infra.reference import Reference
+
+
+@dataclass(frozen=True)
+class VaultArgs:
+    """Where the vault lies, and the tenant that its users log in to."""
+
+    place: Place
+    tenant_id: str
+
+
+class Vault(pulumi.ComponentResource):
+    """A key vault whose access is by roles, and that nobody can delete for good before 90 days are over."""
+
+    vault: Reference
+
+    def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bootstrap:vault:Vault", name, None, opts)
+        place = args.place
+        vault_name = place.names.of("key_vault", *place.words)
+        vault = keyvault.Vault(
+            name,
+            resource_group_name=place.group.name_when_made,
+            vault_name=vault_name,
+            location=place.location,
+            properties=keyvault.VaultPropertiesArgs(
+                tenant_id=args.tenant_id,
+                sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
+                enable_rbac_authorization=True,
+                enable_soft_delete=True,
+                soft_delete_retention_in_days=90,
+                enable_purge_protection=True,
+                enabled_for_deployment=False,
+                enabled_for_disk_encryption=False,
+                enabled_for_template_deployment=False,
+                public_network_access="Enabled",
+                network_acls=keyvault.NetworkRuleSetArgs(
+                    default_action=keyvault.NetworkRuleAction.ALLOW,
+                    bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+                ),
+            ),
+            tags=place.tags,
+            opts=place.stateful(self),
+        )
+        self.vault = place.group.within(f"providers/Microsoft.KeyVault/vaults/{vault_name}", vault)
+        self.register_outputs({"id": self.vault.id})

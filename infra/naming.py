@@ -1,0 +1,173 @@
+"""Azure's naming rules as a table, and the names that we make by it.
+
+A name is the same on every machine and every run, so that one stack knows what another stack's resources are called
+without reading its state.
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_RULES = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
+_REGISTRY = "https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries"
+_DIGEST_LENGTH = 8
+
+Kind = Literal[
+    "resource_group",
+    "log_analytics",
+    "action_group",
+    "budget",
+    "model_registry",
+    "workspace",
+    "storage",
+    "key_vault",
+    "container_registry",
+    "application_insights",
+    "identity",
+    "federated_credential",
+    "cluster",
+    "metric_alert",
+    "diagnostic_setting",
+]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What Azure allows as the name of one kind of resource.
+
+    Attributes:
+        type: The Pulumi type that the rule is for.
+        argument: The input of that type that holds the name.
+        abbreviation: How our names of this kind begin.
+        shortest: Length in characters.
+        longest: Length in characters.
+        pattern: What the whole name must match, apart from its length.
+        scope: Where the name must be unique. Global ones carry a digest, since others take names too.
+        source: Where the rule is published.
+    """
+
+    type: str
+    argument: str
+    abbreviation: str
+    shortest: int
+    longest: int
+    pattern: str
+    scope: Literal["global", "tenant", "subscription", "resource group", "parent"]
+    source: str = _RULES
+
+    def allows(self, name: str) -> bool:
+        """Whether Azure would take this name."""
+        fits = self.shortest <= len(name) <= self.longest
+        return fits and re.fullmatch(self.pattern, name, re.ASCII) is not None
+
+    @property
+    def separator(self) -> str:
+        """What stands between the parts of a name: a hyphen, where hyphens are allowed."""
+        return "-" if re.fullmatch(self.pattern, "aa-aa", re.ASCII) else ""
+
+
+_WORDS = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+
+TABLE: dict[Kind, Rule] = {
+    "resource_group": Rule(
+        "azure-native:resources:ResourceGroup", "resourceGroupName", "rg", 1, 90, r"[\w.()-]*[\w()-]", "subscription"
+    ),
+    "log_analytics": Rule(
+        "azure-native:operationalinsights:Workspace", "workspaceName", "log", 4, 63, _WORDS, "resource group"
+    ),
+    "action_group": Rule(
+        "azure-native:monitor:ActionGroup", "actionGroupName", "ag", 1, 260, r"[^:<>+/&%\\?|]*[^:<>+/&%\\?| .]",
+        "resource group",
+    ),
+    "budget": Rule("azure-native:consumption:Budget", "budgetName", "bgt", 1, 63, r"[a-zA-Z0-9_-]+", "parent"),
+    "model_registry": Rule(
+        "azure-native:machinelearningservices:Registry", "registryName", "mlr", 3, 33,
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "global", _REGISTRY,
+    ),
+    "workspace": Rule(
+        "azure-native:machinelearningservices:Workspace", "workspaceName", "mlw", 3, 33,
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group",
+    ),
+    "storage": Rule("azure-native:storage:StorageAccount", "accountName", "st", 3, 24, r"[a-z0-9]+", "global"),
+    "key_vault": Rule(
+        "azure-native:keyvault:Vault", "vaultName", "kv", 3, 24, r"[a-zA-Z](?:-?[a-zA-Z0-9])*", "global"
+    ),
+    "container_registry": Rule(
+        "azure-native:containerregistry:Registry", "registryName", "cr", 5, 50, r"[a-zA-Z0-9]+", "global"
+    ),
+    "application_insights": Rule(
+        "azure-native:applicationinsights:Component", "resourceName", "appi", 1, 260, r"[^%&\\?/]*[^%&\\?/ .]",
+        "resource group",
+    ),
+    "identity": Rule(
+        "azure-native:managedidentity:UserAssignedIdentity", "resourceName", "id", 3, 128,
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group",
+    ),
+    "federated_credential": Rule(
+        "azure-native:managedidentity:FederatedIdentityCredential", "federatedIdentityCredentialResourceName", "fc",
+        3, 120, r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "parent",
+        "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations",
+    ),
+    # Azure allows a cluster more characters than an attached target; the shortest limit suits both.
+    "cluster": Rule(
+        "azure-native:machinelearningservices:Compute", "computeName", "", 2, 16, r"[a-zA-Z][a-zA-Z0-9-]*", "parent"
+    ),
+    "metric_alert": Rule(
+        "azure-native:monitor:MetricAlert", "ruleName", "alert", 1, 260, r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]",
+        "resource group",
+    ),
+    "diagnostic_setting": Rule(
+        "azure-native:monitor:DiagnosticSetting", "name", "diag", 1, 260, r"[^*&+:<>?%\\/]*[^*&+:<>?%\\/ .]", "parent"
+    ),
+}  # fmt: skip
+"""The rules, by kind of resource. What is not here (role assignments: a UUID) has no name of ours."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one organization's resources.
+
+    Attributes:
+        organization: The short word that every name carries; no hyphen in it.
+        tenant_id: The Entra tenant; it goes into the digest, so that two organizations of one name stay apart.
+    """
+
+    organization: str
+    tenant_id: str
+
+    def of(self, kind: Kind, *parts: str) -> str:
+        """The name of a resource.
+
+        Names of different parts are different where the first part after the team has no hyphen (as environments
+        have none); where a name is global, cut short or written without hyphens, eight letters of a digest keep
+        it apart.
+
+        Args:
+            kind: The row of the table.
+            parts: Words that tell it from others of its kind, such as the team and the environment: lower-case
+                letters, digits and single hyphens.
+
+        Raises:
+            ValueError: A part has other characters.
+        """
+        rule = TABLE[kind]
+        words = [self.organization, *parts]
+        for word in words:
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", word, re.ASCII):
+                raise ValueError(f"{word!r} cannot be part of a name: lower-case letters, digits, single hyphens")
+        separator = rule.separator
+        readable = separator.join([rule.abbreviation, *words])
+        if not separator:
+            readable = readable.replace("-", "")
+        if separator and rule.scope != "global" and len(readable) <= rule.longest:
+            return readable
+        kept = rule.longest - _DIGEST_LENGTH - len(separator)
+        return readable[:kept].rstrip("-") + separator + _digest(self.tenant_id, kind, *words)
+
+
+def _digest(*parts: str) -> str:
+    """Eight letters and digits (40 bits) that differ for different parts."""
+    hashed = hashlib.sha256("\0".join(parts).encode()).digest()
+    return base64.b32encode(hashed).decode("ascii").lower()[:_DIGEST_LENGTH]

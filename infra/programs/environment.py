@@ -1,0 +1,145 @@
+"""An environment: one team's workspace in one environment, and everything around it."""
+
+import pulumi
+from pulumi_azure_native import authorization
+
+from infra.components.access import Access, AccessArgs, Principal
+from infra.components.compute import Cluster, ClusterArgs
+from infra.components.guardrails import Budget, BudgetArgs
+from infra.components.identity import Identity, IdentityArgs
+from infra.components.monitoring import (
+    Alerts,
+    AlertsArgs,
+    Diagnostics,
+    DiagnosticsArgs,
+    Insights,
+    InsightsArgs,
+    Source,
+)
+from infra.components.place import ResourceGroup, ResourceGroupArgs
+from infra.components.registries import ContainerRegistry, ContainerRegistryArgs
+from infra.components.storage import Storage, StorageArgs
+from infra.components.vault import Vault, VaultArgs
+from infra.components.workspace import Workspace, WorkspaceArgs
+from infra.naming import Names
+from infra.programs.hub import provided
+from infra.programs.subscription import in_subscription
+from infra.reference import Reference
+from infra.roles import (
+    CLUSTER,
+    DELIVERY,
+    ENDPOINT,
+    PEOPLE,
+    WORKSPACE_AFTER,
+    WORKSPACE_BEFORE,
+    WORKSPACE_MANAGED_NETWORK,
+    Target,
+)
+from infra.settings import EnvironmentSettings
+
+
+def environment(settings: EnvironmentSettings) -> None:
+    """Declare an environment's resources."""
+    opts = in_subscription(settings)
+    managed = settings.network == "managed"
+    names = Names(settings.organization, settings.tenant_id)
+    hub = provided(names, settings.hub_subscription_id)
+
+    group = ResourceGroup(
+        "group",
+        ResourceGroupArgs(
+            settings.subscription_id,
+            settings.location,
+            settings.tags,
+            names,
+            (settings.team, settings.environment),
+            settings.protect,
+            settings.origin,
+        ),
+        opts,
+    )
+    place = group.place
+
+    storage = Storage("storage", StorageArgs(place), opts)
+    vault = Vault("vault", VaultArgs(place, settings.tenant_id), opts)
+    images = ContainerRegistry("images", ContainerRegistryArgs(place, premium=managed), opts)
+    insights = Insights("insights", InsightsArgs(place, hub.logs), opts)
+    as_workspace = Identity("workspace-identity", IdentityArgs(place, "workspace"), opts)
+    as_cluster = Identity("cluster-identity", IdentityArgs(place, "cluster"), opts)
+    as_endpoint = Identity("endpoint-identity", IdentityArgs(place, "endpoint"), opts)
+
+    targets: dict[Target, Reference] = {
+        "resource group": place.group,
+        "storage": storage.account,
+        "key vault": vault.vault,
+        "container registry": images.registry,
+        "application insights": insights.component,
+        "cluster identity": as_cluster.identity,
+        "endpoint identity": as_endpoint.identity,
+        "model registry": hub.models,
+    }
+    before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if managed else ())
+    prepared = Access("workspace-access", AccessArgs(as_workspace.principal, before, targets, settings.origin), opts)
+    workspace = Workspace(
+        "workspace",
+        WorkspaceArgs(
+            place,
+            storage=storage.account,
+            vault=vault.vault,
+            container_registry=images.registry,
+            insights=insights.component,
+            identity=as_workspace.identity,
+            network=settings.network,
+            image_builder=settings.clusters[0].name if managed and settings.clusters else None,
+            after=prepared.assignments,
+        ),
+        opts,
+    )
+    targets["workspace"] = workspace.workspace
+    Access("workspace-self", AccessArgs(as_workspace.principal, WORKSPACE_AFTER, targets, settings.origin), opts)
+    Access("cluster-access", AccessArgs(as_cluster.principal, CLUSTER, targets, settings.origin), opts)
+    Access("endpoint-access", AccessArgs(as_endpoint.principal, ENDPOINT, targets, settings.origin), opts)
+    for cluster in settings.clusters:
+        Cluster(
+            f"cluster-{cluster.name}",
+            ClusterArgs(place, workspace.workspace, as_cluster.identity, cluster, settings.network),
+            opts,
+        )
+
+    for people in settings.groups:
+        principal = Principal(people.object_id, people.object_id, authorization.PrincipalType.GROUP)
+        entitlements = PEOPLE[people.persona, settings.people]
+        Access(
+            f"people-{people.persona.replace('_', '-')}",
+            AccessArgs(principal, entitlements, targets, people.origin),
+            opts,
+        )
+    for project in settings.projects:
+        ci = Identity(
+            f"ci-{project.name}",
+            IdentityArgs(
+                place,
+                f"ci-{project.name}",
+                federations=[project.federation] if project.federation is not None else [],
+                origin=project.origin,
+            ),
+            opts,
+        )
+        Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, project.origin), opts)
+        pulumi.export(f"ci_{project.name}_client_id", ci.client_id)
+
+    sources = [
+        Source("workspace", workspace.workspace),
+        Source("storage", storage.account, logs=False),
+        Source("blobs", storage.blobs),
+        Source("vault", vault.vault),
+        Source("images", images.registry),
+    ]
+    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
+    Alerts("alerts", AlertsArgs(place, workspace.workspace, hub.action_group), opts)
+    if settings.budget is not None:
+        Budget("budget", BudgetArgs(place, settings.budget, hub.action_group), opts)
+    pulumi.export("resource_group", place.group.name)
+    pulumi.export("workspace", workspace.workspace.name)
+    pulumi.export("workspace_id", workspace.workspace.id)
+    pulumi.export("endpoint_identity_id", as_endpoint.identity.id)

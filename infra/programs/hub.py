@@ -1,0 +1,77 @@
+"""The hub: what all teams share."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.components.guardrails import Budget, BudgetArgs
+from infra.components.monitoring import (
+    Diagnostics,
+    DiagnosticsArgs,
+    Logs,
+    LogsArgs,
+    Notifications,
+    NotificationsArgs,
+    Source,
+)
+from infra.components.place import ResourceGroup, ResourceGroupArgs
+from infra.components.registries import ModelRegistry, ModelRegistryArgs
+from infra.naming import Names
+from infra.programs.subscription import in_subscription
+from infra.reference import Reference, resource_group
+from infra.settings import HubSettings
+
+_WORD = "hub"
+
+
+def hub(settings: HubSettings) -> None:
+    """Declare the hub's resources."""
+    opts = in_subscription(settings)
+    names = Names(settings.organization, settings.tenant_id)
+    group = ResourceGroup(
+        "hub",
+        ResourceGroupArgs(
+            settings.subscription_id,
+            settings.location,
+            settings.tags,
+            names,
+            (_WORD,),
+            settings.protect,
+            settings.origin,
+        ),
+        opts,
+    )
+    place = group.place
+    logs = Logs("logs", LogsArgs(place, settings.log_retention_days), opts)
+    notifications = Notifications("notifications", NotificationsArgs(place, settings.alert_emails), opts)
+    models = ModelRegistry("models", ModelRegistryArgs(place, settings.registry_locations), opts)
+    sources = [Source("models", models.registry), Source("logs", logs.workspace)]
+    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
+    if settings.budget is not None:
+        Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
+    pulumi.export("log_analytics_id", logs.workspace.id)
+    pulumi.export("model_registry_id", models.registry.id)
+    pulumi.export("action_group_id", notifications.action_group.id)
+
+
+@dataclass(frozen=True)
+class Provided:
+    """What the hub makes for other stacks."""
+
+    logs: Reference
+    action_group: Reference
+    models: Reference
+
+
+def provided(names: Names, subscription_id: str) -> Provided:
+    """What the hub in that subscription makes for other stacks, by the naming table: no state is read."""
+    group = resource_group(subscription_id, names.of("resource_group", _WORD))
+    return Provided(
+        logs=group.within(
+            f"providers/Microsoft.OperationalInsights/workspaces/{names.of('log_analytics', _WORD)}", None
+        ),
+        action_group=group.within(f"providers/Microsoft.Insights/actionGroups/{names.of('action_group', _WORD)}", None),
+        models=group.within(
+            f"providers/Microsoft.MachineLearningServices/registries/{names.of('model_registry', _WORD)}", None
+        ),
+    )
