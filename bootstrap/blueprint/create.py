@@ -95,14 +95,17 @@ def create(order: Order, snapshot: Snapshot, progress: Progress) -> Created:
     """
     if order.destination is not None:
         _check_destination(order.destination)
+    git("version", cwd=order.directory)  # before anything else: without git there is no project
     with _staging(order) as staging:
         # The folder is named like the project's, because templates can see its name.
         name = order.destination.name if order.destination else "project"
         folder = staging / (name or "project")
         with opened(snapshot, folder) as template:
             answers = _answers(template, order)
-            path = order.destination or order.directory / str(answers[PROJECT_QUESTION])
-            _check_destination(path)
+            path = order.destination
+            if path is None:
+                path = order.directory / str(answers[PROJECT_QUESTION])
+                _check_destination(path)
             progress.started("render")
             template.render(answers)
             progress.finished("render")

@@ -1,0 +1,440 @@
+"""A new project: answers are checked all at once, and nothing is left behind when anything is wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from bootstrap.blueprint import Created, Order, Snapshot, create, snapshot_of
+from bootstrap.blueprint.repository import URL
+from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
+from bootstrap.progress import Silent
+from tests.helpers import git, tree
+from tests.unit.blueprint.worlds import blueprints
+
+GIVEN = {"blueprint": "tabular", "team": "fraud"}
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
+    with snapshot_of(blueprints(tmp_path_factory.mktemp("ours"))) as made:
+        yield made
+
+
+def new(snapshot: Snapshot, folder: Path, name: str | None = "churn", **options: Any) -> Created:
+    answers = {**GIVEN, **options.pop("given", {})}
+    order = Order(folder, folder / name if name else None, answers, **{"defaults": True, **options})
+    return create(order, snapshot, Silent())
+
+
+def refused(
+    snapshot: Snapshot, folder: Path, kind: type[BootstrapError] = InputError, **options: Any
+) -> BootstrapError:
+    """The error of an order that must fail, and leave `folder` as it was."""
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(kind) as raised:
+        new(snapshot, folder, **options)
+    assert sorted(folder.rglob("*")) == before
+    return raised.value
+
+
+def test_a_project_is_a_repository_with_one_commit(snapshot: Snapshot, tmp_path: Path) -> None:
+    created = new(snapshot, tmp_path)
+
+    project = tmp_path / "churn"
+    assert tuple(tree(project)) == created.files
+    assert created.files == (".copier-answers.yml", ".gitignore", "README.md", "churn/__init__.py")
+    assert git("log", "--format=%s", cwd=project) == f"Start from the blueprint tabular at {created.commit}"
+    assert git("status", "--porcelain", cwd=project) == ""
+    assert git("branch", "--show-current", cwd=project) == "main"
+    assert created.repository
+    assert [path.name for path in tmp_path.iterdir()] == ["churn"]
+
+
+def test_the_answers_file_has_the_public_url_and_the_commit(snapshot: Snapshot, tmp_path: Path) -> None:
+    created = new(snapshot, tmp_path)
+
+    answers = YAML(typ="safe").load(tmp_path / "churn/.copier-answers.yml")
+    assert answers["_src_path"] == URL
+    assert answers["_commit"] == created.commit
+    assert snapshot.commit.startswith(created.commit)
+    assert answers["team"] == "fraud"
+    assert "package_name" not in answers
+    assert "organization" not in answers
+
+
+def test_the_folder_s_name_is_the_project_s(snapshot: Snapshot, tmp_path: Path) -> None:
+    assert new(snapshot, tmp_path, "spam-filter").project == "spam-filter"
+    assert (tmp_path / "spam-filter/spam_filter/__init__.py").is_file()
+
+
+def test_an_answer_wins_over_the_folder_s_name(snapshot: Snapshot, tmp_path: Path) -> None:
+    created = new(snapshot, tmp_path, "somewhere/deep", given={"project_name": "fraud"})
+
+    assert created.project == "fraud"
+    assert (tmp_path / "somewhere/deep/fraud/__init__.py").is_file()
+
+
+def test_without_a_folder_the_project_s_name_makes_one(snapshot: Snapshot, tmp_path: Path) -> None:
+    created = new(snapshot, tmp_path, None, given={"project_name": "fraud"})
+
+    assert created.path == tmp_path / "fraud"
+    assert (tmp_path / "fraud/README.md").is_file()
+
+
+def test_an_empty_folder_is_filled_and_stays_the_same_folder(snapshot: Snapshot, tmp_path: Path) -> None:
+    (tmp_path / "churn").mkdir()
+    before = (tmp_path / "churn").stat().st_ino
+
+    new(snapshot, tmp_path)
+
+    assert (tmp_path / "churn").stat().st_ino == before
+    assert git("status", "--porcelain", cwd=tmp_path / "churn") == ""
+    assert (tmp_path / "churn/README.md").is_file()
+
+
+def test_inside_a_repository_nothing_is_committed(snapshot: Snapshot, tmp_path: Path) -> None:
+    git("init", "--quiet", cwd=tmp_path)
+
+    created = new(snapshot, tmp_path, "projects/churn")
+
+    assert not created.repository
+    assert not (tmp_path / "projects/churn/.git").exists()
+    assert git("status", "--porcelain", cwd=tmp_path) == "?? projects/"
+
+
+def test_a_dry_run_names_the_files_and_writes_none(snapshot: Snapshot, tmp_path: Path) -> None:
+    created = new(snapshot, tmp_path, dry_run=True)
+
+    assert "churn/__init__.py" in created.files
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_terminal_all_missing_answers_are_named(snapshot: Snapshot, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="5 answers are missing") as raised:
+        create(Order(tmp_path, tmp_path / "churn", {"folds": 3}), snapshot, Silent())
+
+    names = [detail.split(":")[0] for detail in raised.value.details]
+    assert names == ["blueprint", "project_name", "team", "forge", "notify"]
+    assert "One of tabular, text." in raised.value.details[0]
+    assert "[default: github]" in raised.value.details[3]
+    assert "--defaults" in raised.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_defaults_leave_only_what_has_no_default(snapshot: Snapshot, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="1 answer is missing") as raised:
+        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Silent())
+
+    assert raised.value.details == ("team: The team that owns it",)
+
+
+def test_all_wrong_answers_are_named_at_once(snapshot: Snapshot, tmp_path: Path) -> None:
+    wrong = {"folds": "many", "forge": "githb", "notify": "maybe", "project_name": 'my "churn"'}
+
+    error = refused(snapshot, tmp_path, given=wrong)
+
+    assert error.what == "4 answers are wrong."
+    assert set(error.details) == {
+        "project_name: 'my \"churn\"' needs 2 to 40 lower-case letters, digits and hyphens.",
+        "forge: 'githb' is not one of github, azure-devops. Did you mean 'github'?",
+        "folds: 'many' is not of the type int.",
+        "notify: 'maybe' is not of the type bool.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [("folds", 1.5), ("folds", True), ("team", ["a"]), ("team", None), ("team", True), ("notify", 7), ("folds", "")],
+)
+def test_an_answer_of_the_wrong_type_is_refused(snapshot: Snapshot, tmp_path: Path, question: str, value: Any) -> None:
+    (detail,) = refused(snapshot, tmp_path, given={question: value}).details
+
+    assert detail.startswith(f"{question}: {value!r} is not of the type")
+
+
+@pytest.mark.parametrize("value", ["a\nb: c", "bell\a", "\udcff", "line\u2028separator"])
+def test_characters_that_break_files_are_refused(snapshot: Snapshot, tmp_path: Path, value: str) -> None:
+    (detail,) = refused(snapshot, tmp_path, given={"team": value}).details
+
+    assert detail.startswith("team: ")
+    assert "holds a character" in detail
+    assert detail.isascii()
+
+
+@pytest.mark.parametrize("name", ["my churn", "Ünï", "x" * 300, "a'b", "-churn", "CON.", "ch{{ 7*7 }}urn"])
+def test_a_folder_whose_name_no_project_can_have_is_refused(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
+    error = refused(snapshot, tmp_path, name=name)
+
+    # A name of 300 characters is refused by the file system, the others by the blueprint's question.
+    assert "project_name" in str(error) or "File name too long" in error.why
+
+
+def test_an_answer_to_a_question_that_is_not_asked_is_refused(snapshot: Snapshot, tmp_path: Path) -> None:
+    error = refused(snapshot, tmp_path, given={"organization": "contoso", "package_name": "os"})
+
+    assert len(error.details) == 2
+    assert "organization: 'contoso' is given, but not asked for here." in error.details
+
+
+def test_an_unknown_question_gets_a_suggestion(snapshot: Snapshot, tmp_path: Path) -> None:
+    error = refused(snapshot, tmp_path, given={"projectname": "churn", "fold": 3})
+
+    assert error.details == ("projectname: Did you mean 'project_name'?", "fold: Did you mean 'folds'?")
+
+
+def test_an_unknown_blueprint_gets_a_suggestion(snapshot: Snapshot, tmp_path: Path) -> None:
+    error = refused(snapshot, tmp_path, given={"blueprint": "tabluar"})
+
+    assert (error.what, error.hint) == ("There is no blueprint 'tabluar'.", "Did you mean 'tabular'?")
+
+
+def test_answers_are_text_and_no_template(snapshot: Snapshot, tmp_path: Path) -> None:
+    new(snapshot, tmp_path, given={"team": "{{ 7 * 7 }}"})
+
+    assert "Owned by {{ 7 * 7 }}." in (tmp_path / "churn/README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("what", ["file", "full", "dangling link"])
+def test_a_destination_in_use_is_refused(snapshot: Snapshot, tmp_path: Path, what: str) -> None:
+    place = tmp_path / "churn"
+    if what == "file":
+        place.write_text("mine\n", encoding="utf-8")
+    elif what == "full":
+        place.mkdir()
+        (place / "mine.txt").write_text("mine\n", encoding="utf-8")
+    else:
+        place.symlink_to(tmp_path / "nowhere")
+
+    error = refused(snapshot, tmp_path, ConflictError)
+
+    assert str(place) in error.what
+    assert error.why in {
+        "It is a file, not a folder.",
+        "It is not a folder.",
+        "It has content already, for example mine.txt.",
+    }
+
+
+def test_a_file_in_the_middle_of_the_path_is_refused(snapshot: Snapshot, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine\n", encoding="utf-8")
+
+    assert "Not a directory" in refused(snapshot, tmp_path, name="file/churn").why
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even an administrator cannot write to")
+def test_a_folder_that_cannot_be_written_to_is_refused(snapshot: Snapshot) -> None:
+    with pytest.raises(InputError, match="No project can be made in /proc"):
+        create(Order(Path("/proc"), Path("/proc/churn"), GIVEN, defaults=True), snapshot, Silent())
+
+
+def test_without_git_the_error_says_what_to_install(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert "git-scm.com" in refused(snapshot, tmp_path, MissingError).hint
+
+
+def test_without_an_identity_the_commit_is_ours_and_said_to_be(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listening(Silent):
+        said: list[str] = []  # noqa: RUF012 - one instance
+
+        def say(self, message: str) -> None:
+            self.said.append(message)
+
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    before = (home / ".gitconfig").read_bytes()
+
+    create(Order(tmp_path, tmp_path / "churn", GIVEN, defaults=True), snapshot, progress := Listening())
+
+    assert git("log", "--format=%an", cwd=tmp_path / "churn") == "mlops-bootstrap"
+    assert any("git config --global" in message for message in progress.said)
+    assert (home / ".gitconfig").read_bytes() == before
+    assert "user" not in (tmp_path / "churn/.git/config").read_text(encoding="utf-8")
+
+
+def test_the_user_s_git_settings_do_not_spoil_the_commit(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Global ignores, signing and hooks are for the user's own commits."""
+    home = tmp_path / "home"
+    (home / "hooks").mkdir(parents=True)
+    (home / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    (home / "hooks/pre-commit").chmod(0o755)
+    (home / "ignored").write_text("README.md\n", encoding="utf-8")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Me\n\temail = me@example.com\n[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n"
+        f"[core]\n\texcludesFile = {home.as_posix()}/ignored\n\thooksPath = {home.as_posix()}/hooks\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HOME", str(home))
+
+    new(snapshot, tmp_path)
+
+    assert "README.md" in git("ls-files", cwd=tmp_path / "churn").splitlines()
+    assert git("log", "--format=%an", cwd=tmp_path / "churn") == "Me"
+
+
+@pytest.mark.parametrize("moment", ["rendering", "rendered"])
+def test_an_interruption_leaves_nothing(snapshot: Snapshot, tmp_path: Path, moment: str) -> None:
+    class Interrupting(Silent):
+        def started(self, task: str) -> None:
+            if moment == "rendering":
+                raise KeyboardInterrupt
+
+        def finished(self, task: str, outcome: str = "done") -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        create(Order(tmp_path, tmp_path / "churn", GIVEN, defaults=True), snapshot, Interrupting())
+
+    assert list(tmp_path.iterdir()) == []
+
+
+HOSTILE = {
+    "tasks": ({"copier.yml": "_tasks: [touch ran]\nblueprint: {choices: [tabular]}\n"}, "_tasks"),
+    "migrations": (
+        {"copier.yml": "_migrations: [{version: v1, command: touch ran}]\nblueprint: {choices: [tabular]}\n"},
+        "_migrations",
+    ),
+    "extensions": (
+        {"copier.yml": "_jinja_extensions: [os.Missing]\nblueprint: {choices: [tabular]}\n"},
+        "_jinja_extensions",
+    ),
+    "hooks": (
+        {"blueprints/tabular/{{ '.' }}git/hooks/post-commit.jinja": "#!/bin/sh\ntouch ran\n"},
+        ".git/hooks/post-commit: git's own folder",
+    ),
+    "hooks of another case": (
+        {"blueprints/tabular/sub/{{ '.G' }}it/config.jinja": "[core]\n\tfsmonitor = touch ran\n"},
+        "sub/.Git/config: git's own folder",
+    ),
+    "hooks by a short name": ({"blueprints/tabular/{{ 'git' }}~1/config.jinja": "x"}, "git~1: git's own folder"),
+}
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_a_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
+    changes, words = HOSTILE[attack]
+    (tmp_path / "here").mkdir()
+
+    with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
+        given = GIVEN if "copier.yml" not in changes else {"blueprint": "tabular"}
+        with pytest.raises(RefusedError) as raised:
+            create(Order(tmp_path / "here", tmp_path / "here/churn", given, defaults=True), snapshot, Silent())
+
+    assert words in str(raised.value)
+    assert list((tmp_path / "here").iterdir()) == []
+    assert list(tmp_path.rglob("ran")) == []
+
+
+# Copier leaves its walk through the template's folders open when a file cannot be rendered.
+@pytest.mark.filterwarnings("ignore:unclosed scandir iterator:ResourceWarning")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"blueprints/tabular/bad.txt.jinja": "{{ 1 / 0 }}\n"},
+        {"blueprints/tabular/bad.txt.jinja": "{{ [].__class__.__base__.__subclasses__() }}\n"},
+        {"blueprints/tabular/{{ '..' }}/{{ '..' }}/escaped.jinja": "x\n"},
+        {"blueprints/tabular/bad.txt.jinja": "{% if %}\n"},
+        {"blueprints/tabular/{{ project_name | no_such_filter }}.jinja": "x\n"},
+    ],
+    ids=["fails", "breaks out of the sandbox", "escapes the folder", "is no template", "has a bad name"],
+)
+def test_a_blueprint_that_cannot_be_rendered_leaves_nothing(tmp_path: Path, changes: dict[str, str]) -> None:
+    (tmp_path / "here").mkdir()
+
+    with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
+        error = refused(snapshot, tmp_path / "here")
+
+    assert error.what == "The blueprint cannot be rendered."
+    assert error.why
+    assert not list(tmp_path.rglob("escaped"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_blueprint_with_a_link_is_refused(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "theirs", {"copier.yml": "_preserve_symlinks: true\nblueprint: {choices: [text]}\n"})
+    (root / "copier.yml").write_text(
+        '_preserve_symlinks: true\n_subdirectory: "blueprints/{{ blueprint }}"\n'
+        "blueprint: {choices: [tabular, text]}\nproject_name: churn\n",
+        encoding="utf-8",
+    )
+    (root / "blueprints/text/passwd").symlink_to("/etc/passwd")
+    with snapshot_of(root) as snapshot, pytest.raises(RefusedError, match="must not write"):
+        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "text"}, defaults=True), snapshot, Silent())
+
+    assert not (tmp_path / "churn").exists()
+
+
+def test_copier_s_own_trust_is_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings.yml").write_text(f"trust: ['{URL}']\ndefaults: {{team: theirs}}\n", encoding="utf-8")
+    monkeypatch.setenv("COPIER_SETTINGS_PATH", str(tmp_path / "settings.yml"))
+    changes, _ = HOSTILE["tasks"]
+
+    with (
+        snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot,
+        pytest.raises(RefusedError, match="run code"),
+    ):
+        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Silent())
+
+
+def test_plain_copier_updates_the_project(tmp_path: Path) -> None:
+    """What `copier update` does for anyone to whom the public URL is reachable; here git is told where it is."""
+    root = blueprints(tmp_path / "ours")
+    with snapshot_of(root) as snapshot:
+        new(snapshot, tmp_path)
+    project = tmp_path / "churn"
+    (project / "churn/__init__.py").write_text('"""Mine."""\n', encoding="utf-8")
+    git("commit", "--quiet", "--all", "--message", "Mine", cwd=project)
+    (root / "blueprints/tabular/README.md.jinja").write_text("# {{ project_name }}\n\nNow of {{ team }}.\n", "utf-8")
+    git("commit", "--quiet", "--all", "--message", "Second", cwd=root)
+
+    subprocess.run(
+        [sys.executable, "-m", "copier", "update", "--defaults", "--quiet", str(project)],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path / "home"),
+            "COPIER_CACHE_DIR": str(tmp_path / "mirrors"),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{root.as_posix()}.insteadOf",
+            "GIT_CONFIG_VALUE_0": URL,
+        },
+        check=True,
+        capture_output=True,
+    )
+
+    assert "Now of fraud." in (project / "README.md").read_text(encoding="utf-8")
+    assert (project / "churn/__init__.py").read_text(encoding="utf-8") == '"""Mine."""\n'
+    second = git("rev-parse", "HEAD", cwd=root)
+    assert second.startswith(YAML(typ="safe").load(project / ".copier-answers.yml")["_commit"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(max_size=45) | st.from_regex(r"[a-z0-9-]{1,45}", fullmatch=True))
+def test_any_project_name_is_refused_or_makes_a_whole_project(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    try:
+        created = new(snapshot, tmp_path, None, given={"project_name": name}, dry_run=True)
+    except InputError as error:
+        assert any(detail.startswith("project_name: ") for detail in error.details)  # noqa: PT017
+    else:
+        assert f"{created.project.replace('-', '_')}/__init__.py" in created.files
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,162 @@
+"""Where blueprints come from: a checkout, edited or not, or the bundle of a wheel."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bootstrap.blueprint import repository
+from bootstrap.blueprint.repository import our_blueprints, snapshot_of, unpack
+from bootstrap.errors import MissingError
+from tests.helpers import git
+from tests.unit.blueprint.worlds import blueprints, bundle, commit
+
+
+def test_a_checkout_serves_its_own_commit(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "ours")
+
+    with snapshot_of(root) as snapshot:
+        assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
+        assert not snapshot.edited
+        assert "project_name" in snapshot.read("copier.yml")
+
+    assert not snapshot.repository.exists()
+
+
+def test_edits_are_served_and_leave_the_checkout_as_it_is(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "ours", {"notes.txt": "one\n"})
+    (root / "blueprints/tabular/.gitignore").write_text("staged\n", encoding="utf-8")
+    git("add", "--all", cwd=root)
+    (root / "blueprints/tabular/.gitignore").write_text("on disk\n", encoding="utf-8")
+    (root / "blueprints/tabular/new.txt").write_text("untracked\n", encoding="utf-8")
+    (root / "notes.txt").write_text("no blueprint\n", encoding="utf-8")
+    before = (root / ".git/index").read_bytes(), git("count-objects", "-v", cwd=root), git("status", "-z", cwd=root)
+
+    with snapshot_of(root) as snapshot:
+        assert snapshot.edited
+        assert snapshot.read("blueprints/tabular/.gitignore") == "on disk"
+        assert snapshot.read("blueprints/tabular/new.txt") == "untracked"
+        assert snapshot.read("notes.txt") == "one"
+        assert git("rev-parse", f"{snapshot.commit}^", cwd=snapshot.repository) == git("rev-parse", "HEAD", cwd=root)
+
+    after = (root / ".git/index").read_bytes(), git("count-objects", "-v", cwd=root), git("status", "-z", cwd=root)
+    assert after == before
+
+
+def test_edits_elsewhere_are_no_edits_of_blueprints(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "ours")
+    (root / "notes.txt").write_text("mine\n", encoding="utf-8")
+
+    with snapshot_of(root) as snapshot:
+        assert not snapshot.edited
+
+
+def test_a_checkout_may_be_on_no_branch_or_a_worktree(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "ours")
+    first = git("rev-parse", "HEAD", cwd=root)
+    (root / "copier.yml").write_text("blueprint: {choices: [other]}\n", encoding="utf-8")
+    commit(root, "Another")
+    git("worktree", "add", "--quiet", "--detach", str(tmp_path / "worktree"), first, cwd=root)
+
+    with snapshot_of(tmp_path / "worktree") as snapshot:
+        assert snapshot.commit == first
+        assert "project_name" in snapshot.read("copier.yml")
+
+
+def test_a_hook_s_variables_do_not_lead_astray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, other = blueprints(tmp_path / "ours"), blueprints(tmp_path / "other", {"more.txt": "more\n"})
+    expected = git("rev-parse", "HEAD", cwd=root)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+
+    with snapshot_of(root) as snapshot:
+        assert snapshot.commit == expected
+
+
+def test_the_user_s_own_git_variables_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"COUNT": "1", "KEY_0": "core.abbrev", "VALUE_0": "12"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    with snapshot_of(blueprints(tmp_path)) as snapshot:
+        added = snapshot.environment()
+
+    assert added["GIT_CONFIG_COUNT"] == "2"
+    assert "GIT_CONFIG_KEY_0" not in added
+    assert added["GIT_CONFIG_KEY_1"] == f"url.{snapshot.repository.as_posix()}.insteadOf"
+    assert added["GIT_CONFIG_VALUE_1"] == repository.URL
+
+
+def test_a_bundle_is_unpacked_once(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "ours")
+    git("tag", "v1.0.0", cwd=root)
+    file = bundle(root, tmp_path / "blueprints.bundle")
+
+    first = unpack(file, tmp_path / "cache")
+    stamp = (first.repository / "HEAD").stat().st_mtime_ns
+    second = unpack(file, tmp_path / "cache")
+
+    assert first == second
+    assert first.commit == git("rev-parse", "HEAD", cwd=root)
+    assert (second.repository / "HEAD").stat().st_mtime_ns == stamp
+    assert git("describe", "--tags", first.commit, cwd=first.repository) == "v1.0.0"
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [first.repository.parent.name]
+
+
+def test_another_bundle_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+    root = blueprints(tmp_path / "ours")
+    old = unpack(bundle(root, tmp_path / "old.bundle"), tmp_path / "cache")
+    (root / "notes.txt").write_text("more\n", encoding="utf-8")
+    commit(root, "More")
+    new = unpack(bundle(root, tmp_path / "new.bundle"), tmp_path / "cache")
+
+    assert old.repository != new.repository
+    assert old.commit != new.commit
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "removed", "emptied"])
+def test_a_damaged_cache_is_repaired(tmp_path: Path, damage: str) -> None:
+    file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
+    snapshot = unpack(file, tmp_path / "cache")
+    (victim,) = (snapshot.repository / "objects/pack").glob("*.pack")
+    victim.chmod(0o644)
+    content = victim.read_bytes()
+    if damage == "removed":
+        victim.unlink()
+    elif damage == "emptied":
+        (snapshot.repository.parent / "sha256").write_text("", encoding="utf-8")
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+        victim.write_bytes(content[:middle] if damage == "truncated" else flipped)
+
+    repaired = unpack(file, tmp_path / "cache")
+
+    assert repaired == snapshot
+    git("fsck", "--strict", cwd=repaired.repository)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_many_processes_unpack_at_once(tmp_path: Path) -> None:
+    file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
+
+    with ThreadPoolExecutor(6) as pool:
+        snapshots = list(pool.map(lambda _: unpack(file, tmp_path / "cache"), range(6)))
+
+    assert len(set(snapshots)) == 1
+    git("fsck", "--strict", cwd=snapshots[0].repository)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
+    (tmp_path / "cache").write_text("a file\n", encoding="utf-8")
+
+    with pytest.raises(MissingError, match="cannot be unpacked") as raised:
+        unpack(file, tmp_path / "cache")
+
+    assert str(tmp_path / "cache") in raised.value.what
+
+
+def test_an_installation_without_blueprints_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "_PACKAGE", tmp_path / "site-packages/bootstrap")
+
+    with pytest.raises(MissingError, match="no blueprints"), our_blueprints():
+        pass
