@@ -1,7 +1,8 @@
 """The drawings of the demo's page are well-formed, complete and safe for any text."""
 
+import itertools
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ SVG_TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs"), blacklist_ch
 def boxes(svg: str) -> dict[str, tuple[float, float]]:
     """Where each box stands, by its title."""
     found = {}
-    for group in ElementTree.fromstring(svg).iter("g"):
+    for group in ET.fromstring(svg).iter("g"):
         rect, title = group.find("rect"), group.find("text")
         assert rect is not None
         assert title is not None
@@ -37,7 +38,7 @@ def test_what_comes_later_stands_further_to_the_right() -> None:
 def test_boxes_of_one_layer_do_not_overlap() -> None:
     places = boxes(graph({str(number): Node(str(number)) for number in range(6)}, "six"))
     heights = sorted(y for _, y in places.values())
-    assert all(below - above >= 46 for above, below in zip(heights, heights[1:], strict=False))
+    assert all(below - above >= 46 for above, below in itertools.pairwise(heights))
 
 
 def test_a_cycle_is_refused() -> None:
@@ -46,11 +47,11 @@ def test_a_cycle_is_refused() -> None:
 
 
 def test_an_empty_graph_is_still_a_drawing() -> None:
-    ElementTree.fromstring(graph({}, "nothing"))
+    ET.fromstring(graph({}, "nothing"))
 
 
 def test_the_widest_interval_spans_the_scale_and_the_number_lies_in_it() -> None:
-    svg = ElementTree.fromstring(intervals([Bar("a", 2, 1, 3), Bar("b", 5, 4, 9)], "rmse"))
+    svg = ET.fromstring(intervals([Bar("a", 2, 1, 3), Bar("b", 5, 4, 9)], "rmse"))
     lines = [(float(line.attrib["x1"]), float(line.attrib["x2"])) for line in svg.iter("line")]
     points = [float(circle.attrib["cx"]) for circle in svg.iter("circle")]
     assert lines[0][0] == 110
@@ -61,5 +62,5 @@ def test_the_widest_interval_spans_the_scale_and_the_number_lies_in_it() -> None
 @given(SVG_TEXT, SVG_TEXT)
 def test_any_text_is_drawn_as_text(title: str, subtitle: str) -> None:
     svg = graph({"a": Node(title, subtitle), "b": Node("b", after=["a"])}, title)
-    assert len(list(ElementTree.fromstring(svg).iter("g"))) == 2
-    ElementTree.fromstring(intervals([Bar(title, 1, 1, 1)], title))
+    assert len(list(ET.fromstring(svg).iter("g"))) == 2
+    ET.fromstring(intervals([Bar(title, 1, 1, 1)], title))
