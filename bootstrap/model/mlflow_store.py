@@ -1,0 +1,195 @@
+"""A project's MLflow store, opened by the project's own locked MLflow in a process of its own.
+
+The command line never imports MLflow: `bootstrap/model/in_project/mlflow_worker.py` does, run by the project's Python.
+Opening takes seconds (import and, the first time, the making of the database), so it can be begun early: `begin`
+returns at once and the first call waits for the rest.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+from typing import IO, Any, Literal
+
+from bootstrap.errors import InputError, MissingError
+from bootstrap.model.environment import project_python
+from bootstrap.processes import child
+from bootstrap.project import Project
+
+_WORKER = Path(__file__).with_name("in_project") / "mlflow_worker.py"
+
+_CLOSE_SECONDS = 10.0
+"""How long the worker may take to end after its input is closed, before it is ended."""
+
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+def store_uri(project: Project) -> str:
+    """The tracking URI of the project's store, as MLflow writes it."""
+    return f"sqlite:///{(project.state / 'mlflow.db').as_posix()}"
+
+
+def has_mlflow(python: Path) -> bool:
+    """Whether MLflow (whole or skinny) is installed in the environment of this Python."""
+    environment = python.parent.parent
+    return any(environment.glob("lib/python*/site-packages/mlflow")) or any(
+        environment.glob("Lib/site-packages/mlflow")
+    )
+
+
+def mlflow_environment() -> dict[str, str]:
+    """Our environment for a process that uses MLflow: what we start sends no telemetry unless the user asked for it."""
+    return {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
+
+
+class MlflowStore:
+    """The store's client, to be used as a context manager; leaving it ends the worker. Safe to use from threads.
+
+    Args:
+        project: Whose store.
+        python: The project's Python, when the caller has it already; else the environment is made when needed.
+
+    Every call raises:
+        MissingError: The project's lock has no MLflow that can open SQLite stores.
+        InputError: The store cannot be opened (damaged, or written by a newer MLflow), or MLflow refused the call.
+    """
+
+    def __init__(self, project: Project, python: Path | None = None) -> None:
+        self._project = project
+        self._python = python
+        self._exit = contextlib.ExitStack()
+        self._worker: Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._opened = False
+        # One thread: requests are answered in their order, and whoever does not wait for an answer goes on at once.
+        self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
+        self._unread: list[Future[dict[str, Any]]] = []
+
+    def __enter__(self) -> "MlflowStore":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            # After a failure or an interruption, what is on its way may still arrive, but nobody waits long for it.
+            wait(self._unread, timeout=None if kind is None else _CLOSE_SECONDS)
+            if kind is None:
+                for ending in self._unread:
+                    ending.result()
+        finally:
+            self._close()
+
+    def begin(self) -> None:
+        """Start to open the store, without waiting until it is open."""
+        if self._worker is None:
+            python = self._python or project_python(self._project)
+            self._project.state.mkdir(exist_ok=True)
+            artifacts = (self._project.state / "artifacts").as_uri()
+            self._log = log = self._exit.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+            self._worker = self._exit.enter_context(
+                child(
+                    [str(python), str(_WORKER), store_uri(self._project), artifacts],
+                    cwd=self._project.root,
+                    env=mlflow_environment(),
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=log,
+                )
+            )
+
+    def start_run(
+        self, experiment: str, name: str, *, parent: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """Create a run and return its id.
+
+        Args:
+            experiment: The experiment's name; it is made when it is new.
+            name: The run's display name.
+            parent: The id of the run that this one is a child of.
+            tags: Tags of the run.
+        """
+        answer = self._call("start_run", experiment=experiment, name=name, parent=parent, tags=dict(tags or {}))
+        return str(answer.result()["run_id"])
+
+    def end_run(self, run_id: str, status: RunStatus) -> None:
+        """Set a run's final status. Does not wait: what goes wrong is raised when the store is left."""
+        self._unread.append(self._call("end_run", run_id=run_id, status=status))
+
+    def register_version(self, name: str, source: Path, *, run_id: str | None, tags: Mapping[str, str]) -> str:
+        """Register the model in the folder `source` as the next version of `name`, and return that version.
+
+        MLflow keeps the path alone: the folder must stay where it is. The registered model is made when it is new.
+        """
+        answer = self._call("register_version", name=name, source=source.as_uri(), run_id=run_id, tags=dict(tags))
+        return str(answer.result()["version"])
+
+    def set_version_tags(self, name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a registered version; its other tags stay."""
+        self._call("set_version_tags", name=name, version=version, tags=dict(tags)).result()
+
+    def _call(self, call: str, **arguments: Any) -> Future[dict[str, Any]]:
+        self.begin()
+        return self._calls.submit(self._ask, {"call": call, **arguments})
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._opened:
+            self._wait_until_open()
+        assert self._worker is not None
+        assert self._worker.stdin is not None
+        with contextlib.suppress(OSError):  # a worker that has died says so when its answer is read
+            self._worker.stdin.write(json.dumps(request).encode() + b"\n")
+            self._worker.stdin.flush()
+        answer = self._read()
+        if "error" in answer:
+            raise InputError(f"MLflow refused {request['call']}.", why=answer["error"]["message"])
+        return dict(answer["ok"])
+
+    def _wait_until_open(self) -> None:
+        error = self._read().get("error")
+        if error is None:
+            self._opened = True
+            return
+        if error["type"] in ("ImportError", "ModuleNotFoundError"):
+            raise MissingError(
+                f"The environment of {self._project.manifest.name} cannot open an MLflow store.",
+                why=error["message"],
+                hint="Add it to the project: uv add mlflow-skinny sqlalchemy alembic",
+            )
+        path = self._project.state / "mlflow.db"
+        raise InputError(
+            f"The MLflow of {self._project.manifest.name} cannot open {path}.",
+            why=error["message"].strip().splitlines()[0] if error["message"].strip() else error["type"],
+            hint=(
+                "A newer MLflow may have written it: lock that version in the project. Or begin a new store: move"
+                f" {path.name} away. Runs and registered versions stay in .mlops/runs and .mlops/registry."
+            ),
+        )
+
+    def _read(self) -> dict[str, Any]:
+        assert self._worker is not None
+        assert self._worker.stdout is not None
+        line = self._worker.stdout.readline()
+        if not line:
+            raise InputError("MLflow ended before it answered.", why=self._last_words())
+        return dict(json.loads(line))
+
+    def _last_words(self) -> str:
+        assert self._log is not None
+        self._log.seek(0)
+        return "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-5:])
+
+    def _close(self) -> None:
+        try:
+            if self._worker is not None and self._worker.stdin is not None:
+                with contextlib.suppress(OSError):
+                    self._worker.stdin.close()
+                with contextlib.suppress(TimeoutExpired):
+                    self._worker.wait(_CLOSE_SECONDS)
+        finally:
+            self._exit.close()
+            self._calls.shutdown(cancel_futures=True)
+            if self._worker is not None and self._worker.stdout is not None:
+                self._worker.stdout.close()
