@@ -1,1 +1,71 @@
-"""`stack`."""
+"""The commands on stacks: `plan`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bootstrap.cli.app import app
+from bootstrap.cli.command import Session, command
+from bootstrap.errors import BootstrapError, InputError, MissingError
+
+
+def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
+    """The stacks whose names start with what was typed, for the shell. Imports no Pulumi."""
+    from bootstrap.platform.names import stack_names
+
+    try:
+        names = stack_names(Path(context.params.get("directory") or ".").resolve())
+    except BootstrapError:
+        # A shell that completes has no place for messages; the command itself will tell.
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@command(
+    app,
+    "plan",
+    examples=[
+        "mlops-bootstrap plan -C examples/contoso",
+        "mlops-bootstrap plan fraud-dev hub -C examples/contoso",
+        "mlops-bootstrap plan --all -C examples/contoso --output markdown",
+    ],
+    outputs=("tree", "table", "markdown", "json"),
+)
+def plan(
+    session: Session,
+    stacks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STACK]...", help="The stacks; all of them when none is named.", autocompletion=complete_stack
+        ),
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All stacks of the platform.")] = False,
+) -> None:
+    """Show what stacks would contain, and what is wrong with them: no account, no engine, no network."""
+    if every and stacks:
+        raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
+    from bootstrap.platform.platform import find_platform
+
+    platform = find_platform(session.directory)
+    platform.selected(stacks or [])
+    reports = _reports()
+    made = reports.plan(platform, stacks or [], session.console.progress)
+    render = {"tree": reports.as_tree, "table": reports.as_table, "markdown": reports.as_markdown}
+    text = render[session.output](made) if session.output != "json" else ""
+    session.console.result(text, made.document())
+
+
+def _reports() -> Any:
+    try:
+        import bootstrap.stack
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in ("pulumi", "pulumi_azure_native"):
+            raise
+        raise MissingError(
+            "plan needs Pulumi's Python packages, which are not installed.",
+            why=f"There is no module {error.name}.",
+            hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
+        ) from error
+    return bootstrap.stack

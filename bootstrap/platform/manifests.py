@@ -1,0 +1,186 @@
+"""What an organization writes: `platform.yaml`, one file per team in `teams/`, and `links.yaml`.
+
+The formats are documented in docs/platform.md; the JSON Schemas that editors use are made from these models.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string that must match a pattern as a whole; who gets it wrong is told in words.
+
+    Attributes:
+        wanted: What must be written, after "must be".
+        pattern: A regular expression that Python and JavaScript read alike.
+    """
+
+    wanted: str
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        from pydantic_core import core_schema
+
+        fits = re.compile(self.pattern, re.ASCII).fullmatch
+
+        def check(value: str) -> str:
+            if not fits(value):
+                raise ValueError(f"must be {self.wanted}")
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(str))
+
+    def __get_pydantic_json_schema__(self, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "description": f"Must be {self.wanted}."}
+
+
+def _words(shortest: int, longest: int) -> Text:
+    return Text(
+        f"{shortest} to {longest} lower-case letters, digits and single hyphens, beginning with a letter",
+        rf"(?=.{{{shortest},{longest}}}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
+    )
+
+
+Organization = Annotated[
+    str, Text("2 to 20 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,19}")
+]
+EnvironmentName = Annotated[
+    str, Text("2 to 10 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,9}")
+]
+TeamName = Annotated[str, _words(2, 24)]
+ProjectName = Annotated[str, _words(2, 32)]
+ClusterName = Annotated[str, _words(2, 16)]
+Guid = Annotated[
+    str,
+    Text(
+        "a GUID such as 11111111-2222-3333-4444-555555555555", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    ),
+]
+Location = Annotated[
+    str, Text("an Azure location in lower case without spaces, such as westeurope", "[a-z]{3,30}[0-9]{0,2}")
+]
+VmSize = Annotated[
+    str, Text("a virtual machine size such as Standard_D4ds_v5", "Standard_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*")
+]
+Email = Annotated[str, Text("a mail address", r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")]
+Repository = Annotated[
+    str,
+    Text(
+        "github:OWNER/REPOSITORY or azure-devops:ORGANIZATION/PROJECT/REPOSITORY",
+        r"github:[\w.\-]+/[\w.\-]+|azure-devops:[\w.\-]+/[\w. \-]+/[\w. \-]+",
+    ),
+]
+Issuer = Annotated[str, Text("an https address", r"https://[\w.\-]+(?:/[\w./\-]*)?")]
+Subject = Annotated[str, Text("1 to 600 characters without spaces at the ends", r"\S(?:.{0,598}\S)?")]
+ToolPin = Annotated[str, Text('a version such as "0.1.*"', r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?")]
+Month = Annotated[str, Text("the first day of a month, such as 2026-11-01", r"20[0-9]{2}-(?:0[1-9]|1[0-2])-01")]
+# https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources; storage accounts allow 128 letters.
+TagName = Annotated[str, Text(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")]
+TagValue = Annotated[str, Text("at most 256 characters", r"[^\n]{0,256}")]
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Cluster(_Section):
+    """A compute cluster. It has no nodes while nothing runs."""
+
+    name: ClusterName
+    size: VmSize
+    max_nodes: int = Field(ge=1, le=100, description="How many nodes it may grow to.")
+    low_priority: bool = Field(False, description="Cheaper nodes, which Azure may take away.")
+
+
+class Layer(_Section):
+    """What can be said for the organization, an environment, a team, or a team's environment; the last one wins."""
+
+    location: Location | None = Field(None, description="The Azure location.")
+    subscription_id: Guid | None = Field(None, description="The subscription that the resources are made in.")
+    network: Literal["open", "managed"] | None = Field(
+        None, description="open: no network of its own. managed: the workspace's managed network."
+    )
+    protect: bool | None = Field(
+        None, description="Production: what holds data is protected from deletion, and people only read."
+    )
+    tags: dict[TagName, TagValue] = Field({}, description="Tags on every resource; layers add to each other.")
+    budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
+    budget_start: Month | None = Field(
+        None, description="The first day that budgets count. Azure never lets it change: write it once."
+    )
+    compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
+
+
+class Environment(Layer):
+    """One of the organization's environments."""
+
+    ring: int = Field(ge=0, description="The order in which stacks are changed: 0 goes first.")
+
+
+class Hub(_Section):
+    """What all teams share."""
+
+    location: Location | None = Field(None, description="By default the organization's.")
+    subscription_id: Guid | None = Field(None, description="By default the organization's.")
+    log_retention_days: int = Field(90, ge=30, le=730)
+    alert_emails: list[Email] = Field(min_length=1, description="Who hears of alerts and budgets.")
+    budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
+
+
+class PlatformManifest(Layer):
+    """The content of `platform.yaml`."""
+
+    schema_version: Literal[1] = 1
+    tool: ToolPin | None = Field(None, description="The version of mlops-bootstrap that everybody uses here.")
+    organization: Organization = Field(description="A short word that every Azure name carries. Never change it.")
+    tenant_id: Guid = Field(description="The Entra tenant.")
+    environments: dict[EnvironmentName, Environment] = Field(min_length=1)
+    hub: Hub
+
+
+class Groups(_Section):
+    """Entra groups by object id."""
+
+    data_scientists: Guid | None = None
+    engineers: Guid | None = None
+
+
+class ProjectEntry(_Section):
+    """A repository of the team whose CI works in the team's environments."""
+
+    name: ProjectName
+    repository: Repository
+    blueprint: str | None = Field(None, description="The blueprint that it was made from.")
+
+
+class TeamManifest(Layer):
+    """The content of `teams/<name>.yaml`."""
+
+    schema_version: Literal[1] = 1
+    name: TeamName = Field(description="The same as the file's.")
+    groups: Groups = Groups()
+    environments: dict[EnvironmentName, Layer] = Field(min_length=1)
+    projects: list[ProjectEntry] = []
+
+
+class Link(_Section):
+    """What a forge's tokens say. Read it from the forge: it cannot be told from names."""
+
+    issuer: Issuer
+    subject: Subject
+
+
+class LinksManifest(_Section):
+    """The content of `links.yaml`: by team, project and environment."""
+
+    schema_version: Literal[1] = 1
+    teams: dict[TeamName, dict[ProjectName, dict[EnvironmentName, Link]]] = {}

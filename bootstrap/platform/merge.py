@@ -1,0 +1,231 @@
+"""From manifests to the settings of a stack.
+
+Built-in values, the organization's, the environment's, the team's and those of the team's environment are merged in
+that order: the last one wins, and each keeps the line that it comes from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.documents import Document, Location, Position, Problem
+from bootstrap.platform.manifests import Layer, LinksManifest, PlatformManifest, TeamManifest
+from infra.settings import (
+    BudgetSettings,
+    ClusterSettings,
+    EnvironmentSettings,
+    Federation,
+    GroupSettings,
+    HubSettings,
+    Network,
+    Persona,
+    ProjectSettings,
+)
+
+DEFAULT_NETWORK: Network = "open"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A value and where it was said; for a list, where each of its items stands."""
+
+    value: Any
+    position: Position
+    items: Sequence[Position] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """A manifest with the document that it was read from."""
+
+    manifest: Any
+    document: Document
+
+    def at(self, *location: str | int) -> Position:
+        """Where the key or item at `location` stands."""
+        return self.document.position(location, of_key=True)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What the layers of one stack say, from the outermost to the innermost, each with its place in its document."""
+
+    layers: Sequence[tuple[Layer, Written, Location]]
+
+    def said(self, key: str) -> Said | None:
+        """The innermost value of a key; None when no layer says it."""
+        for layer, written, location in reversed(self.layers):
+            value = getattr(layer, key)
+            if value is not None:
+                items = [written.at(*location, key, i) for i in range(len(value))] if isinstance(value, list) else ()
+                return Said(value, written.at(*location, key), items)
+        return None
+
+    def tags(self, built_in: Mapping[str, str]) -> dict[str, str]:
+        """The tags of all layers; an inner one replaces an outer one of the same name, whatever its case."""
+        merged = {name.lower(): (name, value) for name, value in built_in.items()}
+        for layer, _, _ in self.layers:
+            merged |= {name.lower(): (name, value) for name, value in layer.tags.items()}
+        return dict(sorted(merged.values()))
+
+
+@dataclass
+class Merge:
+    """The merge of one platform's manifests, and what is wrong where they meet.
+
+    Attributes:
+        root: The platform's folder; origins are relative to it.
+        problems: Filled as settings are made.
+    """
+
+    root: Path
+    platform: Written
+    links: Written
+    problems: list[Problem]
+
+    def hub(self, locations: Sequence[str]) -> HubSettings | None:
+        """The hub's settings, or None when something is missing, which is then in `problems`."""
+        manifest: PlatformManifest = self.platform.manifest
+        hub = manifest.hub
+        layers = Layers([(manifest, self.platform, ())])
+        location = hub.location or manifest.location
+        subscription = hub.subscription_id or manifest.subscription_id
+        at = self.platform.at("hub")
+        for key, value in (("location", location), ("subscription_id", subscription)):
+            if value is None:
+                self._missing(at, "the hub", key)
+        budget = Said(hub.budget, self.platform.at("hub", "budget")) if hub.budget is not None else None
+        budget_settings = self._budget(budget, layers.said("budget_start"))
+        if location is None or subscription is None:
+            return None
+        return HubSettings(
+            organization=manifest.organization,
+            tenant_id=manifest.tenant_id,
+            subscription_id=subscription,
+            location=location,
+            tags=layers.tags({"managed-by": "mlops-bootstrap", "organization": manifest.organization, "team": "hub"}),
+            protect=True,
+            budget=budget_settings,
+            origin=self._origin(at),
+            log_retention_days=hub.log_retention_days,
+            registry_locations=tuple(dict.fromkeys([location, *locations])),
+            alert_emails=tuple(hub.alert_emails),
+        )
+
+    def environment(self, team: Written, name: str) -> EnvironmentSettings | None:
+        """A team's settings in an environment, or None when something is missing, which is then in `problems`."""
+        manifest: PlatformManifest = self.platform.manifest
+        own: TeamManifest = team.manifest
+        layers = Layers(
+            [
+                (manifest, self.platform, ()),
+                (manifest.environments[name], self.platform, ("environments", name)),
+                (own, team, ()),
+                (own.environments[name], team, ("environments", name)),
+            ]
+        )
+        at = team.at("environments", name)
+        location, subscription = layers.said("location"), layers.said("subscription_id")
+        for key, said in (("location", location), ("subscription_id", subscription)):
+            if said is None:
+                self._missing(at, f"{own.name}-{name}", key)
+        protect = layers.said("protect")
+        protected = protect.value if protect else False
+        network = layers.said("network")
+        hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
+        budget = self._budget(layers.said("budget"), layers.said("budget_start"))
+        if location is None or subscription is None or hub_subscription is None:
+            return None
+        return EnvironmentSettings(
+            organization=manifest.organization,
+            tenant_id=manifest.tenant_id,
+            subscription_id=subscription.value,
+            location=location.value,
+            tags=layers.tags(
+                {
+                    "environment": name,
+                    "managed-by": "mlops-bootstrap",
+                    "organization": manifest.organization,
+                    "team": own.name,
+                }
+            ),
+            protect=protected,
+            budget=budget,
+            origin=self._origin(at),
+            team=own.name,
+            environment=name,
+            hub_subscription_id=hub_subscription,
+            network=network.value if network else DEFAULT_NETWORK,
+            people="read" if protected else "work",
+            groups=self._groups(team),
+            clusters=self._clusters(layers),
+            projects=self._projects(team, name),
+        )
+
+    def _budget(self, amount: Said | None, start: Said | None) -> BudgetSettings | None:
+        if amount is None:
+            return None
+        if start is None:
+            hint = "Add budget_start: the first day of the month in which the budget is made, as 2026-11-01."
+            problem = Problem(amount.position, "there is a budget, and nothing says when it starts.", hint)
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return None
+        return BudgetSettings(
+            amount=amount.value,
+            start=start.value,
+            emails=tuple(self.platform.manifest.hub.alert_emails),
+            origin=self._origin(amount.position),
+        )
+
+    def _groups(self, team: Written) -> tuple[GroupSettings, ...]:
+        personas: tuple[Persona, ...] = ("data_scientists", "engineers")
+        named = ((persona, getattr(team.manifest.groups, persona)) for persona in personas)
+        return tuple(
+            GroupSettings(persona=persona, object_id=group, origin=self._origin(team.at("groups", persona)))
+            for persona, group in named
+            if group is not None
+        )
+
+    def _clusters(self, layers: Layers) -> tuple[ClusterSettings, ...]:
+        said = layers.said("compute")
+        if said is None:
+            return ()
+        names = [cluster.name for cluster in said.value]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            problem = Problem(said.position, f"two compute clusters are called {name!r}.")
+            if problem not in self.problems:
+                self.problems.append(problem)
+        return tuple(
+            ClusterSettings(
+                name=cluster.name,
+                size=cluster.size,
+                max_nodes=cluster.max_nodes,
+                low_priority=cluster.low_priority,
+                origin=self._origin(position),
+            )
+            for cluster, position in zip(said.value, said.items, strict=True)
+        )
+
+    def _projects(self, team: Written, environment: str) -> tuple[ProjectSettings, ...]:
+        links: LinksManifest = self.links.manifest
+        own: TeamManifest = team.manifest
+        known = links.teams.get(own.name, {})
+        projects = []
+        for index, project in enumerate(own.projects):
+            link = known.get(project.name, {}).get(environment)
+            federation = None
+            if link is not None:
+                at = self.links.at("teams", own.name, project.name, environment)
+                federation = Federation(issuer=link.issuer, subject=link.subject, origin=self._origin(at))
+            origin = self._origin(team.at("projects", index))
+            projects.append(ProjectSettings(name=project.name, federation=federation, origin=origin))
+        return tuple(projects)
+
+    def _missing(self, at: Position, stack: str, key: str) -> None:
+        hint = f"Add {key} there, or to platform.yaml for all."
+        self.problems.append(Problem(at, f"nothing says the {key} of {stack}.", hint))
+
+    def _origin(self, position: Position) -> str:
+        return f"{position.path.relative_to(self.root).as_posix()}:{position.line}"

@@ -1,0 +1,181 @@
+"""The platform repository: its manifests read and checked together, and the settings of its stacks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from bootstrap.documents import Document, Problem, check, read
+from bootstrap.errors import InputError, did_you_mean
+from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.platform.merge import Merge, Written
+from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_files
+from infra.settings import StackSettings
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform repository whose manifests are right.
+
+    Attributes:
+        root: The folder that holds `platform.yaml`, absolute.
+        manifest: What `platform.yaml` says.
+        stacks: The settings of every stack, by name: the hub first, then by ring, team and environment.
+    """
+
+    root: Path
+    manifest: PlatformManifest
+    stacks: dict[str, StackSettings]
+
+    def selected(self, names: list[str]) -> list[StackSettings]:
+        """The settings of the stacks with these names, each once; of all stacks when there are none.
+
+        Raises:
+            InputError: There is no such stack.
+        """
+        for name in names:
+            if name not in self.stacks:
+                raise InputError(
+                    f"There is no stack {name!r} in {self.root}.",
+                    why="The manifests describe a stack for each team and environment, and the hub.",
+                    hint=did_you_mean(name, self.stacks),
+                )
+        return [self.stacks[name] for name in dict.fromkeys(names or self.stacks)]
+
+
+def find_platform(start: Path) -> Platform:
+    """The platform that `start` lies in. Raises as `find_root` and `load_platform` do."""
+    return load_platform(find_root(start))
+
+
+def load_platform(root: Path) -> Platform:
+    """Read all manifests of the platform in `root`.
+
+    Raises:
+        InputError: They have mistakes: those of all files at once, each with file, line and column, in `details`; or
+            `platform.yaml` pins another version of this tool.
+    """
+    mistakes: list[str] = []
+    platform = _written(root / FILE_NAME, PlatformManifest, mistakes)
+    mistakes += [f"{path}: the name of a team's file ends in .yaml." for path in sorted((root / TEAMS).glob("*.yml"))]
+    teams = [team for path in team_files(root) if (team := _written(path, TeamManifest, mistakes)) is not None]
+    links_path = root / LINKS
+    links: Written | None = Written(LinksManifest(), Document(links_path, {}))
+    if links_path.exists():
+        links = _written(links_path, LinksManifest, mistakes)
+
+    problems: list[Problem] = [problem for team in teams for problem in _of_team(team, platform)]
+    problems += _of_repositories(teams)
+    if platform is not None and links is not None and not mistakes:
+        problems += _of_links(links, teams)
+        stacks = _stacks(Merge(root, platform, links, problems), teams)
+        if not problems:
+            _check_tool(root, platform.manifest)
+            return Platform(root, platform.manifest, stacks)
+    mistakes += [str(problem) for problem in problems]
+    raise InputError(
+        f"The manifests in {root} have {'a mistake' if len(mistakes) == 1 else f'{len(mistakes)} mistakes'}.",
+        details=mistakes,
+        hint="Correct them and run the command again.",
+    )
+
+
+def _written(path: Path, model: type[BaseModel], mistakes: list[str]) -> Written | None:
+    try:
+        document = read(path)
+    except InputError as error:
+        mistakes += error.details or [" ".join(part for part in (error.what, error.why) if part)]
+        return None
+    manifest, problems = check(document, model)
+    if _is_newer(document):
+        # Its other mistakes are only what this version does not know yet.
+        at = document.position(("schema_version",))
+        mistakes.append(f"{at}: written for a newer mlops-bootstrap. Update it: uv tool upgrade mlops-bootstrap")
+        return None
+    mistakes += [str(problem) for problem in problems]
+    return Written(manifest, document) if manifest is not None else None
+
+
+def _is_newer(document: Document) -> bool:
+    version = document.data.get("schema_version") if isinstance(document.data, dict) else None
+    return isinstance(version, int) and version > 1
+
+
+def _stacks(merge: Merge, teams: list[Written]) -> dict[str, StackSettings]:
+    environments = merge.platform.manifest.environments
+    rings = {name: entry.ring for name, entry in merge.platform.manifest.environments.items()}
+    settings = [
+        made
+        for team in teams
+        for environment in team.manifest.environments
+        if environment in environments and (made := merge.environment(team, environment)) is not None
+    ]
+    hub = merge.hub(sorted({environment.location for environment in settings}))
+    stacks: dict[str, StackSettings] = {hub.stack: hub} if hub is not None else {}
+    for environment in sorted(settings, key=lambda made: (rings[made.environment], made.team, made.environment)):
+        stacks[environment.stack] = environment
+    return stacks
+
+
+def _of_team(team: Written, platform: Written | None) -> Iterator[Problem]:
+    manifest: TeamManifest = team.manifest
+    path = team.document.path
+    if path.stem != manifest.name:
+        hint = f"Rename the file to {manifest.name}.yaml, or the team to {path.stem}."
+        yield Problem(team.at("name"), f"the team {manifest.name!r} is in a file called {path.name!r}.", hint)
+    if platform is not None:
+        known = platform.manifest.environments
+        for name in manifest.environments:
+            if name not in known:
+                message = f"the environment {name!r} is not in {FILE_NAME}."
+                yield Problem(team.at("environments", name), message, did_you_mean(name, known))
+    seen: set[str] = set()
+    for index, project in enumerate(manifest.projects):
+        if project.name in seen:
+            yield Problem(team.at("projects", index, "name"), f"two projects are called {project.name!r}.")
+        seen.add(project.name)
+
+
+def _of_repositories(teams: list[Written]) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for team in teams:
+        for index, project in enumerate(team.manifest.projects):
+            repository = project.repository.lower()
+            owner = owners.setdefault(repository, f"{team.manifest.name}/{project.name}")
+            if owner != f"{team.manifest.name}/{project.name}":
+                at = team.at("projects", index, "repository")
+                yield Problem(at, f"the repository {project.repository} is that of {owner} already.")
+
+
+def _of_links(links: Written, teams: list[Written]) -> Iterator[Problem]:
+    known_teams = {team.manifest.name: team.manifest for team in teams}
+    for team, projects in links.manifest.teams.items():
+        if team not in known_teams:
+            yield Problem(links.at("teams", team), f"there is no team {team!r}.", did_you_mean(team, known_teams))
+            continue
+        known_projects = {project.name for project in known_teams[team].projects}
+        for project, environments in projects.items():
+            if project not in known_projects:
+                message = f"the team {team!r} has no project {project!r}."
+                yield Problem(links.at("teams", team, project), message, did_you_mean(project, known_projects))
+            for environment in environments:
+                if environment not in known_teams[team].environments:
+                    at = links.at("teams", team, project, environment)
+                    message = f"the team {team!r} has no environment {environment!r}."
+                    yield Problem(at, message, did_you_mean(environment, known_teams[team].environments))
+
+
+def _check_tool(root: Path, manifest: PlatformManifest) -> None:
+    if manifest.tool is None:
+        return
+    from packaging.specifiers import SpecifierSet
+
+    from bootstrap import __version__
+
+    if not SpecifierSet(f"=={manifest.tool}").contains(__version__, prereleases=True):
+        raise InputError(
+            f"The platform {manifest.organization} wants mlops-bootstrap {manifest.tool}; this is {__version__}.",
+            why=f"{root / FILE_NAME} pins it, so that everybody's plans are made by the same version.",
+            hint=f"Run that version: uvx --from 'mlops-bootstrap=={manifest.tool}' mlops-bootstrap",
+        )

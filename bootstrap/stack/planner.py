@@ -1,0 +1,120 @@
+"""Planning: what stacks would contain, with no account, no engine and no network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import infra
+from bootstrap.platform.platform import Platform
+from bootstrap.progress import Progress
+from bootstrap.stack.checks import Finding, check
+from bootstrap.stack.recorder import Registration, record
+from infra.origin import origin_of
+from infra.programs import declare
+from infra.settings import StackSettings
+
+PROJECT = "mlops-bootstrap"
+"""The Pulumi project's name, as in Pulumi.yaml; it is part of every URN."""
+
+_CODE = Path(infra.__file__).parent
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What one stack would contain.
+
+    Attributes:
+        resources: Components and what they make, in the order in which the program declares them.
+        findings: What to know or to change, the gravest first.
+    """
+
+    settings: StackSettings
+    resources: Sequence[Registration]
+    findings: Sequence[Finding]
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self.settings.stack
+
+    @property
+    def made(self) -> list[Registration]:
+        """The resources that Azure would hold: without components and providers."""
+        return [resource for resource in self.resources if resource.custom and not resource.type.startswith("pulumi:")]
+
+    def manifest(self, resource: Registration) -> str:
+        """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""
+        return resource.origin or self.settings.origin
+
+    def document(self) -> dict[str, Any]:
+        """The stack's part of the plan's document."""
+        return {
+            "name": self.name,
+            "program": self.settings.program,
+            "resources": [
+                {
+                    "urn": resource.urn,
+                    "type": resource.type,
+                    "name": resource.name,
+                    "parent": resource.parent,
+                    "inputs": dict(resource.inputs),
+                    "depends_on": list(resource.depends_on),
+                    "protect": resource.protect,
+                    "source": {"manifest": self.manifest(resource), "code": _line(resource)},
+                }
+                for resource in self.resources
+            ],
+            "findings": [
+                {
+                    "severity": finding.severity,
+                    "rule": finding.rule,
+                    "resource": finding.resource,
+                    "message": finding.message,
+                    "fix": finding.fix,
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What some stacks of a platform would contain."""
+
+    stacks: Sequence[StackPlan]
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON, version 1: docs/plan.md."""
+        return {"schema_version": 1, "stacks": [stack.document() for stack in self.stacks]}
+
+
+def plan(platform: Platform, names: Sequence[str], progress: Progress) -> Plan:
+    """Plan stacks.
+
+    Args:
+        names: The stacks; all of the platform's when empty.
+
+    Raises:
+        InputError: There is no such stack.
+    """
+    return Plan([_plan_stack(settings, progress) for settings in platform.selected(list(names))])
+
+
+def _plan_stack(settings: StackSettings, progress: Progress) -> StackPlan:
+    task = f"plan {settings.stack}"
+    progress.started(task)
+    try:
+        resources = record(PROJECT, settings.stack, lambda: declare(settings), origin_of=origin_of, code=_CODE)
+    except BaseException:
+        progress.finished(task, "failed")
+        raise
+    progress.finished(task, f"{sum(resource.custom for resource in resources)} resources")
+    return StackPlan(settings, resources, check(settings, resources))
+
+
+def _line(resource: Registration) -> str | None:
+    if resource.code is None:
+        return None
+    path, line = resource.code
+    return f"{path.relative_to(_CODE.parent).as_posix()}:{line}"

@@ -1,0 +1,210 @@
+"""A monitor that records what a Pulumi program asks for, instead of an engine that makes it.
+
+It answers as the engine does in a preview of a new stack: URNs are known, what Azure would decide is not. So the
+program runs to its end, and what was recorded is what `pulumi preview` would show.
+"""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import pulumi
+from google.protobuf import empty_pb2
+from google.protobuf.struct_pb2 import Value
+from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.proto import resource_pb2, source_pb2
+from pulumi.runtime.stack import run_in_stack
+
+UNKNOWN: str = rpc.UNKNOWN
+"""How Pulumi spells a value that is not known before the resource exists."""
+
+MASK = "[secret]"
+"""What stands in a plan instead of a secret."""
+
+_STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A resource as the program registered it.
+
+    Attributes:
+        parent: The URN of the component that it belongs to; None at the top.
+        inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `MASK`.
+        depends_on: The URNs of what is made before it.
+        custom: Whether a provider makes it; a component is only a bracket around others.
+        code: The file and the line that made it.
+        origin: The line of the manifest that asked for it, or for the component that it belongs to.
+    """
+
+    urn: str
+    type: str
+    name: str
+    parent: str | None
+    inputs: Mapping[str, Any]
+    depends_on: tuple[str, ...]
+    protect: bool
+    custom: bool
+    code: tuple[Path, int] | None
+    origin: str | None
+
+
+def record(
+    project: str,
+    stack: str,
+    program: Callable[[], None],
+    *,
+    origin_of: Callable[[pulumi.Resource], str | None],
+    code: Path,
+) -> list[Registration]:
+    """Run `program` with no engine and return what it registered, in the order in which it was declared.
+
+    Whatever the program raises is raised here. The runtime's settings are put back as they were.
+
+    Args:
+        project: The Pulumi project's name, which URNs hold.
+        stack: The stack's name.
+        program: Declares resources.
+        origin_of: The line of the manifest that asked for a resource, where the program noted one.
+        code: The folder of the program's code; a resource is said to be made by the innermost line in it.
+    """
+    return contextvars.copy_context().run(_record, project, stack, program, origin_of, code)
+
+
+def _record(
+    project: str,
+    stack: str,
+    program: Callable[[], None],
+    origin_of: Callable[[pulumi.Resource], str | None],
+    code: Path,
+) -> list[Registration]:
+    monitor = _Recorder(project, stack)
+    declared: list[tuple[str, str, pulumi.Resource, pulumi.Resource | None]] = []
+
+    def observe(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        declared.append((args.type_, args.name, args.resource, args.opts.parent))
+        # Aliases find resources that an older version left in a state; a plan has no state, and computing them takes
+        # most of its time.
+        args.opts.aliases = None
+        return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+    def observed() -> None:
+        pulumi.runtime.register_stack_transformation(observe)
+        program()
+
+    settings.reset_options(project=project, stack=stack, preview=True, organization="organization")
+    settings.SETTINGS.monitor = monitor
+    settings.SETTINGS.engine = mocks.MockEngine(None)
+    asyncio.run(run_in_stack(observed))
+
+    origins: dict[int, str | None] = {}
+    registrations: list[Registration] = []
+    urns: dict[int, str] = {}
+    for type_, name, resource, parent in declared:
+        inherited = origins.get(id(parent))
+        origins[id(resource)] = origin_of(resource) or inherited
+        urn = _urn(project, stack, urns.get(id(parent), ""), type_, name)
+        urns[id(resource)] = urn
+        registrations.append(monitor.registration(urn, origins[id(resource)], code))
+    return registrations
+
+
+class _Recorder(mocks.MockMonitor):
+    """Keeps every request, and answers that nothing but the URN is known yet."""
+
+    def __init__(self, project: str, stack: str) -> None:
+        super().__init__(_NoCalls())
+        self._project = project
+        self._stack = stack
+        self._requests: dict[str, resource_pb2.RegisterResourceRequest] = {}
+        self._lock = threading.Lock()
+
+    def RegisterResource(  # noqa: N802 - gRPC's name
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        urn = _urn(self._project, self._stack, request.parent, request.type, request.name)
+        with self._lock:
+            if urn in self._requests:
+                raise ValueError(f"two resources are called {urn}")
+            self._requests[urn] = request
+        return resource_pb2.RegisterResourceResponse(urn=urn)
+
+    def RegisterResourceOutputs(  # noqa: N802 - gRPC's name
+        self, _request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def registration(self, urn: str, origin: str | None, code: Path) -> Registration:
+        """What was recorded of the resource with that URN."""
+        request = self._requests[urn]
+        top = request.parent.split("::")[2] == _STACK_TYPE if request.parent else True
+        return Registration(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            parent=None if top else request.parent,
+            inputs={key: plain(value) for key, value in sorted(request.object.fields.items())},
+            depends_on=tuple(sorted(request.dependencies)),
+            protect=request.protect,
+            custom=request.custom,
+            code=_made_by(request.stackTrace, code),
+            origin=origin,
+        )
+
+
+class _NoCalls(mocks.Mocks):
+    """The programs look nothing up: a plan has nobody to ask."""
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise NotImplementedError(f"the program called {args.token}, which needs an account")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        raise NotImplementedError(f"the program reads {args.name}, which needs an account")
+
+
+def plain(value: Value) -> Any:
+    """A protobuf value as JSON has it: whole numbers as integers, secrets as `MASK`, unknowns as they are."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        if rpc._special_sig_key in fields:
+            return _special(fields)
+        return {key: plain(item) for key, item in sorted(fields.items())}
+    if kind == "list_value":
+        return [plain(item) for item in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    return getattr(value, kind) if kind in ("string_value", "bool_value") else None
+
+
+def _special(fields: Mapping[str, Value]) -> Any:
+    """What Pulumi marks with a signature: secrets, references to resources, assets."""
+    if fields[rpc._special_sig_key].string_value == rpc._special_secret_sig:
+        return MASK
+    return {key: plain(item) for key, item in sorted(fields.items()) if key != rpc._special_sig_key}
+
+
+def _urn(project: str, stack: str, parent: str, type_: str, name: str) -> str:
+    """The URN that the engine would give: all types from the top down to the resource's own.
+
+    https://www.pulumi.com/docs/iac/concepts/resources/names/#urns
+    """
+    outer = parent.split("::")[2] if parent else _STACK_TYPE
+    nested = type_ if outer == _STACK_TYPE else f"{outer}${type_}"
+    return f"urn:pulumi:{stack}::{project}::{nested}::{name}"
+
+
+def _made_by(trace: source_pb2.StackTrace, code: Path) -> tuple[Path, int] | None:
+    """The innermost line of the trace that lies in the folder `code`."""
+    for frame in trace.frames:
+        path = Path(url2pathname(urlparse(frame.pc.uri).path))
+        if path.is_relative_to(code):
+            return path, frame.pc.line
+    return None
