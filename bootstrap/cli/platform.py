@@ -1,1 +1,145 @@
-"""`platform`."""
+"""`platform`: init, validate, show, schema."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bootstrap.cli.app import platform
+from bootstrap.cli.command import Session, command
+from bootstrap.cli.stack import complete_stack
+from bootstrap.errors import InputError
+
+
+@command(
+    platform,
+    "platform init",
+    examples=[
+        "mlops-bootstrap platform init acme --defaults",
+        (
+            "mlops-bootstrap platform init contoso --organization contoso --location westeurope"
+            " --email ml-platform@contoso.example"
+            " --subscription 11111111-2222-3333-4444-555555555555 --tenant 66666666-7777-8888-9999-000000000000"
+        ),
+        "mlops-bootstrap platform init acme --defaults --dry-run",
+    ],
+)
+def init(
+    session: Session,
+    destination: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    *,
+    organization: Annotated[str | None, typer.Option(help="A short word for your organization.")] = None,
+    location: Annotated[str | None, typer.Option(help="The Azure location, such as westeurope.")] = None,
+    subscription: Annotated[str | None, typer.Option(help="The id of the Azure subscription.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="The id of the Entra tenant.")] = None,
+    email: Annotated[str | None, typer.Option(help="Who hears of alerts and budgets.")] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Write marked examples for what is not given.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files that would be written, and stop.")] = False,
+) -> None:
+    """Make a platform repository: two short YAML files that say everything, with schemas for your editor."""
+    import datetime as dt
+
+    from bootstrap.platform import scaffold
+
+    options = {
+        "organization": organization,
+        "location": location,
+        "subscription": subscription,
+        "tenant": tenant,
+        "email": email,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if not defaults:
+        given = _complete(given)
+    path = session.directory / destination
+    made = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
+    if made.written:
+        quoted = shlex.quote(str(destination))
+        text = f"{path}: {len(made.files)} files.\nNext:\n  mlops-bootstrap plan -C {quoted}"
+    else:
+        text = "\n".join([f"{path} would get {len(made.files)} files:", *(f"  {file}" for file in made.files)])
+    session.console.result(text, made.document())
+
+
+def _complete(given: dict[str, str]) -> dict[str, str]:
+    """The answers, with those that are missing asked for on a terminal. Raises InputError where there is none."""
+    from bootstrap.platform.scaffold import QUESTIONS
+
+    missing = [question for name, question in QUESTIONS.items() if name not in given]
+    if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError(
+            "There is no terminal to ask on, and some values are missing.",
+            details=[f"{question.option}: {question.text}" for question in missing],
+            hint="Give these options, or --defaults for marked example values.",
+        )
+    for name, question in QUESTIONS.items():
+        while name not in given:
+            answer = typer.prompt(question.text, err=True)
+            try:
+                given[name] = question.validated(answer.strip())
+            except InputError as error:
+                typer.echo(error.what, err=True)
+    return given
+
+
+@command(
+    platform,
+    "platform validate",
+    examples=["mlops-bootstrap platform validate -C examples/contoso"],
+)
+def validate(session: Session) -> None:
+    """Check all manifests and tell every mistake with its file, line and column."""
+    from bootstrap.platform.platform import find_platform
+
+    found = find_platform(session.directory)
+    names = list(found.stacks)
+    text = f"{found.root}: the manifests are right. They describe {len(names)} stacks: {', '.join(names)}."
+    session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names})
+
+
+@command(
+    platform,
+    "platform show",
+    examples=["mlops-bootstrap platform show fraud-dev -C examples/contoso"],
+)
+def show(
+    session: Session,
+    stack: Annotated[str, typer.Argument(help="The stack.", autocompletion=complete_stack)],
+) -> None:
+    """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
+    from bootstrap.platform.platform import find_platform
+
+    settings = find_platform(session.directory).selected([stack])[0]
+    document = settings.model_dump(mode="json")
+    session.console.result("\n".join(_flat(document)), document)
+
+
+@command(
+    platform,
+    "platform schema",
+    examples=["mlops-bootstrap platform schema team"],
+    outputs=("json",),
+)
+def schema(
+    session: Session,
+    manifest: Annotated[str, typer.Argument(help="platform, team or links.")],
+) -> None:
+    """Print the JSON Schema of a manifest."""
+    from bootstrap.errors import did_you_mean
+    from bootstrap.platform.schemas import MODELS
+    from bootstrap.platform.schemas import schema as schema_of
+
+    if manifest not in MODELS:
+        raise InputError(f"There is no manifest {manifest!r}.", hint=did_you_mean(manifest, MODELS))
+    session.console.result("", schema_of(manifest))
+
+
+def _flat(value: object, path: str = "") -> list[str]:
+    """One line for each value: `budget.amount: 500`."""
+    if isinstance(value, dict):
+        return [line for key, item in value.items() for line in _flat(item, f"{path}.{key}" if path else str(key))]
+    if isinstance(value, list):
+        return [line for index, item in enumerate(value) for line in _flat(item, f"{path}[{index}]")]
+    return [f"{path}: {value}"]

@@ -1,0 +1,242 @@
+"""`platform init`: a new platform repository, written whole or not at all."""
+
+import datetime as dt
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bootstrap import __version__
+from bootstrap.errors import ConflictError, InputError
+from bootstrap.platform import manifests
+from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS
+from bootstrap.platform.schemas import FOLDER, schema_files
+
+EXAMPLE = "EXAMPLE: replace before you deploy"
+"""Marks a value that nobody gave."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that a new platform has to know.
+
+    Attributes:
+        option: The option of `platform init` that answers it.
+        example: What `--defaults` takes.
+    """
+
+    option: str
+    text: str
+    example: str
+    type: Any
+
+    def validated(self, answer: str) -> str:
+        """The answer. Raises InputError when it is not of the right form."""
+        try:
+            return str(TypeAdapter(self.type).validate_python(answer))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise InputError(f"{self.option} {reason}.", why=f"It is {answer!r}.") from error
+
+
+QUESTIONS: dict[str, Question] = {
+    "organization": Question(
+        "--organization", "A short word for your organization; every Azure name carries it", "example",
+        manifests.Organization,
+    ),
+    "location": Question("--location", "The Azure location", "westeurope", manifests.Location),
+    "subscription": Question(
+        "--subscription", "The id of the Azure subscription", "00000000-0000-0000-0000-000000000001", manifests.Guid
+    ),
+    "tenant": Question(
+        "--tenant", "The id of the Entra tenant", "00000000-0000-0000-0000-000000000002", manifests.Guid
+    ),
+    "email": Question(
+        "--email", "The mail address that hears of alerts and budgets", "ml-platform@example.com", manifests.Email
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """What `init` did, or would do.
+
+    Attributes:
+        files: Paths below `path`, sorted.
+        written: False for a dry run.
+    """
+
+    path: Path
+    files: list[str]
+    written: bool
+
+    def document(self) -> dict[str, object]:
+        """The result as JSON."""
+        return {"schema_version": 1, "path": str(self.path), "files": self.files, "written": self.written}
+
+
+def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_run: bool) -> Scaffold:
+    """Write a platform repository.
+
+    Run again with the same answers, it writes what is missing and changes nothing.
+
+    Args:
+        destination: The folder to make; an existing one must hold nothing but what would be written, and `.git`.
+        answers: Answers to `QUESTIONS`, by their names; where one is missing, its example is written and marked.
+        today: Budgets start on the first day of its month.
+        dry_run: Only say which files would be written.
+
+    Raises:
+        InputError: An answer is not of the right form, or the folder cannot be written.
+        ConflictError: There is something else in the folder.
+    """
+    files = _files({name: QUESTIONS[name].validated(answer) for name, answer in answers.items()}, today)
+    _refuse_others(destination, files)
+    if not dry_run:
+        try:
+            _write(destination, files)
+        except OSError as error:
+            raise InputError(f"{destination} cannot be written.", why=error.strerror or str(error)) from error
+    return Scaffold(destination, sorted(files), not dry_run)
+
+
+def _refuse_others(destination: Path, files: Mapping[str, str]) -> None:
+    if not destination.exists():
+        return
+    if not destination.is_dir():
+        raise ConflictError(f"{destination} is a file.", hint="Name a folder that does not exist yet.")
+    found = (path for path in destination.rglob("*") if path.is_file() or path.is_symlink())
+    others = [
+        path
+        for path in sorted(path.relative_to(destination).as_posix() for path in found)
+        if not path.startswith(".git/") and not _is_ours(destination / path, files.get(path))
+    ]
+    if others:
+        raise ConflictError(
+            f"{destination} is not empty.",
+            details=[*others[:10], *([f"and {len(others) - 10} more"] if len(others) > 10 else [])],  # noqa: PLR2004
+            why="These files are not what would be written, and nothing of yours is overwritten.",
+            hint="Name a folder that does not exist yet.",
+        )
+
+
+def _is_ours(path: Path, text: str | None) -> bool:
+    return text is not None and path.is_file() and path.read_bytes() == text.encode()
+
+
+def _write(destination: Path, files: Mapping[str, str]) -> None:
+    """Write beside the destination first, so that it appears whole; into one that exists, file by file."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".platform-", dir=destination.parent) as folder:
+        made = Path(folder) / "new"
+        for relative, text in files.items():
+            path = made / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        if not destination.exists():
+            made.rename(destination)
+            return
+        for relative in files:
+            (destination / relative).parent.mkdir(parents=True, exist_ok=True)
+            (made / relative).replace(destination / relative)
+
+
+def _files(answers: Mapping[str, str], today: dt.date) -> dict[str, str]:
+    def line(name: str) -> str:
+        # Quoted, so that an organization called `null` is one too.
+        if name in answers:
+            return json.dumps(answers[name])
+        return f"{json.dumps(QUESTIONS[name].example)} # {EXAMPLE}"
+
+    month = today.replace(day=1).isoformat()
+    pin = ".".join(__version__.split(".")[:2])
+    return {
+        FILE_NAME: f"""\
+# yaml-language-server: $schema={FOLDER}/platform.schema.json
+schema_version: 1
+tool: "{pin}.*" # the version of mlops-bootstrap that everybody uses here
+organization: {line("organization")}
+location: {line("location")}
+tenant_id: {line("tenant")}
+subscription_id: {line("subscription")}
+network: managed # or open
+budget_start: {month} # budgets count from here; Azure never lets it change
+tags: {{}}
+
+environments:
+  dev: {{ring: 0}}
+  prod: {{ring: 1, protect: true}} # best with a subscription_id of its own
+
+hub:
+  log_retention_days: 90
+  alert_emails:
+    - {line("email")}
+""",
+        f"{TEAMS}/example.yaml": f"""\
+# yaml-language-server: $schema=../{FOLDER}/team.schema.json
+# A team. Copy this file for each of yours; its name is the team's name.
+name: example
+# groups: # object ids of Entra groups
+#   data_scientists: 11111111-1111-1111-1111-111111111111
+#   engineers: 22222222-2222-2222-2222-222222222222
+environments:
+  dev:
+    budget: 500 # per month, in the currency of the subscription
+    compute:
+      - {{name: cpu, size: Standard_D4ds_v5, max_nodes: 4}}
+  prod:
+    budget: 1000
+    compute:
+      - {{name: cpu, size: Standard_D4ds_v5, max_nodes: 2}}
+projects: []
+#  - {{name: churn, repository: github:OWNER/churn, blueprint: tabular}}
+""",
+        LINKS: f"""\
+# yaml-language-server: $schema={FOLDER}/links.schema.json
+# What the forges' tokens say, by team, project and environment. Read issuer and subject from the forge: they cannot be
+# told from names. Without them a project's CI cannot log in, and the plan says so.
+schema_version: 1
+teams: {{}}
+#  example:
+#    churn:
+#      dev: {{issuer: https://token.actions.githubusercontent.com, subject: "repo:OWNER/churn:environment:dev"}}
+""",
+        "README.md": _README,
+        ".gitignore": "# State of stacks that are kept on this machine\n.mlops/\n",
+        ".vscode/settings.json": json.dumps(
+            {
+                "yaml.schemas": {
+                    f"./{FOLDER}/platform.schema.json": FILE_NAME,
+                    f"./{FOLDER}/team.schema.json": f"{TEAMS}/*.yaml",
+                    f"./{FOLDER}/links.schema.json": LINKS,
+                }
+            },
+            indent=2,
+        )
+        + "\n",
+        **schema_files(),
+    }
+
+
+_README = f"""\
+# Platform
+
+The source of truth of our machine learning platform on Azure, kept with
+[mlops-bootstrap](https://github.com/mlops-bootstrap/mlops-bootstrap).
+
+- `{FILE_NAME}`: the organization, its environments, and what all teams share
+- `{TEAMS}/`: one file per team
+- `{LINKS}`: how the CI of each project logs in
+
+```
+mlops-bootstrap platform validate   # are the manifests right?
+mlops-bootstrap plan                # everything that Azure would hold; no account needed
+mlops-bootstrap plan example-dev -o markdown
+```
+
+Add a team: copy `{TEAMS}/example.yaml` to `{TEAMS}/NAME.yaml` and set `name: NAME`.
+"""
