@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -65,7 +65,8 @@ def record(
 ) -> list[Registration]:
     """Run `program` with no engine and return what it registered, in the order in which it was declared.
 
-    Whatever the program raises is raised here. The runtime's settings are put back as they were.
+    Whatever the program raises is raised here; ValueError, when two resources have the same URN. The runtime's settings
+    are put back as they were.
 
     Args:
         project: The Pulumi project's name, which URNs hold.
@@ -102,6 +103,8 @@ def _record(
     settings.SETTINGS.monitor = monitor
     settings.SETTINGS.engine = mocks.MockEngine(None)
     asyncio.run(run_in_stack(observed))
+    if monitor.twice:
+        raise ValueError(f"two resources have the URN {monitor.twice[0]}")
 
     origins: dict[int, str | None] = {}
     registrations: list[Registration] = []
@@ -119,11 +122,13 @@ class _Recorder(mocks.MockMonitor):
     """Keeps every request, and answers that nothing but the URN is known yet."""
 
     def __init__(self, project: str, stack: str) -> None:
-        super().__init__(_NoCalls())
+        # Every method that would ask the mocks is ours.
+        super().__init__(cast("mocks.Mocks", None))
         self._project = project
         self._stack = stack
         self._requests: dict[str, resource_pb2.RegisterResourceRequest] = {}
         self._lock = threading.Lock()
+        self.twice: list[str] = []
 
     def RegisterResource(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.RegisterResourceRequest
@@ -131,7 +136,7 @@ class _Recorder(mocks.MockMonitor):
         urn = _urn(self._project, self._stack, request.parent, request.type, request.name)
         with self._lock:
             if urn in self._requests:
-                raise ValueError(f"two resources are called {urn}")
+                self.twice.append(urn)
             self._requests[urn] = request
         return resource_pb2.RegisterResourceResponse(urn=urn)
 
@@ -139,6 +144,12 @@ class _Recorder(mocks.MockMonitor):
         self, _request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         return empty_pb2.Empty()
+
+    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> NoReturn:  # noqa: N802 - gRPC's name
+        raise NotImplementedError(f"the program calls {request.tok}, which needs an account")
+
+    def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> NoReturn:  # noqa: N802 - gRPC's name
+        raise NotImplementedError(f"the program reads {request.name}, which needs an account")
 
     def registration(self, urn: str, origin: str | None, code: Path) -> Registration:
         """What was recorded of the resource with that URN."""
@@ -156,16 +167,6 @@ class _Recorder(mocks.MockMonitor):
             code=_made_by(request.stackTrace, code),
             origin=origin,
         )
-
-
-class _NoCalls(mocks.Mocks):
-    """The programs look nothing up: a plan has nobody to ask."""
-
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
-        raise NotImplementedError(f"the program called {args.token}, which needs an account")
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        raise NotImplementedError(f"the program reads {args.name}, which needs an account")
 
 
 def plain(value: Value) -> Any:

@@ -1,0 +1,84 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.naming import TABLE, Kind, Names
+
+LETTERS = string.ascii_lowercase
+ALNUM = LETTERS + string.digits
+TENANT = "00000000-0000-0000-0000-000000000001"
+
+short_words = st.text(ALNUM, min_size=1, max_size=9).map(lambda tail: "a" + tail)
+words = st.lists(st.text(ALNUM, min_size=1, max_size=8), min_size=1, max_size=4).map("-".join)
+kinds = st.sampled_from([kind for kind in TABLE if kind != "cluster"])
+stacks = st.tuples(words, short_words)
+
+
+@given(kinds, st.text(ALNUM, min_size=1, max_size=19).map(lambda tail: "a" + tail), st.lists(words, min_size=1))
+def test_every_name_is_one_that_azure_allows(kind: Kind, organization: str, parts: list[str]) -> None:
+    name = Names(organization, TENANT).of(kind, *parts)
+
+    assert TABLE[kind].allows(name)
+
+
+@given(kinds, stacks, stacks)
+def test_different_stacks_have_different_names(kind: Kind, one: tuple[str, str], other: tuple[str, str]) -> None:
+    names = Names("contoso", TENANT)
+
+    assert (names.of(kind, *one) == names.of(kind, *other)) == (one == other)
+
+
+def test_names_that_are_cut_stay_apart() -> None:
+    names = Names("contoso", TENANT)
+    one = names.of("workspace", "a-very-long-team-of-people", "dev")
+    other = names.of("workspace", "a-very-long-team-of-people", "prod")
+
+    assert one[:20] == other[:20]
+    assert one != other
+
+
+def test_global_names_differ_between_tenants_of_one_organization_name() -> None:
+    one = Names("contoso", TENANT).of("storage", "fraud", "dev")
+    other = Names("contoso", TENANT.replace("1", "2")).of("storage", "fraud", "dev")
+
+    assert one != other
+
+
+def test_names_never_change() -> None:
+    """A changed name is a replaced resource: these are promises."""
+    names = Names("contoso", TENANT)
+
+    assert names.of("resource_group", "fraud", "dev") == "rg-contoso-fraud-dev"
+    assert names.of("storage", "fraud", "dev") == "stcontosofrauddel52rle42"
+    assert names.of("key_vault", "fraud", "dev") == "kv-contoso-frau-kjzbieg6"
+
+
+@pytest.mark.parametrize("part", ["", "Fraud", "a b", "a--b", "-a", "ü", 'a"b', "a/b"])
+def test_parts_that_would_break_names_are_refused(part: str) -> None:
+    with pytest.raises(ValueError, match="cannot be part of a name"):
+        Names("contoso", TENANT).of("storage", part)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("storage", "st"),
+        ("storage", "st-contoso"),
+        ("storage", "s" * 25),
+        ("key_vault", "1kv"),
+        ("key_vault", "kv--a"),
+        ("key_vault", "kv-a-"),
+        ("container_registry", "cr-a1"),
+        ("workspace", "w" * 34),
+        ("workspace", "-ml"),
+        ("resource_group", "rg."),
+        ("resource_group", "rg\n"),
+        ("log_analytics", "-log"),
+        ("cluster", "c"),
+        ("budget", "a b"),
+    ],
+)
+def test_names_that_azure_refuses_are_known(kind: Kind, name: str) -> None:
+    assert not TABLE[kind].allows(name)

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from bootstrap.platform.platform import load_platform
+from infra.settings import from_json
+
+CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
+
+
+def test_settings_survive_json_so_that_plain_pulumi_gets_the_same() -> None:
+    for settings in load_platform(CONTOSO).stacks.values():
+        assert from_json(settings.model_dump_json()) == settings

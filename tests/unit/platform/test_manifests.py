@@ -1,0 +1,299 @@
+"""What the manifests may say, and what is told when they say something else."""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bootstrap.errors import BootstrapError, InputError, MissingError
+from bootstrap.platform.names import stack_names
+from bootstrap.platform.platform import Platform, find_platform, load_platform
+from bootstrap.platform.schemas import MODELS, schema_files
+from infra.settings import EnvironmentSettings
+from tests.helpers import build_tree
+
+CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
+
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments:
+  dev: {ring: 0}
+  prod: {ring: 1, protect: true}
+hub:
+  alert_emails: [ml@contoso.example]
+"""
+TEAM = """\
+name: fraud
+environments:
+  dev: {}
+"""
+
+
+def world(root: Path, platform: str = PLATFORM, team: str = TEAM, links: str | None = None) -> Path:
+    files = {"platform.yaml": platform, "teams/fraud.yaml": team}
+    return build_tree(root, files if links is None else {**files, "links.yaml": links})
+
+
+def mistakes(root: Path) -> list[str]:
+    """The mistakes that are told, without the folder's path."""
+    with pytest.raises(InputError) as caught:
+        load_platform(root)
+    return [detail.replace(f"{root}/", "") for detail in caught.value.details]
+
+
+def dev(platform: Platform) -> EnvironmentSettings:
+    found = platform.stacks["fraud-dev"]
+    assert isinstance(found, EnvironmentSettings)
+    return found
+
+
+def test_the_smallest_manifests_describe_a_hub_and_an_environment(tmp_path: Path) -> None:
+    platform = load_platform(world(tmp_path))
+
+    assert list(platform.stacks) == ["hub", "fraud-dev"]
+    assert dev(platform).network == "open"
+    assert len((PLATFORM + TEAM).splitlines()) < 25
+
+
+def test_the_innermost_layer_wins_and_tags_add_up(tmp_path: Path) -> None:
+    platform = PLATFORM.replace("dev: {ring: 0}", "dev: {ring: 0, network: managed, location: northeurope}")
+    platform += "tags: {cost-center: '1', stage: outer}\n"
+    team = "name: fraud\nlocation: uksouth\ntags: {Stage: team}\nenvironments:\n  dev: {network: open, tags: {x: y}}\n"
+
+    settings = dev(load_platform(world(tmp_path, platform, team)))
+
+    assert (settings.network, settings.location) == ("open", "uksouth")
+    assert settings.tags == {
+        "Stage": "team",
+        "cost-center": "1",
+        "environment": "dev",
+        "managed-by": "mlops-bootstrap",
+        "organization": "contoso",
+        "team": "fraud",
+        "x": "y",
+    }
+
+
+def test_production_is_protected_and_people_only_read_there(tmp_path: Path) -> None:
+    platform = load_platform(world(tmp_path, team="name: fraud\nenvironments: {dev: {}, prod: {}}\n"))
+
+    modes = {
+        name: (stack.protect, stack.people)
+        for name, stack in platform.stacks.items()
+        if isinstance(stack, EnvironmentSettings)
+    }
+    assert modes == {"fraud-dev": (False, "work"), "fraud-prod": (True, "read")}
+
+
+def test_everything_keeps_the_line_that_it_comes_from(tmp_path: Path) -> None:
+    team = """\
+name: fraud
+groups:
+  engineers: 00000000-0000-0000-0000-00000000000c
+environments:
+  dev:
+    compute:
+      - {name: cpu, size: Standard_D4ds_v5, max_nodes: 4}
+      - {name: gpu, size: Standard_NC4as_T4_v3, max_nodes: 1}
+projects:
+  - {name: churn, repository: github:contoso/churn}
+"""
+    links = "teams:\n  fraud:\n    churn:\n      dev: {issuer: https://forge.example, subject: a}\n"
+
+    settings = dev(load_platform(world(tmp_path, team=team, links=links)))
+
+    assert settings.origin == "teams/fraud.yaml:5"
+    assert settings.groups[0].origin == "teams/fraud.yaml:3"
+    assert [cluster.origin for cluster in settings.clusters] == ["teams/fraud.yaml:7", "teams/fraud.yaml:8"]
+    assert settings.projects[0].origin == "teams/fraud.yaml:10"
+    assert settings.projects[0].federation is not None
+    assert settings.projects[0].federation.origin == "links.yaml:4"
+
+
+def test_a_project_without_its_link_gets_no_federation(tmp_path: Path) -> None:
+    team = TEAM + "projects:\n  - {name: churn, repository: github:contoso/churn}\n"
+
+    assert dev(load_platform(world(tmp_path, team=team))).projects[0].federation is None
+
+
+def test_the_registry_is_where_the_environments_are(tmp_path: Path) -> None:
+    hub = load_platform(world(tmp_path, team="name: fraud\nenvironments: {dev: {location: uksouth}}\n")).stacks["hub"]
+
+    assert hub.program == "hub"
+    assert hub.registry_locations == ("westeurope", "uksouth")
+
+
+def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    root = world(
+        tmp_path,
+        PLATFORM.replace("location:", "locaton:"),
+        "name: fraud\ngroups: {engineers: me}\nenvironments: {dev: {}}\n",
+        "teams:\n  fraud:\n    churn:\n      dev: {issuer: http://x, subject: a}\n",
+    )
+    (root / "teams" / "copied.yaml").write_text(TEAM)
+
+    assert mistakes(root) == [
+        "platform.yaml:2:1: unknown key 'locaton'. Did you mean 'location'?",
+        (
+            "teams/fraud.yaml:2:21: groups.engineers: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
+            "(found 'me')."
+        ),
+        "links.yaml:4:21: teams.fraud.churn.dev.issuer: must be an https address (found 'http://x').",
+        (
+            "teams/copied.yaml:1:1: the team 'fraud' is in a file called 'copied.yaml'. "
+            "Rename the file to fraud.yaml, or the team to copied."
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "team", "told"),
+    [
+        (PLATFORM, "name: fraud\nenvironments: {dve: {}}\n", "2:16: the environment 'dve' is not in platform.yaml."),
+        (PLATFORM, "name: fruad\nenvironments: {dev: {}}\n", "1:1: the team 'fruad' is in a file called 'fraud.yaml'"),
+        (PLATFORM, TEAM + "budget: 5\n", "4:1: there is a budget, and nothing says when it starts. Add budget_start"),
+        (PLATFORM, TEAM + "budget: .nan\n", "4:9: budget: Input should be a finite number"),
+        (PLATFORM, TEAM + "budget_start: 2026-11-02\n", "4:15: budget_start: must be the first day of a month"),
+        (PLATFORM.replace("location", "tags: {a: b}\n#"), TEAM, "3:3: nothing says the location of fraud-dev. Add loc"),
+        (PLATFORM.replace("ring: 0", ""), TEAM, "6:8: environments.dev.ring: Field required."),
+        (PLATFORM, TEAM.replace("fraud", '"fr\'aud"'), "1:7: name: must be 2 to 24 lower-case letters"),
+        (PLATFORM, TEAM.replace("fraud", "fr\u0430ud"), "1:7: name: must be 2 to 24 lower-case letters"),
+        (PLATFORM, TEAM.replace("fraud", "f" * 300), "1:7: name: must be 2 to 24 lower-case letters"),
+        (PLATFORM.replace("-00000000000a", ""), TEAM, "3:12: tenant_id: must be a GUID"),
+        (PLATFORM, TEAM + "projects:\n- {name: a, repository: git:x}\n", "5:10: projects.0.name: must be 2 to 32"),
+        (PLATFORM, TEAM + "network: locked\n", "4:10: network: Input should be 'open' or 'managed'"),
+        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap."),
+        (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
+        (PLATFORM, TEAM + "groups: {engineers: [", "found"),
+        (
+            PLATFORM,
+            TEAM + "compute: [{name: cc, size: Standard_A, max_nodes: 1}, {name: cc, size: Standard_A, max_nodes: 1}]",
+            "4:1: two compute clusters are called 'cc'.",
+        ),
+        (
+            PLATFORM,
+            TEAM + "projects: [{name: aa, repository: github:a/a}, {name: bb, repository: GITHUB:a/a}]",
+            "repository: must be github:OWNER/REPOSITORY",
+        ),
+        (
+            PLATFORM,
+            TEAM + "projects: [{name: aa, repository: github:a/a}, {name: bb, repository: github:A/a}]",
+            "the repository github:A/a is that of fraud/aa already.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, platform: str, team: str, told: str) -> None:
+    found = mistakes(world(tmp_path, platform, team))
+
+    assert any(told in mistake for mistake in found), found
+    assert all(re.match(r"(platform|teams/fraud|links)\.yaml:\d+:\d+: ", mistake) for mistake in found)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"name: fraud\nenv", b"- a\n", b"null\n", b"a: !!python/x 1\n"])
+def test_files_that_are_no_manifests_are_named(tmp_path: Path, content: bytes) -> None:
+    root = world(tmp_path)
+    (root / "teams" / "fraud.yaml").write_bytes(content)
+
+    assert any("teams/fraud.yaml" in mistake for mistake in mistakes(root))
+
+
+@pytest.mark.parametrize(
+    ("links", "told"),
+    [
+        ("teams: {frod: {}}\n", "1:9: there is no team 'frod'. Did you mean 'fraud'?"),
+        ("teams: {fraud: {churn: {}}}\n", "1:17: the team 'fraud' has no project 'churn'."),
+    ],
+)
+def test_links_to_what_is_not_there_are_mistakes(tmp_path: Path, links: str, told: str) -> None:
+    assert mistakes(world(tmp_path, links=links))[0] == f"links.yaml:{told}"
+
+
+def test_a_team_file_that_would_be_overlooked_is_a_mistake(tmp_path: Path) -> None:
+    root = world(tmp_path)
+    (root / "teams" / "other.yml").write_text(TEAM)
+
+    assert mistakes(root) == ["teams/other.yml: the name of a team's file ends in .yaml."]
+
+
+def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"wants mlops-bootstrap 99\.\*"):
+        load_platform(world(tmp_path, PLATFORM + 'tool: "99.*"\n'))
+
+
+def test_a_platform_is_found_from_below(tmp_path: Path) -> None:
+    root = world(tmp_path)
+
+    assert find_platform(root / "teams").root == root
+
+
+def test_outside_of_a_platform_there_is_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="is not in a platform repository"):
+        find_platform(tmp_path)
+
+
+def test_an_unknown_stack_gets_a_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load_platform(world(tmp_path)).selected(["frod-dev"])
+
+    assert caught.value.hint == "Did you mean 'fraud-dev'?"
+
+
+def test_quick_names_are_those_of_the_stacks() -> None:
+    assert sorted(stack_names(CONTOSO / "teams")) == sorted(load_platform(CONTOSO).stacks)
+
+
+def test_schemas_of_the_example_are_those_of_the_models() -> None:
+    written = {f".schemas/{path.name}": path.read_text() for path in (CONTOSO / ".schemas").iterdir()}
+
+    assert written == schema_files(), "make schemas with: mlops-bootstrap platform schema NAME"
+
+
+def test_schemas_refuse_unknown_keys() -> None:
+    for name in MODELS:
+        assert json.loads(schema_files()[f".schemas/{name}.schema.json"])["additionalProperties"] is False
+
+
+SOURCES = {path: path.read_text() for path in [CONTOSO / "platform.yaml", CONTOSO / "links.yaml"]} | {
+    path: path.read_text() for path in sorted((CONTOSO / "teams").iterdir())
+}
+scraps = st.sampled_from(
+    ["", " ", "\n", "\t", ":", "- ", "{", "}", "[", "]", "&a ", "*a", "<<: ", "!!int ", "'", '"', "#", "null", "1e999",
+     "0x1", "ü", "\0", "\x85", "---\n", "...\n", "? ", "|", ">", "%", "@", "2026-11-01", "true", "name: x\n"]
+)  # fmt: skip
+edits = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(SOURCES)),
+        st.floats(0, 1),
+        st.integers(0, 12),
+        st.one_of(scraps, st.text(max_size=4)),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(edits)
+def test_random_edits_never_raise_anything_else(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[Path, float, int, str]]
+) -> None:
+    texts = dict(SOURCES)
+    for path, place, length, scrap in edits:
+        start = int(place * len(texts[path]))
+        texts[path] = texts[path][:start] + scrap + texts[path][start + length :]
+    root = tmp_path_factory.mktemp("edited")
+    for path, text in texts.items():
+        target = root / path.relative_to(CONTOSO)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    # Anything but a BootstrapError fails the test.
+    with contextlib.suppress(BootstrapError):
+        assert "hub" in load_platform(root).stacks

@@ -1,0 +1,94 @@
+"""`platform init`: written whole, rerunnable, nothing of the user's overwritten."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ConflictError, InputError
+from bootstrap.platform.platform import load_platform
+from bootstrap.platform.scaffold import EXAMPLE, QUESTIONS, init
+from tests.helpers import tree
+
+TODAY = dt.date(2026, 11, 24)
+ANSWERS = {
+    "organization": "null",
+    "location": "northeurope",
+    "subscription": "11111111-2222-3333-4444-555555555555",
+    "tenant": "66666666-7777-8888-9999-000000000000",
+    "email": "a@b.example",
+}
+
+
+def test_what_is_written_is_a_right_platform(tmp_path: Path) -> None:
+    made = init(tmp_path / "new", ANSWERS, TODAY, dry_run=False)
+
+    hub = load_platform(tmp_path / "new").stacks["hub"]
+    assert tree(tmp_path / "new") == made.files
+    assert (hub.organization, hub.location, hub.tenant_id) == ("null", "northeurope", ANSWERS["tenant"])
+    assert EXAMPLE not in (tmp_path / "new" / "platform.yaml").read_text()
+
+
+def test_examples_are_marked(tmp_path: Path) -> None:
+    init(tmp_path / "new", {}, TODAY, dry_run=False)
+
+    text = (tmp_path / "new" / "platform.yaml").read_text()
+    assert text.count(EXAMPLE) == len(QUESTIONS)
+    assert list(load_platform(tmp_path / "new").stacks) == ["hub", "example-dev", "example-prod"]
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    made = init(tmp_path / "new", {}, TODAY, dry_run=True)
+
+    assert "platform.yaml" in made.files
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_again_it_writes_what_is_missing(tmp_path: Path) -> None:
+    made = init(tmp_path / "new", {}, TODAY, dry_run=False)
+    (tmp_path / "new" / "links.yaml").unlink()
+    (tmp_path / "new" / ".git").mkdir()
+    (tmp_path / "new" / ".git" / "HEAD").write_text("ref")
+
+    init(tmp_path / "new", {}, TODAY, dry_run=False)
+
+    assert tree(tmp_path / "new") == made.files
+
+
+def test_another_file_in_the_folder_is_a_conflict(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+
+    with pytest.raises(ConflictError) as caught:
+        init(tmp_path, {}, TODAY, dry_run=False)
+
+    assert caught.value.details == ("notes.txt",)
+    assert tree(tmp_path) == ["notes.txt"]
+
+
+def test_an_edited_file_is_a_conflict(tmp_path: Path) -> None:
+    init(tmp_path / "new", {}, TODAY, dry_run=False)
+    (tmp_path / "new" / "platform.yaml").write_text("mine")
+
+    with pytest.raises(ConflictError):
+        init(tmp_path / "new", {}, TODAY, dry_run=False)
+
+    assert (tmp_path / "new" / "platform.yaml").read_text() == "mine"
+
+
+def test_a_file_in_the_folders_place_is_a_conflict(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(ConflictError, match="is a file"):
+        init(tmp_path / "file", {}, TODAY, dry_run=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("organization", 'a"b'), ("organization", "a b"), ("organization", "ü" * 3), ("organization", "a" * 300),
+     ("location", "West Europe"), ("subscription", "1234"), ("tenant", ""), ("email", "nobody")],
+)  # fmt: skip
+def test_a_wrong_answer_is_told_and_nothing_is_written(tmp_path: Path, name: str, answer: str) -> None:
+    with pytest.raises(InputError, match=f"{QUESTIONS[name].option} must be"):
+        init(tmp_path / "new", {name: answer}, TODAY, dry_run=False)
+
+    assert list(tmp_path.iterdir()) == []

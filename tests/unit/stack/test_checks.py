@@ -1,0 +1,87 @@
+"""Each rule: the planned resource is right, and the smallest wrong change of it is found."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.platform.platform import load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import StackPlan, plan
+from bootstrap.stack.checks import RULES, check
+
+CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
+
+# (rule, type, what to do to the inputs)
+WRONG: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [
+    ("storage-no-keys", "storage:StorageAccount", lambda inputs: inputs.pop("allowSharedKeyAccess")),
+    ("storage-no-public-blobs", "storage:StorageAccount", lambda inputs: inputs.update(allowBlobPublicAccess=True)),
+    ("storage-tls", "storage:StorageAccount", lambda inputs: inputs.update(minimumTlsVersion="TLS1_0")),
+    ("vault-roles", "keyvault:Vault", lambda inputs: inputs["properties"].pop("enableRbacAuthorization")),
+    ("vault-purge-protection", "keyvault:Vault", lambda inputs: inputs["properties"].pop("enablePurgeProtection")),
+    ("images-no-admin", "containerregistry:Registry", lambda inputs: inputs.update(adminUserEnabled=True)),
+    (
+        "datastores-by-identity",
+        "machinelearningservices:Workspace",
+        lambda inputs: inputs.update(systemDatastoresAuthMode="AccessKey"),
+    ),
+    (
+        "compute-no-local-login",
+        "machinelearningservices:Compute",
+        lambda inputs: inputs["properties"].pop("disableLocalAuth"),
+    ),
+    ("principal-type", "authorization:RoleAssignment", lambda inputs: inputs.pop("principalType")),
+    ("tags", "keyvault:Vault", lambda inputs: inputs.pop("tags")),
+    ("tags", "monitor:MetricAlert", lambda inputs: inputs["tags"].pop("team")),
+    ("names", "keyvault:Vault", lambda inputs: inputs.update(vaultName="1-starts-with-a-digit")),
+    ("names", "storage:StorageAccount", lambda inputs: inputs.pop("accountName")),
+]
+
+
+@pytest.fixture(scope="module")
+def stack() -> StackPlan:
+    return plan(load_platform(CONTOSO), ["fraud-dev"], Silent()).stacks[0]
+
+
+def errors(stack: StackPlan, change: Callable[[dict[str, Any]], Any] | None = None, type_: str = "") -> list[str]:
+    """The rules that are broken after the inputs of all resources of a type were changed."""
+    document = stack.document()["resources"]
+    resources = []
+    for resource, copied in zip(stack.resources, document, strict=True):
+        inputs = _copy(copied["inputs"])
+        if change is not None and resource.type == f"azure-native:{type_}":
+            change(inputs)
+        resources.append(replace(resource, inputs=inputs))
+    return [finding.rule for finding in check(stack.settings, resources) if finding.severity == "error"]
+
+
+def _copy(value: Any) -> Any:
+    return {key: _copy(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def test_what_the_components_make_breaks_no_rule(stack: StackPlan) -> None:
+    assert errors(stack) == []
+
+
+@pytest.mark.parametrize(("rule", "type_", "change"), WRONG)
+def test_a_wrong_property_is_found(
+    stack: StackPlan, rule: str, type_: str, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    assert set(errors(stack, change, type_)) == {rule}
+
+
+def test_every_rule_has_its_wrong_side_tested() -> None:
+    assert {rule.id for rule in RULES if rule.severity == "error"} <= {rule for rule, _, _ in WRONG}
+
+
+def test_public_access_is_a_note_until_it_is_off(stack: StackPlan) -> None:
+    notes = {finding.resource for finding in stack.findings if finding.rule == "public-access"}
+    closed = [
+        replace(resource, inputs={**resource.inputs, "publicNetworkAccess": "Disabled"}) for resource in stack.resources
+    ]
+
+    assert len(notes) == 4
+    remaining = [finding for finding in check(stack.settings, closed) if finding.rule == "public-access"]
+    assert remaining == []

@@ -1,0 +1,262 @@
+"""The plan of the example platform: what it holds, how it is told, and that nothing insecure is in it."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.errors import InputError
+from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import Plan, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
+from bootstrap.stack.recorder import UNKNOWN, Registration
+from infra.naming import TABLE
+from tests.conftest import Golden
+
+ROOT = Path(__file__).parents[3]
+CONTOSO = ROOT / "examples" / "contoso"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def contoso() -> Platform:
+    return load_platform(CONTOSO)
+
+
+@pytest.fixture(scope="module")
+def planned(contoso: Platform) -> Plan:
+    return plan(contoso, [], Silent())
+
+
+@pytest.fixture(scope="module")
+def stacks(planned: Plan) -> dict[str, StackPlan]:
+    return {stack.name: stack for stack in planned.stacks}
+
+
+def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
+    return [resource for resource in stack.made if resource.type.endswith(f":{suffix}")]
+
+
+def everything(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in everything(item)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in everything(item)]
+    return [value]
+
+
+def test_the_tree_is_as_it_was(planned: Plan, golden: Golden) -> None:
+    golden(GOLDEN / "contoso.tree.txt", as_tree(planned) + "\n")
+
+
+def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
+    golden(GOLDEN / "forecasting-prod.md", as_markdown(plan(contoso, ["forecasting-prod"], Silent())))
+
+
+def test_all_stacks_are_planned_in_the_order_of_their_rings(planned: Plan) -> None:
+    assert [stack.name for stack in planned.stacks] == [
+        "hub", "forecasting-dev", "fraud-dev", "forecasting-prod", "fraud-prod",
+    ]  # fmt: skip
+
+
+def test_named_stacks_are_planned_once_each_in_that_order(contoso: Platform) -> None:
+    made = plan(contoso, ["fraud-dev", "hub", "fraud-dev"], Silent())
+
+    assert [stack.name for stack in made.stacks] == ["fraud-dev", "hub"]
+
+
+def test_an_unknown_stack_is_refused(contoso: Platform) -> None:
+    with pytest.raises(InputError):
+        plan(contoso, ["fraud"], Silent())
+
+
+def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]) -> None:
+    kinds = Counter(resource.type.split(":", 1)[1] for resource in stacks["fraud-dev"].made)
+
+    assert set(kinds) == {
+        "applicationinsights:Component",
+        "authorization:RoleAssignment",
+        "consumption:Budget",
+        "containerregistry:Registry",
+        "keyvault:Vault",
+        "machinelearningservices:Compute",
+        "machinelearningservices:Workspace",
+        "managedidentity:FederatedIdentityCredential",
+        "managedidentity:UserAssignedIdentity",
+        "monitor:DiagnosticSetting",
+        "monitor:MetricAlert",
+        "resources:ResourceGroup",
+        "storage:BlobServiceProperties",
+        "storage:StorageAccount",
+    }
+
+
+def test_two_plans_of_one_platform_are_equal(contoso: Platform, planned: Plan) -> None:
+    assert plan(contoso, [], Silent()).document() == planned.document()
+
+
+def test_the_document_is_version_1(planned: Plan) -> None:
+    document = planned.document()
+
+    assert document["schema_version"] == 1
+    for stack in document["stacks"]:
+        assert set(stack) == {"name", "program", "resources", "findings"}
+        for resource in stack["resources"]:
+            assert set(resource) == {
+                "urn", "type", "name", "parent", "inputs", "depends_on", "protect", "source",
+            }  # fmt: skip
+            assert re.fullmatch(r"[\w/.-]+\.yaml:\d+", resource["source"]["manifest"])
+            assert re.fullmatch(r"infra/[\w/]+\.py:\d+", resource["source"]["code"])
+
+
+def test_urns_nest_all_types_as_the_engine_does(stacks: dict[str, StackPlan]) -> None:
+    storage = of_type(stacks["fraud-dev"], "StorageAccount")[0]
+
+    assert storage.urn == (
+        "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"
+    )
+    assert storage.parent == "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage::storage"
+
+
+def test_urns_are_unique_and_references_lead_somewhere(stacks: dict[str, StackPlan]) -> None:
+    for stack in stacks.values():
+        urns = [resource.urn for resource in stack.resources]
+        assert len(set(urns)) == len(urns)
+        for resource in stack.resources:
+            assert {*resource.depends_on, resource.parent or urns[0]} <= set(urns)
+
+
+def test_nothing_is_unknown_but_what_entra_decides(stacks: dict[str, StackPlan]) -> None:
+    for stack in stacks.values():
+        for resource in stack.made:
+            unknown = [key for key, value in resource.inputs.items() if UNKNOWN in map(str, everything(value))]
+            assert unknown in ([], ["principalId"]), resource.name
+
+
+def test_there_are_no_errors_in_the_example(stacks: dict[str, StackPlan]) -> None:
+    assert [finding for stack in stacks.values() for finding in stack.findings if finding.severity == "error"] == []
+
+
+def test_a_project_that_is_not_linked_is_a_finding_and_has_no_credential(stacks: dict[str, StackPlan]) -> None:
+    stack = stacks["forecasting-dev"]
+
+    assert [finding.rule for finding in stack.findings if finding.severity == "warning"] == ["project-not-linked"]
+    assert [resource.name for resource in of_type(stack, "FederatedIdentityCredential")] == ["ci-demand-1"]
+    assert {resource.name for resource in of_type(stack, "UserAssignedIdentity")} >= {"ci-demand", "ci-returns"}
+
+
+def test_credentials_carry_what_the_forge_said(stacks: dict[str, StackPlan]) -> None:
+    credential = of_type(stacks["fraud-prod"], "FederatedIdentityCredential")[0]
+
+    assert credential.inputs["subject"] == "repo:contoso@1001/churn@2002:environment:prod"
+    assert credential.inputs["audiences"] == ["api://AzureADTokenExchange"]
+    assert credential.origin == "links.yaml:9"
+
+
+def test_names_are_those_of_the_table(stacks: dict[str, StackPlan]) -> None:
+    rules = {rule.type: rule for rule in TABLE.values()}
+    checked = 0
+    for stack in stacks.values():
+        for resource in stack.made:
+            if (rule := rules.get(resource.type)) is not None:
+                assert rule.allows(resource.inputs[rule.argument]), resource.name
+                checked += 1
+    assert checked > 80
+
+
+def test_environments_use_the_hub_by_name(stacks: dict[str, StackPlan]) -> None:
+    hub = stacks["hub"]
+    logs = of_type(hub, "Workspace")[0].inputs["workspaceName"]
+    models = of_type(hub, "Registry")[0].inputs["registryName"]
+    group = of_type(hub, "ResourceGroup")[0].inputs["resourceGroupName"]
+    prefix = f"/subscriptions/00000000-0000-0000-0000-0000000000b0/resourceGroups/{group}/providers"
+
+    fraud = stacks["fraud-dev"]
+    insights = of_type(fraud, "Component")[0].inputs["workspaceResourceId"]
+    scopes = {resource.inputs["scope"] for resource in of_type(fraud, "RoleAssignment")}
+    assert insights == f"{prefix}/Microsoft.OperationalInsights/workspaces/{logs}"
+    assert f"{prefix}/Microsoft.MachineLearningServices/registries/{models}" in scopes
+
+
+def test_role_assignments_have_names_of_their_own_and_a_principal_type(stacks: dict[str, StackPlan]) -> None:
+    assignments = [resource for stack in stacks.values() for resource in of_type(stack, "RoleAssignment")]
+    names = [resource.inputs["roleAssignmentName"] for resource in assignments]
+
+    assert len(set(names)) == len(names) > 100
+    assert {resource.inputs["principalType"] for resource in assignments} == {"Group", "ServicePrincipal"}
+    assert all(resource.inputs["description"].endswith(".") for resource in assignments)
+
+
+def test_production_is_protected_and_people_only_read(stacks: dict[str, StackPlan]) -> None:
+    prod, dev = stacks["fraud-prod"], stacks["fraud-dev"]
+    stateful = {"ResourceGroup", "StorageAccount", "Vault", "Registry", "Workspace"}
+
+    assert {resource.type.rsplit(":", 1)[1] for resource in prod.made if resource.protect} == stateful
+    assert not any(resource.protect for resource in dev.made)
+    people = [resource.name for resource in of_type(prod, "RoleAssignment") if resource.name.startswith("people-")]
+    assert people == [
+        "people-data-scientists-reader-on-resource-group",
+        "people-engineers-reader-on-resource-group",
+        "people-engineers-monitoring-contributor-on-resource-group",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stack", "isolation", "sku", "public_ip"),
+    [("fraud-dev", "AllowInternetOutbound", "Premium", False), ("forecasting-dev", "Disabled", "Standard", True)],
+)
+def test_the_network_mode_decides(
+    stacks: dict[str, StackPlan], stack: str, isolation: str, sku: str, public_ip: bool
+) -> None:
+    found = stacks[stack]
+    workspace = of_type(found, "Workspace")[0].inputs
+    cluster = of_type(found, "Compute")[0].inputs["properties"]["properties"]
+
+    assert workspace["managedNetwork"]["isolationMode"] == isolation
+    assert of_type(found, "Registry")[0].inputs["sku"] == {"name": sku}
+    assert cluster["enableNodePublicIp"] is public_ip
+    assert workspace.get("imageBuildCompute") == (None if public_ip else "cpu")
+
+
+def test_the_workspace_is_made_after_its_identity_got_its_roles(stacks: dict[str, StackPlan]) -> None:
+    workspace = of_type(stacks["fraud-dev"], "Workspace")[0]
+    needed = {urn.rsplit("::", 1)[1] for urn in workspace.depends_on}
+
+    assert needed >= {"workspace-access-key-vault-administrator-on-key-vault", "storage", "vault", "images"}
+
+
+def test_budgets_start_when_the_manifest_says(stacks: dict[str, StackPlan]) -> None:
+    budget = of_type(stacks["fraud-dev"], "Budget")[0]
+
+    assert budget.inputs["timePeriod"] == {"startDate": "2026-11-01T00:00:00Z"}
+    assert budget.origin == "teams/fraud.yaml:8"
+
+
+def test_each_stack_is_bound_to_its_subscription(stacks: dict[str, StackPlan]) -> None:
+    bound = {
+        stack.name: resource.inputs["subscriptionId"]
+        for stack in stacks.values()
+        for resource in stack.resources
+        if resource.type == "pulumi:providers:azure-native"
+    }
+    assert bound["hub"].endswith("b0")
+    assert bound["fraud-dev"].endswith("d0")
+    assert bound["fraud-prod"].endswith("f0")
+
+
+def test_the_graph_names_every_component_and_only_direct_needs(stacks: dict[str, StackPlan]) -> None:
+    graph = as_mermaid(stacks["fraud-dev"])
+    labels = dict(re.findall(r'(c\d+)\["([\w-]+)<br/>', graph))
+    edges = {(labels[a], labels[b]) for a, b in re.findall(r"(c\d+) --> (c\d+)", graph)}
+
+    assert ("workspace-access", "workspace") in edges
+    assert ("group", "workspace") not in edges, "the way leads through storage"
+    assert set(labels.values()) >= {"group", "alerts", "budget", "cluster-spot"}
+
+
+def test_the_table_has_a_line_for_each_resource(planned: Plan) -> None:
+    lines = as_table(planned).splitlines()
+
+    assert len(lines) - 2 == sum(len(stack.made) for stack in planned.stacks)

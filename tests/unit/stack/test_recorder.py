@@ -1,0 +1,75 @@
+"""The recording monitor, on programs of the test's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pulumi
+import pytest
+from pulumi_azure_native import resources
+
+from bootstrap.stack.recorder import MASK, UNKNOWN, Registration, record
+
+HERE = Path(__file__).parent
+
+
+def run(program: Callable[[], None]) -> dict[str, Registration]:
+    found = record("project", "stack", program, origin_of=lambda _: None, code=HERE)
+    return {registration.name: registration for registration in found}
+
+
+def test_secrets_are_masked_and_unknowns_are_spelled_as_pulumi_does() -> None:
+    def program() -> None:
+        one = resources.ResourceGroup("one", tags={"a": pulumi.Output.secret("hidden")}, location="here")
+        resources.ResourceGroup("two", tags={"a": one.id, "b": "known"})
+
+    found = run(program)
+
+    assert found["one"].inputs["tags"] == {"a": MASK}
+    assert "hidden" not in str(found)
+    assert found["two"].inputs["tags"] == {"a": UNKNOWN, "b": "known"}
+    assert found["two"].depends_on == (found["one"].urn,)
+
+
+def test_options_are_recorded() -> None:
+    def program() -> None:
+        first = resources.ResourceGroup("first", opts=pulumi.ResourceOptions(protect=True))
+        resources.ResourceGroup("second", opts=pulumi.ResourceOptions(depends_on=[first]))
+
+    found = run(program)
+
+    assert found["first"].protect
+    assert found["second"].depends_on == (found["first"].urn,)
+    assert found["first"].code == (Path(__file__), found["second"].code[1] - 1 if found["second"].code else 0)
+
+
+def test_what_the_program_raises_is_raised() -> None:
+    def program() -> None:
+        raise LookupError("of the program")
+
+    with pytest.raises(LookupError, match="of the program"):
+        run(program)
+
+
+def test_two_resources_of_one_name_are_refused() -> None:
+    def program() -> None:
+        resources.ResourceGroup("same")
+        resources.ResourceGroup("same")
+
+    with pytest.raises(ValueError, match=r"two resources have the URN .*same"):
+        run(program)
+
+
+def test_a_look_up_in_azure_is_refused() -> None:
+    def program() -> None:
+        resources.get_resource_group("name")
+
+    with pytest.raises(NotImplementedError, match="getResourceGroup, which needs an account"):
+        run(program)
+
+
+def test_one_plan_leaves_nothing_to_the_next() -> None:
+    def program() -> None:
+        resources.ResourceGroup("group")
+
+    assert run(program) == run(program)
+    assert pulumi.runtime.get_root_resource() is None
