@@ -69,6 +69,12 @@ class ServeSection(_Section):
     group: str
 
 
+class EnvironmentSection(_Section):
+    """An environment of the platform that the project's models reach, and its Azure location."""
+
+    location: Annotated[str, StringConstraints(pattern=r"^[a-z]+[0-9]?$")]
+
+
 class ProjectManifest(_Section):
     """The content of `mlops.yaml`."""
 
@@ -79,6 +85,7 @@ class ProjectManifest(_Section):
     model: ModelSection
     pipeline: PipelineSection
     serve: ServeSection
+    environments: dict[str, EnvironmentSection] = {}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def project_python(project: Project, group: str | None = None) -> Path:
         MissingError: The environment cannot be made from the lock; uv's own words are in `why`.
     """
     folder = project.root / ".venv" if group is None else project.state / "environments" / group
-    selection = [] if group is None else ["--no-default-groups", "--group", group]
+    selection = [] if group is None else ["--only-group", group]
     try:
         uv("sync", "--locked", *selection, cwd=project.root, env={"UV_PROJECT_ENVIRONMENT": str(folder)})
     except BootstrapError as error:
