@@ -17,7 +17,7 @@ def catalogue(snapshot: Snapshot) -> dict[str, str]:
     try:
         choices = document.data["blueprint"]["choices"]
         pairs = choices.items() if isinstance(choices, dict) else ((choice, choice) for choice in choices)
-        return {str(name): str(label) for label, name in pairs}
+        return {str(name): str(label).removeprefix(f"{name}: ") for label, name in pairs}
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{snapshot.url} at {snapshot.commit[:12]} has no blueprints.",
