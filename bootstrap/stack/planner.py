@@ -1,6 +1,8 @@
 """Planning: what stacks would contain, with no account, no engine and no network."""
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +100,27 @@ def plan(platform: Platform, names: Sequence[str], progress: Progress) -> Plan:
     Raises:
         InputError: There is no such stack.
     """
-    return Plan([_plan_stack(settings, progress) for settings in platform.selected(list(names))])
+    with _garbage_left_lying():
+        first, *others = platform.selected(list(names))
+        planned = [_plan_stack(first, progress)]
+    return Plan(planned + [_plan_stack(settings, progress) for settings in others])
+
+
+@contextlib.contextmanager
+def _garbage_left_lying() -> Iterator[None]:
+    """Collect no garbage in the block, and never look again at what is alive at its end.
+
+    The first plan imports the provider's modules: hundreds of thousands of objects that stay. Going through them again
+    and again is a fifth of the time of a plan, and half of each one after it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _plan_stack(settings: StackSettings, progress: Progress) -> StackPlan:

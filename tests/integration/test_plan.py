@@ -1,0 +1,179 @@
+"""`plan` and `platform`, as their users run them."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.cli.command import EXAMPLES
+from bootstrap.cli.main import execute
+from bootstrap.errors import ExitCode
+from tests.helpers import build_tree, run_cli, tree
+
+ROOT = Path(__file__).parents[2]
+CONTOSO = ROOT / "examples" / "contoso"
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for words in EXAMPLES if words == "plan" or words.startswith("platform") for example in EXAMPLES[words]],
+)
+def test_the_examples_in_the_help_work(tmp_path: Path, example: str) -> None:
+    shutil.copytree(CONTOSO, tmp_path / "examples" / "contoso")
+
+    done = run_cli(*shlex.split(example)[1:], cwd=tmp_path)
+
+    assert done.code == ExitCode.DONE, done.err
+    assert done.out
+
+
+def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
+    assert run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
+
+    done = run_cli("plan", "-C", "acme", "-o", "json", cwd=tmp_path)
+
+    assert [stack["name"] for stack in done.document["stacks"]] == ["hub", "example-dev", "example-prod"]
+    assert done.code == ExitCode.DONE
+
+
+def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:
+    done = run_cli("plan", "hub", "-C", CONTOSO, "-o", "markdown", cwd=tmp_path)
+
+    assert "```mermaid\nflowchart LR\n" in done.out
+    assert "| machinelearningservices.Registry | 1 |" in done.out
+
+
+def test_an_unknown_stack_is_refused_with_a_suggestion(tmp_path: Path) -> None:
+    done = run_cli("plan", "fraud-prd", "-C", CONTOSO, cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert "Did you mean 'fraud-prod'?" in done.err
+
+
+def test_all_and_a_name_contradict_each_other(tmp_path: Path) -> None:
+    assert run_cli("plan", "hub", "--all", "-C", CONTOSO, cwd=tmp_path).code == ExitCode.INPUT
+
+
+def test_outside_of_a_platform_the_way_to_one_is_told(tmp_path: Path) -> None:
+    done = run_cli("plan", cwd=tmp_path)
+
+    assert done.code == ExitCode.MISSING
+    assert "mlops-bootstrap platform init" in done.err
+
+
+def test_broken_manifests_make_no_plan(tmp_path: Path) -> None:
+    shutil.copytree(CONTOSO, tmp_path / "contoso")
+    team = tmp_path / "contoso" / "teams" / "fraud.yaml"
+    team.write_text(team.read_text().replace("budget: 500", "budgt: 500"))
+
+    done = run_cli("plan", "hub", "-C", "contoso", "-o", "json", cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert "teams/fraud.yaml:8:5: unknown key 'budgt'. Did you mean 'budget'?" in done.err
+
+
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
+    """Stands in for an installation without Pulumi: the module is found here first, and says that it is not there."""
+    missing = "raise ModuleNotFoundError('no', name='pulumi')\n"
+    build_tree(tmp_path, {"site/pulumi/__init__.py": missing})
+
+    done = run_cli(
+        "plan", "-C", CONTOSO, cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+    )
+
+    assert done.code == ExitCode.MISSING
+    assert "uv tool install 'mlops-bootstrap[infra]'" in done.err
+
+
+def test_without_a_terminal_all_missing_values_are_named_at_once(tmp_path: Path) -> None:
+    done = run_cli("platform", "init", "acme", "--location", "westeurope", cwd=tmp_path)
+
+    assert done.code == ExitCode.INPUT
+    assert all(option in done.err for option in ("--organization", "--subscription", "--tenant", "--email"))
+    assert "--location:" not in done.err
+    assert tree(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ['a"b', "a b", "ümlaut", "a" * 300])
+def test_an_organization_that_no_azure_name_can_carry_is_refused(tmp_path: Path, name: str) -> None:
+    done = run_cli("platform", "init", "acme", "--defaults", "--organization", name, cwd=tmp_path)
+
+    assert done.code == ExitCode.INPUT
+    assert "--organization must be" in done.err
+    assert tree(tmp_path) == []
+
+
+def test_a_folder_with_other_files_is_a_conflict(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"acme/notes.txt": "mine"})
+
+    done = run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path)
+
+    assert done.code == ExitCode.CONFLICT
+    assert tree(tmp_path) == ["acme/notes.txt"]
+
+
+def test_shown_settings_are_those_that_plain_pulumi_takes(tmp_path: Path) -> None:
+    from infra.settings import from_json
+
+    done = run_cli("platform", "show", "fraud-dev", "-C", CONTOSO, "-o", "json", cwd=tmp_path)
+
+    assert from_json(done.out).stack == "fraud-dev"
+
+
+def test_completion_knows_the_stacks_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = """
+import sys, types
+from bootstrap.cli.stack import complete_stack
+print(*complete_stack(types.SimpleNamespace(params={"directory": sys.argv[1]}), "fraud-"))
+heavy = {"pulumi", "pydantic", "rich", "copier"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(CONTOSO)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["fraud-dev", "fraud-prod"]
+
+
+def test_completion_outside_of_a_platform_is_silent(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+    from typing import Any, cast
+
+    from bootstrap.cli.stack import complete_stack
+
+    assert complete_stack(cast("Any", SimpleNamespace(params={"directory": tmp_path})), "") == []
+
+
+def test_schemas_accept_the_example(tmp_path: Path) -> None:
+    """By a checker that is not ours: what editors show is what `platform validate` says."""
+    for name, files in {"platform": ["platform.yaml"], "team": ["teams/fraud.yaml", "teams/forecasting.yaml"],
+                        "links": ["links.yaml"]}.items():  # fmt: skip
+        schema = tmp_path / f"{name}.json"
+        schema.write_text(run_cli("platform", "schema", name, cwd=tmp_path).out)
+        command = [
+            sys.executable,
+            "-m",
+            "check_jsonschema",
+            "--schemafile",
+            schema,
+            *(CONTOSO / file for file in files),
+        ]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
+        assert json.loads(schema.read_text())["title"] == f"{name} manifest"
+
+
+def test_an_interrupted_plan_prints_no_half_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bootstrap.stack.planner.declare", interrupt)
+
+    assert execute(["plan", "hub", "-C", str(CONTOSO)]) == ExitCode.INTERRUPTED
+    assert capsys.readouterr().out == ""
