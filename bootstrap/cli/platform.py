@@ -1,5 +1,6 @@
 """`platform`: init, validate, show, schema."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def init(
     path = session.directory / destination
     made = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
     if made.written:
-        quoted = shlex.quote(str(destination))
+        quoted = shlex.quote(os.path.relpath(path))
         text = f"{path}: {len(made.files)} files.\nNext:\n  mlops-bootstrap plan -C {quoted}"
     else:
         text = "\n".join([f"{path} would get {len(made.files)} files:", *(f"  {file}" for file in made.files)])

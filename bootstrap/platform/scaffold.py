@@ -131,7 +131,8 @@ def _is_ours(path: Path, text: str | None) -> bool:
 def _write(destination: Path, files: Mapping[str, str]) -> None:
     """Write beside the destination first, so that it appears whole; into one that exists, file by file."""
     destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".platform-", dir=destination.parent) as folder:
+    beside = destination if destination.is_dir() else destination.parent
+    with tempfile.TemporaryDirectory(prefix=".platform-", dir=beside) as folder:
         made = Path(folder) / "new"
         for relative, text in files.items():
             path = made / relative

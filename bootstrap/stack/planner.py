@@ -131,8 +131,9 @@ def _plan_stack(settings: StackSettings, progress: Progress) -> StackPlan:
     except BaseException:
         progress.finished(task, "failed")
         raise
-    progress.finished(task, f"{sum(resource.custom for resource in resources)} resources")
-    return StackPlan(settings, resources, check(settings, resources))
+    planned = StackPlan(settings, resources, check(settings, resources))
+    progress.finished(task, f"{len(planned.made)} resources")
+    return planned
 
 
 def _line(resource: Registration) -> str | None:

@@ -1,5 +1,6 @@
 """The recording monitor, on programs of the test's own."""
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,11 @@ import pulumi
 import pytest
 from pulumi_azure_native import resources
 
+import infra
+from bootstrap.platform.platform import load_platform
 from bootstrap.stack.recorder import MASK, UNKNOWN, Registration, record
+from infra.origin import origin_of
+from infra.programs import declare
 
 HERE = Path(__file__).parent
 
@@ -73,3 +78,19 @@ def test_one_plan_leaves_nothing_to_the_next() -> None:
 
     assert run(program) == run(program)
     assert pulumi.runtime.get_root_resource() is None
+
+
+def test_plain_pulumi_gets_the_same_resources_from_settings_in_its_configuration() -> None:
+    contoso = Path(__file__).parents[3] / "examples" / "contoso"
+    settings = load_platform(contoso).stacks["hub"]
+
+    def program() -> None:
+        pulumi.runtime.set_config("mlops-bootstrap:settings", settings.model_dump_json())
+        runpy.run_path(str(Path(infra.__file__).parent / "__main__.py"), run_name="__main__")
+
+    by_pulumi = record("mlops-bootstrap", "hub", program, origin_of=origin_of, code=Path(infra.__file__).parent)
+    by_plan = record(
+        "mlops-bootstrap", "hub", lambda: declare(settings), origin_of=origin_of, code=Path(infra.__file__).parent
+    )
+
+    assert by_pulumi == by_plan
