@@ -51,7 +51,8 @@ def read(request: str) -> pd.DataFrame:
         split = isinstance(table, dict)
         frame = pd.DataFrame(table["data"], columns=table["columns"]) if split else pd.DataFrame.from_records(table)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadRequestError('input_data must be {"columns": [...], "data": [[...], ...]}, or a list of rows.') from error
+        form = '{"columns": [...], "data": [[...], ...]}'
+        raise BadRequestError(f"input_data must be {form}, or a list of rows.") from error
     if not 0 < len(frame) <= MAX_ROWS:
         raise BadRequestError(f"A request must have 1 to {MAX_ROWS} rows; this one has {len(frame)}.")
     missing = [name for name in columns if name not in frame.columns]
