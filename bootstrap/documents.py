@@ -221,7 +221,11 @@ class _Reader:
         return str(node.value)
 
     def _scalar(self, node: "Node") -> Any:
-        value = self._yaml.constructor.construct_object(node)
+        try:
+            value = self._yaml.constructor.construct_object(node)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # What a tag promises and the text does not keep (`!!int ""`), ruamel finds out in many ways.
+            raise self._mistake(node, f"{node.value!r} is not what {node.tag} says.") from error
         # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
         return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
 

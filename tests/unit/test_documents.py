@@ -149,3 +149,8 @@ def test_no_yaml_like_text_raises_anything_but_our_own_error(text: str) -> None:
         check(document, Team)
     except InputError:
         pass
+
+
+@pytest.mark.parametrize("text", ['a: !!int ""', "a: !!int x", "a: !!float x", "a: !!timestamp x", "a: !!bool x"])
+def test_a_tag_that_its_text_does_not_keep_is_a_mistake(text: str) -> None:
+    assert "file.yaml:1:4:" in refusal(text)
