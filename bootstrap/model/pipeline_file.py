@@ -1,0 +1,591 @@
+"""A pipeline file of Azure ML (CLI v2) and its components, read and checked for a run on this machine.
+
+Everything that is wrong, and everything that cannot be done here, is told at once, with file, line and column, before
+anything runs. azure-ai-ml finds about half of it, and without line numbers; hence checks of our own. Expressions:
+https://learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax
+"""
+
+import graphlib
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bootstrap.documents import Document, Location, Position, Problem, check, invalid, read
+from bootstrap.errors import InputError, did_you_mean
+
+Value = str | int | float | bool
+
+DATA_TYPES = frozenset({"uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"})
+"""Types whose values are files or folders; all but `uri_file` are folders."""
+
+_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+_SHELL_WORDS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1", "2>>"})
+_SHELL_MARKS = re.compile(r"`|\$\(|\$\w|;$")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class _Input(_Section):
+    type: Literal[
+        "string", "number", "integer", "boolean",
+        "uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model",
+    ]  # fmt: skip
+    description: str | None = None
+    optional: bool = False
+    default: Any = None
+    min: float | None = None
+    max: float | None = None
+    enum: list[Any] | None = None
+    mode: str | None = None
+    path: str | None = None
+
+
+class _Output(_Section):
+    type: Literal["uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"] = "uri_folder"
+    description: str | None = None
+    mode: str | None = None
+    path: str | None = None
+
+
+class _Component(_Section):
+    """A command component; the fields without a use on this machine are Azure's."""
+
+    schema_: str | None = Field(None, alias="$schema")
+    type: str = "command"
+    name: str
+    version: str | int | float | None = None
+    display_name: str | None = None
+    description: str | None = None
+    tags: dict[str, Any] = {}
+    inputs: dict[str, _Input] = {}
+    outputs: dict[str, _Output] = {}
+    code: str | None = None
+    command: str
+    environment: Any = None
+    resources: Any = None
+    distribution: Any = None
+    limits: Any = None
+    is_deterministic: bool = True
+
+
+class _Job(_Section):
+    type: str = "command"
+    component: str
+    inputs: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    display_name: str | None = None
+    description: str | None = None
+    tags: dict[str, Any] = {}
+    compute: Any = None
+    environment: Any = None
+    resources: Any = None
+    limits: Any = None
+    identity: Any = None
+    services: Any = None
+
+
+class _PipelineFile(_Section):
+    schema_: str | None = Field(None, alias="$schema")
+    type: str
+    name: str | None = None
+    display_name: str | None = None
+    description: str | None = None
+    experiment_name: str | None = None
+    tags: dict[str, Any] = {}
+    compute: Any = None
+    settings: Any = None
+    identity: Any = None
+    services: Any = None
+    inputs: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    jobs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input of a component or pipeline.
+
+    Attributes:
+        type: Azure ML's name of the type; None for a pipeline's literal, which takes the type of where it goes.
+        default: The literal that is used when none is given.
+        path: The file or folder that the pipeline file names, absolute.
+    """
+
+    type: str | None
+    optional: bool = False
+    default: Value | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Value, ...] | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class FromInput:
+    """A job's input that is an input of the pipeline."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FromJob:
+    """A job's input, or a pipeline's output, that is an output of a job."""
+
+    job: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the pipeline.
+
+    Attributes:
+        component: The component's file, absolute.
+        code: The folder that it runs in, absolute.
+        command: The command as the component writes it, expressions included.
+        deterministic: Whether the same inputs always give the same outputs, so that they may be kept.
+    """
+
+    name: str
+    component: Path
+    code: Path
+    command: str
+    deterministic: bool
+    ports: Mapping[str, Port]
+    inputs: Mapping[str, FromInput | FromJob | Value]
+    outputs: Mapping[str, str]
+
+    @property
+    def after(self) -> list[str]:
+        """The jobs whose outputs this one takes, sorted."""
+        return sorted({source.job for source in self.inputs.values() if isinstance(source, FromJob)})
+
+    def arguments(self, inputs: Mapping[str, Value | Path], outputs: Mapping[str, Path]) -> list[str]:
+        """The command as a list of words, with the values filled in; optional parts without a value are left out."""
+
+        def given(section: re.Match[str]) -> str:
+            names = [name for kind, name in _references(section[1]) if kind == "inputs"]
+            return section[1] if all(name in inputs for name in names) else ""
+
+        def fill(expression: re.Match[str]) -> str:
+            kind, _, name = expression[1].partition(".")
+            value = inputs[name] if kind == "inputs" else outputs[name]
+            return str(value).lower() if isinstance(value, bool) else str(value)
+
+        command = _EXPRESSION.sub(lambda found: f"${{{{{found[1]}}}}}", _OPTIONAL.sub(given, self.command))
+        return [_EXPRESSION.sub(fill, word) for word in shlex.split(command)]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A checked pipeline; `jobs` stand in an order in which they could run one after the other."""
+
+    path: Path
+    experiment: str | None
+    inputs: Mapping[str, Port]
+    outputs: Mapping[str, FromJob]
+    jobs: Mapping[str, Job]
+
+
+def load_pipeline(path: Path) -> Pipeline:
+    """Read and check a pipeline file and the components that it names.
+
+    Raises:
+        InputError: Every mistake, and everything that cannot run on this machine, each with file, line and column.
+    """
+    document = read(path)
+    file, problems = check(document, _PipelineFile)
+    if file is None:
+        raise invalid(path, problems)
+    return _Reader(document, file).pipeline()
+
+
+def cast(value: object, port: Port) -> Value:
+    """A literal as the value of an input's declared type. Raises ValueError with the reason when it cannot be one."""
+    result = _CASTS[port.type](value) if port.type in _CASTS else _text(value)
+    if isinstance(result, int | float) and not isinstance(result, bool):
+        if port.minimum is not None and result < port.minimum:
+            raise ValueError(f"{result} is below the minimum, {port.minimum:g}")
+        if port.maximum is not None and result > port.maximum:
+            raise ValueError(f"{result} is above the maximum, {port.maximum:g}")
+    if port.choices is not None and result not in port.choices:
+        raise ValueError(f"{result!r} is none of {', '.join(map(str, port.choices))}")
+    return result
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
+        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer():
+        return int(value)
+    raise ValueError(f"{value!r} is no integer")
+
+
+def _number(value: object) -> int | float:
+    wrong = f"{value!r} is no number"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(wrong)  # noqa: TRY004 - one kind of error for all casts
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise ValueError(wrong) from error
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not finite")
+    return value if isinstance(value, int | float) else number
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
+def _text(value: object) -> Value:
+    if isinstance(value, str | int | float | bool):
+        return value
+    raise ValueError(f"{value!r} is no text")
+
+
+def _string(value: object) -> str:
+    text = _text(value)
+    return str(text).lower() if isinstance(text, bool) else str(text)
+
+
+_CASTS: Mapping[str | None, Callable[[object], Value]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "string": _string,
+}
+
+
+def _references(text: str) -> list[tuple[str, str]]:
+    """The expressions of a command: what they refer to ("inputs", "outputs" or something unknown), and the name."""
+    parts = [expression.partition(".") for expression in _EXPRESSION.findall(text)]
+    return [(kind, name) for kind, _, name in parts]
+
+
+def _fits(source: str | None, target: str | None) -> bool:
+    """Whether what has the type `source` may go where `target` is declared."""
+    if source is None or target is None or source == target:
+        return True
+    if target == "uri_folder":
+        return source in DATA_TYPES - {"uri_file"}
+    return (source, target) == ("integer", "number")
+
+
+class _Reader:
+    """Turns a pipeline file into a `Pipeline`, collecting what is wrong on the way."""
+
+    def __init__(self, document: Document, file: _PipelineFile) -> None:
+        self._document = document
+        self._file = file
+        self._folder = document.path.parent
+        self._problems: list[Problem] = []
+
+    def pipeline(self) -> Pipeline:
+        if self._file.type != "pipeline":
+            self._wrong(("type",), f"this is no pipeline job: its type is {self._file.type!r}.")
+        inputs = {name: self._pipeline_input(name, value) for name, value in self._file.inputs.items()}
+        jobs = {name: job for name, value in self._file.jobs.items() if (job := self._job(name, value)) is not None}
+        if not self._file.jobs:
+            self._wrong(("jobs",), "the pipeline has no job.")
+        bound = {name: self._bound(job, jobs, inputs) for name, job in jobs.items()}
+        outputs = self._outputs(jobs)
+        order = self._order(bound)
+        if self._problems:
+            raise invalid(self._document.path, self._problems)
+        return Pipeline(self._document.path, self._file.experiment_name, inputs, outputs, {n: bound[n] for n in order})
+
+    def _wrong(self, at: Location, message: str, suggestion: str = "", *, of_key: bool = False) -> None:
+        self._problems.append(Problem(self._document.position(at, of_key=of_key), message, suggestion))
+
+    def _pipeline_input(self, name: str, value: Any) -> Port:
+        at: Location = ("inputs", name)
+        if not isinstance(value, dict):
+            if not isinstance(value, Value):
+                self._wrong(at, f"the input {name!r} must be a value, or a mapping with type and path.")
+            return Port(None, default=value)
+        try:
+            described = _Input.model_validate(value)
+        except ValueError:
+            part = Document(self._document.path, value, *_below(self._document, at))
+            self._problems += check(part, _Input)[1]
+            return Port(None)
+        path = self._data_path(at, described.path)
+        port = _port(described, path)
+        if described.path is not None and described.type not in DATA_TYPES:
+            self._wrong((*at, "path"), f"an input of type {described.type} has a default, and no path.")
+        return port
+
+    def _data_path(self, at: Location, path: str | None) -> Path | None:
+        if path is None:
+            return None
+        if re.match(r"^\w[\w+.-]+:", path):
+            self._wrong((*at, "path"), f"{path} is not on this machine, and cannot be used here.", _GIVE_LOCAL)
+            return None
+        local = (self._folder / path).resolve()
+        if not local.exists():
+            self._wrong((*at, "path"), f"there is nothing at {local}.")
+        return local
+
+    def _job(self, name: str, value: Any) -> Job | None:
+        at: Location = ("jobs", name)
+        kind = value.get("type", "command") if isinstance(value, dict) else "command"
+        if kind != "command":
+            self._wrong(at, f"the job {name!r} is of type {kind!r}, which cannot run on this machine.", of_key=True)
+            return None
+        if isinstance(value, dict) and "command" in value and "component" not in value:
+            suggestion = "Write it as a component with a file of its own."
+            self._wrong(at, f"the job {name!r} has its command in the pipeline file.", suggestion, of_key=True)
+            return None
+        part = Document(self._document.path, value, *_below(self._document, at))
+        job, problems = check(part, _Job)
+        self._problems += problems
+        if job is None:
+            return None
+        if ":" in job.component.removeprefix("file:"):
+            self._wrong((*at, "component"), f"{job.component} is not on this machine, and cannot run here.")
+            return None
+        path = (self._folder / job.component.removeprefix("file:")).resolve()
+        if not path.is_file():
+            self._wrong((*at, "component"), f"there is no file {path}.")
+            return None
+        return self._component(name, path, job)
+
+    def _component(self, name: str, path: Path, job: _Job) -> Job | None:
+        document = read(path)
+        component, problems = check(document, _Component)
+        self._problems += problems
+        if component is None:
+            return None
+        problems = list(_component_problems(document, component))
+        self._problems += problems
+        ports = {key: _port(described, None) for key, described in component.inputs.items()}
+        code = (path.parent / (component.code or ".")).resolve()
+        if not code.is_dir():
+            self._problems.append(Problem(document.position(("code",)), f"there is no folder {code}."))
+        outputs = {key: described.type for key, described in component.outputs.items()}
+        inputs = {
+            key: source for key, value in job.inputs.items() if (source := self._source(name, key, value)) is not None
+        }
+        return Job(name, path, code, component.command, component.is_deterministic, ports, inputs, outputs)
+
+    def _source(self, job: str, name: str, value: Any) -> FromInput | FromJob | Value | None:
+        at: Location = ("jobs", job, "inputs", name)
+        if isinstance(value, str) and (expression := _EXPRESSION.fullmatch(value.strip())):
+            source = _binding(expression[1])
+            if source is None:
+                self._wrong(at, f"{value} is no expression that a job's input may have.", _BINDINGS)
+            return source
+        if isinstance(value, Value):
+            return value
+        self._wrong(at, "a job's input must be a value or an expression.", _BINDINGS)
+        return None
+
+    def _bound(self, job: Job, jobs: Mapping[str, Job], inputs: Mapping[str, Port]) -> Job:
+        """The job with checked inputs; literals have become values of their declared types."""
+        values: dict[str, FromInput | FromJob | Value] = {}
+        for name, source in job.inputs.items():
+            at: Location = ("jobs", job.name, "inputs", name)
+            port = job.ports.get(name)
+            if port is None:
+                known = did_you_mean(name, job.ports)
+                self._wrong(at, f"the component of {job.name!r} has no input {name!r}.", known, of_key=True)
+                continue
+            if (checked := self._checked(at, port, source, jobs, inputs)) is not None:
+                values[name] = checked
+        missing = [
+            name for name, port in job.ports.items()
+            if name not in job.inputs and not port.optional and port.default is None
+        ]  # fmt: skip
+        if missing:
+            self._wrong(("jobs", job.name), f"the job {job.name!r} lacks inputs: {', '.join(missing)}.", of_key=True)
+        given = self._file.jobs[job.name].get("outputs", {}) or {}
+        for name in given:
+            if name not in job.outputs:
+                known = did_you_mean(name, job.outputs)
+                at = ("jobs", job.name, "outputs", name)
+                self._wrong(at, f"the component of {job.name!r} has no output {name!r}.", known, of_key=True)
+        return Job(
+            job.name, job.component, job.code, job.command, job.deterministic, job.ports, values, job.outputs
+        )  # fmt: skip
+
+    def _checked(
+        self, at: Location, port: Port, source: FromInput | FromJob | Value, jobs: Mapping[str, Job],
+        inputs: Mapping[str, Port],
+    ) -> FromInput | FromJob | Value | None:  # fmt: skip
+        if isinstance(source, FromInput):
+            return source if self._fits_input(at, port, source.name, inputs) else None
+        if isinstance(source, FromJob):
+            type_ = self._output_type(at, source, jobs)
+            if type_ is not None and not _fits(type_, port.type):
+                self._wrong(at, f"an output of type {type_} cannot be an input of type {port.type}.")
+            return source if type_ is not None else None
+        if port.type in DATA_TYPES:
+            self._wrong(at, f"an input of type {port.type} cannot be the literal {source!r}.", _BINDINGS)
+            return None
+        try:
+            return cast(source, port)
+        except ValueError as error:
+            self._wrong(at, f"{error}.")
+            return None
+
+    def _fits_input(self, at: Location, port: Port, name: str, inputs: Mapping[str, Port]) -> bool:
+        source = inputs.get(name)
+        if source is None:
+            self._wrong(at, f"the pipeline has no input {name!r}.", did_you_mean(name, inputs))
+            return False
+        if not _fits(source.type, port.type) or (source.type is None and port.type in DATA_TYPES):
+            self._wrong(
+                at, f"the pipeline's input {name!r} of type {source.type or 'literal'} does not fit {port.type}."
+            )
+            return False
+        if source.optional and source.default is None and not port.optional:
+            self._wrong(at, f"the pipeline's input {name!r} may be absent, but the component needs it.")
+            return False
+        if source.default is not None:
+            try:
+                cast(source.default, port)
+            except ValueError as error:
+                self._wrong(("inputs", name), f"{error}.")
+        return True
+
+    def _output_type(self, at: Location, source: FromJob, jobs: Mapping[str, Job]) -> str | None:
+        if source.job not in self._file.jobs:
+            self._wrong(at, f"the pipeline has no job {source.job!r}.", did_you_mean(source.job, self._file.jobs))
+            return None
+        job = jobs.get(source.job)
+        if job is None:
+            return None  # what is wrong with that job is told already
+        if source.output not in job.outputs:
+            known = did_you_mean(source.output, job.outputs)
+            self._wrong(at, f"the job {source.job!r} has no output {source.output!r}.", known)
+            return None
+        return job.outputs[source.output]
+
+    def _outputs(self, jobs: Mapping[str, Job]) -> dict[str, FromJob]:
+        """The pipeline's outputs by name: jobs name them, as `${{parent.outputs.x}}`."""
+        found: dict[str, FromJob] = {}
+        for job in jobs.values():
+            for name, value in (self._file.jobs[job.name].get("outputs") or {}).items():
+                at: Location = ("jobs", job.name, "outputs", name)
+                expression = _EXPRESSION.fullmatch(value.strip()) if isinstance(value, str) else None
+                if expression is None:
+                    continue  # a mode or a path in Azure's storage: nothing that concerns this machine
+                kind, _, target = expression[1].rpartition(".")
+                if kind != "parent.outputs":
+                    self._wrong(at, f"{value} is no expression that a job's output may have.")
+                elif target not in self._file.outputs:
+                    known = did_you_mean(target, self._file.outputs)
+                    self._wrong(at, f"the pipeline has no output {target!r}.", known)
+                else:
+                    found[target] = FromJob(job.name, name)
+        for name in self._file.outputs:
+            if name not in found and len(jobs) == len(self._file.jobs):
+                self._wrong(("outputs", name), f"no job makes the pipeline's output {name!r}.", of_key=True)
+        return found
+
+    def _order(self, jobs: Mapping[str, Job]) -> list[str]:
+        sorter = graphlib.TopologicalSorter(
+            {name: [one for one in job.after if one in jobs] for name, job in jobs.items()}
+        )
+        try:
+            return list(sorter.static_order())
+        except graphlib.CycleError as error:
+            circle = " -> ".join(error.args[1])
+            self._wrong(("jobs", error.args[1][0]), f"the jobs wait for each other: {circle}.", of_key=True)
+            return []
+
+
+_BINDINGS = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.JOB.outputs.NAME}}."
+_GIVE_LOCAL = "Give a local one: --set NAME=PATH."
+
+
+def _binding(expression: str) -> FromInput | FromJob | None:
+    match expression.split("."):
+        case ["parent", "inputs", name]:
+            return FromInput(name)
+        case ["parent", "jobs", job, "outputs", output]:
+            return FromJob(job, output)
+        case _:
+            return None
+
+
+def _port(described: _Input, path: Path | None) -> Port:
+    choices = tuple(described.enum) if described.enum is not None else None
+    return Port(
+        described.type, described.optional, described.default, described.min, described.max, choices, path
+    )  # fmt: skip
+
+
+def _component_problems(document: Document, component: _Component) -> Iterator[Problem]:
+    if component.type != "command":
+        yield Problem(
+            document.position(("type",)), f"a component of type {component.type!r} cannot run on this machine."
+        )
+    place = document.position(("command",))
+    known: dict[str, list[str]] = {"inputs": list(component.inputs), "outputs": list(component.outputs)}
+    for kind, name in _references(component.command):
+        if kind not in known:
+            yield Problem(place, f"the command refers to {kind!r}; it may refer to inputs and outputs.")
+        elif name not in known[kind]:
+            yield Problem(
+                place, f"the command refers to {kind}.{name}, which is not declared.", did_you_mean(name, known[kind])
+            )
+    for name, described in component.inputs.items():
+        if described.optional and name in [used for kind, used in _references(_OPTIONAL.sub("", component.command))]:
+            yield Problem(place, f"the optional input {name!r} must stand in $[[ ]], so that it can be left out.")
+        if described.default is not None:
+            try:
+                cast(described.default, _port(described, None))
+            except ValueError as error:
+                yield Problem(document.position(("inputs", name, "default")), f"{error}.")
+    yield from _shell_problems(place, component.command)
+
+
+def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
+
+    plain = _EXPRESSION.sub("x", _OPTIONAL.sub(r"\1", command))
+    try:
+        words = shlex.split(plain)
+    except ValueError as error:
+        yield Problem(place, f"the command cannot be split into words: {error}.")
+        return
+    if not words:
+        yield Problem(place, "the command is empty.")
+    shell = [word for word in words if word in _SHELL_WORDS or _SHELL_MARKS.search(word)]
+    if shell or "\n" in plain.strip().replace("\\\n", " "):
+        found = f" ({', '.join(shell)})" if shell else " (several lines)"
+        yield Problem(
+            place,
+            f"the command needs a shell{found}; on this machine steps are started without one.",
+            "Put it into a script that the command starts.",
+        )
+
+
+def _below(document: Document, at: Location) -> tuple[dict[Location, Position], dict[Location, Position]]:
+    """The positions of what stands below `at`, by locations that begin there."""
+    size = len(at)
+    keys = {place[size:]: position for place, position in document.keys.items() if place[:size] == at}
+    values = {place[size:]: position for place, position in document.values.items() if place[:size] == at}
+    return keys, values
+
+
+def settings(given: list[str]) -> dict[str, str]:
+    """`NAME=VALUE` words of the command line as a mapping. Raises InputError for any other word."""
+    wrong = [word for word in given if "=" not in word.lstrip("=")]
+    if wrong:
+        raise InputError("--set takes NAME=VALUE.", details=[f"found {word!r}" for word in wrong])
+    return dict(word.split("=", 1) for word in given)
