@@ -530,9 +530,7 @@ def _run_record(work: _Work, **fields: object) -> RunRecord:
         {
             "schema_version": 1,
             "project": work.project.manifest.name,
-            "pipeline": Artifact(
-                path=_relative(work.project, work.pipeline.path), sha256=_pipeline_digest(work.pipeline)
-            ),
+            "pipeline": _artifact(work.project, Data(work.pipeline.path, digest_file(work.pipeline.path))),
             "inputs": inputs,
             "champion": work.champion,
             "git": _git_state(work.project),
@@ -564,12 +562,6 @@ def _artifact(project: Project, data: Data) -> Artifact:
 
 def _relative(project: Project, path: Path) -> str:
     return path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.as_posix()
-
-
-def _pipeline_digest(pipeline: Pipeline) -> str:
-    """The digest of the pipeline file and of its components' files, in order."""
-    files = [pipeline.path, *(job.component for job in pipeline.jobs.values())]
-    return digest_text("".join(f"{digest_file(path)}\n" for path in files))
 
 
 def _git_state(project: Project) -> GitState:
