@@ -176,6 +176,17 @@ def test_ctrl_c_at_a_question_leaves_nothing(checkout: Path, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", ["new", "blueprint list", "blueprint show"])
+def test_the_examples_in_the_help_work_with_our_own_blueprints(words: str, tmp_path: Path) -> None:
+    import bootstrap.cli.main  # noqa: F401 - declares the commands
+    from bootstrap.cli.command import EXAMPLES
+
+    for example in EXAMPLES[words]:
+        done = run_cli(*shlex.split(example)[1:], cwd=tmp_path)
+        assert done.code == 0, f"{example}\n{done.err}"
+        assert done.out
+
+
 @contextmanager
 def _on_a_terminal(checkout: Path, folder: Path, arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """The command line with a terminal for its input and its talk; its results go to a pipe."""
