@@ -52,6 +52,11 @@ def find_run(project: Project, run_id: str | None = None) -> RunRecord:
     )
 
 
+def model_of(project: Project, run: RunRecord) -> Artifact:
+    """The model that `run` made. Raises InputError when the run has no such output."""
+    return _output(run, project.manifest.pipeline.model)
+
+
 def decision_path(project: Project, run_id: str) -> Path:
     """Where the decision about a run's model lies."""
     return project.state / "runs" / run_id / "decision.json"
@@ -71,7 +76,7 @@ def judge(project: Project, run: RunRecord) -> Decision:
             hint="Read its logs below .mlops/runs, then: mlops-bootstrap run",
         )
     gate = load(project.path(project.manifest.model.gate), Gate)
-    model = _output(run, project.manifest.pipeline.model)
+    model = model_of(project, run)
     champion = registry.champion_record(project)
     looked_at, problems = _files(project, run)
     results: list[RuleResult] = []
@@ -103,6 +108,11 @@ def record(project: Project, decision: Decision) -> Path:
     path = decision_path(project, decision.run)
     write_record(path, decision)
     return path
+
+
+def refusals(decision: Decision) -> list[str]:
+    """A line for each rule that the model did not pass: which, and by how much."""
+    return [f"{result.rule}: {result.message}" for result in decision.rules if not result.passed]
 
 
 def _output(run: RunRecord, name: str) -> Artifact:
@@ -152,7 +162,7 @@ def _contradictions(
     project: Project, run: RunRecord, evaluation: Evaluation, champion: Champion | None
 ) -> Iterator[str]:
     """What in the evaluation is not about this model, this champion or the same rows."""
-    model = _output(run, project.manifest.pipeline.model)
+    model = model_of(project, run)
     if evaluation.challenger.sha256 != model.sha256:
         yield f"the evaluation is of another model than the run's ({evaluation.challenger.sha256}, not {model.sha256})"
     yield from _champion_contradictions(evaluation, champion)

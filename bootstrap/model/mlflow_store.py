@@ -126,6 +126,11 @@ class MlflowStore:
         answer = self._call("register_version", name=name, source=source.as_uri(), run_id=run_id, tags=dict(tags))
         return str(answer.result()["version"])
 
+    def find_version(self, name: str, tag: str, value: str) -> str | None:
+        """The first registered version of `name` that has this tag with this value; None when there is none."""
+        answer = self._call("find_version", name=name, tag=tag, value=value).result()["version"]
+        return None if answer is None else str(answer)
+
     def set_version_tags(self, name: str, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a registered version; its other tags stay."""
         self._call("set_version_tags", name=name, version=version, tags=dict(tags)).result()

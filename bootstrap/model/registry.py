@@ -7,13 +7,17 @@ writes these files.
 import re
 from pathlib import Path
 
-from bootstrap.digest import digest_tree
+from bootstrap.digest import digest_file, digest_tree
 from bootstrap.errors import InputError, MissingError, did_you_mean
-from bootstrap.model.records import Champion, Version, read_record
+from bootstrap.model.records import Champion, Decision, Version, read_record
 from bootstrap.project import Project
 
 RECORD = "version.json"
+DECISION = "decision.json"
 MODEL = "model"
+
+DECISION_TAG = "mlops.decision_sha256"
+"""The tag of a version that names its decision."""
 
 
 def folder(project: Project, sha256: str) -> Path:
@@ -75,6 +79,14 @@ def is_intact(project: Project, registered: Version) -> bool:
     """Whether the registered model's folder still has the content that was registered."""
     path = project.path(registered.model.path)
     return path.is_dir() and digest_tree(path) == registered.model.sha256
+
+
+def decision(project: Project, registered: Version) -> Decision | None:
+    """The decision that let this version in, kept beside it; None when it is gone or is not the one its tag names."""
+    path = folder(project, registered.model.sha256) / DECISION
+    if not path.is_file() or digest_file(path) != registered.tags.get(DECISION_TAG):
+        return None
+    return read_record(path, Decision)
 
 
 def _root(project: Project) -> Path:

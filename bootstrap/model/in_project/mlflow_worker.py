@@ -50,6 +50,11 @@ class Store:
         version = self._client.create_model_version(name, source, run_id=run_id, tags=tags)
         return {"version": str(version.version)}
 
+    def find_version(self, name: str, tag: str, value: str) -> dict[str, str | None]:
+        """Look for the first version of `name` whose tag has this value."""
+        versions = self._client.search_model_versions(f"name = '{name}' AND tags.`{tag}` = '{value}'")
+        return {"version": min((str(version.version) for version in versions), key=int, default=None)}
+
     def set_version_tags(self, name: str, version: str, tags: dict[str, str]) -> dict[str, str]:
         """Set tags of a registered version; tags that it has already under other names stay."""
         for key, value in tags.items():
@@ -71,7 +76,7 @@ def main(store_uri: str, artifacts_uri: str) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def answer(work: Callable[[], dict[str, str]]) -> bool:
+    def answer(work: Callable[[], dict[str, Any]]) -> bool:
         line: dict[str, Any]
         try:
             line = {"ok": work()}
