@@ -1,0 +1,375 @@
+"""`run` as people use it: tiny pipelines whose steps need only Python, in projects with a real lock and environment."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bootstrap.model.records import RunRecord, read_record
+from tests.helpers import Done, build_tree, run_cli
+
+STEPS = {
+    "mlops.yaml": """
+        schema_version: 1
+        tool: "0.1.*"
+        name: tiny
+        team: ours
+        model: {name: tiny, gate: gate.yml}
+        pipeline: {file: pipelines/train.yml, champion: champion, model: model, evaluation: evaluation}
+        serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
+        """,
+    "pyproject.toml": """
+        [project]
+        name = "tiny"
+        version = "0"
+        requires-python = ">=3.11"
+        [tool.uv]
+        package = false
+        """,
+    "data/numbers.txt": "1\n2\n3\n",
+    "pipelines/train.yml": """
+        type: pipeline
+        inputs:
+          numbers: {type: uri_file, path: ../data/numbers.txt}
+          factor: 2
+        outputs:
+          total: {type: uri_folder}
+        jobs:
+          scale:
+            component: ../scale/component.yml
+            inputs: {numbers: "${{parent.inputs.numbers}}", factor: "${{parent.inputs.factor}}"}
+          count:
+            component: ../count/component.yml
+            inputs: {numbers: "${{parent.inputs.numbers}}"}
+          add:
+            component: ../add/component.yml
+            inputs:
+              scaled: ${{parent.jobs.scale.outputs.scaled}}
+              counted: ${{parent.jobs.count.outputs.counted}}
+            outputs:
+              total: ${{parent.outputs.total}}
+        """,
+    "scale/component.yml": """
+        type: command
+        name: scale
+        inputs:
+          numbers: {type: uri_file}
+          factor: {type: integer, min: 1, max: 100}
+        outputs: {scaled: {type: uri_file}}
+        command: python scale.py ${{inputs.numbers}} ${{inputs.factor}} ${{outputs.scaled}}
+        """,
+    "scale/scale.py": """
+        import sys
+        from pathlib import Path
+        numbers, factor, output = sys.argv[1:]
+        print("scaling")
+        Path(output).write_text("".join(f"{int(line) * int(factor)}\\n" for line in Path(numbers).read_text().split()))
+        """,
+    "count/component.yml": """
+        type: command
+        name: count
+        inputs:
+          numbers: {type: uri_file}
+          word: {type: string, optional: true}
+        outputs: {counted: {type: uri_folder}}
+        command: python count.py ${{inputs.numbers}} ${{outputs.counted}} $[[--word ${{inputs.word}}]]
+        """,
+    "count/count.py": """
+        import sys
+        from pathlib import Path
+        Path(sys.argv[2], "count.txt").write_text(str(len(Path(sys.argv[1]).read_text().split())) + str(sys.argv[3:]))
+        """,
+    "add/component.yml": """
+        type: command
+        name: add
+        inputs: {scaled: {type: uri_file}, counted: {type: uri_folder}}
+        outputs: {total: {type: uri_folder}}
+        command: python add.py ${{inputs.scaled}} ${{inputs.counted}} ${{outputs.total}}
+        """,
+    "add/add.py": """
+        import sys
+        from pathlib import Path
+        scaled, counted, total = map(Path, sys.argv[1:])
+        Path(total, "total.txt").write_text(str(sum(map(int, scaled.read_text().split()))))
+        """,
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = build_tree(tmp_path / "tiny project", STEPS)
+    subprocess.run(["uv", "lock", "--quiet", "--offline"], cwd=root, check=True)
+    return root
+
+
+def run(project: Path, *arguments: str) -> Done:
+    return run_cli("run", *arguments, cwd=project)
+
+
+def record(project: Path) -> RunRecord:
+    return read_record(max((project / ".mlops/runs").glob("*/run.json")), RunRecord)
+
+
+def total(project: Path) -> str:
+    return (project / record(project).outputs["total"].path / "total.txt").read_text()
+
+
+def states(done: Done) -> dict[str, str]:
+    return {name: job["status"] for name, job in done.document["jobs"].items()}
+
+
+def alter(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_pipeline_runs_and_tells_where_its_outputs_are(project: Path) -> None:
+    done = run(project)
+    assert done.code == 0, done.err
+    assert total(project) == "12"
+    assert f"total: {record(project).outputs['total'].path}" in done.out
+    assert (project / str(record(project).jobs["scale"].log)).read_text() == "scaling\n"
+
+
+def test_an_unchanged_run_does_nothing(project: Path) -> None:
+    first = run(project, "--output", "json")
+    second = run(project, "--output", "json")
+    assert set(states(first).values()) == {"completed"}
+    assert set(states(second).values()) == {"cached"}
+    assert second.document["id"] == first.document["id"]
+    assert len(list((project / ".mlops/runs").iterdir())) == 1
+
+
+def test_only_what_depends_on_a_change_runs_again(project: Path) -> None:
+    run(project)
+    alter(project / "count/count.py", "import sys", "import sys  # changed")
+    assert states(run(project, "-o", "json")) == {"scale": "cached", "count": "completed", "add": "cached"}
+
+
+def test_a_changed_input_runs_what_takes_it(project: Path) -> None:
+    run(project)
+    assert states(run(project, "--set", "factor=3", "-o", "json")) == {
+        "scale": "completed",
+        "count": "cached",
+        "add": "completed",
+    }
+    assert total(project) == "18"
+
+
+def test_data_may_be_given_relative_to_the_users_folder(project: Path) -> None:
+    build_tree(project, {"data/others.txt": "10\n"})
+    done = run_cli("run", "-C", project / "data", "--set", "numbers=others.txt", cwd=project.parent)
+    assert done.code == 0, done.err
+    assert total(project) == "20"
+
+
+def test_no_cache_runs_everything(project: Path) -> None:
+    run(project)
+    assert set(states(run(project, "--no-cache", "-o", "json")).values()) == {"completed"}
+
+
+def test_a_damaged_output_is_made_again(project: Path) -> None:
+    run(project)
+    (project / record(project).jobs["scale"].outputs["scaled"].path).write_text("7\n")
+    assert states(run(project, "-o", "json"))["scale"] == "completed"
+    assert total(project) == "12"
+
+
+def test_a_dry_run_says_what_would_run_and_runs_nothing(project: Path) -> None:
+    before = run(project, "--dry-run", "-o", "json")
+    assert before.document == {"schema_version": 1, "run": ["scale", "count", "add"], "cached": []}
+    assert not (project / ".mlops/runs").exists()
+    run(project)
+    assert run(project, "--dry-run", "-o", "json").document["run"] == []
+
+
+def test_a_failing_step_tells_the_end_of_its_log_and_the_others_are_kept(project: Path) -> None:
+    alter(project / "scale/scale.py", 'print("scaling")', 'print("scaling"); raise SystemExit("no such scale")')
+    done = run(project)
+    assert done.code == 2
+    assert "The step scale failed." in done.err
+    assert "no such scale" in done.err
+    assert "kept: count" in done.err
+    failed = record(project)
+    assert failed.status == "failed"
+    assert {name: job.status for name, job in failed.jobs.items()} == {
+        "scale": "failed",
+        "count": "completed",
+        "add": "skipped",
+    }
+    assert not list((project / ".mlops/steps").glob("*scale*"))
+
+    alter(project / "scale/scale.py", '; raise SystemExit("no such scale")', "")
+    assert states(run(project, "-o", "json")) == {"scale": "completed", "count": "cached", "add": "completed"}
+
+
+def test_a_step_that_does_not_make_its_output_has_failed(project: Path) -> None:
+    build_tree(project, {"scale/scale.py": "print('nothing')\n"})
+    done = run(project)
+    assert done.code == 2
+    assert "without its outputs: scaled" in done.err
+
+
+def test_optional_inputs_are_left_out_or_filled_in(project: Path) -> None:
+    run(project)
+    counted = record(project).jobs["count"].outputs["counted"].path
+    assert (project / counted / "count.txt").read_text() == "3[]"
+    alter(project / "pipelines/train.yml", "factor: 2\n", "factor: 2\n  word: two words\n")
+    alter(
+        project / "pipelines/train.yml",
+        'inputs: {numbers: "${{parent.inputs.numbers}}"}',
+        'inputs: {numbers: "${{parent.inputs.numbers}}", word: "${{parent.inputs.word}}"}',
+    )
+    run(project)
+    counted = record(project).jobs["count"].outputs["counted"].path
+    assert (project / counted / "count.txt").read_text() == "3['--word', 'two words']"
+
+
+def test_jobs_that_do_not_wait_for_each_other_run_side_by_side(project: Path) -> None:
+    meet = """
+        import sys, time
+        from pathlib import Path
+        Path(r"{place}", "{own}").touch()
+        until = time.monotonic() + 20
+        while not Path(r"{place}", "{other}").exists():
+            if time.monotonic() > until:
+                raise SystemExit("the other one did not come")
+            time.sleep(0.01)
+        """
+    place = project / "meeting"
+    place.mkdir()
+    for own, other in (("scale", "count"), ("count", "scale")):
+        script = project / own / f"{own}.py"
+        text = script.read_text()
+        build_tree(project, {f"{own}/{own}.py": meet.format(place=place, own=own, other=other)})
+        script.write_text(script.read_text() + text)
+    done = run(project)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
+def test_an_interruption_leaves_no_process_and_no_half_output(project: Path) -> None:
+    build_tree(
+        project,
+        {
+            "scale/scale.py": """
+                import os, sys, time
+                from pathlib import Path
+                Path(sys.argv[3]).write_text("half")
+                Path(__file__).with_name("pid").write_text(str(os.getpid()))
+                time.sleep(60)
+                """
+        },
+    )
+    command = [sys.executable, "-m", "bootstrap", "run"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        pid_file = project / "scale/pid"
+        until = time.monotonic() + 30
+        while not pid_file.exists() or not pid_file.read_text():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+    assert not list((project / ".mlops/steps").glob("*scale*"))
+    assert record(project).status == "interrupted"
+
+
+def test_a_second_run_at_the_same_time_is_told_to_wait(project: Path) -> None:
+    from filelock import FileLock
+
+    (project / ".mlops").mkdir()
+    with FileLock(project / ".mlops/lock"):
+        done = run(project)
+    assert done.code == 7
+    assert "Another run is at work" in done.err
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("pipelines/train.yml", "parent.inputs.factor", "parent.inputs.facto", "train.yml:10:"),
+        ("pipelines/train.yml", "jobs.scale.outputs.scaled", "jobs.scale.outputs.scale", "Did you mean 'scaled'?"),
+        ("pipelines/train.yml", "jobs.scale.outputs", "jobs.skale.outputs", "no job 'skale'"),
+        ("pipelines/train.yml", "factor: 2", "factor: many", "'many' is no integer"),
+        ("pipelines/train.yml", "factor: 2", "factor: 200", "200 is above the maximum, 100"),
+        ("pipelines/train.yml", "../data/numbers.txt", "../data/letters.txt", "there is nothing at"),
+        ("pipelines/train.yml", "../data/numbers.txt", "azureml:numbers:1", "not on this machine"),
+        ("pipelines/train.yml", "scaled: ${{parent.jobs.scale.outputs.scaled}}", "", "lacks inputs: scaled"),
+        ("pipelines/train.yml", "total: ${{parent.outputs.total}}", "totl: x", "no output 'totl'"),
+        ("pipelines/train.yml", "type: pipeline", "type: sweep", "this is no pipeline job"),
+        ("pipelines/train.yml", "type: pipeline", "type: pipeline\nworkers: 3", "unknown key 'workers'"),
+        ("scale/component.yml", "outputs.scaled}}", "outputs.scald}}", "outputs.scald, which is not declared"),
+        ("scale/component.yml", "python scale.py", "python scale.py | tee log", "needs a shell"),
+        ("scale/component.yml", "type: uri_file}", "type: uri_flie}", "component.yml:4:"),
+        ("count/component.yml", "$[[--word ${{inputs.word}}]]", "${{inputs.word}}", "must stand in $[[ ]]"),
+        ("add/component.yml", "counted: {type: uri_folder}", "counted: {type: mlflow_model}", "cannot be an input"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_before_anything_runs(
+    project: Path, file: str, old: str, new: str, told: str
+) -> None:
+    alter(project / file, old, new)
+    done = run(project)
+    assert done.code == 2
+    assert told in done.err
+    assert not (project / ".mlops/runs").exists()
+
+
+def test_jobs_that_wait_for_each_other_are_told(project: Path) -> None:
+    alter(project / "count/component.yml", "numbers: {type: uri_file}", "numbers: {type: uri_folder}")
+    alter(
+        project / "pipelines/train.yml",
+        'inputs: {numbers: "${{parent.inputs.numbers}}"}\n',
+        'inputs: {numbers: "${{parent.jobs.add.outputs.total}}"}\n',
+    )
+    done = run(project)
+    assert done.code == 2
+    assert "wait for each other" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--set", "facto=3"], "Did you mean 'factor'?"),
+        (["--set", "factor"], "--set takes NAME=VALUE"),
+        (["--set", "factor=x"], "'x' is no integer"),
+        (["--set", "numbers=nowhere.txt"], "there is nothing at"),
+        (["nowhere.yml"], "There is no file"),
+    ],
+)
+def test_wrong_arguments_are_told(project: Path, arguments: list[str], told: str) -> None:
+    done = run(project, *arguments)
+    assert done.code == 2
+    assert told in done.err
+
+
+def test_outside_of_a_project_it_says_how_to_get_one(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.code == 3
+    assert "mlops-bootstrap new" in done.err
+
+
+def test_a_project_without_a_lock_says_how_to_make_it(project: Path) -> None:
+    (project / "uv.lock").unlink()
+    done = run(project)
+    assert done.code == 3
+    assert "uv lock" in done.err
+
+
+def test_the_record_names_everything_by_digest(project: Path) -> None:
+    run(project)
+    text = json.loads(max((project / ".mlops/runs").glob("*/run.json")).read_text(encoding="utf-8"))
+    assert text["inputs"]["numbers"]["path"] == "data/numbers.txt"
+    assert text["inputs"]["factor"] == 2
+    assert text["jobs"]["add"]["after"] == ["count", "scale"]
+    assert text["jobs"]["add"]["inputs"]["scaled"] == text["jobs"]["scale"]["outputs"]["scaled"]
