@@ -160,10 +160,13 @@ def _answers(template: Template, order: Order) -> dict[str, Any]:
 
 def _refuse_unknown(template: Template, order: Order) -> None:
     """Complain about a blueprint, or about questions, that do not exist."""
+    known = template.question_names()
+    for name in (BLUEPRINT_QUESTION, PROJECT_QUESTION):
+        if name not in known:
+            raise InputError("The repository holds no blueprints.", why=f"Its copier.yml has no question {name!r}.")
     blueprint, blueprints = order.given.get(BLUEPRINT_QUESTION), template.blueprints()
     if blueprint is not None and blueprint not in blueprints:
         raise InputError(f"There is no blueprint {blueprint!r}.", hint=did_you_mean(str(blueprint), blueprints))
-    known = template.question_names()
     unknown = [name for name in order.given if name not in known]
     if unknown:
         raise InputError(

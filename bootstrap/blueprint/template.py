@@ -181,7 +181,7 @@ class Template:
         except Exception as error:  # noqa: BLE001 - a template's expressions raise whatever they like
             # After a wrong answer, the defaults that are made from it are wrong as well: one complaint is enough.
             if not result.problems:
-                value = question.answers.user_defaults.get(name, question.default)
+                value = question.answers.user_defaults.get(name, question.render_value(question.default))
                 result.problems.append(f"{name}: {_shown(value)} {_problem(question, value) or error}")
             return MISSING
         if problem := _unprintable(answer):

@@ -197,6 +197,21 @@ def test_an_unknown_blueprint_gets_a_suggestion(snapshot: Snapshot, tmp_path: Pa
     assert (error.what, error.hint) == ("There is no blueprint 'tabluar'.", "Did you mean 'tabular'?")
 
 
+def test_a_default_that_follows_from_an_answer_is_checked_as_well(tmp_path: Path) -> None:
+    folded = 'blueprint: {choices: [text]}\nproject_name: churn\nshort:\n  default: "{{ project_name }}"\n'
+    validator = '  type: str\n  validator: "{% if short | length > 5 %}is too long{% endif %}"\n'
+    root = blueprints(tmp_path / "ours", {"copier.yml": folded + validator})
+    with snapshot_of(root) as snapshot, pytest.raises(InputError) as raised:
+        create(Order(tmp_path, tmp_path / "churning", {"blueprint": "text"}, defaults=True), snapshot, Silent())
+
+    assert raised.value.details == ("short: 'churning' is too long",)
+
+
+def test_a_repository_without_blueprints_is_named(tmp_path: Path) -> None:
+    with snapshot_of(blueprints(tmp_path / "theirs", {"copier.yml": "name: x\n"})) as snapshot:
+        assert "no question 'blueprint'" in refused(snapshot, tmp_path).why
+
+
 def test_answers_are_text_and_no_template(snapshot: Snapshot, tmp_path: Path) -> None:
     new(snapshot, tmp_path, given={"team": "{{ 7 * 7 }}"})
 
