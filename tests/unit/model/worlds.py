@@ -42,6 +42,9 @@ GATE = """
       - {name: clean data, data_checks: passed}
     """
 
+KEPT = {"gate.yml": GATE, "uv.lock": "version = 1\n"}
+"""What a test may have written before; it is then left as it is."""
+
 EVALUATION: dict[str, Any] = {
     "schema_version": 1,
     "problem": "regression",
@@ -87,7 +90,7 @@ class World:
     evaluation: dict[str, Any] = field(default_factory=evaluation)
     losses: str = "row,challenger,baseline,champion\n1,1.5,2,1\n2,0.5,2,1\n3,1,2,1\n"
     run: dict[str, Any] = field(default_factory=dict)
-    model_text: str = "flavors: {}\n"
+    model: dict[str, str] = field(default_factory=lambda: {"MLmodel": "flavors: {}\n"})
 
     def write(self, run_id: str = RUN) -> Project:
         """Write all of it, with the digests that belong to it."""
@@ -96,12 +99,11 @@ class World:
             self.root,
             {
                 "mlops.yaml": MANIFEST,
-                "uv.lock": "version = 1\n",
                 "pipelines/train.yml": "type: pipeline\n",
                 "data/train.csv": "x,y\n1,2\n",
-                f"{step}/model/MLmodel": self.model_text,
+                **{f"{step}/model/{path}": text for path, text in self.model.items()},
                 f"{step}/evaluation/losses.csv": self.losses,
-                **({} if (self.root / "gate.yml").exists() else {"gate.yml": GATE}),
+                **{path: text for path, text in KEPT.items() if not (self.root / path).exists()},
             },
         )
         model = {"path": f"{step}/model", "sha256": digest_tree(self.root / step / "model")}
