@@ -1,6 +1,5 @@
 """The page of the tour: one HTML file that needs nothing else, made from what the steps printed as JSON."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,10 +38,9 @@ def render(steps: Sequence[Step], folder: Path) -> str:
         evaluation=evaluation,
         metrics=[(name, metric.better, _bars(evaluation, name)) for name, metric in evaluation.metrics.items()],
         gate=documents["model gate"],
-        registered=documents["model register"],
+        registered=documents["model register"]["version"],
         serving=documents["model serve"],
         report=run["outputs"].get("report", {}).get("path"),
-        dump=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     )
     return page + "\n"
 
