@@ -9,12 +9,12 @@ import graphlib
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bootstrap.documents import Document, Location, Position, Problem, check, invalid, read
 from bootstrap.errors import InputError, did_you_mean
@@ -26,8 +26,20 @@ DATA_TYPES = frozenset({"uri_file", "uri_folder", "mltable", "mlflow_model", "cu
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
-_SHELL_WORDS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1", "2>>"})
-_SHELL_MARKS = re.compile(r"`|\$\(|\$\w|;$")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+"""Names of jobs, inputs and outputs; they become names of folders, so that nothing else may stand in them. Azure ML
+allows 255 characters; fewer keep paths within what Windows opens."""
+
+_MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
+"""The file that makes a folder one of this type."""
+
+_QUOTED_OR_SHELL = re.compile(
+    r"""'[^']*'                        # in single quotes nothing is special
+      | (?P<double>"(?:\\.|[^"\\])*")  # in double quotes only $ and ` are
+      | \\.                            # an escaped character
+      | (?P<mark>&&|\|\||[|&;<>()`$*?\n]|(?<!\S)(?:[~#]|\w+=))""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 class _Section(BaseModel):
@@ -47,6 +59,15 @@ class _Input(_Section):
     enum: list[Any] | None = None
     mode: str | None = None
     path: str | None = None
+
+    @model_validator(mode="after")
+    def _choices_are_of_the_type(self) -> Self:
+        self.choices()
+        return self
+
+    def choices(self) -> tuple[Value, ...] | None:
+        """The allowed values as the input's type: azure-ai-ml wants them as strings, whatever the type."""
+        return None if self.enum is None else tuple(_CASTS.get(self.type, _text)(one) for one in self.enum)
 
 
 class _Output(_Section):
@@ -72,16 +93,24 @@ class _Component(_Section):
     command: str
     environment: Any = None
     resources: Any = None
+    properties: dict[str, Any] = {}
     distribution: Any = None
-    limits: Any = None
+    additional_includes: Any = None
     is_deterministic: bool = True
 
 
 class _Job(_Section):
+    schema_: str | None = Field(None, alias="$schema")
     type: str = "command"
     component: str
     inputs: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
+    environment_variables: dict[str, Value] = {}
+    name: str | None = None
+    comment: str | None = None
+    properties: dict[str, Any] = {}
+    queue_settings: Any = None
+    distribution: Any = None
     display_name: str | None = None
     description: str | None = None
     tags: dict[str, Any] = {}
@@ -105,6 +134,7 @@ class _PipelineFile(_Section):
     settings: Any = None
     identity: Any = None
     services: Any = None
+    properties: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
     jobs: dict[str, Any]
@@ -153,6 +183,7 @@ class Job:
         code: The folder that it runs in, absolute.
         command: The command as the component writes it, expressions included.
         deterministic: Whether the same inputs always give the same outputs, so that they may be kept.
+        environment: Variables that the command finds in its environment, on top of ours.
     """
 
     name: str
@@ -163,6 +194,7 @@ class Job:
     ports: Mapping[str, Port]
     inputs: Mapping[str, FromInput | FromJob | Value]
     outputs: Mapping[str, str]
+    environment: Mapping[str, str]
 
     @property
     def after(self) -> list[str]:
@@ -179,7 +211,7 @@ class Job:
         def fill(expression: re.Match[str]) -> str:
             kind, _, name = expression[1].partition(".")
             value = inputs[name] if kind == "inputs" else outputs[name]
-            return str(value).lower() if isinstance(value, bool) else str(value)
+            return str(value)  # true is written True, as azure-ai-ml writes it
 
         command = _EXPRESSION.sub(lambda found: f"${{{{{found[1]}}}}}", _OPTIONAL.sub(given, self.command))
         return [_EXPRESSION.sub(fill, word) for word in shlex.split(command)]
@@ -196,8 +228,12 @@ class Pipeline:
     jobs: Mapping[str, Job]
 
 
-def load_pipeline(path: Path) -> Pipeline:
+def load_pipeline(path: Path, given: Collection[str] = ()) -> Pipeline:
     """Read and check a pipeline file and the components that it names.
+
+    Args:
+        path: The file.
+        given: The pipeline's inputs that the caller has values for, so that the file need not have any.
 
     Raises:
         InputError: Every mistake, and everything that cannot run on this machine, each with file, line and column.
@@ -206,7 +242,19 @@ def load_pipeline(path: Path) -> Pipeline:
     file, problems = check(document, _PipelineFile)
     if file is None:
         raise invalid(path, problems)
-    return _Reader(document, file).pipeline()
+    return _Reader(document, file, given).pipeline()
+
+
+def data_problem(path: Path, data_type: str) -> str:
+    """Why there is no data of this type at `path`; empty when there is."""
+    if not path.exists():
+        return f"there is nothing at {path}"
+    if data_type == "uri_file" and not path.is_file():
+        return f"{path} is a folder; {data_type} wants a file"
+    if data_type in ("uri_folder", *_MARKS) and not path.is_dir():
+        return f"{path} is no folder, which {data_type} wants"
+    mark = _MARKS.get(data_type)
+    return f"{path} is no {data_type}: it has no file {mark}" if mark and not (path / mark).is_file() else ""
 
 
 def cast(value: object, port: Port) -> Value:
@@ -225,7 +273,7 @@ def cast(value: object, port: Port) -> Value:
 def _integer(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
         return int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer():
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
         return int(value)
     raise ValueError(f"{value!r} is no integer")
 
@@ -234,9 +282,11 @@ def _number(value: object) -> int | float:
     wrong = f"{value!r} is no number"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(wrong)  # noqa: TRY004 - one kind of error for all casts
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
+        return int(value)  # as YAML reads it, so that the same number has the same text wherever it was written
     try:
         number = float(value)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(wrong) from error
     if not math.isfinite(number):
         raise ValueError(f"{value!r} is not finite")
@@ -258,8 +308,7 @@ def _text(value: object) -> Value:
 
 
 def _string(value: object) -> str:
-    text = _text(value)
-    return str(text).lower() if isinstance(text, bool) else str(text)
+    return str(_text(value))
 
 
 _CASTS: Mapping[str | None, Callable[[object], Value]] = {
@@ -282,21 +331,26 @@ def _fits(source: str | None, target: str | None) -> bool:
         return True
     if target == "uri_folder":
         return source in DATA_TYPES - {"uri_file"}
+    if target == "custom_model":
+        return source in DATA_TYPES
     return (source, target) == ("integer", "number")
 
 
 class _Reader:
     """Turns a pipeline file into a `Pipeline`, collecting what is wrong on the way."""
 
-    def __init__(self, document: Document, file: _PipelineFile) -> None:
+    def __init__(self, document: Document, file: _PipelineFile, given: Collection[str]) -> None:
         self._document = document
         self._file = file
+        self._given = given
         self._folder = document.path.parent
         self._problems: list[Problem] = []
 
     def pipeline(self) -> Pipeline:
         if self._file.type != "pipeline":
             self._wrong(("type",), f"this is no pipeline job: its type is {self._file.type!r}.")
+        for kind, names in (("inputs", self._file.inputs), ("outputs", self._file.outputs), ("jobs", self._file.jobs)):
+            self._problems += _name_problems(self._document, kind, names)
         inputs = {name: self._pipeline_input(name, value) for name, value in self._file.inputs.items()}
         jobs = {name: job for name, value in self._file.jobs.items() if (job := self._job(name, value)) is not None}
         if not self._file.jobs:
@@ -316,6 +370,9 @@ class _Reader:
         if not isinstance(value, dict):
             if not isinstance(value, Value):
                 self._wrong(at, f"the input {name!r} must be a value, or a mapping with type and path.")
+                return Port(None)
+            if isinstance(value, str) and _EXPRESSION.search(value):
+                self._wrong(at, f"the input {name!r} of the pipeline cannot refer to anything.")
             return Port(None, default=value)
         try:
             described = _Input.model_validate(value)
@@ -323,21 +380,21 @@ class _Reader:
             part = Document(self._document.path, value, *_below(self._document, at))
             self._problems += check(part, _Input)[1]
             return Port(None)
-        path = self._data_path(at, described.path)
+        path = None if name in self._given else self._data_path(at, described.path, described.type)
         port = _port(described, path)
         if described.path is not None and described.type not in DATA_TYPES:
             self._wrong((*at, "path"), f"an input of type {described.type} has a default, and no path.")
         return port
 
-    def _data_path(self, at: Location, path: str | None) -> Path | None:
+    def _data_path(self, at: Location, path: str | None, data_type: str) -> Path | None:
         if path is None:
             return None
         if re.match(r"^\w[\w+.-]+:", path):
             self._wrong((*at, "path"), f"{path} is not on this machine, and cannot be used here.", _GIVE_LOCAL)
             return None
         local = (self._folder / path).resolve()
-        if not local.exists():
-            self._wrong((*at, "path"), f"there is nothing at {local}.")
+        if data_type in DATA_TYPES and (problem := data_problem(local, data_type)):
+            self._wrong((*at, "path"), f"{problem}.")
         return local
 
     def _job(self, name: str, value: Any) -> Job | None:
@@ -355,6 +412,8 @@ class _Reader:
         self._problems += problems
         if job is None:
             return None
+        if job.distribution:
+            self._wrong((*at, "distribution"), "a distributed job runs in Azure ML only.")
         if ":" in job.component.removeprefix("file:"):
             self._wrong((*at, "component"), f"{job.component} is not on this machine, and cannot run here.")
             return None
@@ -376,16 +435,22 @@ class _Reader:
         code = (path.parent / (component.code or ".")).resolve()
         if not code.is_dir():
             self._problems.append(Problem(document.position(("code",)), f"there is no folder {code}."))
+        elif (script := _script(component.command)) and not (code / script).is_file():
+            known = did_you_mean(script, [file.name for file in code.glob("*.py")])
+            self._problems.append(Problem(document.position(("command",)), f"there is no {script} in {code}.", known))
         outputs = {key: described.type for key, described in component.outputs.items()}
+        environment = {key: str(value) for key, value in job.environment_variables.items()}
         inputs = {
             key: source for key, value in job.inputs.items() if (source := self._source(name, key, value)) is not None
         }
-        return Job(name, path, code, component.command, component.is_deterministic, ports, inputs, outputs)
+        return Job(name, path, code, component.command, component.is_deterministic, ports, inputs, outputs, environment)
 
     def _source(self, job: str, name: str, value: Any) -> FromInput | FromJob | Value | None:
         at: Location = ("jobs", job, "inputs", name)
-        if isinstance(value, str) and (expression := _EXPRESSION.fullmatch(value.strip())):
-            source = _binding(expression[1])
+        value = _unwrapped(value)
+        if isinstance(value, str) and _EXPRESSION.search(value):
+            expression = _EXPRESSION.fullmatch(value.strip())
+            source = _binding(expression[1]) if expression else None
             if source is None:
                 self._wrong(at, f"{value} is no expression that a job's input may have.", _BINDINGS)
             return source
@@ -419,7 +484,8 @@ class _Reader:
                 at = ("jobs", job.name, "outputs", name)
                 self._wrong(at, f"the component of {job.name!r} has no output {name!r}.", known, of_key=True)
         return Job(
-            job.name, job.component, job.code, job.command, job.deterministic, job.ports, values, job.outputs
+            job.name, job.component, job.code, job.command, job.deterministic, job.ports, values, job.outputs,
+            job.environment,
         )  # fmt: skip
 
     def _checked(
@@ -452,8 +518,9 @@ class _Reader:
                 at, f"the pipeline's input {name!r} of type {source.type or 'literal'} does not fit {port.type}."
             )
             return False
-        if source.optional and source.default is None and not port.optional:
-            self._wrong(at, f"the pipeline's input {name!r} may be absent, but the component needs it.")
+        absent = source.default is None and source.path is None and name not in self._given
+        if absent and not port.optional and port.default is None:
+            self._wrong(at, f"the pipeline's input {name!r} may be absent, but the component needs it.", _GIVE)
             return False
         if source.default is not None:
             try:
@@ -480,22 +547,42 @@ class _Reader:
         found: dict[str, FromJob] = {}
         for job in jobs.values():
             for name, value in (self._file.jobs[job.name].get("outputs") or {}).items():
+                text = _unwrapped(value)
                 at: Location = ("jobs", job.name, "outputs", name)
-                expression = _EXPRESSION.fullmatch(value.strip()) if isinstance(value, str) else None
-                if expression is None:
-                    continue  # a mode or a path in Azure's storage: nothing that concerns this machine
-                kind, _, target = expression[1].rpartition(".")
-                if kind != "parent.outputs":
-                    self._wrong(at, f"{value} is no expression that a job's output may have.")
-                elif target not in self._file.outputs:
-                    known = did_you_mean(target, self._file.outputs)
-                    self._wrong(at, f"the pipeline has no output {target!r}.", known)
-                else:
+                # Anything but text is a mode or the like, which means nothing on this machine.
+                target = self._output_target(at, text) if isinstance(text, str) else None
+                if target in found:
+                    self._wrong(at, f"the job {found[target].job!r} makes the pipeline's output {target!r} already.")
+                elif target is not None and name in job.outputs:
                     found[target] = FromJob(job.name, name)
+                    self._check_output(target, job.outputs[name])
         for name in self._file.outputs:
             if name not in found and len(jobs) == len(self._file.jobs):
                 self._wrong(("outputs", name), f"no job makes the pipeline's output {name!r}.", of_key=True)
         return found
+
+    def _output_target(self, at: Location, text: str) -> str | None:
+        """The pipeline's output that a job's output is bound to, or None when it is bound to nothing that there is."""
+        expression = _EXPRESSION.fullmatch(text.strip())
+        kind, _, target = expression[1].rpartition(".") if expression else ("", "", "")
+        if kind != "parent.outputs":
+            self._wrong(at, f"{text} is no expression that a job's output may have.", "Write ${{parent.outputs.NAME}}.")
+        elif target not in self._file.outputs:
+            self._wrong(at, f"the pipeline has no output {target!r}.", did_you_mean(target, self._file.outputs))
+        else:
+            return target
+        return None
+
+    def _check_output(self, name: str, made: str) -> None:
+        """Check that what a job makes is what the pipeline says of its output."""
+        at: Location = ("outputs", name)
+        if self._file.outputs[name] is None:
+            return
+        part = Document(self._document.path, self._file.outputs[name], *_below(self._document, at))
+        declared, problems = check(part, _Output)
+        self._problems += problems
+        if declared is not None and not _fits(made, declared.type):
+            self._wrong(at, f"an output of type {made} cannot be the pipeline's output of type {declared.type}.")
 
     def _order(self, jobs: Mapping[str, Job]) -> list[str]:
         sorter = graphlib.TopologicalSorter(
@@ -511,6 +598,7 @@ class _Reader:
 
 _BINDINGS = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.JOB.outputs.NAME}}."
 _GIVE_LOCAL = "Give a local one: --set NAME=PATH."
+_GIVE = "Give it: --set NAME=VALUE."
 
 
 def _binding(expression: str) -> FromInput | FromJob | None:
@@ -523,10 +611,27 @@ def _binding(expression: str) -> FromInput | FromJob | None:
             return None
 
 
+def _unwrapped(value: Any) -> Any:
+    """The path of a mapping like `{mode: ro_mount, path: ...}`, whose mode means nothing here; else the value."""
+    return value["path"] if isinstance(value, dict) and "path" in value else value
+
+
+def _script(command: str) -> str | None:
+    """The Python file that the command starts, when that can be read off it."""
+    match = re.match(r"\s*python3?\s+([\w./-]+\.py)(?=\s|$)", command)
+    return match[1] if match else None
+
+
+def _name_problems(document: Document, kind: str, names: Mapping[str, object]) -> Iterator[Problem]:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            position = document.position((kind, name), of_key=True)
+            yield Problem(position, f"{name!r} is no name: letters, digits and underscores, at most 100.")
+
+
 def _port(described: _Input, path: Path | None) -> Port:
-    choices = tuple(described.enum) if described.enum is not None else None
     return Port(
-        described.type, described.optional, described.default, described.min, described.max, choices, path
+        described.type, described.optional, described.default, described.min, described.max, described.choices(), path
     )  # fmt: skip
 
 
@@ -535,7 +640,22 @@ def _component_problems(document: Document, component: _Component) -> Iterator[P
         yield Problem(
             document.position(("type",)), f"a component of type {component.type!r} cannot run on this machine."
         )
-    place = document.position(("command",))
+    for field in ("distribution", "additional_includes"):
+        if getattr(component, field):
+            yield Problem(document.position((field,), of_key=True), f"{field} works in Azure ML only.")
+    yield from _name_problems(document, "inputs", component.inputs)
+    yield from _name_problems(document, "outputs", component.outputs)
+    for name, described in component.inputs.items():
+        if described.default is not None:
+            try:
+                cast(described.default, _port(described, None))
+            except ValueError as error:
+                yield Problem(document.position(("inputs", name, "default")), f"{error}.")
+    yield from _expression_problems(document.position(("command",)), component)
+    yield from _shell_problems(document.position(("command",)), component.command)
+
+
+def _expression_problems(place: Position, component: _Component) -> Iterator[Problem]:
     known: dict[str, list[str]] = {"inputs": list(component.inputs), "outputs": list(component.outputs)}
     for kind, name in _references(component.command):
         if kind not in known:
@@ -544,20 +664,14 @@ def _component_problems(document: Document, component: _Component) -> Iterator[P
             yield Problem(
                 place, f"the command refers to {kind}.{name}, which is not declared.", did_you_mean(name, known[kind])
             )
+    always = {name for kind, name in _references(_OPTIONAL.sub("", component.command)) if kind == "inputs"}
     for name, described in component.inputs.items():
-        if described.optional and name in [used for kind, used in _references(_OPTIONAL.sub("", component.command))]:
+        if described.optional and described.default is None and name in always:
             yield Problem(place, f"the optional input {name!r} must stand in $[[ ]], so that it can be left out.")
-        if described.default is not None:
-            try:
-                cast(described.default, _port(described, None))
-            except ValueError as error:
-                yield Problem(document.position(("inputs", name, "default")), f"{error}.")
-    yield from _shell_problems(place, component.command)
 
 
 def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
-
-    plain = _EXPRESSION.sub("x", _OPTIONAL.sub(r"\1", command))
+    plain = _EXPRESSION.sub("x", _OPTIONAL.sub(r"\1", command)).replace("\\\n", " ").strip()
     try:
         words = shlex.split(plain)
     except ValueError as error:
@@ -565,12 +679,16 @@ def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
         return
     if not words:
         yield Problem(place, "the command is empty.")
-    shell = [word for word in words if word in _SHELL_WORDS or _SHELL_MARKS.search(word)]
-    if shell or "\n" in plain.strip().replace("\\\n", " "):
-        found = f" ({', '.join(shell)})" if shell else " (several lines)"
+    found: list[str] = []
+    for match in _QUOTED_OR_SHELL.finditer(plain):
+        in_quotes = re.sub(r"\\.", "", match["double"] or "")
+        found += [mark for mark in "$`" if mark in in_quotes]
+        if match["mark"] and not (match["mark"].endswith("=") and match.start() > 0):  # NAME=value only leads a command
+            found.append("several lines" if match["mark"] == "\n" else match["mark"])
+    if found:
         yield Problem(
             place,
-            f"the command needs a shell{found}; on this machine steps are started without one.",
+            f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps are started without one.",
             "Put it into a script that the command starts.",
         )
 

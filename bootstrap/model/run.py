@@ -34,6 +34,7 @@ from bootstrap.model.pipeline_file import (
     Port,
     Value,
     cast,
+    data_problem,
     load_pipeline,
 )
 from bootstrap.model.records import Artifact, Champion, GitState, JobRecord, RunRecord, read_record, write_record
@@ -124,10 +125,10 @@ class _Work:
         lock = project.root / "uv.lock"
         if not lock.is_file():
             raise MissingError(f"{project.root} has no uv.lock.", hint="Make it: uv lock")
-        pipeline = load_pipeline(file)
         champion = registry.champion(project)
-        inputs = _inputs(project, pipeline, given, directory)
         name = project.manifest.pipeline.champion
+        pipeline = load_pipeline(file, {*given, name} if champion else set(given))
+        inputs = _inputs(pipeline, given, directory)
         taken = None
         if champion is not None and name in pipeline.inputs and name not in inputs:
             if not registry.is_intact(project, champion):
@@ -148,6 +149,7 @@ class _Work:
             json.dumps(
                 {
                     "command": job.command,
+                    "environment": dict(job.environment),
                     "outputs": dict(job.outputs),
                     "code": self.code[job.name],
                     "inputs": {
@@ -216,7 +218,7 @@ class _Kept:
     outputs: dict[str, Data]
 
 
-def _inputs(project: Project, pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> dict[str, Data | Value]:
+def _inputs(pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> dict[str, Data | Value]:
     problems = [
         f"the pipeline has no input {name!r}. {did_you_mean(name, pipeline.inputs)}"
         for name in given
@@ -231,8 +233,6 @@ def _inputs(project: Project, pipeline: Pipeline, given: Mapping[str, str], dire
             continue
         if value is not None:
             values[name] = value
-        elif not port.optional and name != project.manifest.pipeline.champion:
-            problems.append(f"{name}: a value is missing; give it with --set {name}=VALUE.")
     if problems:
         raise InputError(f"The inputs of {pipeline.path.name} are wrong.", details=problems)
     return values
@@ -251,16 +251,14 @@ def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
 
 
 def _input(port: Port, text: str | None, directory: Path) -> Data | Value | None:
-    if port.type not in DATA_TYPES:
+    if port.type is None or port.type not in DATA_TYPES:
         value = text if text is not None else port.default
         return None if value is None else cast(value, port)
     path = (directory / text).resolve() if text is not None else port.path
     if path is None:
         return None
-    if not path.exists():
-        raise ValueError(f"there is nothing at {path}")
-    if port.type != "uri_file" and not path.is_dir():
-        raise ValueError(f"{path} is no folder, which {port.type} wants")
+    if problem := data_problem(path, port.type):
+        raise ValueError(problem)
     return Data(path, digest_tree(path))
 
 
@@ -429,6 +427,7 @@ class _Execution:
         arguments = job.arguments(values, outputs)
         program = _program(arguments[0], self._interpreter)
         environment = _step_environment(self._work.project, self._interpreter, self._work.pipeline, run_id)
+        environment |= job.environment
         with log.open("wb") as file:
             if program is None:
                 problem = f"The program {arguments[0]} is neither in the project's environment nor on PATH."
