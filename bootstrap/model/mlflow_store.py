@@ -80,7 +80,7 @@ class MlflowStore:
                 for ending in self._unread:
                     ending.result()
         finally:
-            self._close()
+            self._close(patience=_CLOSE_SECONDS if kind is None else 0)
 
     def begin(self) -> None:
         """Start to open the store, without waiting until it is open."""
@@ -186,13 +186,13 @@ class MlflowStore:
         self._log.seek(0)
         return "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-5:])
 
-    def _close(self) -> None:
+    def _close(self, patience: float) -> None:
         try:
             if self._worker is not None and self._worker.stdin is not None:
                 with contextlib.suppress(OSError):
                     self._worker.stdin.close()
                 with contextlib.suppress(TimeoutExpired):
-                    self._worker.wait(_CLOSE_SECONDS)
+                    self._worker.wait(patience)
         finally:
             self._exit.close()
             self._calls.shutdown(cancel_futures=True)

@@ -213,7 +213,7 @@ class Job:
             value = inputs[name] if kind == "inputs" else outputs[name]
             return str(value)  # true is written True, as azure-ai-ml writes it
 
-        command = _EXPRESSION.sub(lambda found: f"${{{{{found[1]}}}}}", _OPTIONAL.sub(given, self.command))
+        command = _EXPRESSION.sub(lambda found: f"${{{{{found[1]}}}}}", _OPTIONAL.sub(given, _joined(self.command)))
         return [_EXPRESSION.sub(fill, word) for word in shlex.split(command)]
 
 
@@ -611,6 +611,11 @@ def _binding(expression: str) -> FromInput | FromJob | None:
             return None
 
 
+def _joined(command: str) -> str:
+    """The command with lines that end in a backslash joined to the next one, as a shell reads them."""
+    return command.replace("\\\n", " ").strip()
+
+
 def _unwrapped(value: Any) -> Any:
     """The path of a mapping like `{mode: ro_mount, path: ...}`, whose mode means nothing here; else the value."""
     return value["path"] if isinstance(value, dict) and "path" in value else value
@@ -671,7 +676,7 @@ def _expression_problems(place: Position, component: _Component) -> Iterator[Pro
 
 
 def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
-    plain = _EXPRESSION.sub("x", _OPTIONAL.sub(r"\1", command)).replace("\\\n", " ").strip()
+    plain = _EXPRESSION.sub("x", _OPTIONAL.sub(r"\1", _joined(command)))
     try:
         words = shlex.split(plain)
     except ValueError as error:

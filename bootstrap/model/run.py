@@ -101,6 +101,8 @@ def run(
         RefusedError: The champion's folder is not what was registered.
     """
     with _alone(project):
+        for left in (project.state / "steps").glob(".*"):  # half outputs of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         work = _Work.prepare(project, file, given, directory)
         if use_cache:
             kept = work.look_up()
@@ -111,10 +113,12 @@ def run(
 
 @dataclass
 class _Work:
-    """A pipeline with everything that goes into it, by content."""
+    """A pipeline with everything that goes into it, by content, as it was when the run began."""
 
     project: Project
     pipeline: Pipeline
+    file: Data
+    git: GitState
     inputs: dict[str, Data | Value]
     champion: Champion | None
     lock: str
@@ -139,7 +143,8 @@ class _Work:
                 )
             inputs[name] = Data(project.path(champion.model.path), champion.model.sha256)
             taken = Champion(version=champion.version, sha256=champion.model.sha256)
-        return cls(project, pipeline, inputs, taken, digest_file(lock))
+        described = Data(file, digest_file(file))
+        return cls(project, pipeline, described, _git_state(project), inputs, taken, digest_file(lock))
 
     def key(self, job: Job, inputs: Mapping[str, Data | Value], python: str) -> str:
         """The digest of everything that the job's outputs depend on."""
@@ -204,7 +209,10 @@ class _Work:
         path = self.folder(job, key) / _STEP
         if not job.deterministic or not path.is_file():
             return None
-        record = read_record(path, JobRecord)
+        try:
+            record = read_record(path, JobRecord)
+        except InputError:  # damaged: as good as not there
+            return None
         outputs = {name: Data(self.project.path(one.path), one.sha256) for name, one in record.outputs.items()}
         intact = record.key == key and all(
             data.path.exists() and digest_tree(data.path) == data.sha256 for data in outputs.values()
@@ -320,8 +328,9 @@ class _Execution:
             failed = [name for name, record in self._records.items() if record.status == "failed"]
             status = "FAILED" if failed else "FINISHED"
             record = self._write("failed" if failed else "completed")
-        except BaseException:
-            self._write("interrupted")
+        except BaseException as error:
+            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            self._write("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
         finally:
             if self._store is not None and self._parent is not None:
@@ -346,6 +355,7 @@ class _Execution:
                     for future in done:
                         self._records[running.pop(future)] = future.result()
             except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
                 self._stop()
                 raise
         for name, job in waiting.items():
@@ -355,8 +365,8 @@ class _Execution:
         with self._lock:
             self._stopping = True
             processes = list(self._processes)
-        for process in processes:
-            end(process)
+        with ThreadPoolExecutor(max_workers=len(processes) or 1) as pool:  # each may take its time to end
+            list(pool.map(end, processes))
 
     def _job(self, job: Job) -> JobRecord:
         inputs = self._work.job_inputs(job, self._outputs)
@@ -446,7 +456,7 @@ class _Execution:
             problem = f"The command ended with exit code {code}." if code else ""
             if not problem and missing:
                 problem = f"The command ended without its outputs: {', '.join(missing)}."
-            file.write(problem.encode())
+            file.write(f"\n{problem}\n".encode() if problem else b"")
         return problem or None
 
     def _artifact(self, data: Data) -> Artifact:
@@ -502,7 +512,7 @@ def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, b
         if run.pipeline.path != _relative(work.project, work.pipeline.path):
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
-        if same and run.champion == work.champion and run.git.commit == _git_state(work.project).commit:
+        if same and run.champion == work.champion and run.git.commit == work.git.commit:
             return run.model_copy(update={"jobs": jobs}), False
         break
     record = _run_record(
@@ -529,10 +539,10 @@ def _run_record(work: _Work, **fields: object) -> RunRecord:
         {
             "schema_version": 1,
             "project": work.project.manifest.name,
-            "pipeline": _artifact(work.project, Data(work.pipeline.path, digest_file(work.pipeline.path))),
+            "pipeline": _artifact(work.project, work.file),
             "inputs": inputs,
             "champion": work.champion,
-            "git": _git_state(work.project),
+            "git": work.git,
             "lock_sha256": work.lock,
             "tool": __version__,
             **fields,
@@ -608,18 +618,22 @@ def _alone(project: Project) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     project.state.mkdir(exist_ok=True)
+    holder = project.state / "lock.holder"
     lock = FileLock(project.state / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
+        who = holder.read_text(encoding="utf-8") if holder.is_file() else "It has only just begun"
         raise LockedError(
             f"Another run is at work in {project.root}.",
-            why=f"It holds {project.state / 'lock'}.",
+            why=f"{who}.",
             hint="Wait until it has ended, and run the same command again.",
         ) from error
     try:
+        holder.write_text(f"Process {os.getpid()} has been at work since {_now()}", "utf-8")
         yield
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
 
 

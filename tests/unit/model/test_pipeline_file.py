@@ -1,0 +1,279 @@
+"""Reading a pipeline file: what is bound to what, and every mistake with its place before anything runs."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.errors import InputError
+from bootstrap.model.pipeline_file import FromInput, FromJob, Job, Pipeline, Port, cast, load_pipeline, settings
+from tests.helpers import build_tree
+
+PIPELINE = """
+    $schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
+    type: pipeline
+    experiment_name: churn
+    settings: {default_compute: azureml:cpu}
+    inputs:
+      rows: {type: uri_file, path: ../data/rows.csv, mode: ro_mount}
+      champion: {type: mlflow_model}
+      rate: 0.5
+    outputs:
+      model: {type: mlflow_model}
+    jobs:
+      train:
+        type: command
+        component: ../train/component.yml
+        compute: azureml:cpu
+        comment: the step that learns
+        environment_variables: {OMP_NUM_THREADS: 2}
+        inputs:
+          rows: ${{parent.inputs.rows}}
+          rate: ${{parent.inputs.rate}}
+        outputs:
+          model: ${{parent.outputs.model}}
+      judge:
+        component: file:../judge/component.yml
+        inputs:
+          model: {path: "${{parent.jobs.train.outputs.model}}", mode: ro_mount}
+          champion: ${{parent.inputs.champion}}
+    """
+
+PIPE, TRAIN = "pipelines/train.yml", "train/component.yml"
+
+FILES = {
+    "data/rows.csv": "a\n1\n",
+    "pipelines/train.yml": PIPELINE,
+    "train/component.yml": """
+        type: command
+        name: train
+        inputs:
+          rows: {type: uri_file}
+          rate: {type: number, min: 0, max: 1}
+          kind: {type: string, default: plain, enum: [plain, fancy]}
+          folds: {type: integer, default: 5, enum: ["5", "10"]}
+        outputs:
+          model: {type: mlflow_model}
+        code: .
+        environment: azureml:anything:1
+        command: >-
+          python train.py --rows ${{inputs.rows}} --rate ${{ inputs.rate }} --kind '${{inputs.kind}}'
+          --folds=${{inputs.folds}} --model ${{outputs.model}}
+        """,
+    "train/train.py": "",
+    "judge/component.yml": """
+        type: command
+        name: judge
+        inputs:
+          model: {type: mlflow_model}
+          champion: {type: mlflow_model, optional: true}
+          strict: {type: boolean, optional: true}
+        outputs:
+          verdict: {type: uri_file}
+        command: |
+          python judge.py ${{inputs.model}} \\
+            $[[--champion ${{inputs.champion}}]] $[[--strict ${{inputs.strict}}]] ${{outputs.verdict}}
+        """,
+    "judge/judge.py": "",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return build_tree(tmp_path, FILES)
+
+
+def load(folder: Path, *given: str) -> Pipeline:
+    return load_pipeline(folder / "pipelines/train.yml", given)
+
+
+def alter(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def problems(folder: Path, *given: str) -> str:
+    with pytest.raises(InputError) as raised:
+        load(folder, *given)
+    return "\n".join(raised.value.details)
+
+
+def test_jobs_are_bound_and_stand_in_the_order_in_which_they_can_run(folder: Path) -> None:
+    pipeline = load(folder)
+
+    assert list(pipeline.jobs) == ["train", "judge"]
+    assert pipeline.jobs["train"].inputs == {"rows": FromInput("rows"), "rate": FromInput("rate")}
+    assert pipeline.jobs["judge"].inputs["model"] == FromJob("train", "model")
+    assert pipeline.jobs["judge"].after == ["train"]
+    assert pipeline.outputs == {"model": FromJob("train", "model")}
+    assert pipeline.inputs["rows"].path == folder / "data/rows.csv"
+    assert pipeline.jobs["train"].environment == {"OMP_NUM_THREADS": "2"}
+
+
+def test_a_command_becomes_words_without_a_shell(folder: Path) -> None:
+    job = load(folder).jobs["train"]
+
+    words = job.arguments(
+        {"rows": Path("/some data/$HOME; rm.csv"), "rate": 0.5, "kind": "two words", "folds": 5}, {"model": Path("/m")}
+    )
+
+    assert words == [
+        "python", "train.py", "--rows", str(Path("/some data/$HOME; rm.csv")), "--rate", "0.5",
+        "--kind", "two words", "--folds=5", "--model", str(Path("/m")),
+    ]  # fmt: skip
+
+
+def test_optional_parts_stand_only_when_their_input_is_given(folder: Path) -> None:
+    judge = load(folder).jobs["judge"]
+    model, verdict = Path("m"), {"verdict": Path("v")}
+
+    assert judge.arguments({"model": model}, verdict) == ["python", "judge.py", "m", "v"]
+    assert judge.arguments({"model": model, "strict": True}, verdict)[3:] == ["--strict", "True", "v"]
+
+
+def test_data_in_azure_is_refused_unless_a_local_path_is_given(folder: Path) -> None:
+    alter(folder, "pipelines/train.yml", "../data/rows.csv", "azureml:rows:1")
+
+    assert "azureml:rows:1 is not on this machine" in problems(folder)
+    assert load(folder, "rows").inputs["rows"].path is None
+
+
+def test_an_input_without_a_value_may_go_into_an_optional_input_only(folder: Path) -> None:
+    alter(
+        folder,
+        "judge/component.yml",
+        "champion: {type: mlflow_model, optional: true}",
+        "champion: {type: mlflow_model}",
+    )
+
+    assert "'champion' may be absent, but the component needs it" in problems(folder)
+    assert load(folder, "champion").jobs["judge"].inputs["champion"] == FromInput("champion")
+
+
+def test_all_mistakes_are_told_at_once_each_with_its_place(folder: Path) -> None:
+    alter(folder, "pipelines/train.yml", "parent.inputs.rows", "parent.inputs.row")
+    alter(folder, "pipelines/train.yml", "parent.outputs.model", "parent.outputs.modl")
+    alter(folder, "judge/component.yml", "${{outputs.verdict}}", "${{outputs.verdit}} > log")
+
+    told = problems(folder)
+
+    assert f"{folder / 'pipelines/train.yml'}:19:13: the pipeline has no input 'row'. Did you mean 'rows'?" in told
+    assert "train.yml:22:14: the pipeline has no output 'modl'. Did you mean 'model'?" in told
+    assert "train.yml:10:3: no job makes the pipeline's output 'model'." in told
+    assert f"{folder / 'judge/component.yml'}:9:10: the command refers to outputs.verdit" in told
+    assert "component.yml:9:10: the command needs a shell (>)" in told
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (PIPE, "rate: 0.5", "rate: '${{parent.inputs.rows}}'", "cannot refer to anything"),
+        (PIPE, "rate: 0.5", "rate: [1, 2]", "must be a value, or a mapping"),
+        (PIPE, "rate: 0.5", "rate: 1.5", "1.5 is above the maximum, 1"),
+        (PIPE, "rate: 0.5", "rate: true", "True is no number"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: .inf", "is not finite"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: x${{parent.inputs.rate}}", "is no expression"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: ${{inputs.rate}}", "is no expression"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "kind: odd", "'odd' is none of plain, fancy"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "folds: 7", "7 is none of 5, 10"),
+        (PIPE, "rows: ${{parent.inputs.rows}}", "rows: 5", "cannot be the literal 5"),
+        (PIPE, "rows: ${{parent.inputs.rows}}", "rate: 1", "the key 'rate' is here twice"),
+        (PIPE, "uri_file, path: ../data/rows.csv", "uri_folder, path: ../data", "does not fit"),
+        (PIPE, "path: ../data/rows.csv", "path: ../data", "is a folder; uri_file wants a file"),
+        (PIPE, "champion: {type: mlflow_model}", "champion: {type: mlflow_model, path: ../data}", "MLmodel"),
+        (PIPE, "champion: {type: mlflow_model}", "champion: {type: uri_folder}", "does not fit mlflow_model"),
+        (PIPE, "model: {type: mlflow_model}", "model: {type: uri_file}", "output of type uri_file"),
+        (PIPE, "model: {type: mlflow_model}", "model: {typ: uri_folder}", "unknown key 'typ'"),
+        (PIPE, "model: ${{parent.outputs.model}}", "model: ${{parent.inputs.rate}}", "that a job's output"),
+        (PIPE, "  judge:", "  ../judge:", "'../judge' is no name"),
+        (PIPE, "component: ../train/component.yml", "component: azureml:train:1", "not on this machine"),
+        (PIPE, "component: ../train/component.yml", "component: ../nowhere.yml", "there is no file"),
+        (PIPE, "component: ../train/component.yml", "command: python x.py", "has its command in the"),
+        (PIPE, "type: command", "type: sweep", "of type 'sweep', which cannot run on this machine"),
+        (PIPE, "compute: azureml:cpu\n", "distribution: {type: mpi}\n", "distributed job"),
+        (PIPE, "comment:", "coment:", "unknown key 'coment'. Did you mean 'comment'?"),
+        (PIPE, "jobs.train.outputs.model", "jobs.judge.outputs.verdict", "cannot be an input of type"),
+        (TRAIN, "name: train", "name: train\nis_determinstic: true", "Did you mean 'is_deterministic'?"),
+        (TRAIN, "name: train", "name: train\nadditional_includes: [../shared]", "works in Azure ML only"),
+        (TRAIN, "type: command", "type: parallel", "of type 'parallel' cannot run"),
+        (TRAIN, "default: 5", "default: 6", "6 is none of 5, 10"),
+        (TRAIN, '["5", "10"]', "[five]", "'five' is no integer"),
+        (TRAIN, "code: .", "code: ./src", "there is no folder"),
+        (TRAIN, "train.py", "trian.py", "there is no trian.py in"),
+        (TRAIN, "'${{inputs.kind}}'", "'${{inputs.kind}}", "cannot be split into words"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told(folder: Path, file: str, old: str, new: str, told: str) -> None:
+    alter(folder, file, old, new)
+
+    assert told in problems(folder)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python x.py | tee log", "python x.py|tee log", "python x.py>log", "python a.py && python b.py", "python a.py;",
+        "python x.py $HOME", 'python x.py "${HOME}"', "python x.py `date`", "python x.py *.csv", "python x.py ~/data",
+        "FOO=1 python x.py", "python x.py &", "python a.py\npython b.py", "python x.py # all",
+    ],
+)  # fmt: skip
+def test_what_needs_a_shell_is_refused(folder: Path, command: str) -> None:
+    component = folder / "judge/component.yml"
+    text = component.read_text(encoding="utf-8").split("command:")[0]
+    component.write_text(text + "command: |\n" + "".join(f"  {line}\n" for line in command.splitlines()), "utf-8")
+
+    assert "the command needs a shell" in problems(folder)
+
+
+@pytest.mark.parametrize(
+    "command", ["python -c 'a; b | $c'", 'python -c "a; b > c"', r"python x.py \$5 a#b --set=a=b x~y", "python  x.py\n"]
+)
+def test_what_a_shell_would_leave_alone_is_not_refused(folder: Path, command: str) -> None:
+    build_tree(folder, {"judge/x.py": ""})
+    component = folder / "judge/component.yml"
+    text = component.read_text(encoding="utf-8").split("command:")[0]
+    component.write_text(text + f"command: |\n  {command}\n", "utf-8")
+
+    assert load(folder).jobs["judge"].arguments({}, {})[0] == "python"
+
+
+def test_settings_are_taken_apart_at_the_first_equals_sign() -> None:
+    assert settings(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+    with pytest.raises(InputError, match="NAME=VALUE"):
+        settings(["=1"])
+
+
+SCALARS = st.one_of(
+    st.text(max_size=20), st.integers(), st.floats(), st.booleans(), st.sampled_from([10**400, "1e999"])
+)
+
+
+@given(value=SCALARS, type_=st.sampled_from(["string", "integer", "number", "boolean"]))
+def test_a_cast_value_has_its_type_and_casting_its_text_again_changes_nothing(value: object, type_: str) -> None:
+    port = Port(type_)
+    try:
+        once = cast(value, port)
+    except ValueError:
+        return
+    kinds: dict[str, tuple[type, ...]] = {
+        "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
+    }  # fmt: skip
+    assert isinstance(once, kinds[type_])
+    assert isinstance(once, bool) == (type_ == "boolean")
+    assert cast(once, port) == once
+
+
+@given(
+    rows=st.text(max_size=40),
+    kind=st.text(max_size=40),
+)
+def test_a_value_is_always_one_word_as_it_is(rows: str, kind: str) -> None:
+    command = "python x.py --rows ${{inputs.rows}} $[[--kind ${{ inputs.kind }}]] pre-${{inputs.kind}}"
+    job = Job("x", Path("c.yml"), Path(), command, True, {}, {}, {}, {})
+
+    assert job.arguments({"rows": rows, "kind": kind}, {}) == [
+        "python", "x.py", "--rows", rows, "--kind", kind, f"pre-{kind}",
+    ]  # fmt: skip
