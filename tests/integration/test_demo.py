@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        self.ids |= {given["id"]} if given.get("id") else set()
+        self.ids |= {value for name, value in attrs if name == "id" and value}
         self.loads += [str(given[name]) for name in ("src",) if name in given]
         if tag not in self.VOID:
             self.open.append(tag)
