@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from subprocess import PIPE, Popen, TimeoutExpired
+from subprocess import PIPE, Popen
 from typing import IO, Any, Literal
 
 from bootstrap.errors import InputError, MissingError
@@ -22,8 +22,8 @@ from bootstrap.project import Project
 
 _WORKER = Path(__file__).with_name("in_project") / "mlflow_worker.py"
 
-_CLOSE_SECONDS = 10.0
-"""How long the worker may take to end after its input is closed, before it is ended."""
+_LAST_SECONDS = 10.0
+"""How long a run's end is waited for when the store is left because of a failure or an interruption."""
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -75,12 +75,12 @@ class MlflowStore:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             # After a failure or an interruption, what is on its way may still arrive, but nobody waits long for it.
-            wait(self._unread, timeout=None if kind is None else _CLOSE_SECONDS)
+            wait(self._unread, timeout=None if kind is None else _LAST_SECONDS)
             if kind is None:
                 for ending in self._unread:
                     ending.result()
         finally:
-            self._close(patience=_CLOSE_SECONDS if kind is None else 0)
+            self._close()
 
     def begin(self) -> None:
         """Start to open the store, without waiting until it is open."""
@@ -186,15 +186,12 @@ class MlflowStore:
         self._log.seek(0)
         return "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-5:])
 
-    def _close(self, patience: float) -> None:
-        try:
-            if self._worker is not None and self._worker.stdin is not None:
-                with contextlib.suppress(OSError):
-                    self._worker.stdin.close()
-                with contextlib.suppress(TimeoutExpired):
-                    self._worker.wait(patience)
-        finally:
-            self._exit.close()
-            self._calls.shutdown(cancel_futures=True)
-            if self._worker is not None and self._worker.stdout is not None:
-                self._worker.stdout.close()
+    def _close(self) -> None:
+        """End the worker. Nothing is lost: every call that mattered has its answer, and answers come after commits."""
+        self._exit.close()
+        self._calls.shutdown(cancel_futures=True)
+        if self._worker is not None:
+            for pipe in (self._worker.stdin, self._worker.stdout):
+                with contextlib.suppress(OSError):  # what was still to be written has no reader any more
+                    if pipe is not None:
+                        pipe.close()
