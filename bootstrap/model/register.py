@@ -86,11 +86,12 @@ def register(project: Project, run: RunRecord, progress: Progress) -> tuple[Cand
     """
     with _alone(project):
         candidate = examine(project, run)
-        if candidate.existing is not None and candidate.is_champion:
-            version = candidate.existing
-        else:
-            version = _make_champion(project, candidate, progress)
-        _retire_others(project, version, progress)
+        with MlflowStore(project) as store:  # opened by its first call, so not at all when there is nothing to do
+            if candidate.existing is not None and candidate.is_champion:
+                version = candidate.existing
+            else:
+                version = _make_champion(project, store, candidate, progress)
+            _retire_others(project, store, version, progress)
         return candidate, version
 
 
@@ -141,7 +142,7 @@ def _lineage(project: Project, run: RunRecord, decision: Path) -> dict[str, str]
     return tags
 
 
-def _make_champion(project: Project, candidate: Candidate, progress: Progress) -> Version:
+def _make_champion(project: Project, store: MlflowStore, candidate: Candidate, progress: Progress) -> Version:
     progress.started("copy the model")
     folder = registry.folder(project, candidate.model.sha256)
     _copy(project.path(candidate.model.path), folder / registry.MODEL, candidate.model.sha256)
@@ -151,12 +152,11 @@ def _make_champion(project: Project, candidate: Candidate, progress: Progress) -
     progress.started("register in MLflow")
     name = project.manifest.model.name
     tags = {**candidate.tags, STAGE_TAG: "champion"}
-    with MlflowStore(project) as store:
-        number = store.find_version(name, DIGEST_TAG, candidate.model.sha256)
-        if number is None:
-            number = store.register_version(name, folder / registry.MODEL, run_id=candidate.mlflow_run_id, tags=tags)
-        else:  # an interrupted registration left it, or this model has served before
-            store.set_version_tags(name, number, tags)
+    number = store.find_version(name, DIGEST_TAG, candidate.model.sha256)
+    if number is None:
+        number = store.register_version(name, folder / registry.MODEL, run_id=candidate.mlflow_run_id, tags=tags)
+    else:  # an interrupted registration left it, or this model has served before
+        store.set_version_tags(name, number, tags)
     progress.finished("register in MLflow", f"version {number}")
     taken = [other for other in registry.versions(project) if other.version == number]
     if any(other.model.sha256 != candidate.model.sha256 for other in taken):
@@ -180,13 +180,12 @@ def _make_champion(project: Project, candidate: Candidate, progress: Progress) -
     return version
 
 
-def _retire_others(project: Project, champion: Version, progress: Progress) -> None:
+def _retire_others(project: Project, store: MlflowStore, champion: Version, progress: Progress) -> None:
     """Retire whoever else is marked as champion: the former one, or what an interrupted registration left."""
     for former in registry.versions(project):
         if former.stage == "champion" and former.version != champion.version:
             progress.started(f"retire version {former.version}")
-            with MlflowStore(project) as store:
-                store.set_version_tags(former.name, former.version, {STAGE_TAG: "retired"})
+            store.set_version_tags(former.name, former.version, {STAGE_TAG: "retired"})
             path = registry.folder(project, former.model.sha256) / registry.RECORD
             write_record(path, former.model_copy(update={"stage": "retired"}))
             progress.finished(f"retire version {former.version}")

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ _START_SECONDS = 120.0
 _REQUEST_SECONDS = 60.0
 _SCRIPTS = Path(__file__).parent / "in_project"
 _LOG_LINES = 20
+_RECORD_START = re.compile(r"^(?=\d{4}-\d{2}-\d{2} )", re.MULTILINE)
+_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit)(?:: .*)?$", re.MULTILINE)
 _SHOWN = 200
 # Settings of a server that this one is not, and Python settings of an environment that this one is not.
 _FOREIGN = ("AZUREML_", "AML_", "GUNICORN_CMD_ARGS", "SEPERATE_HEALTH_ENDPOINT", "WORKER_", "PYTHONPATH", "PYTHONHOME")
@@ -169,11 +172,14 @@ def served_run(project: Project, run: RunRecord) -> Iterator[Served]:
 
 
 @contextlib.contextmanager
-def serving(project: Project, served: Served, *, port: int | None, progress: Progress) -> Iterator[Server]:
+def serving(
+    project: Project, served: Served, *, port: int | None, progress: Progress, python: Path | None = None
+) -> Iterator[Server]:
     """A server that answers for the model, until the block is left.
 
     Args:
         port: The port on 127.0.0.1; 0 takes a free one; None is the inference server's default, 5001.
+        python: The serve environment's Python, when the caller has it already; else the environment is made.
 
     Raises:
         ConflictError: The port is taken.
@@ -183,9 +189,10 @@ def serving(project: Project, served: Served, *, port: int | None, progress: Pro
     """
     script = _scoring_script(project)
     port = _free_port(DEFAULT_PORT if port is None else port)
-    progress.started("serve environment")
-    python = project_python(project, project.manifest.serve.group)
-    progress.finished("serve environment")
+    if python is None:
+        progress.started("serve environment")
+        python = project_python(project, project.manifest.serve.group)
+        progress.finished("serve environment")
     command = [str(python), str(_SCRIPTS / "serve.py")]
     command += ["--entry_script", str(script.folder / script.name), "--port", str(port)]
     environment = _environment(script, served)
@@ -198,6 +205,7 @@ def serving(project: Project, served: Served, *, port: int | None, progress: Pro
         child(
             command, cwd=script.folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         ) as process,
+        _closing_input(process),
     ):
         _wait_until_ready(process, port, log)
         seconds = time.monotonic() - began
@@ -225,18 +233,20 @@ def check(project: Project, served: Served, *, port: int | None, progress: Progr
             raises.
     """
     sample = _sample(project)
+    _scoring_script(project)
     progress.started("serve environment")
     python = project_python(project, project.manifest.serve.group)
     progress.finished("serve environment")
-    progress.started("the model's own answers")
-    own = _own_answers(project, served, python)
-    progress.finished("the model's own answers")
     with (
-        serving(project, served, port=port or 0, progress=progress) as server,
+        _own_answers(project, served, python) as own_answers,
+        serving(project, served, port=port or 0, progress=progress, python=python) as server,
         contextlib.closing(http.client.HTTPConnection(HOST, server.port, timeout=_REQUEST_SECONDS)) as connection,
     ):
         status, body = _post(connection, sample)
         bad = [BadRequest(text.decode(), *_post(connection, text)) for text in BAD_REQUESTS]
+        progress.started("the model's own answers")
+        own = own_answers()
+        progress.finished("the model's own answers")
         progress.started("latency")
         milliseconds = _latencies(connection, sample)
         progress.finished("latency", f"{REQUESTS} requests")
@@ -315,6 +325,16 @@ def _free_port(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+@contextlib.contextmanager
+def _closing_input(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Close the pipe by which the server knows that we are there, so that it ends by itself before it is ended."""
+    try:
+        yield
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+
+
 def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -342,7 +362,11 @@ def _ended(process: "subprocess.Popen[bytes]", log: Path) -> InputError:
 
 
 def _log_end(log: Path) -> list[str]:
-    return log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    """What went wrong, by a log: the exceptions of its last traceback, in words alone, or else its last lines."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    records = [record for record in _RECORD_START.split(text) if "Traceback (most recent call last)" in record]
+    exceptions = _EXCEPTION.findall(records[-1]) if records else []
+    return exceptions or text.splitlines()[-_LOG_LINES:]
 
 
 def _sample(project: Project) -> bytes:
@@ -383,25 +407,32 @@ def _latencies(connection: http.client.HTTPConnection, body: bytes) -> list[floa
     return milliseconds[WARM_UP:]
 
 
-def _own_answers(project: Project, served: Served, python: Path) -> list[Any]:
-    """What the model itself answers to the sample request, loaded in the serve environment without a server."""
+@contextlib.contextmanager
+def _own_answers(project: Project, served: Served, python: Path) -> Iterator[Callable[[], list[Any]]]:
+    """Begin to ask the model itself, loaded in the serve environment with no server; calling waits for its answers."""
     request = project.path(project.manifest.serve.sample_request)
+    log = project.state / "predict.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     with tempfile.TemporaryDirectory(prefix="predict-", ignore_cleanup_errors=True) as folder:
-        answers, log = Path(folder) / "answers.json", Path(folder) / "log.txt"
+        answers = Path(folder) / "answers.json"
         command = [str(python), str(_SCRIPTS / "predict.py"), str(served.model), str(request), str(answers)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         with (
             log.open("wb") as output,
             child(command, cwd=project.root, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
         ):
-            process.wait()
-        if process.returncode != 0:
-            raise InputError(
-                f"The model of {served.name} cannot answer {request}.",
-                details=_log_end(log),
-                hint="Correct the sample request, or the group of uv.lock that has to load the model.",
-            )
-        return list(json.loads(answers.read_text(encoding="utf-8")))
+
+            def wait_for_answers() -> list[Any]:
+                if process.wait() != 0:
+                    raise InputError(
+                        f"The model of {served.name} cannot answer {request}.",
+                        details=_log_end(log),
+                        hint="Correct the sample request, or the group of uv.lock that has to load the model. "
+                        f"All that was printed: {log}",
+                    )
+                return list(json.loads(answers.read_text(encoding="utf-8")))
+
+            yield wait_for_answers
 
 
 def _answers(body: str) -> list[Any] | None:

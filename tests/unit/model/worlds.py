@@ -1,6 +1,7 @@
 """A project that has run once, written by hand: what the gate and the registry read, without a pipeline or MLflow."""
 
 import json
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ MANIFEST = """
     tool: "0.*"
     name: churn
     team: fraud
-    model: {name: churn, gate: gate.yml}
+    model: {name: NAME, gate: gate.yml}
     pipeline:
       file: pipelines/train.yml
       champion: champion
@@ -90,6 +91,7 @@ class World:
     evaluation: dict[str, Any] = field(default_factory=evaluation)
     losses: str = "row,challenger,baseline,champion\n1,1.5,2,1\n2,0.5,2,1\n3,1,2,1\n"
     run: dict[str, Any] = field(default_factory=dict)
+    name: str = "churn"
     model: dict[str, str] = field(default_factory=lambda: {"MLmodel": "flavors: {}\n"})
 
     def write(self, run_id: str = RUN) -> Project:
@@ -98,7 +100,7 @@ class World:
         build_tree(
             self.root,
             {
-                "mlops.yaml": MANIFEST,
+                "mlops.yaml": MANIFEST.replace("NAME", self.name),
                 "pipelines/train.yml": "type: pipeline\n",
                 "data/train.csv": "x,y\n1,2\n",
                 **{f"{step}/model/{path}": text for path, text in self.model.items()},
@@ -141,19 +143,27 @@ class World:
         return {"path": path, "sha256": digest_tree(self.root / path)}
 
 
-def register_by_hand(root: Path, text: str = "the champion\n", number: str = "1", stage: str = "champion") -> Champion:
-    """Put a version into the registry's folder, as `register` would."""
-    incoming = build_tree(root / "incoming", {"model/MLmodel": text})
+def register_by_hand(
+    root: Path,
+    text: str = "the champion\n",
+    number: str = "1",
+    stage: str = "champion",
+    files: Mapping[str, str] | None = None,
+    name: str = "churn",
+) -> Champion:
+    """Put a version into the registry's folder, as `register` would; its model is `files`, or a file with `text`."""
+    model = files or {"MLmodel": text}
+    incoming = build_tree(root / "incoming", {f"model/{path}": content for path, content in model.items()})
     sha256 = digest_tree(incoming / "model")
-    folder = root / ".mlops" / "registry" / "churn" / sha256
+    folder = root / ".mlops" / "registry" / name / sha256
     folder.parent.mkdir(parents=True, exist_ok=True)
     incoming.rename(folder)
     record = {
         "schema_version": 1,
-        "name": "churn",
+        "name": name,
         "version": number,
         "stage": stage,
-        "model": {"path": f".mlops/registry/churn/{sha256}/model", "sha256": sha256},
+        "model": {"path": f".mlops/registry/{name}/{sha256}/model", "sha256": sha256},
         "registered_at": f"2026-11-2{number}T10:00:00+00:00",
         "tags": {},
     }

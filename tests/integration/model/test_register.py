@@ -1,0 +1,162 @@
+"""Registration with a project's real MLflow: what is in its registry, and what interruptions leave."""
+
+import sqlite3
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+import pytest
+
+from bootstrap.digest import digest_tree
+from bootstrap.errors import ConflictError
+from bootstrap.model import gate, register, registry
+from bootstrap.model.mlflow_store import MlflowStore
+from bootstrap.model.records import Version
+from bootstrap.progress import Silent
+from bootstrap.project import Project, find_project
+from tests.helpers import run_cli
+from tests.unit.model.worlds import World, evaluation
+
+SECOND = "20261125-101500-cd34"
+
+
+@pytest.fixture
+def _open_store(shared_store: MlflowStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registration in this process uses the store that is open already: real, but opened once for all tests."""
+    monkeypatch.setattr(register, "MlflowStore", lambda project: nullcontext(shared_store))
+
+
+def registered(project: Project) -> Version:
+    found = gate.find_run(project)
+    gate.record(project, gate.judge(project, found))
+    return register.register(project, found, Silent())[1]
+
+
+def better_model(world: World) -> Project:
+    """A second run, whose model is another one and as good as the champion."""
+    world.evaluation = evaluation(registry.champion_record(find_project(world.root)))
+    world.model = world.model | {"note.txt": "trained again\n"}
+    return world.write(SECOND)
+
+
+def in_mlflow(project: Project) -> dict[str, dict[str, str]]:
+    """The tags of each version in MLflow's registry, read from its database without MLflow."""
+    query = "select version, key, value from model_version_tags where name = ?"
+    with closing(sqlite3.connect(project.state / "mlflow.db")) as database:
+        rows = database.execute(query, [project.manifest.model.name]).fetchall()
+    tags: dict[str, dict[str, str]] = {}
+    for version, key, value in rows:
+        tags.setdefault(str(version), {})[key] = value
+    return tags
+
+
+def test_the_first_model_becomes_the_champion_and_a_second_time_changes_nothing(world: World) -> None:
+    root = world.root
+    assert run_cli("model", "gate", cwd=root).code == 0
+    planned = run_cli("model", "register", "--dry-run", "-o", "json", cwd=root)
+    assert (planned.code, planned.document["changed"]) == (0, True)
+    assert run_cli("model", "list", "-o", "json", cwd=root).document["versions"] == []
+
+    first = run_cli("model", "register", "-o", "json", cwd=root)
+    second = run_cli("model", "register", "-o", "json", cwd=root)
+
+    assert (first.code, first.document["changed"]) == (0, True), first.err
+    assert (second.code, second.document["changed"]) == (0, False), second.err
+    version = first.document["version"]
+    assert version == second.document["version"]
+    assert (version["version"], version["stage"]) == ("1", "champion")
+    assert digest_tree(root / version["model"]["path"]) == version["model"]["sha256"]
+    assert in_mlflow(find_project(root)) == {"1": version["tags"] | {"mlops.stage": "champion"}}
+    shown = run_cli("model", "show", "-o", "json", cwd=root).document
+    assert shown["intact"] is True
+    assert shown["decision"]["passed"] is True
+    assert "already version 1" in run_cli("model", "register", cwd=root).out
+
+
+@pytest.mark.usefixtures("_open_store")
+def test_a_better_model_retires_the_champion_here_and_in_mlflow(world: World) -> None:
+    registered(world.write())
+
+    project = better_model(world)
+    version = registered(project)
+
+    assert version.version == "2"
+    assert {one.version: one.stage for one in registry.versions(project)} == {"1": "retired", "2": "champion"}
+    assert {number: tags["mlops.stage"] for number, tags in in_mlflow(project).items()} == {
+        "1": "retired",
+        "2": "champion",
+    }
+
+
+@pytest.mark.usefixtures("_open_store")
+def test_a_registration_interrupted_after_mlflow_is_finished_without_a_second_version(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = world.write()
+
+    def interrupted(path: Path, record: Version) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(register, "write_record", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            registered(project)
+    assert registry.champion(project) is None
+    assert list(in_mlflow(project)) == ["1"]
+
+    assert registered(project).version == "1"
+
+    assert list(in_mlflow(project)) == ["1"]
+    assert registry.champion_record(project) is not None
+
+
+@pytest.mark.usefixtures("_open_store")
+def test_a_registration_interrupted_before_the_former_champion_retired_is_finished(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(world.write())
+    project = better_model(world)
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(register, "_retire_others", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            registered(project)
+    champion = registry.champion(project)
+    assert champion is not None
+    assert champion.version == "2"
+
+    register.register(project, gate.find_run(project), Silent())
+
+    assert {one.version: one.stage for one in registry.versions(project)} == {"1": "retired", "2": "champion"}
+
+
+@pytest.mark.usefixtures("_open_store")
+def test_a_half_copied_model_is_copied_again(world: World) -> None:
+    project = world.write()
+    sha256 = gate.find_run(project).outputs["model"].sha256
+    leftover = registry.folder(project, sha256) / "model.new"
+    leftover.mkdir(parents=True)
+    (leftover / "MLmodel").write_text("half", encoding="utf-8")
+
+    version = registered(project)
+
+    assert registry.is_intact(project, version)
+    assert not leftover.exists()
+
+
+@pytest.mark.usefixtures("_open_store")
+def test_a_new_mlflow_store_beside_an_old_registry_is_a_conflict(world: World) -> None:
+    project = world.write()
+    registered(project)
+    old = project.state / "registry" / world.name
+    world.name += "-anew"  # of which MLflow knows nothing, while the folder has version 1
+    old.rename(old.with_name(world.name))
+    world.write()
+    project = better_model(world)
+
+    with pytest.raises(ConflictError, match="version 1, which is another model"):
+        registered(project)
+
+    assert [one.version for one in registry.versions(project)] == ["1"]

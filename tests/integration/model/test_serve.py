@@ -1,0 +1,213 @@
+"""Serving with the real inference server: answers, checks, what it listens on, and how it ends."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from bootstrap.errors import ConflictError, InputError
+from bootstrap.model import gate, serve
+from bootstrap.progress import Silent
+from tests.helpers import build_tree, run_cli
+from tests.unit.model.worlds import RUN, World, register_by_hand
+
+REQUEST = b'{"input_data": {"columns": ["a", "b"], "data": [[3, 4]]}}'
+
+
+def post(port: int, body: bytes) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("POST", "/score", body)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_check_compares_measures_and_leaves_nothing_running(world: World) -> None:
+    done = run_cli("model", "serve", "--run", RUN, "--check", "-o", "json", cwd=world.root)
+
+    assert done.code == 0, done.err
+    check = done.document
+    assert check["passed"] is True
+    assert check["answers"] == [3.0, 0.75]
+    assert check["largest_difference"] == 0
+    assert [bad["status"] for bad in check["bad_requests"]] == [400, 400]
+    assert all("no table of numbers" in bad["reason"] for bad in check["bad_requests"])
+    assert 0 < check["p50_ms"] <= check["p95_ms"]
+    [log] = (world.root / ".mlops").glob("serve-*.log")
+    assert not is_listened_on(int(log.stem.removeprefix("serve-")))
+
+
+def test_check_refuses_other_answers_and_a_bad_request_that_is_not_told(world: World) -> None:
+    score = (world.root / "endpoints/online/score.py").read_text(encoding="utf-8").replace('{error}"}, 400', '"}, 422')
+    variables = "environment_variables: {OFFSET: 0.5}\n"
+    deployment = (world.root / "endpoints/online/deployment.yml").read_text(encoding="utf-8") + variables
+    build_tree(world.root, {"endpoints/online/score.py": score, "endpoints/online/deployment.yml": deployment})
+
+    done = run_cli("model", "serve", "--run", RUN, "--check", "-o", "json", cwd=world.root)
+
+    assert done.code == 5
+    assert done.document["passed"] is False
+    assert "differ from the model's own by up to 0.4" in done.err
+    assert "was answered 422, not 400" in done.err
+
+
+def test_the_server_listens_on_this_machine_only_and_ends_with_the_block(world: World) -> None:
+    project = world.write()
+    with (
+        serve.served_run(project, gate.find_run(project)) as served,
+        serve.serving(project, served, port=0, progress=Silent()) as server,
+    ):
+        assert post(server.port, REQUEST) == (200, "[7.0]")
+        hosts = [line for line in server.log.read_text(encoding="utf-8").splitlines() if "Listening at" in line]
+        assert all("http://127.0.0.1:" in line for line in hosts)
+        assert_nothing_else_is_bound(server.port)
+    assert not is_listened_on(server.port)
+
+
+def assert_nothing_else_is_bound(port: int) -> None:
+    """Another loopback address is free, so the server is not bound to all of them."""
+    if sys.platform == "linux":
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.2", port)) != 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_server_is_left_behind(world: World, number: int) -> None:
+    command = [sys.executable, "-m", "bootstrap", "model", "serve", "--run", RUN, "--port", "0", "-o", "json"]
+    with subprocess.Popen(
+        command, cwd=world.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
+    ) as process:
+        assert process.stdout is not None
+        document = json.loads(read_document(process.stdout))
+        port = int(document["url"].split(":")[2].split("/")[0])
+        assert post(port, REQUEST)[0] == 200
+
+        process.send_signal(number)
+
+        process.wait(timeout=20)
+    deadline = time.monotonic() + 15
+    while is_listened_on(port) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_listened_on(port)
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+
+
+def read_document(stream: IO[bytes]) -> bytes:
+    text = b""
+    for line in stream:
+        text += line
+        if line.rstrip() == b"}":
+            break
+    return text
+
+
+def test_a_taken_port_is_a_conflict_and_nothing_is_started(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        done = run_cli("model", "serve", "--run", RUN, "--port", str(port), cwd=world.root)
+
+    assert done.code == ConflictError.exit_code
+    assert f"The port {port} cannot be used" in done.err
+    assert "--port 0" in done.err
+    assert not list((world.root / ".mlops").glob(f"serve-{port}.log"))
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (
+            "def init():\n    raise ValueError('no such colour')\ndef run(r):\n    return 1\n",
+            "ValueError: no such colour",
+        ),
+        ("def init():\n    pass\n", "does not have a run() function"),
+        ("import colours\n", "No module named 'colours'"),
+    ],
+)
+def test_a_scoring_script_that_does_not_start_is_told_in_its_own_words(world: World, script: str, words: str) -> None:
+    build_tree(world.root, {"endpoints/online/score.py": script})
+
+    done = run_cli("model", "serve", "--run", RUN, "--port", "0", cwd=world.root)
+
+    assert (done.code, done.out) == (InputError.exit_code, "")
+    assert "ended with exit code 3" in done.err
+    assert words in done.err
+    assert "serve-" in done.err
+
+
+def test_a_server_that_dies_while_serving_is_told(world: World) -> None:
+    project = world.write()
+    with (
+        serve.served_run(project, gate.find_run(project)) as served,
+        serve.serving(project, served, port=0, progress=Silent()) as server,
+    ):
+        threading.Timer(0.2, server.process.terminate).start()
+        with pytest.raises(InputError, match="ended with exit code"):
+            serve.wait(server)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [
+        ("endpoints/online/sample-request.json", None, "There is no sample request"),
+        ("endpoints/online/sample-request.json", "{", "is no JSON"),
+        ("endpoints/online/sample-request.json", "[1]", "no request to an MLflow model"),
+        ("endpoints/online/score.py", None, "There is no scoring script"),
+        ("endpoints/online/deployment.yml", "name: blue\n", "code_configuration"),
+        ("endpoints/online/deployment.yml", "name: [\n", "has a mistake"),
+    ],
+)
+def test_a_file_that_is_missing_or_wrong_is_told(world: World, path: str, text: str | None, words: str) -> None:
+    (world.root / path).unlink()
+    if text is not None:
+        build_tree(world.root, {path: text})
+
+    done = run_cli("model", "serve", "--run", RUN, "--check", cwd=world.root)
+
+    assert done.code == InputError.exit_code
+    assert words in done.err
+
+
+def test_a_sample_that_the_model_cannot_answer_is_told(world: World) -> None:
+    sample = '{"input_data": {"columns": ["x"], "data": [["text"]]}}'
+    build_tree(world.root, {"endpoints/online/sample-request.json": sample})
+
+    done = run_cli("model", "serve", "--run", RUN, "--check", cwd=world.root)
+
+    assert done.code == InputError.exit_code
+    assert "cannot answer" in done.err
+
+
+def test_a_registered_version_is_served_from_its_folder(world: World) -> None:
+    model = world.root / f".mlops/steps/train-{RUN}/model"
+    files = {path.relative_to(model).as_posix(): path.read_text(encoding="utf-8") for path in files_below(model)}
+    register_by_hand(world.root, files=files, name=world.name)
+
+    done = run_cli("model", "serve", "1", "--check", "-o", "json", cwd=world.root)
+
+    assert done.code == 0, done.err
+    assert done.document["model"] == "version 1"
+    assert run_cli("model", "show", "-o", "json", cwd=world.root).document["intact"] is True
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_version_and_a_run_are_one_too_many(world: World) -> None:
+    assert run_cli("model", "serve", "1", "--run", RUN, cwd=world.root).code == InputError.exit_code
