@@ -23,7 +23,7 @@ MANIFEST = """
     model: {name: NAME, gate: gate.yml}
     pipeline:
       file: pipelines/train.yml
-      champion: champion
+      champion: evaluate.champion
       model: model
       evaluation: evaluation
     serve:
