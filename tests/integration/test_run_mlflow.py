@@ -1,0 +1,143 @@
+"""Runs in MLflow: a real store, opened by the MLflow of a project's own lock, with a step that logs to it."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import InputError
+from bootstrap.model.mlflow_store import MlflowStore
+from bootstrap.project import Project, find_project
+from tests.helpers import build_tree, run_cli
+
+FILES = {
+    "mlops.yaml": """
+        schema_version: 1
+        tool: "0.1.*"
+        name: tiny
+        team: ours
+        model: {name: tiny, gate: gate.yml}
+        pipeline: {file: pipeline.yml, champion: evaluate.champion, model: model, evaluation: evaluation}
+        serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
+        """,
+    "pyproject.toml": """
+        [project]
+        name = "tiny"
+        version = "0"
+        requires-python = ">=3.11"
+        dependencies = ["mlflow-skinny==3.15.0", "sqlalchemy<3", "alembic<2"]
+        [tool.uv]
+        package = false
+        """,
+    "pipeline.yml": """
+        type: pipeline
+        experiment_name: tiny-training
+        inputs: {value: 0.5}
+        jobs:
+          learn: {component: learn/component.yml, inputs: {value: "${{parent.inputs.value}}"}}
+        """,
+    "learn/component.yml": """
+        type: command
+        name: learn
+        inputs: {value: {type: number}, champion: {type: mlflow_model, optional: true}}
+        command: python learn.py ${{inputs.value}} $[[${{inputs.champion}}]]
+        """,
+    "learn/learn.py": """
+        import sys
+        import mlflow
+        value = float(sys.argv[1])
+        mlflow.log_metric("value", value)
+        sys.exit(value < 0)
+        """,
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = build_tree(tmp_path_factory.mktemp("mlflow") / "tiny project", FILES)
+    # Compiled once here: MLflow is imported a dozen times below.
+    subprocess.run(["uv", "sync", "--quiet", "--compile-bytecode"], cwd=root, check=True)
+    return root
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Project]:
+    yield find_project(folder)
+    shutil.rmtree(folder / ".mlops", ignore_errors=True)
+
+
+def rows(project: Project, query: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(sqlite3.connect(project.state / "mlflow.db")) as store:
+        return store.execute(query).fetchall()
+
+
+def test_a_step_logs_into_the_child_run_that_was_made_for_it(project: Project) -> None:
+    done = run_cli("run", "--output", "json", cwd=project.root)
+
+    assert done.code == 0, done.err
+    job = done.document["jobs"]["learn"]
+    assert rows(project, "select run_uuid, value from metrics") == [(job["mlflow_run_id"], 0.5)]
+    parent = done.document["mlflow_run_id"]
+    assert rows(project, "select run_uuid, value from tags where key = 'mlflow.parentRunId'") == [
+        (job["mlflow_run_id"], parent)
+    ]
+    assert rows(project, "select distinct status from runs") == [("FINISHED",)]
+    assert rows(project, "select name from experiments where name like 'tiny%'") == [("tiny-training",)]
+
+
+def test_a_failed_step_ends_its_run_and_the_parent_as_failed(project: Project) -> None:
+    done = run_cli("run", "--set", "value=-1", cwd=project.root)
+
+    assert done.code == 2, done.err
+    assert rows(project, "select distinct status from runs") == [("FAILED",)]
+
+
+def test_a_store_of_a_newer_mlflow_is_told_and_nothing_runs(project: Project) -> None:
+    with MlflowStore(project) as store_of_today:
+        store_of_today.start_run("tiny", "one")
+    with contextlib.closing(sqlite3.connect(project.state / "mlflow.db")) as store:
+        store.execute("update alembic_version set version_num = 'fromthefuture'")
+        store.commit()
+
+    done = run_cli("run", cwd=project.root)
+
+    assert done.code == 2
+    assert "cannot open" in done.err
+    assert "A newer MLflow may have written it" in done.err
+    assert not list((project.state / "runs").glob("*/logs/*.log"))
+
+
+def test_what_mlflow_refuses_is_told_in_its_own_words(project: Project) -> None:
+    with MlflowStore(project) as store:
+        version = store.register_version("tiny", project.root / "learn", run_id=None, tags={"a": "1"})
+        store.set_version_tags("tiny", version, {"stage": "champion"})
+        with pytest.raises(InputError, match="set_version_tags") as refused:
+            store.set_version_tags("tiny", "7", {"stage": "champion"})
+
+    assert version == "1"
+    assert "7" in refused.value.why
+    assert rows(project, "select key, value from model_version_tags order by key") == [
+        ("a", "1"),
+        ("stage", "champion"),
+    ]
+
+
+def test_the_worker_ends_with_the_store_and_a_dead_worker_is_told(project: Project) -> None:
+    with MlflowStore(project) as store:
+        run = store.start_run("tiny", "one")
+        worker = store._worker
+        assert worker is not None
+    assert worker.poll() is not None
+    assert rows(project, "select run_uuid from runs") == [(run,)]
+
+    with MlflowStore(project) as store:
+        store.begin()
+        assert store._worker is not None
+        os.kill(store._worker.pid, 9)
+        with pytest.raises(InputError, match="ended before it answered"):
+            store.start_run("tiny", "two")
