@@ -48,14 +48,15 @@ class PipelineSection(_Section):
 
     Attributes:
         file: The Azure ML pipeline job (CLI v2 YAML).
-        champion: The optional input that receives the model which serves now.
+        champion: The job and its optional input that receive the model which serves now: `evaluate.champion`. Pipeline
+            jobs of Azure ML have no optional inputs of their own, so the file itself does not name it.
         model: The output that is the challenger: an MLflow model.
         evaluation: The output that holds `evaluation.json`.
         report: The output that people look at, if the pipeline makes one.
     """
 
     file: RelativePath
-    champion: str
+    champion: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$")]
     model: str
     evaluation: str
     report: str | None = None

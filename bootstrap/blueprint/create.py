@@ -250,8 +250,20 @@ def _is_gits_own(name: str) -> bool:
 
 
 def _repository_around(path: Path) -> Path | None:
-    """The work tree that `path` would lie in, if any: the nearest folder above it that has a `.git`, as git looks."""
-    return next((folder for folder in path.parents if (folder / ".git").exists()), None)
+    """The work tree that `path` would lie in, if any: the nearest folder above it that has a `.git`, as git looks.
+
+    A folder that the work tree ignores is no part of it: a project there becomes a repository of its own.
+    """
+    around = next((folder for folder in path.parents if (folder / ".git").exists()), None)
+    return None if around is None or _is_ignored(path, around) else around
+
+
+def _is_ignored(path: Path, work_tree: Path) -> bool:
+    try:
+        git("check-ignore", "--quiet", str(path), cwd=work_tree)
+    except InputError:  # exit code 1: not ignored; 128: not a repository after all
+        return False
+    return True
 
 
 def _commit(folder: Path, message: str, progress: Progress) -> None:

@@ -37,7 +37,16 @@ from bootstrap.model.pipeline_file import (
     data_problem,
     load_pipeline,
 )
-from bootstrap.model.records import Artifact, Champion, GitState, JobRecord, RunRecord, read_record, write_record
+from bootstrap.model.records import (
+    Artifact,
+    Champion,
+    GitState,
+    JobRecord,
+    RunRecord,
+    Version,
+    read_record,
+    write_record,
+)
 from bootstrap.processes import child, end, git
 from bootstrap.progress import Progress
 from bootstrap.project import Project
@@ -120,7 +129,7 @@ class _Work:
     file: Data
     git: GitState
     inputs: dict[str, Data | Value]
-    champion: Champion | None
+    champion: Version | None
     lock: str
     code: dict[str, str] = field(default_factory=dict)
 
@@ -130,20 +139,16 @@ class _Work:
         if not lock.is_file():
             raise MissingError(f"{project.root} has no uv.lock.", hint="Make it: uv lock")
         champion = registry.champion(project)
-        name = project.manifest.pipeline.champion
-        pipeline = load_pipeline(file, {*given, name} if champion else set(given))
+        pipeline = load_pipeline(file, given)
         inputs = _inputs(pipeline, given, directory)
-        taken = None
-        if champion is not None and name in pipeline.inputs and name not in inputs:
-            if not registry.is_intact(project, champion):
-                raise RefusedError(
-                    f"The champion, version {champion.version}, is not what was registered.",
-                    why=f"{champion.model.path} no longer has the digest {champion.model.sha256}.",
-                    hint="Restore the folder, or delete it and register another model.",
-                )
-            inputs[name] = Data(project.path(champion.model.path), champion.model.sha256)
-            taken = Champion(version=champion.version, sha256=champion.model.sha256)
         described = Data(file, digest_file(file))
+        taken = champion if champion is not None and _takes_champion(project, pipeline) else None
+        if taken is not None and not registry.is_intact(project, taken):
+            raise RefusedError(
+                f"The champion, version {taken.version}, is not what was registered.",
+                why=f"{taken.model.path} no longer has the digest {taken.model.sha256}.",
+                hint="Restore the folder, or delete it and register another model.",
+            )
         return cls(project, pipeline, described, _git_state(project), inputs, taken, digest_file(lock))
 
     def key(self, job: Job, inputs: Mapping[str, Data | Value], python: str) -> str:
@@ -178,6 +183,8 @@ class _Work:
                 value = self.inputs.get(source.name)
             elif isinstance(source, FromJob):
                 value = done[source.job][source.output]
+            elif source is None and self.champion and f"{job.name}.{name}" == self.project.manifest.pipeline.champion:
+                value = Data(self.project.path(self.champion.model.path), self.champion.model.sha256)
             else:
                 value = source
             if value is None:
@@ -224,6 +231,33 @@ class _Work:
 class _Kept:
     record: JobRecord
     outputs: dict[str, Data]
+
+
+def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
+    """Whether the pipeline has the optional input of a job that `mlops.yaml` names for the champion.
+
+    Raises InputError when the project's own pipeline has not; others need not judge models.
+    """
+    named = project.manifest.pipeline.champion
+    job, _, name = named.partition(".")
+    port = pipeline.jobs[job].ports.get(name) if job in pipeline.jobs else None
+    if port is not None and port.optional and port.type in DATA_TYPES:
+        return True
+    if pipeline.path != project.path(project.manifest.pipeline.file).resolve():
+        return False
+    optional = [
+        f"{job.name}.{name}" for job in pipeline.jobs.values() for name, port in job.ports.items() if port.optional
+    ]
+    raise InputError(
+        f"The champion has no way into {project.manifest.pipeline.file}.",
+        why=f"mlops.yaml says pipeline.champion: {named}, which is no optional input of a job.",
+        hint=did_you_mean(named, optional),
+    )
+
+
+def _champion(work: _Work) -> Champion | None:
+    version = work.champion
+    return Champion(version=version.version, sha256=version.model.sha256) if version else None
 
 
 def _inputs(pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> dict[str, Data | Value]:
@@ -512,7 +546,7 @@ def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, b
         if run.pipeline.path != _relative(work.project, work.pipeline.path):
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
-        if same and run.champion == work.champion and run.git.commit == work.git.commit:
+        if same and run.champion == _champion(work) and run.git.commit == work.git.commit:
             return run.model_copy(update={"jobs": jobs}), False
         break
     record = _run_record(
@@ -541,7 +575,7 @@ def _run_record(work: _Work, **fields: object) -> RunRecord:
             "project": work.project.manifest.name,
             "pipeline": _artifact(work.project, work.file),
             "inputs": inputs,
-            "champion": work.champion,
+            "champion": _champion(work),
             "git": work.git,
             "lock_sha256": work.lock,
             "tool": __version__,

@@ -312,3 +312,15 @@ def test_a_lock_for_another_index_is_made_anew(checkout: Path, index: Path, tmp_
     assert "made anew for your package index" in other.err
     assert "cannot be made for your package index" in down.err
     assert not (tmp_path / "down").exists()
+
+
+def test_a_folder_that_the_repository_around_it_ignores_gets_a_repository_of_its_own(
+    checkout: Path, tmp_path: Path
+) -> None:
+    git("init", "--quiet", cwd=tmp_path)
+    build_tree(tmp_path, {".gitignore": "/scratch/\n"})
+
+    done = new(checkout, tmp_path, "new tabular scratch/churn --data team=fraud --defaults")
+
+    assert done.code == 0, done.err
+    assert git("log", "--format=%s", cwd=tmp_path / "scratch/churn") != ""

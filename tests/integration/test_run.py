@@ -20,7 +20,7 @@ STEPS = {
         name: tiny
         team: ours
         model: {name: tiny, gate: gate.yml}
-        pipeline: {file: pipelines/train.yml, champion: champion, model: model, evaluation: evaluation}
+        pipeline: {file: pipelines/train.yml, champion: evaluate.champion, model: model, evaluation: evaluation}
         serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
         """,
     "pyproject.toml": """
