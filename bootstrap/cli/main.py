@@ -30,6 +30,8 @@ def execute(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
+        if result == ExitCode.INTERRUPTED:  # Typer answers Ctrl-C with this code, and says nothing
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else ExitCode.DONE
     except BootstrapError as error:
         from bootstrap.console import print_error
@@ -58,11 +60,13 @@ def execute(arguments: list[str]) -> int:
 
 
 def _wrong_usage(error: typer.TyperException) -> int:
-    show: Any = getattr(error, "show", None)
-    if show is None:
-        sys.stderr.write(f"error: {error}\n")
+    details: Any = error  # Typer does not publish the class that has them
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        details.show()  # no command at all: the help page
     else:
-        show()
+        path = context.command_path if context else "mlops-bootstrap"
+        sys.stderr.write(f"error: {details.format_message()}\n  next: {path} --help\n")
     return ExitCode.INPUT
 
 
