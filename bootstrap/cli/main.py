@@ -31,7 +31,7 @@ def execute(arguments: list[str]) -> int:
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
         if result == ExitCode.INTERRUPTED:  # Typer answers Ctrl-C with this code, and says nothing
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt  # noqa: TRY301 - told below, as every interruption is
         return result if isinstance(result, int) else ExitCode.DONE
     except BootstrapError as error:
         from bootstrap.console import print_error
