@@ -33,7 +33,7 @@ def _versions(context: typer.Context, incomplete: str) -> list[str]:
 Run = Annotated[str | None, typer.Option("--run", metavar="ID", help="A run's id instead of the last run.")]
 VersionArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[VERSION]", help="The champion when left out.", autocompletion=_versions),
+    typer.Argument(metavar="VERSION", help="The champion when left out.", autocompletion=_versions),
 ]
 
 
@@ -42,7 +42,7 @@ VersionArgument = Annotated[
     "model gate",
     examples=[
         "mlops-bootstrap model gate",
-        "mlops-bootstrap model gate --output markdown >> summary.md",
+        "mlops-bootstrap model gate --output markdown",
         "mlops-bootstrap model gate --output json",
     ],
     outputs=("text", "markdown", "json"),
@@ -144,7 +144,7 @@ def show(session: Session, version: VersionArgument = None) -> None:
 
     project = find_project(session.directory)
     found = registry.version(project, version)
-    intact = registry.is_intact(project, found)
+    intact = registry.holds(project, found.model)
     decision = registry.decision(project, found)
     lines = [
         f"{found.name} version {found.version}, {found.stage}, registered {found.registered_at}",
@@ -165,7 +165,7 @@ def show(session: Session, version: VersionArgument = None) -> None:
 @command(
     model,
     "model serve",
-    examples=["mlops-bootstrap model serve --check", "mlops-bootstrap model serve 1 --check --output json"],
+    examples=["mlops-bootstrap model serve --check"],
 )
 def serve(
     session: Session,

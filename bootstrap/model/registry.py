@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bootstrap.digest import digest_file, digest_tree
 from bootstrap.errors import InputError, MissingError, did_you_mean
-from bootstrap.model.records import Champion, Decision, Version, read_record
+from bootstrap.model.records import Artifact, Champion, Decision, Version, read_record
 from bootstrap.project import Project
 
 RECORD = "version.json"
@@ -75,10 +75,10 @@ def version(project: Project, name: str | None) -> Version:
     )
 
 
-def is_intact(project: Project, registered: Version) -> bool:
-    """Whether the registered model's folder still has the content that was registered."""
-    path = project.path(registered.model.path)
-    return path.is_dir() and digest_tree(path) == registered.model.sha256
+def holds(project: Project, artifact: Artifact) -> bool:
+    """Whether the project still holds this folder with this content."""
+    path = project.path(artifact.path)
+    return path.is_dir() and digest_tree(path) == artifact.sha256
 
 
 def decision(project: Project, registered: Version) -> Decision | None:

@@ -7,7 +7,6 @@ made from too, listens on 127.0.0.1 only, and has ended when the block that star
 import contextlib
 import http.client
 import json
-import os
 import re
 import shutil
 import socket
@@ -27,6 +26,7 @@ from bootstrap.documents import load
 from bootstrap.errors import ConflictError, InputError, RefusedError
 from bootstrap.model import gate, registry
 from bootstrap.model.environment import project_python
+from bootstrap.model.mlflow_store import mlflow_environment
 from bootstrap.model.records import RunRecord, Version
 from bootstrap.processes import child
 from bootstrap.progress import Progress
@@ -153,7 +153,7 @@ class Check:
 
 def served_version(project: Project, version: Version) -> Served:
     """A registered version, ready to serve. Raises RefusedError when its folder is not what was registered."""
-    if not registry.is_intact(project, version):
+    if not registry.holds(project, version.model):
         raise RefusedError(
             f"The folder of version {version.version} is not what was registered.",
             why=f"{version.model.path} no longer has the digest {version.model.sha256}.",
@@ -164,8 +164,19 @@ def served_version(project: Project, version: Version) -> Served:
 
 @contextlib.contextmanager
 def served_run(project: Project, run: RunRecord) -> Iterator[Served]:
-    """The model of a run, in a folder of its own as Azure ML would lay it out, for as long as the block lasts."""
+    """The model of a run, in a folder of its own as Azure ML would lay it out, for as long as the block lasts.
+
+    Raises:
+        InputError: The run has no model.
+        RefusedError: The model is no longer what the run made.
+    """
     model = gate.model_of(project, run)
+    if not registry.holds(project, model):
+        raise RefusedError(
+            f"{model.path} is not what the run {run.id} made.",
+            why=f"It no longer has the digest {model.sha256}, or is gone.",
+            hint="Run again: mlops-bootstrap run",
+        )
     with tempfile.TemporaryDirectory(prefix="serve-", ignore_cleanup_errors=True) as folder:
         shutil.copytree(project.path(model.path), Path(folder) / registry.MODEL)
         yield Served(f"run {run.id}", model.sha256, Path(folder))
@@ -298,13 +309,16 @@ def _as_variable(value: str | float | bool) -> str:
 
 
 def _environment(script: _Script, served: Served) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     ours = {
         "AML_APP_ROOT": str(script.folder),
         "AZUREML_MODEL_DIR": str(served.folder),
         "PYTHONUNBUFFERED": "1",
     }
-    return {**inherited, **script.variables, **ours}
+    return {**_inherited(), **script.variables, **ours}
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in mlflow_environment().items() if not name.startswith(_FOREIGN)}
 
 
 def _free_port(port: int) -> int:
@@ -413,13 +427,12 @@ def _own_answers(project: Project, served: Served, python: Path) -> Iterator[Cal
     request = project.path(project.manifest.serve.sample_request)
     log = project.state / "predict.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     with tempfile.TemporaryDirectory(prefix="predict-", ignore_cleanup_errors=True) as folder:
         answers = Path(folder) / "answers.json"
         command = [str(python), str(_SCRIPTS / "predict.py"), str(served.model), str(request), str(answers)]
         with (
             log.open("wb") as output,
-            child(command, cwd=project.root, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
+            child(command, cwd=project.root, env=_inherited(), stdout=output, stderr=subprocess.STDOUT) as process,
         ):
 
             def wait_for_answers() -> list[Any]:

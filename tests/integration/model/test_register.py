@@ -142,7 +142,7 @@ def test_a_half_copied_model_is_copied_again(world: World) -> None:
 
     version = registered(project)
 
-    assert registry.is_intact(project, version)
+    assert registry.holds(project, version.model)
     assert not leftover.exists()
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,16 +11,17 @@ import sys
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import IO
 
 import pytest
 
+from bootstrap.cli import model as _commands  # noqa: F401 - declares the examples
+from bootstrap.cli.command import EXAMPLES
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.model import gate, serve
 from bootstrap.progress import Silent
 from tests.helpers import build_tree, run_cli
-from tests.unit.model.worlds import RUN, World, register_by_hand
+from tests.unit.model.worlds import RUN, World
 
 REQUEST = b'{"input_data": {"columns": ["a", "b"], "data": [[3, 4]]}}'
 
@@ -193,20 +195,25 @@ def test_a_sample_that_the_model_cannot_answer_is_told(world: World) -> None:
     assert "cannot answer" in done.err
 
 
-def test_a_registered_version_is_served_from_its_folder(world: World) -> None:
-    model = world.root / f".mlops/steps/train-{RUN}/model"
-    files = {path.relative_to(model).as_posix(): path.read_text(encoding="utf-8") for path in files_below(model)}
-    register_by_hand(world.root, files=files, name=world.name)
+def test_the_examples_of_every_command_work(world: World) -> None:
+    for words in ("model gate", "model register", "model list", "model show", "model serve"):
+        for example in EXAMPLES[words]:
+            done = run_cli(*shlex.split(example)[1:], cwd=world.root)
+            assert done.code == 0, (example, done.err)
+            if words == "model serve":
+                assert done.out.startswith("version 1 serves as it should\n")
 
-    done = run_cli("model", "serve", "1", "--check", "-o", "json", cwd=world.root)
-
-    assert done.code == 0, done.err
-    assert done.document["model"] == "version 1"
+    # Serving from the registry's folder changes nothing in it.
     assert run_cli("model", "show", "-o", "json", cwd=world.root).document["intact"] is True
 
 
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+def test_a_run_whose_model_has_changed_is_not_served(world: World) -> None:
+    (world.root / f".mlops/steps/train-{RUN}/model/MLmodel").write_text("altered", encoding="utf-8")
+
+    done = run_cli("model", "serve", "--run", RUN, cwd=world.root)
+
+    assert done.code == 5
+    assert "is not what the run" in done.err
 
 
 def test_a_version_and_a_run_are_one_too_many(world: World) -> None:

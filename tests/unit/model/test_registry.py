@@ -98,11 +98,11 @@ def test_an_altered_model_is_not_intact(world: World) -> None:
     register_by_hand(world.root)
     project = world.write()
     version = registry.version(project, "1")
-    assert registry.is_intact(project, version)
+    assert registry.holds(project, version.model)
 
     (project.path(version.model.path) / "MLmodel").write_text("altered", encoding="utf-8")
 
-    assert not registry.is_intact(project, version)
+    assert not registry.holds(project, version.model)
 
 
 def test_a_model_that_passed_may_be_registered_with_its_lineage(world: World) -> None:

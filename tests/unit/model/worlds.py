@@ -1,7 +1,6 @@
 """A project that has run once, written by hand: what the gate and the registry read, without a pipeline or MLflow."""
 
 import json
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,27 +142,19 @@ class World:
         return {"path": path, "sha256": digest_tree(self.root / path)}
 
 
-def register_by_hand(
-    root: Path,
-    text: str = "the champion\n",
-    number: str = "1",
-    stage: str = "champion",
-    files: Mapping[str, str] | None = None,
-    name: str = "churn",
-) -> Champion:
-    """Put a version into the registry's folder, as `register` would; its model is `files`, or a file with `text`."""
-    model = files or {"MLmodel": text}
-    incoming = build_tree(root / "incoming", {f"model/{path}": content for path, content in model.items()})
+def register_by_hand(root: Path, text: str = "the champion\n", number: str = "1", stage: str = "champion") -> Champion:
+    """Put a version into the registry's folder, as `register` would."""
+    incoming = build_tree(root / "incoming", {"model/MLmodel": text})
     sha256 = digest_tree(incoming / "model")
-    folder = root / ".mlops" / "registry" / name / sha256
+    folder = root / ".mlops" / "registry" / "churn" / sha256
     folder.parent.mkdir(parents=True, exist_ok=True)
     incoming.rename(folder)
     record = {
         "schema_version": 1,
-        "name": name,
+        "name": "churn",
         "version": number,
         "stage": stage,
-        "model": {"path": f".mlops/registry/{name}/{sha256}/model", "sha256": sha256},
+        "model": {"path": f".mlops/registry/churn/{sha256}/model", "sha256": sha256},
         "registered_at": f"2026-11-2{number}T10:00:00+00:00",
         "tags": {},
     }
