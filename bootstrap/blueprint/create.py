@@ -107,7 +107,7 @@ def create(order: Order, snapshot: Snapshot, progress: Progress) -> Created:
                 path = order.directory / str(answers[PROJECT_QUESTION])
                 _check_destination(path)
             progress.started("render")
-            template.render(answers)
+            template.render()
             progress.finished("render")
             commit = template.commit
         files = _rendered_files(folder)

@@ -106,8 +106,11 @@ class Template:
         from copier._user_data import AnswersMap
 
         result = Interview()
-        answers = AnswersMap(user_defaults=dict(suggested), metadata=self._worker.template.metadata)
-        self._worker.answers = answers
+        worker = self._worker
+        answers = AnswersMap(
+            user_defaults=dict(suggested), metadata=worker.template.metadata, external=worker._external_data()
+        )
+        worker.answers = answers
         with Phase.use(Phase.PROMPT):
             for name in self.question_names():
                 with _explained(f"The blueprint's question {name} cannot be asked."):
@@ -143,9 +146,12 @@ class Template:
         self.interview(given, suggested={}, ask=note)
         return asked
 
-    def render(self, answers: Mapping[str, Any]) -> None:
-        """Write the project into the folder that the template was opened for. Raises InputError when it cannot."""
-        self._worker.data = dict(answers)
+    def render(self) -> None:
+        """Write the project of the last interview into the folder that the template was opened for.
+
+        Raises:
+            InputError: The template has a mistake, or the disk is full.
+        """
         with _explained("The blueprint cannot be rendered."):
             self._worker.run_copy()
 
@@ -201,10 +207,14 @@ def opened(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
     from copier._main import Worker
     from copier._settings import SettingsModel
 
+    class Answered(Worker):
+        def _ask(self) -> None:
+            """Nothing is left to ask: what is rendered is what the interview checked."""
+
     with (
         TemporaryDirectory(prefix="mlops-bootstrap-") as mirrors,
         _environment(snapshot, Path(mirrors)),
-        Worker(
+        Answered(
             src_path=snapshot.url,
             dst_path=folder,
             vcs_ref=snapshot.commit,

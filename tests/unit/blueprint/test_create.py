@@ -410,6 +410,20 @@ def test_copier_s_own_trust_is_not_taken_over(tmp_path: Path, monkeypatch: pytes
         create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Silent())
 
 
+def test_the_files_are_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -> None:
+    given = {"forge": "azure-devops", "folds": 7, "notify": "yes"}
+    new(snapshot, tmp_path, given=given)
+
+    data = [f"--data={name}={value}" for name, value in {**GIVEN, **given, "project_name": "churn"}.items()]
+    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref", snapshot.commit, *data]
+    environment = {**os.environ, **snapshot.environment(), "COPIER_CACHE_DIR": str(tmp_path / "mirrors")}
+    subprocess.run([*command, URL, str(tmp_path / "plain")], env=environment, check=True, capture_output=True)
+
+    assert tree(tmp_path / "churn") == tree(tmp_path / "plain")
+    for file in tree(tmp_path / "plain"):
+        assert (tmp_path / "churn" / file).read_bytes() == (tmp_path / "plain" / file).read_bytes(), file
+
+
 def test_plain_copier_updates_the_project(tmp_path: Path) -> None:
     """What `copier update` does for anyone to whom the public URL is reachable; here git is told where it is."""
     root = blueprints(tmp_path / "ours")
