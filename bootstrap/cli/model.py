@@ -67,7 +67,7 @@ def gate(session: Session, run: Run = None) -> None:
         raise RefusedError(
             f"The model of run {decision.run} is refused.",
             details=refusals(decision),
-            hint="Improve the model or its data and run again. `model register` does not take this one.",
+            hint="`model register` does not take this one. Change what was refused, then: mlops-bootstrap run",
         )
 
 

@@ -179,7 +179,9 @@ def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) 
         if scored is not None:
             yield "the evaluation has a champion, but none is registered: run again"
         return
-    if scored is None:
+    if scored is None and evaluation.challenger.sha256 == champion.sha256:
+        yield f"this model is version {champion.version}, the champion already; to compare it with itself, run again"
+    elif scored is None:
         yield f"version {champion.version} is the champion, but the evaluation has no champion: run again"
     elif scored.sha256 != champion.sha256:
         yield f"the evaluation's champion is not version {champion.version}, which is the champion now: run again"

@@ -252,6 +252,12 @@ def test_an_unchanged_model_holds_the_champion_and_does_not_beat_it(world: World
     assert list(failures(decision)) == ["beats"]
 
 
+def test_the_run_that_made_the_champion_is_told_so_when_it_is_judged_again(world: World) -> None:
+    register_by_hand(world.root, "flavors: {}\n")
+
+    assert "this model is version 1, the champion already" in failures(judged(world))["evidence"]
+
+
 def test_higher_is_better_where_the_evaluation_says_so(world: World) -> None:
     build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: [{name: b, metric: r2, better_than: baseline}]\n"})
     assert judged(world).passed
