@@ -32,7 +32,7 @@ format: sync ## format, and correct what can be corrected
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
-benchmark: sync ## time the commands against their peers; rewrites docs/benchmarks.md
+benchmark: sync ## time the commands against their peers
 	$(RUN) python -m benchmarks
 
 sync: $(UV)

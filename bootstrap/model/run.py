@@ -143,7 +143,7 @@ class _Work:
         inputs = _inputs(pipeline, given, directory)
         described = Data(file, digest_file(file))
         taken = champion if champion is not None and _takes_champion(project, pipeline) else None
-        if taken is not None and not registry.is_intact(project, taken):
+        if taken is not None and not registry.holds(project, taken.model):
             raise RefusedError(
                 f"The champion, version {taken.version}, is not what was registered.",
                 why=f"{taken.model.path} no longer has the digest {taken.model.sha256}.",
