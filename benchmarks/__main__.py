@@ -42,7 +42,7 @@ def main() -> None:
         (folder / "peer").mkdir()
         new: list[str | Path] = [OURS, "new", "tabular", "--defaults", "--quiet"]
         copy: list[str | Path] = [COPIER, "copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", ROOT]
-                provider: list[str | Path] = [PYTHON, "-c", PROVIDER]
+        provider: list[str | Path] = [PYTHON, "-c", PROVIDER]
         _row("`--help`", timed([OURS, "--help"]), "`copier --help`", timed([COPIER, "--help"]), 0.5)
         _row("`--version`", timed([OURS, "--version"]), "`copier --help`", timed([COPIER, "--help"]), 0.5)
         _row(
