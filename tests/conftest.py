@@ -1,9 +1,13 @@
 """Fixtures for all tests: golden files, rewritten by `pytest --rewrite-golden`."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# A shell that starts us in the background lets us ignore Ctrl-C, and the commands that tests interrupt inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Golden = Callable[[Path, str], None]
 

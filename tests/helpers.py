@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -45,6 +46,23 @@ class Done:
     def document(self) -> Any:
         """The JSON document on standard output."""
         return json.loads(self.out)
+
+
+@contextmanager
+def started(*arguments: str | Path, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
+    """The command line under way, to be interrupted; it has ended when the block is left, whatever happened there."""
+    with subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run_cli(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Done:

@@ -9,7 +9,7 @@ from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
 
 
-@command(app, "demo", examples=["mlops-bootstrap demo", "mlops-bootstrap demo tour -C .."])
+@command(app, "demo", examples=["mlops-bootstrap demo tour"])
 def demo(
     session: Session,
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder for what the tour makes.")] = Path(

@@ -103,7 +103,7 @@ class JobRecord(_Record):
     """What happened to one job of a pipeline run."""
 
     component: str
-    status: Literal["completed", "cached", "failed", "skipped"]
+    status: Literal["completed", "cached", "failed", "interrupted", "skipped"]
     seconds: float
     key: str
     after: list[str]

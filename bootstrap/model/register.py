@@ -6,17 +6,15 @@ MLflow's registry gets a version with its lineage as tags (found again by the di
 file makes it the champion; the former champion is retired.
 """
 
-import contextlib
 import shutil
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap import __version__
 from bootstrap.digest import IGNORED_FOLDERS, digest_file, digest_tree
-from bootstrap.errors import ConflictError, LockedError, MissingError, RefusedError
+from bootstrap.errors import ConflictError, MissingError, RefusedError
+from bootstrap.lock import alone
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.model.records import Artifact, Champion, Decision, RunRecord, Version, read_record, write_record
@@ -84,7 +82,7 @@ def register(project: Project, run: RunRecord, progress: Progress) -> tuple[Cand
         ConflictError: MLflow's registry and the registry's folder do not tell of the same versions.
         MissingError, RefusedError, InputError: As `examine` raises, with nothing changed.
     """
-    with _alone(project):
+    with alone(project.state / "registry/lock", f"Another registration is at work in {project.root}."):
         candidate = examine(project, run)
         with MlflowStore(project) as store:  # opened by its first call, so not at all when there is nothing to do
             if candidate.existing is not None and candidate.is_champion:
@@ -205,20 +203,3 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
         shutil.rmtree(incoming)
         raise RefusedError(f"{source} changed while it was copied.", hint="Run and judge again: mlops-bootstrap run")
     incoming.rename(target)
-
-
-@contextlib.contextmanager
-def _alone(project: Project) -> Iterator[None]:
-    """Hold the registry's lock. It is SQLite's, so that it works on every system and ends with the process."""
-    path = project.state / "registry" / "lock.db"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise LockedError(
-                "Another registration is at work in this project.", hint="Wait for it, then run the same command again."
-            ) from error
-        yield

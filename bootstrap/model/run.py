@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,8 @@ from pathlib import Path
 
 from bootstrap import __version__
 from bootstrap.digest import digest_file, digest_text, digest_tree
-from bootstrap.errors import BootstrapError, InputError, LockedError, MissingError, RefusedError, did_you_mean
+from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedError, did_you_mean
+from bootstrap.lock import alone
 from bootstrap.model import registry
 from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import MlflowStore, RunStatus, has_mlflow, mlflow_environment, store_uri
@@ -53,6 +54,7 @@ from bootstrap.project import Project
 
 _STEP = "step.json"
 _LOG_LINES = 15
+_MLFLOW_STATUS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def run(
         LockedError: Another run is at work in this project.
         RefusedError: The champion's folder is not what was registered.
     """
-    with _alone(project):
+    with alone(project.state / "lock", f"Another run is at work in {project.root}."):
         for left in (project.state / "steps").glob(".*"):  # half outputs of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         work = _Work.prepare(project, file, given, directory)
@@ -233,6 +235,10 @@ class _Kept:
     outputs: dict[str, Data]
 
 
+def _cached(kept: _Kept, job: Job) -> JobRecord:
+    return kept.record.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
+
+
 def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
     """Whether the pipeline has the optional input of a job that `mlops.yaml` names for the champion.
 
@@ -313,7 +319,7 @@ def _execute(work: _Work, progress: Progress, *, use_cache: bool) -> RunRecord:
     python = _python_version(project)
     if python is None:
         raise MissingError(f"{interpreter} is not in an environment made by uv.", hint="Delete .venv and run again.")
-    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    run_id = _new_id()
     folder = project.state / "runs" / run_id
     (folder / "logs").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
@@ -376,24 +382,23 @@ class _Execution:
     def _all_jobs(self) -> None:
         jobs = self._work.pipeline.jobs
         waiting = dict(jobs)
-        running: dict[Future[JobRecord], str] = {}
+        running: set[Future[None]] = set()
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="job") as pool:
             try:
                 while waiting or running:
                     for name in [one for one in waiting if all(before in self._outputs for before in jobs[one].after)]:
-                        running[pool.submit(self._job, waiting.pop(name))] = name
+                        running.add(pool.submit(self._job, waiting.pop(name)))
                     if not running:
                         break
                     # In slices, because Windows does not interrupt a wait without end.
                     done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                     for future in done:
-                        self._records[running.pop(future)] = future.result()
+                        running.remove(future)
+                        future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._stop()
                 raise
-        for name, job in waiting.items():
-            self._records[name] = _record(job, "skipped", {}, seconds=0.0, key="")
 
     def _stop(self) -> None:
         with self._lock:
@@ -402,24 +407,26 @@ class _Execution:
         with ThreadPoolExecutor(max_workers=len(processes) or 1) as pool:  # each may take its time to end
             list(pool.map(end, processes))
 
-    def _job(self, job: Job) -> JobRecord:
+    def _job(self, job: Job) -> None:
+        """Run a job, or take what it made before, and note what became of it."""
         inputs = self._work.job_inputs(job, self._outputs)
         key = self._work.key(job, inputs, self._python)
         if self._use_cache and (kept := self._work.kept(job, key)) is not None:
             self._progress.started(job.name)
             self._progress.finished(job.name, "cached")
+            self._records[job.name] = _cached(kept, job)
             self._outputs[job.name] = kept.outputs
-            return kept.record.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
+            return
         self._progress.started(job.name)
         began = time.monotonic()
         run_id = self._child_run(job)
         record, outputs = self._step(job, key, inputs, run_id, began)
         if self._store is not None and run_id is not None:
-            self._store.end_run(run_id, "FINISHED" if record.status == "completed" else "FAILED")
+            self._store.end_run(run_id, _MLFLOW_STATUS[record.status])
         self._progress.finished(job.name, "done" if record.status == "completed" else record.status)
+        self._records[job.name] = record
         if record.status == "completed":
             self._outputs[job.name] = outputs
-        return record
 
     def _child_run(self, job: Job) -> str | None:
         if self._store is None:
@@ -446,7 +453,7 @@ class _Execution:
             )
             record = _record(
                 job,
-                "failed" if problem else "completed",
+                "completed" if not problem else "interrupted" if self._stopping else "failed",
                 {name: self._artifact(data) for name, data in outputs.items()},
                 seconds=round(time.monotonic() - began, 3),
                 key=key,
@@ -509,7 +516,10 @@ class _Execution:
             status=status,
             started_at=self._started_at,
             seconds=round(time.monotonic() - self._started, 3),
-            jobs={name: self._records[name] for name in work.pipeline.jobs if name in self._records},
+            jobs={
+                name: self._records.get(name) or _record(job, "skipped", {}, seconds=0.0, key="")
+                for name, job in work.pipeline.jobs.items()
+            },
             outputs=outputs,
             python=self._python,
             mlflow_run_id=self._parent,
@@ -534,15 +544,13 @@ class _Execution:
 
 def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, bool]:
     """The record of the earlier run that made all of this, or a new one when the outputs come from several runs."""
-    jobs = {
-        name: one.record.model_copy(
-            update={"status": "cached", "seconds": 0.0, "after": work.pipeline.jobs[name].after}
-        )
-        for name, one in kept.items()
-    }
+    jobs = {name: _cached(one, work.pipeline.jobs[name]) for name, one in kept.items()}
     keys = {name: record.key for name, record in jobs.items()}
     for path in sorted((work.project.state / "runs").glob("*/run.json"), reverse=True):
-        run = read_record(path, RunRecord)
+        try:
+            run = read_record(path, RunRecord)
+        except InputError:  # damaged, or of a newer version: as good as not there
+            continue
         if run.pipeline.path != _relative(work.project, work.pipeline.path):
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
@@ -551,7 +559,7 @@ def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, b
         break
     record = _run_record(
         work,
-        id=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        id=_new_id(),
         status="completed",
         started_at=_now(),
         seconds=0.0,
@@ -646,29 +654,10 @@ def _step_environment(project: Project, interpreter: Path, pipeline: Pipeline, r
     return environment
 
 
-@contextlib.contextmanager
-def _alone(project: Project) -> Iterator[None]:
-    """The project's state for us alone; the system gives it back even when we are killed."""
-    from filelock import FileLock, Timeout
-
-    project.state.mkdir(exist_ok=True)
-    holder = project.state / "lock.holder"
-    lock = FileLock(project.state / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else "It has only just begun"
-        raise LockedError(
-            f"Another run is at work in {project.root}.",
-            why=f"{who}.",
-            hint="Wait until it has ended, and run the same command again.",
-        ) from error
-    try:
-        holder.write_text(f"Process {os.getpid()} has been at work since {_now()}", "utf-8")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+def _new_id() -> str:
+    """An id that sorts after all earlier ones: runs of one project begin one after the other."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{secrets.token_hex(2)}"
 
 
 def _now() -> str:

@@ -2,12 +2,14 @@
 
 import csv
 import random
+import shlex
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from bootstrap.cli.command import EXAMPLES
 from tests.helpers import Done, run_cli
 
 REPOSITORY = Path(__file__).parents[2]
@@ -16,8 +18,9 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the tour leaves, taken once for all tests here."""
-    place = tmp_path_factory.mktemp("tour") / "demo"
-    done = run_cli("demo", place, cwd=place.parent, timeout=900)
+    place = tmp_path_factory.mktemp("elsewhere") / "tour"
+    (example,) = EXAMPLES["demo"]
+    done = run_cli(*shlex.split(example)[1:], cwd=place.parent, timeout=900)
     assert done.code == 0, done.err
     assert str(place / "report.html") in done.out
     return place

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import bootstrap
+from bootstrap.processes import uv_executable
 from tests.helpers import Done, build_tree, git, run_cli, tree
 from tests.unit.blueprint.worlds import blueprints
 
@@ -279,7 +280,10 @@ def test_a_lock_for_another_index_is_made_anew(checkout: Path, index: Path, tmp_
     private = {"UV_CACHE_DIR": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
     with _served(index) as first, _served(index) as second:
         subprocess.run(
-            ["uv", "lock", "--quiet"], cwd=locking, env={**os.environ, **private, "UV_DEFAULT_INDEX": first}, check=True
+            [uv_executable(), "lock", "--quiet"],
+            cwd=locking,
+            env={**os.environ, **private, "UV_DEFAULT_INDEX": first},
+            check=True,
         )
         lock = (locking / "uv.lock").read_text(encoding="utf-8").replace("own-name", "{{ project_name }}")
         shutil.copytree(checkout, tmp_path / "ours")

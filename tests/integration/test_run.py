@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli.command import EXAMPLES
+from bootstrap.lock import alone
 from bootstrap.model.records import RunRecord, read_record
-from tests.helpers import Done, build_tree, run_cli
+from bootstrap.processes import uv_executable
+from tests.helpers import Done, build_tree, run_cli, started
 
 STEPS = {
     "mlops.yaml": """
@@ -103,7 +107,7 @@ STEPS = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     root = build_tree(tmp_path / "tiny project", STEPS)
-    subprocess.run(["uv", "lock", "--quiet", "--offline"], cwd=root, check=True)
+    subprocess.run([uv_executable(), "lock", "--quiet", "--offline"], cwd=root, check=True)
     return root
 
 
@@ -167,6 +171,23 @@ def test_data_may_be_given_relative_to_the_users_folder(project: Path) -> None:
     done = run_cli("run", "-C", project / "data", "--set", "numbers=others.txt", cwd=project.parent)
     assert done.code == 0, done.err
     assert total(project) == "20"
+
+
+def test_the_examples_in_the_help_work(project: Path) -> None:
+    alter(project / "pipelines/train.yml", "factor: 2\n", "factor: 2\n  trials: 8\n  seed: 42\n")
+    for example in EXAMPLES["run"]:
+        done = run_cli(*shlex.split(example)[1:], cwd=project)
+        assert done.code == 0, f"{example}\n{done.err}"
+    assert record(project).inputs["trials"] == 4
+
+
+def test_a_damaged_record_of_an_earlier_run_is_no_obstacle(project: Path) -> None:
+    run(project)
+    (project / ".mlops/runs/99991231-235959-ffff").mkdir()
+    (project / ".mlops/runs/99991231-235959-ffff/run.json").write_text("{")
+    done = run(project, "-o", "json")
+    assert done.code == 0, done.err
+    assert set(states(done).values()) == {"cached"}
 
 
 def test_no_cache_runs_everything(project: Path) -> None:
@@ -267,8 +288,7 @@ def test_an_interruption_leaves_no_process_and_no_half_output(project: Path) -> 
                 """
         },
     )
-    command = [sys.executable, "-m", "bootstrap", "run"]
-    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started("-m", "bootstrap", "run", cwd=project) as process:
         pid_file = project / "scale/pid"
         until = time.monotonic() + 30
         while not pid_file.exists() or not pid_file.read_text():
@@ -281,17 +301,17 @@ def test_an_interruption_leaves_no_process_and_no_half_output(project: Path) -> 
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
     assert not list((project / ".mlops/steps").glob("*scale*"))
-    assert record(project).status == "interrupted"
+    interrupted = record(project)
+    assert interrupted.status == "interrupted"
+    assert (interrupted.jobs["scale"].status, interrupted.jobs["add"].status) == ("interrupted", "skipped")
 
 
 def test_a_second_run_at_the_same_time_is_told_to_wait(project: Path) -> None:
-    from filelock import FileLock
-
-    (project / ".mlops").mkdir()
-    with FileLock(project / ".mlops/lock"):
+    with alone(project / ".mlops/lock", "This test is at work."):
         done = run(project)
     assert done.code == 7
     assert "Another run is at work" in done.err
+    assert f"Process {os.getpid()} has been at work since" in done.err
 
 
 @pytest.mark.parametrize(

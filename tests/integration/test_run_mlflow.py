@@ -12,6 +12,7 @@ import pytest
 
 from bootstrap.errors import InputError
 from bootstrap.model.mlflow_store import MlflowStore
+from bootstrap.processes import uv_executable
 from bootstrap.project import Project, find_project
 from tests.helpers import build_tree, run_cli
 
@@ -61,7 +62,7 @@ FILES = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = build_tree(tmp_path_factory.mktemp("mlflow") / "tiny project", FILES)
     # Compiled once here: MLflow is imported a dozen times below.
-    subprocess.run(["uv", "sync", "--quiet", "--compile-bytecode"], cwd=root, check=True)
+    subprocess.run([uv_executable(), "sync", "--quiet", "--compile-bytecode"], cwd=root, check=True)
     return root
 
 

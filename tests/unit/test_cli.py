@@ -12,7 +12,7 @@ import pytest
 from bootstrap import __version__
 from bootstrap.cli.main import execute
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
-from tests.helpers import run_cli
+from tests.helpers import run_cli, started
 
 
 def test_version(tmp_path: Path) -> None:
@@ -124,9 +124,7 @@ def test_an_interruption_exits_130_without_a_traceback(tmp_path: Path, number: i
         "bootstrap.project.find_project = wait\n"
         "sys.exit(execute(['model', 'list']))\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with started("-c", script, cwd=tmp_path) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         time.sleep(0.1)

@@ -2,11 +2,9 @@
 
 import http.client
 import json
-import os
 import shlex
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +18,7 @@ from bootstrap.cli.command import EXAMPLES
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.model import gate, serve
 from bootstrap.progress import Silent
-from tests.helpers import build_tree, run_cli
+from tests.helpers import build_tree, run_cli, started
 from tests.unit.model.worlds import RUN, World
 
 REQUEST = b'{"input_data": {"columns": ["a", "b"], "data": [[3, 4]]}}'
@@ -90,10 +88,8 @@ def assert_nothing_else_is_bound(port: int) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_server_is_left_behind(world: World, number: int) -> None:
-    command = [sys.executable, "-m", "bootstrap", "model", "serve", "--run", RUN, "--port", "0", "-o", "json"]
-    with subprocess.Popen(
-        command, cwd=world.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
-    ) as process:
+    command = ["-m", "bootstrap", "model", "serve", "--run", RUN, "--port", "0", "--quiet", "-o", "json"]
+    with started(*command, cwd=world.root) as process:
         assert process.stdout is not None
         document = json.loads(read_document(process.stdout))
         port = int(document["url"].split(":")[2].split("/")[0])
@@ -109,11 +105,11 @@ def test_no_server_is_left_behind(world: World, number: int) -> None:
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
 
 
-def read_document(stream: IO[bytes]) -> bytes:
-    text = b""
+def read_document(stream: IO[str]) -> str:
+    text = ""
     for line in stream:
         text += line
-        if line.rstrip() == b"}":
+        if line.rstrip() == "}":
             break
     return text
 

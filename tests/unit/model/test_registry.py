@@ -1,14 +1,13 @@
 """The registry's files, and what may become a version at all. MLflow's part is tested with the real one."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bootstrap.errors import InputError, LockedError, MissingError, RefusedError
+from bootstrap.lock import alone
 from bootstrap.model import gate, register, registry
 from bootstrap.model.records import Decision, read_record
 from bootstrap.progress import Silent
@@ -192,13 +191,11 @@ def test_the_champion_itself_is_already_registered(world: World) -> None:
 
 def test_two_registrations_at_once_are_kept_apart(world: World) -> None:
     project = judged(world)
-    lock = project.state / "registry" / "lock.db"
-    lock.parent.mkdir()
-    with closing(sqlite3.connect(lock, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-
-        with pytest.raises(LockedError):
-            register.register(project, gate.find_run(project), Silent())
+    with (
+        alone(project.state / "registry/lock", "This test is at work."),
+        pytest.raises(LockedError, match="Another registration"),
+    ):
+        register.register(project, gate.find_run(project), Silent())
 
 
 def test_the_commands_print_one_document_and_use_the_exit_code(world: World) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
-from azureml_inference_server_http.api.aml_response import AMLResponse
 
 MAX_ROWS = 10_000
 
@@ -37,6 +36,9 @@ def run(request: str) -> Any:
     try:
         rows = read(request)
     except BadRequestError as error:
+        # Imported here because the server alone has it: the rest of this file can be tested without.
+        from azureml_inference_server_http.api.aml_response import AMLResponse
+
         return AMLResponse({"error": str(error)}, 400, json_str=True)
     return np.asarray(model.predict(rows)).tolist()
 
@@ -48,8 +50,13 @@ def read(request: str) -> pd.DataFrame:
     except (ValueError, KeyError, TypeError) as error:
         raise BadRequestError('The request must be JSON: {"input_data": ...}.') from error
     try:
-        split = isinstance(table, dict)
-        frame = pd.DataFrame(table["data"], columns=table["columns"]) if split else pd.DataFrame.from_records(table)
+        match table:
+            case {"columns": names, "data": values}:
+                frame = pd.DataFrame(values, columns=names)
+            case [*records]:
+                frame = pd.DataFrame.from_records(records)
+            case _:
+                raise TypeError("neither a table nor a list")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         form = '{"columns": [...], "data": [[...], ...]}'
         raise BadRequestError(f"input_data must be {form}, or a list of rows.") from error
