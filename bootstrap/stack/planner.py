@@ -73,7 +73,9 @@ class StackPlan:
                     "rule": finding.rule,
                     "resource": finding.resource,
                     "message": finding.message,
+                    "reason": finding.reason,
                     "fix": finding.fix,
+                    "link": finding.link,
                 }
                 for finding in self.findings
             ],

@@ -21,11 +21,7 @@ from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
 
-UNKNOWN: str = rpc.UNKNOWN
-"""How Pulumi spells a value that is not known before the resource exists."""
-
-MASK = "[secret]"
-"""What stands in a plan instead of a secret."""
+from infra.policies.rule import SECRET
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -36,7 +32,7 @@ class Registration:
 
     Attributes:
         parent: The URN of the component that it belongs to; None at the top.
-        inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `MASK`.
+        inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
         depends_on: The URNs of what is made before it.
         custom: Whether a provider makes it; a component is only a bracket around others.
         code: The file and the line that made it.
@@ -170,7 +166,7 @@ class _Recorder(mocks.MockMonitor):
 
 
 def plain(value: Value) -> Any:
-    """A protobuf value as JSON has it: whole numbers as integers, secrets as `MASK`, unknowns as they are."""
+    """A protobuf value as JSON has it: whole numbers as integers, secrets as `SECRET`, unknowns as they are."""
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
@@ -188,7 +184,7 @@ def plain(value: Value) -> Any:
 def _special(fields: Mapping[str, Value]) -> Any:
     """What Pulumi marks with a signature: secrets, references to resources, assets."""
     if fields[rpc._special_sig_key].string_value == rpc._special_secret_sig:
-        return MASK
+        return SECRET
     return {key: plain(item) for key, item in sorted(fields.items()) if key != rpc._special_sig_key}
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from bootstrap.console import table
 from bootstrap.stack.planner import Plan, StackPlan
-from bootstrap.stack.recorder import UNKNOWN, Registration
+from bootstrap.stack.recorder import Registration
 from infra.naming import TABLE
+from infra.policies.rule import UNKNOWN
 
 _NAME_OF = {rule.type: rule.argument for rule in TABLE.values()}
 
@@ -99,6 +100,7 @@ def _tree(stack: StackPlan) -> Iterator[str]:
     for finding in stack.findings:
         if finding.severity != "note":
             yield f"  {finding.severity}  {finding.rule}: {finding.message}"
+            yield f"    why: {finding.reason}"
             yield f"    fix: {finding.fix}"
     yield from (f"  note  {line}" for line in _notes(stack))
 
@@ -127,7 +129,8 @@ def _markdown(stack: StackPlan) -> Iterator[str]:
     yield from (f"## `{stack.name}`", "")
     for finding in stack.findings:
         if finding.severity != "note":
-            yield f"- **{finding.severity}** `{finding.rule}`: {_escape(finding.message)} *{_escape(finding.fix)}*"
+            told = f"{_escape(finding.message)} {_escape(finding.reason)} *{_escape(finding.fix)}*"
+            yield f"- **{finding.severity}** [`{finding.rule}`]({finding.link}): {told}"
     yield from (f"- note {_escape(line)}" for line in _notes(stack))
     yield from ("", "| Type | Count |", "| --- | ---: |")
     yield from (f"| {kind} | {count} |" for kind, count in _counts(stack))

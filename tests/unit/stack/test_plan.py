@@ -11,8 +11,9 @@ from bootstrap.errors import InputError
 from bootstrap.platform.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Plan, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
-from bootstrap.stack.recorder import UNKNOWN, Registration
+from bootstrap.stack.recorder import Registration
 from infra.naming import TABLE
+from infra.policies.rule import UNKNOWN
 from tests.conftest import Golden
 
 ROOT = Path(__file__).parents[3]

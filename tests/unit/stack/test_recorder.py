@@ -10,8 +10,9 @@ from pulumi_azure_native import resources
 
 import infra
 from bootstrap.platform.platform import load_platform
-from bootstrap.stack.recorder import MASK, UNKNOWN, Registration, record
+from bootstrap.stack.recorder import Registration, record
 from infra.origin import origin_of
+from infra.policies.rule import SECRET, UNKNOWN
 from infra.programs import declare
 
 HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ def test_secrets_are_masked_and_unknowns_are_spelled_as_pulumi_does() -> None:
 
     found = run(program)
 
-    assert found["one"].inputs["tags"] == {"a": MASK}
+    assert found["one"].inputs["tags"] == {"a": SECRET}
     assert "hidden" not in str(found)
     assert found["two"].inputs["tags"] == {"a": UNKNOWN, "b": "known"}
     assert found["two"].depends_on == (found["one"].urn,)

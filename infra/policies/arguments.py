@@ -1,0 +1,73 @@
+"""Rules on arguments in general: the SDK's, Azure's on names, ours on tags."""
+
+from collections.abc import Iterable
+
+from infra.naming import TABLE
+from infra.policies import sdk
+from infra.policies.rule import UNKNOWN, Each, Resource, Rule
+
+_SDK = "https://www.pulumi.com/registry/packages/azure-native/api-docs/"
+
+REQUIRED_TAGS = ("managed-by", "organization", "team")
+"""Tags that everything carries which takes tags."""
+
+_NAMES = {rule.type: rule for rule in TABLE.values()}
+
+
+def _names(resource: Resource) -> Iterable[str]:
+    rule = _NAMES[resource.type]
+    name = resource.at(rule.argument)
+    if name != UNKNOWN and not (isinstance(name, str) and rule.allows(name)):
+        allowed = f"{rule.shortest} to {rule.longest} characters that match {rule.pattern}"
+        yield f"Azure does not allow the {rule.argument} {name!r}: {allowed} ({rule.source})."
+
+
+def _tags(resource: Resource) -> Iterable[str]:
+    if not sdk.takes(resource.type, "tags"):
+        return
+    missing = [tag for tag in REQUIRED_TAGS if tag not in (resource.at("tags") or {})]
+    if missing:
+        yield f"the tags {', '.join(missing)} are missing."
+
+
+ARGUMENT_RULES: tuple[Rule, ...] = (
+    Rule(
+        "argument-known", "error", "The SDK knows every argument",
+        "The provider would drop the others, and what they say would not happen.",
+        "Take the name from the SDK's reference.", _SDK,
+        Each(lambda resource: sdk.mistakes(resource, "unknown")),
+    ),
+    Rule(
+        "argument-required", "error", "No required argument is missing",
+        "The provider refuses the resource, halfway through a deployment.",
+        "Pass it.", _SDK,
+        Each(lambda resource: sdk.mistakes(resource, "missing")),
+    ),
+    Rule(
+        "argument-type", "error", "Every argument has the SDK's type",
+        "The provider refuses the resource, halfway through a deployment.",
+        "Pass a value of that type.", _SDK,
+        Each(lambda resource: sdk.mistakes(resource, "type")),
+    ),
+    Rule(
+        "argument-value", "error", "What the SDK enumerates has one of its values",
+        "The provider does not look, and Azure refuses the resource, halfway through a deployment.",
+        "Use the SDK's enumeration.", _SDK,
+        Each(lambda resource: sdk.mistakes(resource, "value")),
+    ),
+    Rule(
+        "names", "error", "Azure allows every name",
+        "Azure refuses the resource, halfway through a deployment.",
+        "Take the name from infra.naming.",
+        "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules",
+        Each(_names, frozenset(_NAMES)),
+    ),
+    Rule(
+        "tags", "error", "Everything that takes tags says whose it is",
+        "Bills and alerts are told apart by them.",
+        "Pass the place's tags to the resource.",
+        "https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources",
+        Each(_tags),
+    ),
+)  # fmt: skip
+"""The rules on arguments in general."""

@@ -1,0 +1,28 @@
+"""The rules as a page, docs/rules.md."""
+
+from collections.abc import Iterator
+
+from infra.policies.rule import Rule
+from infra.policies.rules import RULES
+
+_HEAD = """\
+# The rules of a plan
+
+This page is made from the tables in `infra/policies`; a test compares the two. `mlops-bootstrap plan` judges every
+planned stack by these rules, and the engine judges what it deploys by the same ones (see docs/plan.md).
+
+An **error** says: do not deploy. A **warning**: something will not work, or is missing. A **note**: to know.
+"""
+
+
+def as_page() -> str:
+    """The page as Markdown."""
+    rows = [f"| [`{rule.id}`](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in RULES.values()]
+    table = ["| Rule | Severity | What holds |", "| --- | --- | --- |", *rows]
+    parts = [line for rule in RULES.values() for line in _part(rule)]
+    return "\n".join([_HEAD, *table, "", *parts])
+
+
+def _part(rule: Rule) -> Iterator[str]:
+    yield from (f"## {rule.id}", f"{rule.title}. ({rule.severity})", "")
+    yield from (f"- Why: {rule.reason}", f"- Fix: {rule.fix}", f"- Source: <{rule.link}>", "")

@@ -1,0 +1,131 @@
+"""What a rule is, and what it looks at: stacks of resources as plain type, name and inputs.
+
+A plan has them before anything is made, and so has the engine that deploys it; so a rule is written once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from infra.settings import EnvironmentSettings, StackSettings
+
+Severity = Literal["error", "warning", "note"]
+"""error: do not deploy. warning: something will not work, or is missing. note: to know."""
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""The gravest first."""
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""How Pulumi spells a value that is not known before the resource exists. A rule has nothing against it.
+https://github.com/pulumi/pulumi/blob/master/sdk/python/lib/pulumi/runtime/rpc.py"""
+
+SECRET = "[secret]"  # noqa: S105 - the mask, not a secret
+"""What stands instead of a secret. A rule has nothing against it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """A resource that Azure would hold. Two are the same only if they are one object.
+
+    Attributes:
+        type: As Pulumi spells it: `azure-native:storage:StorageAccount`.
+        name: Its name in the program.
+        inputs: As the engine gets them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
+        depends_on: The URNs of what is made before it.
+    """
+
+    urn: str
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    depends_on: Sequence[str] = ()
+
+    def at(self, path: str) -> Any:
+        """The input at a dotted path; None where there is none."""
+        value: Any = self.inputs
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack.
+
+    Attributes:
+        settings: What the manifests say of it; None where an engine deploys it that was not told.
+    """
+
+    name: str
+    resources: Sequence[Resource]
+    settings: StackSettings | None = None
+
+    @property
+    def environment(self) -> EnvironmentSettings | None:
+        """The settings, where they are those of an environment."""
+        return self.settings if isinstance(self.settings, EnvironmentSettings) else None
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """The resources of some types."""
+        return (resource for resource in self.resources if resource.type in types)
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A rule is broken.
+
+    Attributes:
+        resource: The URN of the resource that it is about; None when it is about the stack.
+        message: What is wrong, as a sentence.
+    """
+
+    resource: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Each:
+    """Judges each resource by itself.
+
+    Attributes:
+        wrong: What is wrong with it, each as a sentence.
+        types: The types that are judged; None for all.
+    """
+
+    wrong: Callable[[Resource], Iterable[str]]
+    types: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Judges a stack as a whole."""
+
+    wrong: Callable[[Stack], Iterable[Breach]]
+
+
+@dataclass(frozen=True)
+class Across:
+    """Judges stacks together: what is planned, or deployed, at once."""
+
+    wrong: Callable[[Sequence[Stack]], Iterable[Breach]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold.
+
+    Attributes:
+        id: Manifests name it to suppress it, so it never changes.
+        title: What holds where the rule is kept.
+        reason: Why that matters, as a sentence.
+        fix: What to do when it is broken, as a sentence.
+        link: Where the facts behind it are published.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    reason: str
+    fix: str
+    link: str
+    judge: Each | Whole | Across

@@ -1,0 +1,30 @@
+"""Rules on stacks as a whole: what only several resources, or the manifests, can tell."""
+
+from collections.abc import Iterable
+
+from infra.policies.rule import Breach, Rule, Stack, Whole
+
+
+def _links(stack: Stack) -> Iterable[Breach]:
+    if stack.environment is None:
+        return
+    urns = {resource.name: resource.urn for resource in stack.resources}
+    for project in stack.environment.projects:
+        if project.federation is None:
+            yield Breach(
+                urns.get(f"ci-{project.name}"),
+                f"{project.name} ({project.origin}): its CI cannot log in to {stack.name}, since nothing says what the "
+                "forge's tokens carry; the federated credential is left out.",
+            )
+
+
+STACK_RULES: tuple[Rule, ...] = (
+    Rule(
+        "project-not-linked", "warning", "The CI of every project can log in",
+        "Azure compares issuer and subject letter by letter, and neither can be told from names.",
+        "Read issuer and subject from the forge, and write them to links.yaml under the team, project and environment.",
+        "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
+        Whole(_links),
+    ),
+)  # fmt: skip
+"""The rules on stacks as a whole."""

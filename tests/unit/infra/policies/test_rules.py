@@ -1,0 +1,57 @@
+"""Each rule is kept by one stack and broken by another."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.policies.page import as_page
+from infra.policies.rule import UNKNOWN, Breach, Stack
+from infra.policies.rules import RULES, judge_resource, judge_stack, judge_stacks
+from tests.conftest import Golden
+from tests.unit.infra.policies.sides import SIDES, resource
+
+DOCS = Path(__file__).parents[4] / "docs"
+
+
+def breaches(rule: str, *stacks: Stack) -> list[Breach]:
+    alone = [pair for stack in stacks for resource in stack.resources for pair in judge_resource(resource)]
+    together = [pair for stack in stacks for pair in judge_stack(stack)]
+    across = list(judge_stacks(stacks))
+    return [breach for broken, breach in (*alone, *together, *across) if broken.id == rule]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_stack_that_keeps_the_rule_has_no_finding(rule: str) -> None:
+    for kept in SIDES[rule].kept:
+        assert breaches(rule, kept) == []
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_stack_that_breaks_the_rule_has_one(rule: str) -> None:
+    for broken in SIDES[rule].broken:
+        found = breaches(rule, broken)
+        assert len(found) == SIDES[rule].times
+        assert all(breach.message.endswith((".", "?", ")")) for breach in found)
+
+
+def test_every_rule_has_both_sides_tested() -> None:
+    assert list(SIDES) == list(RULES)
+    assert all(sides.kept and sides.broken for sides in SIDES.values())
+
+
+def test_rules_say_all_that_people_need() -> None:
+    for rule in RULES.values():
+        assert all(text.endswith((".", '".')) for text in (rule.reason, rule.fix)), rule.id
+        assert not rule.title.endswith(".")
+        assert rule.link.startswith("https://")
+
+
+def test_what_is_not_known_yet_breaks_no_rule_on_properties() -> None:
+    unknown = {"allowSharedKeyAccess": UNKNOWN, "minimumTlsVersion": UNKNOWN, "accountName": UNKNOWN, "kind": UNKNOWN}
+    found = {rule.id for rule, _ in judge_resource(resource("azure-native:storage:StorageAccount", unknown))}
+
+    assert not found & {"storage-no-keys", "storage-tls", "names", "argument-value", "argument-type"}
+
+
+def test_the_page_is_as_the_table_says(golden: Golden) -> None:
+    golden(DOCS / "rules.md", as_page())
