@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
+from bootstrap.composing import Node, compose
 from bootstrap.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from ruamel.yaml import YAML
-    from ruamel.yaml.nodes import MappingNode, Node
 
     Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,6 +27,8 @@ _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}"
     for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 )
+
+_TEXT = "tag:yaml.org,2002:str"
 
 Location = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
@@ -133,10 +135,10 @@ def parse(text: str, path: Path) -> Document:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    yaml = YAML(typ="safe", pure=True)
+    yaml = YAML(typ="safe", pure=True, plug_ins=[])
     document = Document(path, None)
     try:
-        root = yaml.compose(text)
+        root = compose(text, yaml)
         if root is None:
             raise InputError(f"{path} is empty.", hint="Write the document, or restore the file from version control.")
         _Reader(yaml, document).read(root)
@@ -159,12 +161,10 @@ class _Reader:
         self._count = 0
         self._open: set[int] = set()
 
-    def read(self, root: "Node") -> None:
+    def read(self, root: Node) -> None:
         self._document.data = self._value(root, ())
 
-    def _value(self, node: "Node", at: Location) -> Any:
-        from ruamel.yaml.nodes import MappingNode, SequenceNode
-
+    def _value(self, node: Node, at: Location) -> Any:
         self._count += 1
         if self._count > MAX_NODES:
             raise InputError(
@@ -177,9 +177,9 @@ class _Reader:
         self._document.values[at] = self._position(node)
         self._open.add(id(node))
         try:
-            if isinstance(node, MappingNode):
+            if node.id == "mapping":
                 return self._mapping(node, at)
-            if isinstance(node, SequenceNode):
+            if node.id == "sequence":
                 for index, item in enumerate(node.value):
                     self._document.keys[(*at, index)] = self._position(item)
                 return [self._value(item, (*at, index)) for index, item in enumerate(node.value)]
@@ -187,7 +187,7 @@ class _Reader:
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: "MappingNode", at: Location) -> dict[str, Any]:
+    def _mapping(self, node: Node, at: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -201,10 +201,8 @@ class _Reader:
             result[key] = self._value(value_node, (*at, key))
         return {**{key: value for key, value in merged.items() if key not in result}, **result}
 
-    def _merge(self, node: "Node", at: Location) -> dict[str, Any]:
-        from ruamel.yaml.nodes import SequenceNode
-
-        sources = node.value if isinstance(node, SequenceNode) else [node]
+    def _merge(self, node: Node, at: Location) -> dict[str, Any]:
+        sources = node.value if node.id == "sequence" else [node]
         merged: dict[str, Any] = {}
         for source in sources:
             value = self._value(source, at)
@@ -213,27 +211,34 @@ class _Reader:
             merged = {**value, **merged}
         return merged
 
-    def _key(self, node: "Node") -> str:
-        from ruamel.yaml.nodes import ScalarNode
-
-        if not isinstance(node, ScalarNode):
+    def _key(self, node: Node) -> str:
+        if node.id != "scalar":
             raise self._mistake(node, "a key must be a word.")
         return str(node.value)
 
-    def _scalar(self, node: "Node") -> Any:
+    def _scalar(self, node: Node) -> Any:
+        if str(node.tag) == _TEXT:
+            return node.value
         try:
-            value = self._yaml.constructor.construct_object(node)
+            value = self._yaml.constructor.construct_object(_scalar_node(node))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # What a tag promises and the text does not keep (`!!int ""`), ruamel finds out in many ways.
             raise self._mistake(node, f"{node.value!r} is not what {node.tag} says.") from error
         # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
         return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
 
-    def _position(self, node: "Node") -> Position:
+    def _position(self, node: Node) -> Position:
         return Position(self._document.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def _mistake(self, node: "Node", message: str) -> InputError:
+    def _mistake(self, node: Node, message: str) -> InputError:
         return invalid(self._document.path, [Problem(self._position(node), message)])
+
+
+def _scalar_node(node: Node) -> Node:
+    """The node as ruamel's constructor wants it: libyaml's nodes are of another class."""
+    from ruamel.yaml.nodes import ScalarNode
+
+    return node if isinstance(node, ScalarNode) else ScalarNode(str(node.tag), node.value, node.start_mark)
 
 
 def _problem(document: Document, model: "type[BaseModel]", item: Mapping[str, Any]) -> Problem:

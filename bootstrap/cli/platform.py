@@ -1,5 +1,6 @@
 """`platform`: init, validate, show, schema."""
 
+import dataclasses
 import os
 import shlex
 import sys
@@ -103,14 +104,31 @@ def validate(session: Session) -> None:
 @command(
     platform,
     "platform show",
-    examples=["mlops-bootstrap platform show fraud-dev -C examples/contoso"],
+    examples=[
+        "mlops-bootstrap platform show fraud-dev -C examples/contoso",
+        "mlops-bootstrap platform show fraud-dev --origin -C examples/contoso",
+    ],
 )
 def show(
     session: Session,
     stack: Annotated[str, typer.Argument(help="The stack.", autocompletion=complete_stack)],
+    *,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Each value as the manifests say it, with the layer, file and line.")
+    ] = False,
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
-    from bootstrap.platform.platform import find_platform
+    from bootstrap.console import table
+    from bootstrap.platform.platform import find_origins, find_platform
+
+    if origin:
+        found = find_origins(session.directory, stack)
+        rows = [[value.key, str(value.value), value.layer, value.source or ""] for value in found]
+        values = [dataclasses.asdict(value) for value in found]
+        session.console.result(
+            table(["key", "value", "layer", "said in"], rows), {"schema_version": 1, "stack": stack, "values": values}
+        )
+        return
 
     settings = find_platform(session.directory).selected([stack])[0]
     document = settings.model_dump(mode="json")

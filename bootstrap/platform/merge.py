@@ -7,7 +7,7 @@ that order: the last one wins, and each keeps the line that it comes from.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bootstrap.documents import Document, Location, Position, Problem
 from bootstrap.platform.manifests import Layer, LinksManifest, PlatformManifest, TeamManifest
@@ -18,12 +18,9 @@ from infra.settings import (
     Federation,
     GroupSettings,
     HubSettings,
-    Network,
     Persona,
     ProjectSettings,
 )
-
-DEFAULT_NETWORK: Network = "open"
 
 
 @dataclass(frozen=True)
@@ -47,26 +44,54 @@ class Written:
         return self.document.position(location, of_key=True)
 
 
+LayerName = Literal["built-in", "organization", "environment", "team", "team's environment"]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer, and its place in the document that says it."""
+
+    name: LayerName
+    layer: Layer
+    written: Written
+    location: Location = ()
+
+
+BUILT_IN = Layer(network="open", protect=False)
+"""What holds where no manifest says anything: the outermost layer."""
+
+NOWHERE = Path("built-in")
+"""The file that built-in values are said to come from."""
+
+_OUTERMOST = Placed("built-in", BUILT_IN, Written(BUILT_IN, Document(NOWHERE, {})))
+
+
 @dataclass(frozen=True)
 class Layers:
-    """What the layers of one stack say, from the outermost to the innermost, each with its place in its document."""
+    """What the layers of one stack say, from the outermost to the innermost."""
 
-    layers: Sequence[tuple[Layer, Written, Location]]
+    placed: Sequence[Placed]
 
     def said(self, key: str) -> Said | None:
         """The innermost value of a key; None when no layer says it."""
-        for layer, written, location in reversed(self.layers):
-            value = getattr(layer, key)
+        for place in reversed(self.placed):
+            value = getattr(place.layer, key)
             if value is not None:
-                items = [written.at(*location, key, i) for i in range(len(value))] if isinstance(value, list) else ()
-                return Said(value, written.at(*location, key), items)
+                at = (*place.location, key)
+                items = [place.written.at(*at, i) for i in range(len(value))] if isinstance(value, list) else ()
+                return Said(value, place.written.at(*at), items)
         return None
+
+    def value(self, key: str) -> Any:
+        """The innermost value of a key; None when no layer says it."""
+        said = self.said(key)
+        return said.value if said else None
 
     def tags(self, built_in: Mapping[str, str]) -> dict[str, str]:
         """The tags of all layers; an inner one replaces an outer one of the same name, whatever its case."""
         merged = {name.lower(): (name, value) for name, value in built_in.items()}
-        for layer, _, _ in self.layers:
-            merged |= {name.lower(): (name, value) for name, value in layer.tags.items()}
+        for place in self.placed:
+            merged |= {name.lower(): (name, value) for name, value in place.layer.tags.items()}
         return dict(sorted(merged.values()))
 
 
@@ -84,11 +109,25 @@ class Merge:
     links: Written
     problems: list[Problem]
 
+    def layers(self, team: Written | None = None, environment: str = "") -> Layers:
+        """The layers of a team's environment; without a team, those of the hub."""
+        manifest: PlatformManifest = self.platform.manifest
+        placed = [_OUTERMOST, Placed("organization", manifest, self.platform)]
+        if team is not None:
+            at = ("environments", environment)
+            own: TeamManifest = team.manifest
+            placed += [
+                Placed("environment", manifest.environments[environment], self.platform, at),
+                Placed("team", own, team),
+                Placed("team's environment", own.environments[environment], team, at),
+            ]
+        return Layers(placed)
+
     def hub(self, locations: Sequence[str]) -> HubSettings | None:
         """The hub's settings, or None when something is missing, which is then in `problems`."""
         manifest: PlatformManifest = self.platform.manifest
         hub = manifest.hub
-        layers = Layers([(manifest, self.platform, ())])
+        layers = self.layers()
         location = hub.location or manifest.location
         subscription = hub.subscription_id or manifest.subscription_id
         at = self.platform.at("hub")
@@ -107,7 +146,7 @@ class Merge:
             tags=layers.tags({"managed-by": "mlops-bootstrap", "organization": manifest.organization, "team": "hub"}),
             protect=True,
             budget=budget_settings,
-            origin=self._origin(at),
+            origin=self.origin(at),
             log_retention_days=hub.log_retention_days,
             registry_locations=tuple(dict.fromkeys([location, *locations])),
             alert_emails=tuple(hub.alert_emails),
@@ -117,22 +156,13 @@ class Merge:
         """A team's settings in an environment, or None when something is missing, which is then in `problems`."""
         manifest: PlatformManifest = self.platform.manifest
         own: TeamManifest = team.manifest
-        layers = Layers(
-            [
-                (manifest, self.platform, ()),
-                (manifest.environments[name], self.platform, ("environments", name)),
-                (own, team, ()),
-                (own.environments[name], team, ("environments", name)),
-            ]
-        )
+        layers = self.layers(team, name)
         at = team.at("environments", name)
         location, subscription = layers.said("location"), layers.said("subscription_id")
         for key, said in (("location", location), ("subscription_id", subscription)):
             if said is None:
                 self._missing(at, f"{own.name}-{name}", key)
-        protect = layers.said("protect")
-        protected = protect.value if protect else False
-        network = layers.said("network")
+        protected = layers.value("protect")
         hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
         budget = self._budget(layers.said("budget"), layers.said("budget_start"))
         if location is None or subscription is None or hub_subscription is None:
@@ -152,11 +182,11 @@ class Merge:
             ),
             protect=protected,
             budget=budget,
-            origin=self._origin(at),
+            origin=self.origin(at),
             team=own.name,
             environment=name,
             hub_subscription_id=hub_subscription,
-            network=network.value if network else DEFAULT_NETWORK,
+            network=layers.value("network"),
             people="read" if protected else "work",
             groups=self._groups(team),
             clusters=self._clusters(layers),
@@ -176,14 +206,14 @@ class Merge:
             amount=amount.value,
             start=start.value,
             emails=tuple(self.platform.manifest.hub.alert_emails),
-            origin=self._origin(amount.position),
+            origin=self.origin(amount.position),
         )
 
     def _groups(self, team: Written) -> tuple[GroupSettings, ...]:
         personas: tuple[Persona, ...] = ("data_scientists", "engineers")
         named = ((persona, getattr(team.manifest.groups, persona)) for persona in personas)
         return tuple(
-            GroupSettings(persona=persona, object_id=group, origin=self._origin(team.at("groups", persona)))
+            GroupSettings(persona=persona, object_id=group, origin=self.origin(team.at("groups", persona)))
             for persona, group in named
             if group is not None
         )
@@ -203,7 +233,7 @@ class Merge:
                 size=cluster.size,
                 max_nodes=cluster.max_nodes,
                 low_priority=cluster.low_priority,
-                origin=self._origin(position),
+                origin=self.origin(position),
             )
             for cluster, position in zip(said.value, said.items, strict=True)
         )
@@ -218,8 +248,8 @@ class Merge:
             federation = None
             if link is not None:
                 at = self.links.at("teams", own.name, project.name, environment)
-                federation = Federation(issuer=link.issuer, subject=link.subject, origin=self._origin(at))
-            origin = self._origin(team.at("projects", index))
+                federation = Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(at))
+            origin = self.origin(team.at("projects", index))
             projects.append(ProjectSettings(name=project.name, federation=federation, origin=origin))
         return tuple(projects)
 
@@ -227,5 +257,8 @@ class Merge:
         hint = f"Add {key} there, or to platform.yaml for all."
         self.problems.append(Problem(at, f"nothing says the {key} of {stack}.", hint))
 
-    def _origin(self, position: Position) -> str:
+    def origin(self, position: Position) -> str:
+        """File and line of a position, relative to the platform; `built-in` for what no manifest says."""
+        if position.path == NOWHERE:
+            return str(NOWHERE)
         return f"{position.path.relative_to(self.root).as_posix()}:{position.line}"

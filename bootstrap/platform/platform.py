@@ -11,7 +11,8 @@ from bootstrap.errors import InputError, did_you_mean
 from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.platform.merge import Merge, Written
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_files
-from infra.settings import StackSettings
+from bootstrap.platform.origins import Origin, origins_of_environment, origins_of_hub
+from infra.settings import HubSettings, StackSettings
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,27 @@ def load_platform(root: Path) -> Platform:
         InputError: They have mistakes: those of all files at once, each with file, line and column, in `details`; or
             `platform.yaml` pins another version of this tool.
     """
+    merge, _, stacks = _load(root)
+    return Platform(root, merge.platform.manifest, stacks)
+
+
+def find_origins(start: Path, stack: str) -> list[Origin]:
+    """Where each value of a stack of the platform that `start` lies in was said.
+
+    Raises:
+        InputError: There is no such stack, or as `load_platform` does.
+        MissingError: `start` is in no platform.
+    """
+    root = find_root(start)
+    merge, teams, stacks = _load(root)
+    settings = Platform(root, merge.platform.manifest, stacks).selected([stack])[0]
+    if isinstance(settings, HubSettings):
+        return origins_of_hub(merge)
+    team = next(team for team in teams if team.manifest.name == settings.team)
+    return origins_of_environment(merge, team, settings.environment)
+
+
+def _load(root: Path) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
     mistakes: list[str] = []
     platform = _written(root / FILE_NAME, PlatformManifest, mistakes)
     mistakes += [f"{path}: the name of a team's file ends in .yaml." for path in sorted((root / TEAMS).glob("*.yml"))]
@@ -69,10 +91,11 @@ def load_platform(root: Path) -> Platform:
     problems += _of_repositories(teams)
     if platform is not None and links is not None and not mistakes:
         problems += _of_links(links, teams)
-        stacks = _stacks(Merge(root, platform, links, problems), teams)
+        merge = Merge(root, platform, links, problems)
+        stacks = _stacks(merge, teams)
         if not problems:
             _check_tool(root, platform.manifest)
-            return Platform(root, platform.manifest, stacks)
+            return merge, teams, stacks
     mistakes += [str(problem) for problem in problems]
     raise InputError(
         f"The manifests in {root} have {'a mistake' if len(mistakes) == 1 else f'{len(mistakes)} mistakes'}.",

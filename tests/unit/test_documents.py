@@ -154,3 +154,37 @@ def test_no_yaml_like_text_raises_anything_but_our_own_error(text: str) -> None:
 @pytest.mark.parametrize("text", ['a: !!int ""', "a: !!int x", "a: !!float x", "a: !!timestamp x", "a: !!bool x"])
 def test_a_tag_that_its_text_does_not_keep_is_a_mistake(text: str) -> None:
     assert "file.yaml:1:4:" in refusal(text)
+
+
+_PIECES = st.sampled_from(
+    ["a", "b c", "yes", "null", "1_0", "0x1f", "2026-01-01", "''", ": ", ":", "- ", "\n", "\n  ", "  ", "{",
+     "}", "[", "]", ", ", "'", '"', "#", " #", "?", "|", ">", "!", "&x", "*x", "%", "@", "`", "---\n",
+     "\t", "\\", "ü", "~", "="]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=25).map("".join))
+def test_what_libyaml_reads_is_what_ruamel_reads(text: str) -> None:
+    """The quick reader may only be quicker. Where an empty value stands is the one thing in which they differ."""
+
+    def read_by(quickly: bool) -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            if not quickly:
+                patch.setattr("bootstrap.composing._by_libyaml", lambda _: None)
+            try:
+                document = parse(text, PATH)
+            except InputError as error:
+                return str(error)
+            return repr(document.data), document.keys
+
+    assert read_by(quickly=True) == read_by(quickly=False)
+
+
+def test_everyday_text_is_read_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("read slowly")
+
+    monkeypatch.setattr("ruamel.yaml.YAML.compose", refuse)
+    contoso = Path(__file__).parents[2] / "examples" / "contoso"
+
+    assert all(read(path).data for path in [*contoso.glob("teams/*.yaml"), contoso / "links.yaml"])

@@ -1,0 +1,67 @@
+"""YAML text as a tree of nodes, each with its tag and its place; `bootstrap.documents` makes values of them.
+
+ruamel.yaml is the judge of what is YAML 1.2. It is also slow: a thousand manifests take it most of ten seconds. So text
+of everyday characters is read by libyaml first, which is forty times as fast, with ruamel's rules for what a plain word
+means; what libyaml refuses, and every text with more than that in it, ruamel reads.
+"""
+
+import functools
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
+Node = Any
+"""A node of either library: `id` ("mapping", "sequence", "scalar"), `tag`, `value`, `start_mark`."""
+
+_EVERYDAY = re.compile(r"[\n !-%'-)+-;=?-~\u00a1-\u2027\u2030-\ud7ff]*")
+"""Text that libyaml, if it accepts it, reads as ruamel does: no tabs, no `&` and `*` of aliases, no `<` of merges."""
+
+_UNUSUAL = re.compile(r"(?:^|[\s,\[{(])[!%?|>]|^(?:---|\.\.\.)", re.MULTILINE)
+"""Tags, directives, block texts, keys in question form, several documents: where the two differ in details."""
+
+
+def compose(text: str, yaml: "YAML") -> Node | None:
+    """The root node of a document, None for an empty one. Raises ruamel's `YAMLError`, ValueError or RecursionError."""
+    if _EVERYDAY.fullmatch(text) and not _UNUSUAL.search(text):
+        root = _by_libyaml(text)
+        if root is not None:
+            return root
+    return yaml.compose(text)
+
+
+def _by_libyaml(text: str) -> Node | None:
+    from yaml import YAMLError
+
+    loader = _loader()
+    if loader is None:
+        return None
+    reading = loader(text)
+    try:
+        return reading.get_single_node()
+    except YAMLError:
+        return None  # ruamel tells what is wrong, or knows better
+    finally:
+        reading.dispose()
+
+
+@functools.cache
+def _loader() -> Any:
+    """A loader of libyaml's with the plain words of YAML 1.2 (`no` is a string); None where PyYAML came without it."""
+    try:
+        from yaml.cyaml import CParser
+    except ImportError:
+        return None
+    from ruamel.yaml.resolver import implicit_resolvers
+    from yaml.resolver import BaseResolver
+
+    class Loader(CParser, BaseResolver):  # type: ignore[misc] # both untyped
+        def __init__(self, stream: str) -> None:
+            CParser.__init__(self, stream)
+            BaseResolver.__init__(self)
+
+    for versions, tag, pattern, first in implicit_resolvers:
+        if (1, 2) in versions:
+            Loader.add_implicit_resolver(tag, pattern, first)
+    return Loader
