@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import bootstrap.cli.main  # noqa: F401 - declares the commands
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.lock import alone
 from bootstrap.model.records import RunRecord, read_record
