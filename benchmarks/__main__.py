@@ -1,70 +1,37 @@
-"""Run every comparison and print them as a Markdown table: `make benchmark`."""
+"""Run the comparisons and print them as a Markdown table: `make benchmark`, or `python -m benchmarks NAME...`."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.timing import Command, compare, seconds
+from benchmarks import command_line, plan, project
+from benchmarks.timing import Row
 
-Timed = Callable[[], float]
-"""A call that runs a command once and returns its seconds."""
-
-ROOT = Path(__file__).parents[1]
-PROGRAMS = Path(sys.executable).parent
-OURS, COPIER, PYTHON = PROGRAMS / "mlops-bootstrap", PROGRAMS / "copier", Path(sys.executable)
-
-PROVIDER = (
-    "import pulumi, pulumi_azure_native as provider\n"
-    "for name in ('applicationinsights', 'authorization', 'consumption', 'containerregistry', 'keyvault', 'monitor',\n"
-    "             'machinelearningservices', 'managedidentity', 'operationalinsights', 'resources', 'storage'):\n"
-    "    dir(getattr(provider, name))  # modules load when something of them is asked for\n"
-)
+COMPARISONS: dict[str, Callable[[Path], Row]] = {
+    "help": command_line.help_page,
+    "version": command_line.version,
+    "new": project.new,
+    "first-run": project.first_run,
+    "second-run": project.second_run,
+    "plan": plan.one_environment,
+    "demo": project.demo,
+}
+"""What can be compared, by name; each is given a folder that vanishes afterwards."""
 
 
-def timed(command: Command, cwd: Path = ROOT) -> Timed:
-    """A call that times the command once."""
-    return lambda: seconds(command, cwd)
-
-
-def into_new_folder(command: Command, folder: Path) -> Timed:
-    """A call that times the command with a destination of its own each time."""
-    numbers = iter(range(1000))
-    return lambda: seconds([*command, folder / f"project-{next(numbers)}"], folder)
-
-
-def main() -> None:
-    """Print a row per comparison: ours, the peer's, the ratio of medians, and the ratio that we promise."""
+def main(names: list[str]) -> int:
+    """Print a row for each of the named comparisons, or for all of them."""
+    unknown = [name for name in names if name not in COMPARISONS]
+    if unknown:
+        print(f"Unknown: {', '.join(unknown)}. Known: {', '.join(COMPARISONS)}.", file=sys.stderr)
+        return 2
     print("| What | Ours, s | Peer | Peer's, s | Ratio | Promised |\n|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "ours").mkdir()
-        (folder / "peer").mkdir()
-        new: list[str | Path] = [OURS, "new", "tabular", "--defaults", "--quiet"]
-        copy: list[str | Path] = [COPIER, "copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", ROOT]
-        provider: list[str | Path] = [PYTHON, "-c", PROVIDER]
-        _row("`--help`", timed([OURS, "--help"]), "`copier --help`", timed([COPIER, "--help"]), 0.5)
-        _row("`--version`", timed([OURS, "--version"]), "`copier --help`", timed([COPIER, "--help"]), 0.5)
-        _row(
-            "`plan` of one environment",
-            timed([OURS, "plan", "fraud-dev", "-C", ROOT / "examples/contoso"]),
-            "import of the same provider modules",
-            timed(provider),
-            1.3,
-        )
-        _row(
-            "`new tabular`",
-            into_new_folder(new, folder / "ours"),
-            "`copier copy`",
-            into_new_folder(copy, folder / "peer"),
-            1.2,
-        )
-
-
-def _row(what: str, ours: Timed, peer_name: str, peer: Timed, promised: float) -> None:
-    timing = compare(ours, peer, rounds=5)
-    print(f"| {what} | {timing.ours:.2f} | {peer_name} | {timing.peer:.2f} | {timing.ratio:.2f} | {promised} |")
+    for name in names or COMPARISONS:
+        with tempfile.TemporaryDirectory() as folder:
+            print(COMPARISONS[name](Path(folder)), flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

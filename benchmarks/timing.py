@@ -24,6 +24,43 @@ class Timing:
         return self.ours / self.peer
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What we promise of a comparison: at most this ratio, at most these seconds, or both."""
+
+    ratio: float | None = None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        limits = [
+            *([f"{self.ratio:g} times"] if self.ratio is not None else []),
+            *([f"{self.seconds:g} s"] if self.seconds is not None else []),
+        ]
+        return "at most " + " and ".join(limits)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        timing: Ours and the peer's; ours alone, in seconds, where there is no peer.
+        peer: What ours is compared to.
+    """
+
+    what: str
+    timing: Timing | float
+    peer: str | None
+    promise: Promise
+
+    def __str__(self) -> str:
+        if isinstance(self.timing, Timing):
+            numbers = f"{self.timing.ours:.2f} | {self.peer} | {self.timing.peer:.2f} | {self.timing.ratio:.2f}"
+        else:
+            numbers = f"{self.timing:.2f} | | | "
+        return f"| {self.what} | {numbers} | {self.promise} |"
+
+
 def compare(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> Timing:
     """Call both in turn, after one call of each that does not count; each returns its seconds."""
     ours(), peer()

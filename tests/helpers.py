@@ -2,8 +2,11 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,3 +83,57 @@ def run_cli(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = N
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def on_a_terminal(
+    arguments: str, *, cwd: Path, env: Mapping[str, str] | None = None
+) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """The command line with a terminal for its input and its talk; its results go to a pipe."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "bootstrap", *shlex.split(arguments)],
+        cwd=cwd,
+        env={**os.environ, **(env or {}), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def wait_for(terminal: int, words: str) -> None:
+    """Read what is said on the terminal until these words are there."""
+    import select
+
+    seen = ""
+    deadline = time.monotonic() + 30
+    while words not in seen:
+        assert select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0], seen
+        seen += os.read(terminal, 4096).decode("utf-8", "replace")
+
+
+def finish(process: "subprocess.Popen[str]", terminal: int) -> str:
+    """What the process printed on standard output; what it says on the terminal is read away, so that it can go on."""
+
+    def drain() -> None:
+        try:
+            while os.read(terminal, 4096):
+                pass
+        except OSError:
+            return  # closed: the process has ended
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    out, _ = process.communicate(timeout=60)
+    reader.join(timeout=10)
+    return out

@@ -554,6 +554,7 @@ def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, b
         if run.pipeline.path != _relative(work.project, work.pipeline.path):
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
+        same = same and run.inputs == _recorded_inputs(work)
         if same and run.champion == _champion(work) and run.git.commit == work.git.commit:
             return run.model_copy(update={"jobs": jobs}), False
         break
@@ -575,14 +576,17 @@ def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, b
     return record, False
 
 
+def _recorded_inputs(work: _Work) -> dict[str, Artifact | Value]:
+    return {name: _artifact(work.project, one) if isinstance(one, Data) else one for name, one in work.inputs.items()}
+
+
 def _run_record(work: _Work, **fields: object) -> RunRecord:
-    inputs = {name: _artifact(work.project, one) if isinstance(one, Data) else one for name, one in work.inputs.items()}
     return RunRecord.model_validate(
         {
             "schema_version": 1,
             "project": work.project.manifest.name,
             "pipeline": _artifact(work.project, work.file),
-            "inputs": inputs,
+            "inputs": _recorded_inputs(work),
             "champion": _champion(work),
             "git": work.git,
             "lock_sha256": work.lock,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import bootstrap.cli.main  # noqa: F401 - declares the commands
 from bootstrap.cli.command import EXAMPLES
 from tests.helpers import Done, run_cli
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import pytest
 
 import bootstrap
 from bootstrap.processes import uv_executable
-from tests.helpers import Done, build_tree, git, run_cli, tree
+from tests.helpers import Done, build_tree, finish, git, on_a_terminal, run_cli, tree, wait_for
 from tests.unit.blueprint.worlds import blueprints
 
 
@@ -145,7 +144,9 @@ def test_a_shell_completes_the_names_of_blueprints_without_copier(checkout: Path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_on_a_terminal_the_rest_is_asked_and_standard_output_stays_clean(checkout: Path, tmp_path: Path) -> None:
-    with _on_a_terminal(checkout, tmp_path, "new tabular churn --output json --data folds=3") as (process, terminal):
+    with on_a_terminal(
+        "new tabular churn --output json --data folds=3", cwd=tmp_path, env={"PYTHONPATH": str(checkout)}
+    ) as (process, terminal):
         for prompt, keys in {
             "project's name": "\r",
             "team that owns it": "fraud\r",
@@ -153,9 +154,9 @@ def test_on_a_terminal_the_rest_is_asked_and_standard_output_stays_clean(checkou
             "DevOps organization": "\x15my-org\r",
             "Send messages": "y",
         }.items():
-            _wait_for(terminal, prompt)
+            wait_for(terminal, prompt)
             os.write(terminal, keys.encode())
-        out = _finish(process, terminal)
+        out = finish(process, terminal)
 
     assert process.returncode == 0
     assert json.loads(out)["project"] == "churn"
@@ -168,10 +169,10 @@ def test_on_a_terminal_the_rest_is_asked_and_standard_output_stays_clean(checkou
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_ctrl_c_at_a_question_leaves_nothing(checkout: Path, tmp_path: Path) -> None:
-    with _on_a_terminal(checkout, tmp_path, "new tabular churn") as (process, terminal):
-        _wait_for(terminal, "project's name")
+    with on_a_terminal("new tabular churn", cwd=tmp_path, env={"PYTHONPATH": str(checkout)}) as (process, terminal):
+        wait_for(terminal, "project's name")
         os.write(terminal, b"\x03")
-        out = _finish(process, terminal)
+        out = finish(process, terminal)
 
     assert (process.returncode, out) == (130, "")
     assert list(tmp_path.iterdir()) == []
@@ -186,57 +187,6 @@ def test_the_examples_in_the_help_work_with_our_own_blueprints(words: str, tmp_p
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path)
         assert done.code == 0, f"{example}\n{done.err}"
         assert done.out
-
-
-@contextmanager
-def _on_a_terminal(checkout: Path, folder: Path, arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """The command line with a terminal for its input and its talk; its results go to a pipe."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "bootstrap", *shlex.split(arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(checkout), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        try:
-            yield process, ours
-        finally:
-            process.kill()
-            os.close(ours)
-
-
-def _wait_for(terminal: int, words: str) -> None:
-    import select
-
-    seen = ""
-    deadline = time.monotonic() + 30
-    while words not in seen:
-        assert select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0], seen
-        seen += os.read(terminal, 4096).decode("utf-8", "replace")
-
-
-def _finish(process: "subprocess.Popen[str]", terminal: int) -> str:
-    """What the process printed on standard output; what it says on the terminal is read away, so that it can go on."""
-
-    def drain() -> None:
-        try:
-            while os.read(terminal, 4096):
-                pass
-        except OSError:
-            return  # closed: the process has ended
-
-    reader = threading.Thread(target=drain)
-    reader.start()
-    out, _ = process.communicate(timeout=60)
-    reader.join(timeout=10)
-    return out
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.errors import ExitCode
-from tests.helpers import build_tree, run_cli, tree
+from tests.helpers import build_tree, finish, on_a_terminal, run_cli, tree, wait_for
 
 ROOT = Path(__file__).parents[2]
 CONTOSO = ROOT / "examples" / "contoso"
@@ -97,6 +97,25 @@ def test_without_a_terminal_all_missing_values_are_named_at_once(tmp_path: Path)
     assert all(option in done.err for option in ("--organization", "--subscription", "--tenant", "--email"))
     assert "--location:" not in done.err
     assert tree(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_what_is_missing_is_asked_until_it_is_right(tmp_path: Path) -> None:
+    command = "platform init acme --organization acme --email ml@acme.example --output json"
+    with on_a_terminal(command, cwd=tmp_path) as (process, terminal):
+        for prompt, answer in (
+            ("Azure location", "West Europe"),
+            ("in lower case without spaces", "westeurope"),
+            ("Azure subscription", "11111111-2222-3333-4444-555555555555"),
+            ("Entra tenant", "66666666-7777-8888-9999-000000000000"),
+        ):
+            wait_for(terminal, prompt)
+            os.write(terminal, f"{answer}\r".encode())
+        out = finish(process, terminal)
+
+    assert process.returncode == 0
+    assert "platform.yaml" in json.loads(out)["files"]
+    assert 'location: "westeurope"' in (tmp_path / "acme/platform.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ['a"b', "a b", "ümlaut", "a" * 300])
