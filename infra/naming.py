@@ -29,6 +29,8 @@ Kind = Literal[
     "federated_credential",
     "cluster",
     "metric_alert",
+    "query_alert",
+    "activity_alert",
     "diagnostic_setting",
 ]
 
@@ -117,6 +119,14 @@ TABLE: dict[Kind, Rule] = {
     "metric_alert": Rule(
         "azure-native:monitor:MetricAlert", "ruleName", "alert", 1, 260, r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]",
         "resource group",
+    ),
+    "query_alert": Rule(
+        "azure-native:monitor:ScheduledQueryRule", "ruleName", "alert", 1, 260,
+        r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]", "resource group",
+    ),
+    "activity_alert": Rule(
+        "azure-native:monitor:ActivityLogAlert", "activityLogAlertName", "alert", 1, 260,
+        r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]", "resource group",
     ),
     "diagnostic_setting": Rule(
         "azure-native:monitor:DiagnosticSetting", "name", "diag", 1, 260, r"[^*&+:<>?%\\/]*[^*&+:<>?%\\/ .]", "parent"

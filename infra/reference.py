@@ -27,6 +27,12 @@ class Reference:
         return self.id.rsplit("/", 1)[-1]
 
     @property
+    def kind(self) -> str:
+        """Azure's name of what it is, such as `Microsoft.KeyVault/vaults`; empty for a resource group."""
+        provider = self.id.partition("/providers/")[2].split("/")
+        return "/".join([provider[0], *provider[1::2]])
+
+    @property
     def id_when_made(self) -> pulumi.Output[str]:
         """The id as an input of another resource, which is then made after this one."""
         return self._after(self.id)

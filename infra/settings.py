@@ -90,13 +90,15 @@ class HubSettings(_StackSettings):
 
     Attributes:
         registry_locations: Where the shared model registry keeps a copy; the hub's own location is among them.
-        alert_emails: Who gets the alerts of all stacks.
+        alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
+        subscriptions: All subscriptions of the platform; what is done in them is logged.
     """
 
     program: Literal["hub"] = "hub"
     log_retention_days: int
     registry_locations: tuple[str, ...]
     alert_emails: tuple[str, ...]
+    subscriptions: tuple[str, ...]
 
     @property
     def stack(self) -> str:
@@ -110,6 +112,7 @@ class EnvironmentSettings(_StackSettings):
     Attributes:
         hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
         people: Whether people work here or only read, and CI does the work.
+        alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
     """
 
     program: Literal["environment"] = "environment"
@@ -118,6 +121,7 @@ class EnvironmentSettings(_StackSettings):
     hub_subscription_id: str
     network: Network
     people: Literal["work", "read"]
+    alert_emails: tuple[str, ...] = ()
     groups: tuple[GroupSettings, ...]
     clusters: tuple[ClusterSettings, ...]
     projects: tuple[ProjectSettings, ...]

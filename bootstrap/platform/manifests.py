@@ -118,6 +118,9 @@ class Layer(_Section):
         None, description="The first day that budgets count. Azure never lets it change: write it once."
     )
     compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
+    alert_emails: list[Email] | None = Field(
+        None, min_length=1, description="Who hears of alerts and budgets; by default whoever hears of the hub's."
+    )
 
 
 class Environment(Layer):
@@ -132,7 +135,7 @@ class Hub(_Section):
     location: Location | None = Field(None, description="By default the organization's.")
     subscription_id: Guid | None = Field(None, description="By default the organization's.")
     log_retention_days: int = Field(90, ge=30, le=730)
-    alert_emails: list[Email] = Field(min_length=1, description="Who hears of alerts and budgets.")
+    alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
 
 

@@ -123,8 +123,13 @@ class Merge:
             ]
         return Layers(placed)
 
-    def hub(self, locations: Sequence[str]) -> HubSettings | None:
-        """The hub's settings, or None when something is missing, which is then in `problems`."""
+    def hub(self, locations: Sequence[str], subscriptions: Sequence[str]) -> HubSettings | None:
+        """The hub's settings, or None when something is missing, which is then in `problems`.
+
+        Args:
+            locations: Those of the environments.
+            subscriptions: Those of the environments.
+        """
         manifest: PlatformManifest = self.platform.manifest
         hub = manifest.hub
         layers = self.layers()
@@ -135,7 +140,7 @@ class Merge:
             if value is None:
                 self._missing(at, "the hub", key)
         budget = Said(hub.budget, self.platform.at("hub", "budget")) if hub.budget is not None else None
-        budget_settings = self._budget(budget, layers.said("budget_start"))
+        budget_settings = self._budget(budget, layers.said("budget_start"), hub.alert_emails)
         if location is None or subscription is None:
             return None
         return HubSettings(
@@ -150,6 +155,7 @@ class Merge:
             log_retention_days=hub.log_retention_days,
             registry_locations=tuple(dict.fromkeys([location, *locations])),
             alert_emails=tuple(hub.alert_emails),
+            subscriptions=tuple(dict.fromkeys([subscription, *subscriptions])),
         )
 
     def environment(self, team: Written, name: str) -> EnvironmentSettings | None:
@@ -164,7 +170,9 @@ class Merge:
                 self._missing(at, f"{own.name}-{name}", key)
         protected = layers.value("protect")
         hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
-        budget = self._budget(layers.said("budget"), layers.said("budget_start"))
+        emails = layers.said("alert_emails")
+        hears = emails.value if emails else manifest.hub.alert_emails
+        budget = self._budget(layers.said("budget"), layers.said("budget_start"), hears)
         if location is None or subscription is None or hub_subscription is None:
             return None
         return EnvironmentSettings(
@@ -188,12 +196,13 @@ class Merge:
             hub_subscription_id=hub_subscription,
             network=layers.value("network"),
             people="read" if protected else "work",
+            alert_emails=tuple(emails.value) if emails else (),
             groups=self._groups(team),
             clusters=self._clusters(layers),
             projects=self._projects(team, name),
         )
 
-    def _budget(self, amount: Said | None, start: Said | None) -> BudgetSettings | None:
+    def _budget(self, amount: Said | None, start: Said | None, emails: Sequence[str]) -> BudgetSettings | None:
         if amount is None:
             return None
         if start is None:
@@ -205,7 +214,7 @@ class Merge:
         return BudgetSettings(
             amount=amount.value,
             start=start.value,
-            emails=tuple(self.platform.manifest.hub.alert_emails),
+            emails=tuple(emails),
             origin=self.origin(amount.position),
         )
 

@@ -1,12 +1,13 @@
-"""What is recorded, what is watched, and who hears of it."""
+"""What is recorded, and who hears of what happens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
 from infra.components.place import Place
+from infra.diagnostics import ACTIVITY, REPORTING, Reports
 from infra.reference import Reference
 
 
@@ -48,16 +49,25 @@ class Logs(pulumi.ComponentResource):
         self.register_outputs({"id": self.workspace.id})
 
 
+_SHORT_NAME = 12
+"""How many characters Azure shows. https://learn.microsoft.com/azure/azure-monitor/alerts/action-groups"""
+
+
 @dataclass(frozen=True)
 class NotificationsArgs:
-    """Who is told by mail."""
+    """Who is told by mail.
+
+    Attributes:
+        short_name: Who writes, as messages show it: at most twelve characters count.
+    """
 
     place: Place
+    short_name: str
     emails: Sequence[str]
 
 
 class Notifications(pulumi.ComponentResource):
-    """The action group that alerts and budgets of all stacks call."""
+    """An action group: what alerts and budgets call."""
 
     action_group: Reference
 
@@ -69,8 +79,7 @@ class Notifications(pulumi.ComponentResource):
             name,
             resource_group_name=place.group.name_when_made,
             action_group_name=group_name,
-            # Shown in messages; twelve characters at most.
-            group_short_name="ml-platform",
+            group_short_name=args.short_name[:_SHORT_NAME].rstrip("-"),
             location="Global",
             enabled=True,
             email_receivers=[
@@ -123,129 +132,66 @@ class Insights(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A resource whose diagnostics are kept.
+class DiagnosticsArgs:
+    """What reports, and the Log Analytics workspace that keeps it.
 
     Attributes:
-        name: The word for it in this stack.
-        logs: Whether it has logs beside metrics; a storage account itself has none, its services have.
+        sources: The resources, each of a kind in `infra.diagnostics.REPORTING`, by the word for it in this stack.
     """
 
-    name: str
-    resource: Reference
-    logs: bool = True
-
-
-@dataclass(frozen=True)
-class DiagnosticsArgs:
-    """The resources, and the Log Analytics workspace that keeps what they report."""
-
     place: Place
-    sources: Sequence[Source]
+    sources: Mapping[str, Reference]
     logs: Reference
 
 
 class Diagnostics(pulumi.ComponentResource):
-    """All logs and metrics of each source, sent to Log Analytics."""
+    """All logs and metrics of each source and its services, sent to Log Analytics."""
 
     def __init__(self, name: str, args: DiagnosticsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:monitoring:Diagnostics", name, None, opts)
-        for source in args.sources:
-            monitor.DiagnosticSetting(
-                f"{name}-{source.name}",
-                name=args.place.names.of("diagnostic_setting", *args.place.words),
-                resource_uri=source.resource.id_when_made,
-                workspace_id=args.logs.id_when_made,
-                logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)]
-                if source.logs
-                else [],
-                metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
-                opts=pulumi.ResourceOptions(parent=self),
-            )
+        for word, source in args.sources.items():
+            reports = REPORTING[source.kind]
+            self._setting(f"{name}-{word}", args, source, reports)
+            for path in reports.services:
+                service = path.removesuffix("Services/default")
+                self._setting(f"{name}-{word}-{service}", args, source.within(path, source.made_by), Reports())
         self.register_outputs({})
 
-
-@dataclass(frozen=True)
-class Watch:
-    """A metric of the workspace, and when somebody has to hear of it.
-
-    Attributes:
-        name: The alert's word.
-        metric: Azure's name of the metric.
-        aggregation: How the values within the window are put together.
-        above: The alert fires above this value, in the metric's own unit.
-        severity: From 0, critical, to 4, verbose.
-    """
-
-    name: str
-    metric: str
-    aggregation: monitor.AggregationTypeEnum
-    above: float
-    severity: int
-    description: str
-
-
-# https://learn.microsoft.com/azure/machine-learning/monitor-azure-machine-learning-reference
-WATCHES = (
-    Watch("failed-runs", "Failed Runs", monitor.AggregationTypeEnum.TOTAL, 0, 3, "A job failed."),
-    Watch(
-        "failed-deployments", "Model Deploy Failed", monitor.AggregationTypeEnum.TOTAL, 0, 2,
-        "A model could not be deployed.",
-    ),
-    Watch(
-        "unusable-nodes", "Unusable Nodes", monitor.AggregationTypeEnum.AVERAGE, 0, 2, "Nodes of a cluster do not work."
-    ),
-    Watch(
-        "quota", "Quota Utilization Percentage", monitor.AggregationTypeEnum.AVERAGE, 90, 3,
-        "More than 90 % of the cores that the subscription may use are in use.",
-    ),
-)  # fmt: skip
+    def _setting(self, name: str, args: DiagnosticsArgs, source: Reference, reports: Reports) -> None:
+        logs = [monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)]
+        monitor.DiagnosticSetting(
+            name,
+            name=args.place.names.of("diagnostic_setting", *args.place.words),
+            resource_uri=source.id_when_made,
+            workspace_id=args.logs.id_when_made,
+            log_analytics_destination_type=reports.tables,
+            logs=logs if reports.logs else [],
+            metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 @dataclass(frozen=True)
-class AlertsArgs:
-    """The workspace to watch, and the action group to call."""
+class ActivityArgs:
+    """The subscriptions, and the Log Analytics workspace that keeps what was done in them."""
 
     place: Place
-    workspace: Reference
-    action_group: Reference
+    subscriptions: Sequence[str]
+    logs: Reference
 
 
-class Alerts(pulumi.ComponentResource):
-    """An alert for each of `WATCHES`, looked at every five minutes over the last fifteen."""
+class Activity(pulumi.ComponentResource):
+    """The activity logs of subscriptions: who changed what in Azure itself."""
 
-    def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:monitoring:Alerts", name, None, opts)
-        place = args.place
-        for watch in WATCHES:
-            monitor.MetricAlert(
-                f"{name}-{watch.name}",
-                resource_group_name=place.group.name_when_made,
-                rule_name=place.names.of("metric_alert", *place.words, watch.name),
-                location="global",
-                description=watch.description,
-                enabled=True,
-                severity=watch.severity,
-                scopes=[args.workspace.id_when_made],
-                evaluation_frequency="PT5M",
-                window_size="PT15M",
-                auto_mitigate=True,
-                criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
-                    odata_type="Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria",
-                    all_of=[
-                        monitor.MetricCriteriaArgs(
-                            criterion_type="StaticThresholdCriterion",
-                            name=watch.name,
-                            metric_namespace="Microsoft.MachineLearningServices/workspaces",
-                            metric_name=watch.metric,
-                            operator=monitor.Operator.GREATER_THAN,
-                            threshold=watch.above,
-                            time_aggregation=watch.aggregation,
-                        )
-                    ],
-                ),
-                actions=[monitor.MetricAlertActionArgs(action_group_id=args.action_group.id_when_made)],
-                tags=place.tags,
+    def __init__(self, name: str, args: ActivityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bootstrap:monitoring:Activity", name, None, opts)
+        for subscription in args.subscriptions:
+            monitor.DiagnosticSetting(
+                f"{name}-{subscription}",
+                name=args.place.names.of("diagnostic_setting", *args.place.words),
+                resource_uri=f"/subscriptions/{subscription}",
+                workspace_id=args.logs.id_when_made,
+                logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in ACTIVITY],
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

@@ -3,18 +3,26 @@
 import pulumi
 from pulumi_azure_native import authorization
 
+from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS
 from infra.components.access import Access, AccessArgs, Principal
+from infra.components.alerts import (
+    ActivityAlert,
+    ActivityAlertArgs,
+    MetricAlerts,
+    MetricAlertsArgs,
+    QueryAlerts,
+    QueryAlertsArgs,
+)
 from infra.components.compute import Cluster, ClusterArgs
 from infra.components.guardrails import Budget, BudgetArgs
 from infra.components.identity import Identity, IdentityArgs
 from infra.components.monitoring import (
-    Alerts,
-    AlertsArgs,
     Diagnostics,
     DiagnosticsArgs,
     Insights,
     InsightsArgs,
-    Source,
+    Notifications,
+    NotificationsArgs,
 )
 from infra.components.place import ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ContainerRegistry, ContainerRegistryArgs
@@ -128,17 +136,24 @@ def environment(settings: EnvironmentSettings) -> None:
         Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, project.origin), opts)
         pulumi.export(f"ci_{project.name}_client_id", ci.client_id)
 
-    sources = [
-        Source("workspace", workspace.workspace),
-        Source("storage", storage.account, logs=False),
-        Source("blobs", storage.blobs),
-        Source("vault", vault.vault),
-        Source("images", images.registry),
-    ]
+    sources = {
+        "workspace": workspace.workspace,
+        "storage": storage.account,
+        "vault": vault.vault,
+        "images": images.registry,
+    }
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
-    Alerts("alerts", AlertsArgs(place, workspace.workspace, hub.action_group), opts)
+    hears = hub.action_group
+    if settings.alert_emails:
+        notified = NotificationsArgs(place, f"ml-{settings.team}", settings.alert_emails)
+        hears = Notifications("notifications", notified, opts).action_group
+    MetricAlerts("alerts", MetricAlertsArgs(place, METRICS, workspace.workspace, hears), opts)
+    QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED + ENDPOINTS, hears), opts)
+    # Who gave access to themselves should not be the only one to hear of it.
+    hear = [hub.action_group] if hears is hub.action_group else [hears, hub.action_group]
+    ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, hear), opts)
     if settings.budget is not None:
-        Budget("budget", BudgetArgs(place, settings.budget, hub.action_group), opts)
+        Budget("budget", BudgetArgs(place, settings.budget, hears), opts)
     pulumi.export("resource_group", place.group.name)
     pulumi.export("workspace", workspace.workspace.name)
     pulumi.export("workspace_id", workspace.workspace.id)

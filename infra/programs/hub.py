@@ -4,18 +4,22 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra.alerts import ACCESS_CHANGED
+from infra.components.alerts import ActivityAlert, ActivityAlertArgs
 from infra.components.guardrails import Budget, BudgetArgs
 from infra.components.monitoring import (
+    Activity,
+    ActivityArgs,
     Diagnostics,
     DiagnosticsArgs,
     Logs,
     LogsArgs,
     Notifications,
     NotificationsArgs,
-    Source,
 )
 from infra.components.place import ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ModelRegistry, ModelRegistryArgs
+from infra.components.workbook import Workbook, WorkbookArgs
 from infra.naming import Names
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference, resource_group
@@ -43,10 +47,13 @@ def hub(settings: HubSettings) -> None:
     )
     place = group.place
     logs = Logs("logs", LogsArgs(place, settings.log_retention_days), opts)
-    notifications = Notifications("notifications", NotificationsArgs(place, settings.alert_emails), opts)
+    notifications = Notifications("notifications", NotificationsArgs(place, "ml-platform", settings.alert_emails), opts)
     models = ModelRegistry("models", ModelRegistryArgs(place, settings.registry_locations), opts)
-    sources = [Source("models", models.registry), Source("logs", logs.workspace)]
+    sources = {"models": models.registry, "logs": logs.workspace}
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
+    Activity("activity", ActivityArgs(place, settings.subscriptions, logs.workspace), opts)
+    ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
+    Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.workspace.id)

@@ -85,6 +85,16 @@ def test_sdist_and_wheel_carry_the_commit_with_its_history_and_tags(source: Path
     assert heads[0].split()[0] == git("rev-parse", "HEAD", cwd=source)
 
 
+def test_the_wheel_carries_the_queries(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        carried = {name for name in archive.namelist() if name.endswith(".kql")}
+
+    assert (
+        carried == {path.relative_to(ROOT).as_posix() for path in (ROOT / "infra" / "queries").glob("*.kql")} != set()
+    )
+
+
 def test_an_installed_wheel_renders_offline_and_copier_updates_it(
     source: Path, installed: Path, tmp_path: Path
 ) -> None:

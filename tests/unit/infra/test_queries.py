@@ -1,0 +1,114 @@
+"""Every query, parsed by Microsoft's parser of the Kusto query language, against the columns of the tables."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from infra import queries
+from infra.alerts import ACCESS_DENIED, ENDPOINTS
+from infra.components.workbook import SECTIONS, page
+
+KQL = Path(__file__).parents[2] / "kql"
+LOGS = "/subscriptions/a/resourceGroups/b/providers/Microsoft.OperationalInsights/workspaces/c"
+GROUP = "/subscriptions/a/resourcegroups/rg-contoso-fraud-dev"
+
+
+@pytest.fixture(scope="module")
+def parser() -> Path:
+    """The script that parses, with what it needs installed as the lock file says."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        if os.environ.get("CI"):
+            pytest.fail("node and npm are needed to parse the queries")
+        pytest.skip("node and npm are needed to parse the queries")
+    with FileLock(KQL / ".lock"):
+        locked = json.loads((KQL / "package-lock.json").read_text())["packages"]
+        for name, package in locked.items():
+            found = KQL / name / "package.json"
+            if name and not (found.is_file() and json.loads(found.read_bytes())["version"] == package["version"]):
+                subprocess.run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=KQL, check=True)
+                break
+    return KQL / "check.cjs"
+
+
+def mistakes(parser: Path, texts: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """What the parser finds wrong in each text; nothing where it is right."""
+    tables = json.loads((KQL / "tables.json").read_text())["tables"]
+    done = subprocess.run(
+        ["node", str(parser)],
+        input=json.dumps({"tables": tables, "queries": dict(texts)}),
+        capture_output=True, text=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    found: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    assert set(found) == set(texts)
+    return {name: wrong for name, wrong in found.items() if wrong}
+
+
+def test_every_query_is_right(parser: Path) -> None:
+    assert mistakes(parser, {name: queries.text(name) for name in queries.names()}) == {}
+
+
+def test_every_query_of_the_workbook_is_right_with_a_team_chosen(parser: Path) -> None:
+    shown = {
+        item["name"]: item["content"]["query"].replace("{Team}", f"{GROUP},{GROUP}-2")
+        for item in page(LOGS)["items"]
+        if item["type"] == 3
+    }
+    assert set(shown) == {section.query for section in SECTIONS}
+    assert mistakes(parser, shown) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("AZKVAuditLogs | were HttpStatusCode == 403", "Query operator expected."),
+        ("AZKVAuditLogs | where HttpStatus == 403", "The name 'HttpStatus' does not refer to any known column"),
+        ("AZKVAuditLog", "The name 'AZKVAuditLog' does not refer to any known column, table"),
+        ("AZKVAuditLogs | where HttpStatusCode has 'x'", "The operator 'has' is not defined for the operand types int"),
+    ],
+)
+def test_a_wrong_query_is_found(parser: Path, text: str, message: str) -> None:
+    found = mistakes(parser, {"wrong": text})["wrong"]
+
+    assert any(message in mistake["message"] for mistake in found), found
+
+
+def test_a_query_that_an_alert_measures_gives_the_columns_that_it_judges(parser: Path) -> None:
+    """By projecting them: the parser knows every column that a query gives."""
+    watches = (*ACCESS_DENIED, *ENDPOINTS)
+    columns = {watch.name: [watch.split, *([watch.measure] if watch.measure else [])] for watch in watches}
+    texts = {
+        watch.name: f"{queries.text(watch.query)}\n| project TimeGenerated, {', '.join(columns[watch.name])}"
+        for watch in watches
+    }
+    assert mistakes(parser, texts) == {}
+
+
+@pytest.mark.parametrize("name", queries.names())
+def test_a_query_says_what_it_answers_and_where_the_answer_is(name: str) -> None:
+    lines = queries.text(name).splitlines()
+
+    assert queries.question(name).endswith("?")
+    assert lines[1].startswith("// Kept by: ")
+
+
+def test_a_query_is_narrowed_to_resource_groups() -> None:
+    narrowed = queries.of_groups("who-ran-jobs", GROUP)
+
+    assert f'let groups = "{GROUP}";' in narrowed
+    assert narrowed.count("\n") == queries.text("who-ran-jobs").count("\n")
+
+
+def test_a_query_of_what_all_share_cannot_be_narrowed() -> None:
+    with pytest.raises(ValueError, match="who-shared-models has no line"):
+        queries.of_groups("who-shared-models", GROUP)
+
+
+def test_the_workbook_shows_every_question_of_who_did_what() -> None:
+    assert {section.query for section in SECTIONS} == {name for name in queries.names() if name.startswith("who-")}

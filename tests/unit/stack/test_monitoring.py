@@ -1,0 +1,239 @@
+"""What is kept of what happens, what is watched, and who hears of it, as planned; and that the page says the same."""
+
+import json
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+
+from bootstrap.platform.platform import load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import StackPlan, plan
+from bootstrap.stack.recorder import Registration
+from infra import queries
+from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
+from infra.diagnostics import SILENT
+from infra.naming import TABLE
+from tests.helpers import build_tree
+
+ROOT = Path(__file__).parents[3]
+CONTOSO = ROOT / "examples" / "contoso"
+PAGE = ROOT / "docs" / "monitoring.md"
+WATCHES = (*METRICS, *ACCESS_DENIED, *ENDPOINTS, ACCESS_CHANGED)
+
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments:
+  dev: {ring: 0}
+hub: {alert_emails: [hub@contoso.example]}
+"""
+TEAM = "name: fraud\nenvironments: {dev: {}}\n"
+
+
+@pytest.fixture(scope="module")
+def stacks() -> dict[str, StackPlan]:
+    return {stack.name: stack for stack in plan(load_platform(CONTOSO), [], Silent()).stacks}
+
+
+def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
+    build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
+    return {stack.name: stack for stack in plan(load_platform(root), [], Silent()).stacks}
+
+
+def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
+    return [resource for resource in stack.made if resource.type.endswith(f":{suffix}")]
+
+
+def action_groups(alert: Registration) -> list[str]:
+    """The last parts of the ids of the action groups that an alert or a budget calls."""
+    return re.findall(r"actionGroups/([\w-]+)", json.dumps(alert.inputs))
+
+
+def test_whatever_reports_has_a_diagnostic_setting(stacks: dict[str, StackPlan]) -> None:
+    argument = {rule.type: rule.argument for rule in TABLE.values()}
+    for stack in stacks.values():
+        kept = {setting.inputs["resourceUri"] for setting in of_type(stack, "DiagnosticSetting")}
+        for resource in stack.made:
+            if resource.type not in SILENT:
+                name = resource.inputs[argument[resource.type]]
+                assert any(uri.endswith(f"/{name}") for uri in kept), resource.urn
+
+
+def test_the_services_of_a_storage_account_report_on_their_own(stacks: dict[str, StackPlan]) -> None:
+    settings = [
+        setting
+        for setting in of_type(stacks["fraud-dev"], "DiagnosticSetting")
+        if "/storageAccounts/" in setting.inputs["resourceUri"]
+    ]
+    logs = {setting.inputs["resourceUri"].split("/", 9)[-1]: setting.inputs["logs"] for setting in settings}
+    everything = [{"categoryGroup": "allLogs", "enabled": True}]
+
+    assert len(logs) == 5
+    assert [path for path, kept in logs.items() if kept == everything] == [
+        "blobServices/default", "fileServices/default", "queueServices/default", "tableServices/default",
+    ]  # fmt: skip
+    assert all(setting.inputs["metrics"] == [{"category": "AllMetrics", "enabled": True}] for setting in settings)
+
+
+def test_the_logs_of_a_vault_go_where_the_queries_look(stacks: dict[str, StackPlan]) -> None:
+    (vault,) = [
+        setting
+        for setting in of_type(stacks["fraud-dev"], "DiagnosticSetting")
+        if "/vaults/" in setting.inputs["resourceUri"]
+    ]
+    assert vault.inputs["logAnalyticsDestinationType"] == "Dedicated"
+
+
+def test_the_hub_keeps_the_activity_log_of_every_subscription(stacks: dict[str, StackPlan]) -> None:
+    bound = {
+        resource.inputs["subscriptionId"]
+        for stack in stacks.values()
+        for resource in stack.resources
+        if resource.type == "pulumi:providers:azure-native"
+    }
+    kept = {setting.inputs["resourceUri"]: setting for setting in of_type(stacks["hub"], "DiagnosticSetting")}
+
+    for subscription in bound:
+        logs = kept[f"/subscriptions/{subscription}"].inputs["logs"]
+        assert {"category": "Administrative", "enabled": True} in logs
+
+
+def test_logs_are_kept_as_long_as_the_manifest_says(tmp_path: Path) -> None:
+    stacks = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {log_retention_days: 365, "))
+
+    assert of_type(stacks["hub"], "Workspace")[0].inputs["retentionInDays"] == 365
+
+
+def test_every_environment_watches_all_that_the_tables_say(stacks: dict[str, StackPlan]) -> None:
+    for name, stack in stacks.items():
+        if name != "hub":
+            metrics = [(a.inputs["severity"], a.inputs["description"]) for a in of_type(stack, "MetricAlert")]
+            rules = [(a.inputs["severity"], a.inputs["description"]) for a in of_type(stack, "ScheduledQueryRule")]
+            (activity,) = of_type(stack, "ActivityLogAlert")
+
+            assert metrics == [(watch.severity, watch.text) for watch in METRICS]
+            assert rules == [(watch.severity, watch.text) for watch in (*ACCESS_DENIED, *ENDPOINTS)]
+            assert activity.inputs["description"] == ACCESS_CHANGED.text
+
+
+@pytest.mark.parametrize("watch", ENDPOINTS, ids=lambda watch: watch.name)
+def test_an_alert_of_endpoints_is_there_before_them_and_judges_each_on_its_own(
+    stacks: dict[str, StackPlan], watch: QueryWatch
+) -> None:
+    (rule,) = [
+        rule
+        for rule in of_type(stacks["fraud-prod"], "ScheduledQueryRule")
+        if rule.inputs["ruleName"].endswith(watch.name)
+    ]
+    (condition,) = rule.inputs["criteria"]["allOf"]
+
+    assert condition["query"] == queries.text(watch.query)
+    assert condition["dimensions"] == [{"name": "EndpointName", "operator": "Include", "values": ["*"]}]
+    assert (condition["metricMeasureColumn"], condition["threshold"]) == (watch.measure, watch.above)
+    assert rule.inputs["skipQueryValidation"] is True, "without endpoints there is no table to validate against"
+    (scope,) = rule.inputs["scopes"]
+    assert scope.endswith("/resourceGroups/rg-contoso-fraud-prod"), "no endpoint is named"
+
+
+def test_refused_requests_are_counted_for_each_vault_and_account(stacks: dict[str, StackPlan]) -> None:
+    rules = [rule.inputs for rule in of_type(stacks["fraud-dev"], "ScheduledQueryRule")]
+    counted = [rule["criteria"]["allOf"][0] for rule in rules if "access-denied" in rule["ruleName"]]
+
+    assert [(condition["timeAggregation"], condition["dimensions"][0]["name"]) for condition in counted] == [
+        ("Count", "_ResourceId"), ("Count", "_ResourceId"),
+    ]  # fmt: skip
+
+
+def test_changes_of_access_are_told_by_the_activity_log(stacks: dict[str, StackPlan]) -> None:
+    for stack in stacks.values():
+        (alert,) = of_type(stack, "ActivityLogAlert")
+        (group,) = of_type(stack, "ResourceGroup")
+        category, status, operations = alert.inputs["condition"]["allOf"]
+
+        assert (category["equals"], status["equals"]) == ("Administrative", "Succeeded")
+        assert [leaf["equals"] for leaf in operations["anyOf"]] == list(ACCESS_CHANGED.operations)
+        assert alert.inputs["scopes"][0].endswith(group.inputs["resourceGroupName"])
+
+
+def test_a_team_that_names_nobody_is_watched_by_the_hubs_people(tmp_path: Path) -> None:
+    stack = planned(tmp_path)["fraud-dev"]
+
+    assert of_type(stack, "ActionGroup") == []
+    for kind in ("MetricAlert", "ScheduledQueryRule", "ActivityLogAlert"):
+        assert {tuple(action_groups(alert)) for alert in of_type(stack, kind)} == {("ag-contoso-hub",)}
+
+
+def test_a_team_hears_of_its_own_alerts_and_budget(tmp_path: Path) -> None:
+    team = TEAM + "alert_emails: [fraud@contoso.example]\nbudget: 5\nbudget_start: 2026-11-01\n"
+    stack = planned(tmp_path, team=team)["fraud-dev"]
+
+    (group,) = of_type(stack, "ActionGroup")
+    assert [receiver["emailAddress"] for receiver in group.inputs["emailReceivers"]] == ["fraud@contoso.example"]
+    assert group.inputs["groupShortName"] == "ml-fraud"
+    for kind in ("MetricAlert", "ScheduledQueryRule"):
+        assert {tuple(action_groups(alert)) for alert in of_type(stack, kind)} == {("ag-contoso-fraud-dev",)}
+    (activity,) = of_type(stack, "ActivityLogAlert")
+    assert action_groups(activity) == ["ag-contoso-fraud-dev", "ag-contoso-hub"]
+    for told in of_type(stack, "Budget")[0].inputs["notifications"].values():
+        assert told["contactEmails"] == ["fraud@contoso.example"]
+        assert told["contactGroups"][0].endswith("ag-contoso-fraud-dev")
+
+
+def test_an_environment_can_have_other_people_than_its_team(tmp_path: Path) -> None:
+    team = "name: fraud\nalert_emails: [a@x.example]\nenvironments: {dev: {alert_emails: [b@x.example]}}\n"
+    (group,) = of_type(planned(tmp_path, team=team)["fraud-dev"], "ActionGroup")
+
+    assert [receiver["emailAddress"] for receiver in group.inputs["emailReceivers"]] == ["b@x.example"]
+
+
+def test_short_names_of_action_groups_are_as_short_as_azure_wants(tmp_path: Path) -> None:
+    team = "name: a-very-long-name-of-team\nalert_emails: [a@x.example]\nenvironments: {dev: {}}\n"
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/a-very-long-name-of-team.yaml": team})
+    stack = plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Silent()).stacks[0]
+
+    assert of_type(stack, "ActionGroup")[0].inputs["groupShortName"] == "ml-a-very-lo"
+
+
+def test_the_workbook_is_one_for_all_teams_and_lets_choose_them(stacks: dict[str, StackPlan]) -> None:
+    books = {name: of_type(stack, "Workbook") for name, stack in stacks.items()}
+    (book,) = books["hub"]
+    shown = json.loads(book.inputs["serializedData"])
+    team, time = shown["items"][0]["content"]["parameters"]
+    asked = [item["content"]["query"] for item in shown["items"] if item["type"] == 3]
+
+    assert [name for name, made in books.items() if made] == ["hub"]
+    assert str(uuid.UUID(book.inputs["resourceName"])) == book.inputs["resourceName"]
+    assert (team["name"], team["query"]) == ("Team", queries.text("workbook-teams"))
+    assert sum('let groups = "{Team}";' in query for query in asked) == len(asked) - 1
+    assert {item["content"]["timeContextFromParameter"] for item in shown["items"] if item["type"] == 3} == {
+        time["name"]
+    }
+
+
+def test_the_page_has_the_table_of_the_alerts() -> None:
+    rows = re.findall(r"^\| \[`([\w-]+)`\]\(#([\w-]+)\) \| (\d) \| (.+?) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
+
+    assert [(name, anchor, severity) for name, anchor, severity, _, _ in rows] == [
+        (watch.name, watch.name, str(watch.severity)) for watch in WATCHES
+    ]
+    thresholds = {name: threshold for name, _, _, _, threshold in rows}
+    for watch in (*METRICS, *ACCESS_DENIED, *ENDPOINTS):
+        assert re.search(rf"\b{watch.above:g}\b", thresholds[watch.name]), watch.name
+
+
+def test_every_alert_says_where_its_runbook_is_and_it_is_there() -> None:
+    headings = re.findall(r"^### `?([\w-]+)`?$", PAGE.read_text(), re.MULTILINE)
+
+    for watch in WATCHES:
+        assert watch.text.endswith(f"{RUNBOOK}#{watch.name}")
+        assert watch.name in headings
+
+
+def test_the_page_lists_every_question_of_who_did_what() -> None:
+    listed = dict(re.findall(r"^\| \[`(who-[\w-]+)`\]\([\w./-]+\) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE))
+
+    assert listed == {name: queries.question(name) for name in queries.names() if name.startswith("who-")}
