@@ -74,6 +74,23 @@ class ProjectSettings(_Settings):
     origin: str
 
 
+class SuppressionSettings(_Settings):
+    """A rule that a stack may break for a time.
+
+    Attributes:
+        rule: The rule's id.
+        resource: The name of the resource in the plan; None for all resources and the stack itself.
+        reason: Why it may.
+        until: The last day on which it may, `YYYY-MM-DD`.
+    """
+
+    rule: str
+    resource: str | None
+    reason: str
+    until: str
+    origin: str
+
+
 class _StackSettings(_Settings):
     organization: str
     tenant_id: str
@@ -83,6 +100,7 @@ class _StackSettings(_Settings):
     protect: bool
     budget: BudgetSettings | None
     origin: str
+    suppressions: tuple[SuppressionSettings, ...] = ()
 
 
 class HubSettings(_StackSettings):

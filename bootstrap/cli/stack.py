@@ -29,6 +29,7 @@ def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
         "mlops-bootstrap plan -C examples/contoso",
         "mlops-bootstrap plan fraud-dev hub -C examples/contoso",
         "mlops-bootstrap plan --all -C examples/contoso --output markdown",
+        "mlops-bootstrap plan fraud-prod -C examples/contoso --as-of 2026-11-24",
     ],
     outputs=("tree", "table", "markdown", "json"),
 )
@@ -42,19 +43,37 @@ def plan(
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All stacks of the platform.")] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            help="Judge by this day what ends on a day: suppressions, sizes that retire. The clock is never asked.",
+        ),
+    ] = None,
 ) -> None:
     """Show what stacks would contain, and what is wrong with them: no account, no engine, no network."""
     if every and stacks:
         raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
+    day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
 
     platform = find_platform(session.directory)
     platform.selected(stacks or [])
     reports = _reports()
-    made = reports.plan(platform, stacks or [], session.console.progress)
+    made = reports.plan(platform, stacks or [], session.console.progress, day)
     render = {"tree": reports.as_tree, "table": reports.as_table, "markdown": reports.as_markdown}
     text = render[session.output](made) if session.output != "json" else ""
     session.console.result(text, made.document())
+
+
+def _day(text: str) -> str:
+    """A day as it sorts. Raises InputError."""
+    import datetime as dt
+
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise InputError("--as-of must be a day such as 2026-11-24.", why=f"You gave {text!r}.") from error
 
 
 def _reports() -> Any:

@@ -82,6 +82,19 @@ Issuer = Annotated[str, Text("an https address", r"https://[\w.\-]+(?:/[\w./\-]*
 Subject = Annotated[str, Text("1 to 600 characters without spaces at the ends", r"\S(?:.{0,598}\S)?")]
 ToolPin = Annotated[str, Text('a version such as "0.1.*"', r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?")]
 Month = Annotated[str, Text("the first day of a month, such as 2026-11-01", r"20[0-9]{2}-(?:0[1-9]|1[0-2])-01")]
+Day = Annotated[
+    str,
+    Text(
+        "a day such as 2027-03-31",
+        r"20[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+        r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|[12][0-9]))",
+    ),
+]
+RuleId = Annotated[
+    str, Text("the id of a rule of docs/rules.md, such as public-access", "[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+]
+ResourceName = Annotated[str, Text("the name of a resource as the plan shows it", r"[\w.\-]{1,260}")]
+Reason = Annotated[str, Text("a reason of 10 to 300 characters", r"\S.{8,298}\S")]
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources; storage accounts allow 128 letters.
 TagName = Annotated[str, Text(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")]
 TagValue = Annotated[str, Text("at most 256 characters", r"[^\n]{0,256}")]
@@ -99,6 +112,15 @@ class Cluster(_Section):
     size: VmSize
     max_nodes: int = Field(ge=1, le=100, description="How many nodes it may grow to.")
     low_priority: bool = Field(False, description="Cheaper nodes, which Azure may take away.")
+
+
+class Suppression(_Section):
+    """A rule that may be broken for a time: its findings are kept, and not counted."""
+
+    rule: RuleId
+    resource: ResourceName | None = Field(None, description="Only this resource, by its name in the plan.")
+    reason: Reason = Field(description="Why it may be broken.")
+    until: Day = Field(description="The last day on which it may be broken.")
 
 
 class Layer(_Section):
@@ -121,6 +143,7 @@ class Layer(_Section):
     alert_emails: list[Email] | None = Field(
         None, min_length=1, description="Who hears of alerts and budgets; by default whoever hears of the hub's."
     )
+    suppress: list[Suppression] = Field([], description="Rules that may be broken; layers add to each other.")
 
 
 class Environment(Layer):

@@ -4,7 +4,7 @@ Built-in values, the organization's, the environment's, the team's and those of 
 that order: the last one wins, and each keeps the line that it comes from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from infra.settings import (
     HubSettings,
     Persona,
     ProjectSettings,
+    SuppressionSettings,
 )
 
 
@@ -94,6 +95,20 @@ class Layers:
             merged |= {name.lower(): (name, value) for name, value in place.layer.tags.items()}
         return dict(sorted(merged.values()))
 
+    def suppressions(self, origin: Callable[[Position], str]) -> tuple[SuppressionSettings, ...]:
+        """The suppressions of all layers, from the outermost."""
+        return tuple(
+            SuppressionSettings(
+                rule=said.rule,
+                resource=said.resource,
+                reason=said.reason,
+                until=said.until,
+                origin=origin(place.written.at(*place.location, "suppress", index)),
+            )
+            for place in self.placed
+            for index, said in enumerate(place.layer.suppress)
+        )
+
 
 @dataclass
 class Merge:
@@ -152,6 +167,7 @@ class Merge:
             protect=True,
             budget=budget_settings,
             origin=self.origin(at),
+            suppressions=layers.suppressions(self.origin),
             log_retention_days=hub.log_retention_days,
             registry_locations=tuple(dict.fromkeys([location, *locations])),
             alert_emails=tuple(hub.alert_emails),
@@ -191,6 +207,7 @@ class Merge:
             protect=protected,
             budget=budget,
             origin=self.origin(at),
+            suppressions=layers.suppressions(self.origin),
             team=own.name,
             environment=name,
             hub_subscription_id=hub_subscription,

@@ -1,12 +1,14 @@
-"""The rules of `infra.policies`, applied to planned stacks."""
+"""The rules of `infra.policies`, applied to planned stacks, and what the manifests let stacks break."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bootstrap.stack.recorder import Registration
 from infra.policies.rule import SEVERITIES, Breach, Resource, Rule, Severity, Stack
-from infra.policies.rules import judge_resource, judge_stack
-from infra.settings import StackSettings
+from infra.policies.rules import judge_resource, judge_stack, judge_stacks, tell
+from infra.policies.suppress import suppression_of
+from infra.settings import StackSettings, SuppressionSettings
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Finding:
         reason: Why it matters.
         fix: What to do about it.
         link: Where the facts behind it are published.
+        suppressed: What in the manifests lets the stack break the rule; then the finding does not count.
     """
 
     severity: Severity
@@ -29,25 +32,82 @@ class Finding:
     reason: str
     fix: str
     link: str
+    suppressed: SuppressionSettings | None
+
+    def document(self) -> dict[str, Any]:
+        """The finding in the plan's document."""
+        said = self.suppressed
+        return {
+            "severity": self.severity,
+            "rule": self.rule,
+            "resource": self.resource,
+            "message": self.message,
+            "reason": self.reason,
+            "fix": self.fix,
+            "link": self.link,
+            "suppressed": said and {"reason": said.reason, "until": said.until, "manifest": said.origin},
+        }
 
 
-def check(settings: StackSettings, resources: Sequence[Registration]) -> list[Finding]:
-    """All findings about a planned stack, the gravest first."""
-    stack = as_stack(settings, resources)
+@dataclass(frozen=True)
+class Checked:
+    """What was found in one stack.
+
+    Attributes:
+        findings: The gravest first.
+        told: What the rules that judge stacks together have to know of it, as plain data.
+    """
+
+    findings: Sequence[Finding]
+    told: Mapping[str, Any]
+
+
+def check(settings: StackSettings, resources: Sequence[Registration], as_of: str | None = None) -> Checked:
+    """Judge a planned stack by itself.
+
+    Args:
+        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended.
+    """
+    stack = _as_stack(settings, resources, as_of)
     broken = [*(pair for resource in stack.resources for pair in judge_resource(resource)), *judge_stack(stack)]
-    found = [_finding(rule, breach) for rule, breach in broken]
-    return sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
+    findings = [_finding(stack, rule, breach) for rule, breach in broken]
+    return Checked(in_order(findings), tell(stack, broken))
 
 
-def as_stack(settings: StackSettings, resources: Sequence[Registration]) -> Stack:
+def check_together(
+    stacks: Mapping[str, StackSettings], told: Mapping[str, Mapping[str, Any]], as_of: str | None, *, every: bool
+) -> dict[str, list[Finding]]:
+    """Judge planned stacks together; the findings by the name of the stack to blame.
+
+    Args:
+        stacks: Their settings, by name.
+        told: What each of them told, by its name.
+        as_of: As for `check`.
+        every: Whether they are all stacks of the platform.
+    """
+    found: dict[str, list[Finding]] = {}
+    for name, (rule, breach) in judge_stacks(told, every=every):
+        found.setdefault(name, []).append(_finding(Stack(name, (), stacks[name], as_of), rule, breach))
+    return found
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest first, then by rule."""
+    return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
+
+
+def _as_stack(settings: StackSettings, resources: Sequence[Registration], as_of: str | None) -> Stack:
     """A planned stack as rules see it: what Azure would hold, without components and providers."""
     made = [
         Resource(resource.urn, resource.type, resource.name, resource.inputs, resource.depends_on)
         for resource in resources
         if resource.custom and not resource.type.startswith("pulumi:")
     ]
-    return Stack(settings.stack, made, settings)
+    return Stack(settings.stack, made, settings, as_of)
 
 
-def _finding(rule: Rule, breach: Breach) -> Finding:
-    return Finding(rule.severity, rule.id, breach.resource, breach.message, rule.reason, rule.fix, rule.link)
+def _finding(stack: Stack, rule: Rule, breach: Breach) -> Finding:
+    suppressed = suppression_of(stack, rule.id, breach)
+    return Finding(
+        rule.severity, rule.id, breach.resource, breach.message, rule.reason, rule.fix, rule.link, suppressed
+    )

@@ -2,15 +2,15 @@
 
 import contextlib
 import gc
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import infra
 from bootstrap.platform.platform import Platform
 from bootstrap.progress import Progress
-from bootstrap.stack.checks import Finding, check
+from bootstrap.stack.checks import Finding, check, check_together, in_order
 from bootstrap.stack.recorder import Registration, record
 from infra.origin import origin_of
 from infra.programs import declare
@@ -29,11 +29,13 @@ class StackPlan:
     Attributes:
         resources: Components and what they make, in the order in which the program declares them.
         findings: What to know or to change, the gravest first.
+        told: What the rules that judge stacks together have to know of it, as plain data.
     """
 
     settings: StackSettings
     resources: Sequence[Registration]
     findings: Sequence[Finding]
+    told: Mapping[str, Any]
 
     @property
     def name(self) -> str:
@@ -67,45 +69,56 @@ class StackPlan:
                 }
                 for resource in self.resources
             ],
-            "findings": [
-                {
-                    "severity": finding.severity,
-                    "rule": finding.rule,
-                    "resource": finding.resource,
-                    "message": finding.message,
-                    "reason": finding.reason,
-                    "fix": finding.fix,
-                    "link": finding.link,
-                }
-                for finding in self.findings
-            ],
+            "findings": [finding.document() for finding in self.findings],
         }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What some stacks of a platform would contain."""
+    """What some stacks of a platform would contain.
+
+    Attributes:
+        as_of: The day by which what ends on a day was judged, `YYYY-MM-DD`; None when it was by no day.
+    """
 
     stacks: Sequence[StackPlan]
+    as_of: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON, version 1: docs/plan.md."""
-        return {"schema_version": 1, "stacks": [stack.document() for stack in self.stacks]}
+        return {"schema_version": 1, "as_of": self.as_of, "stacks": [stack.document() for stack in self.stacks]}
 
 
-def plan(platform: Platform, names: Sequence[str], progress: Progress) -> Plan:
+def plan(platform: Platform, names: Sequence[str], progress: Progress, as_of: str | None = None) -> Plan:
     """Plan stacks.
 
     Args:
         names: The stacks; all of the platform's when empty.
+        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended. The machine's
+            clock is never asked, so that a plan of the same manifests is the same tomorrow.
 
     Raises:
         InputError: There is no such stack.
     """
     with _garbage_left_lying():
         first, *others = platform.selected(list(names))
-        planned = [_plan_stack(first, progress)]
-    return Plan(planned + [_plan_stack(settings, progress) for settings in others])
+        planned = [_plan_stack(first, progress, as_of)]
+    planned += [_plan_stack(settings, progress, as_of) for settings in others]
+    return Plan(_judged_together(platform, planned, as_of), as_of)
+
+
+def _judged_together(platform: Platform, planned: Sequence[StackPlan], as_of: str | None) -> list[StackPlan]:
+    """The stacks with the findings added that only several of them together tell."""
+    found = check_together(
+        {stack.name: stack.settings for stack in planned},
+        {stack.name: stack.told for stack in planned},
+        as_of,
+        every=len(planned) == len(platform.stacks),
+    )
+    return [
+        replace(stack, findings=in_order([*stack.findings, *found[stack.name]])) if stack.name in found else stack
+        for stack in planned
+    ]
 
 
 @contextlib.contextmanager
@@ -125,7 +138,7 @@ def _garbage_left_lying() -> Iterator[None]:
             gc.enable()
 
 
-def _plan_stack(settings: StackSettings, progress: Progress) -> StackPlan:
+def _plan_stack(settings: StackSettings, progress: Progress, as_of: str | None) -> StackPlan:
     task = f"plan {settings.stack}"
     progress.started(task)
     try:
@@ -133,7 +146,8 @@ def _plan_stack(settings: StackSettings, progress: Progress) -> StackPlan:
     except BaseException:
         progress.finished(task, "failed")
         raise
-    planned = StackPlan(settings, resources, check(settings, resources))
+    checked = check(settings, resources, as_of)
+    planned = StackPlan(settings, resources, checked.findings, checked.told)
     progress.finished(task, f"{len(planned.made)} resources")
     return planned
 

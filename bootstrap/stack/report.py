@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bootstrap.console import table
+from bootstrap.stack.checks import Finding
 from bootstrap.stack.planner import Plan, StackPlan
 from bootstrap.stack.recorder import Registration
 from infra.naming import TABLE
@@ -97,12 +98,13 @@ def _tree(stack: StackPlan) -> Iterator[str]:
     yield from (f"  {count:3}  {kind}" for kind, count in _counts(stack))
     if stack.findings:
         yield "findings:"
-    for finding in stack.findings:
+    for finding in _counted_findings(stack):
         if finding.severity != "note":
             yield f"  {finding.severity}  {finding.rule}: {finding.message}"
             yield f"    why: {finding.reason}"
             yield f"    fix: {finding.fix}"
     yield from (f"  note  {line}" for line in _notes(stack))
+    yield from (f"  suppressed  {line}" for line in _suppressed(stack))
 
 
 def _counts(stack: StackPlan) -> list[tuple[str, int]]:
@@ -114,11 +116,22 @@ def _notes(stack: StackPlan) -> list[str]:
     """The notes, those of one rule in one line: what most resources share should not hide what few have."""
     names = {resource.urn: resource.name for resource in stack.resources}
     by_rule: dict[tuple[str, str], list[str]] = {}
-    for finding in stack.findings:
+    for finding in _counted_findings(stack):
         if finding.severity == "note":
             subject = names.get(finding.resource or "", stack.name)
             by_rule.setdefault((finding.rule, finding.message.removeprefix(f"{subject}: ")), []).append(subject)
     return [f"{rule}: {', '.join(subjects)}: {message}" for (rule, message), subjects in by_rule.items()]
+
+
+def _counted_findings(stack: StackPlan) -> list[Finding]:
+    return [finding for finding in stack.findings if finding.suppressed is None]
+
+
+def _suppressed(stack: StackPlan) -> Iterator[str]:
+    """What the manifests let the stack break, why, and until when."""
+    for finding in stack.findings:
+        if (said := finding.suppressed) is not None:
+            yield f"{finding.rule}: {finding.message} {said.origin}, until {said.until}: {said.reason}"
 
 
 def _row(stack: StackPlan, resource: Registration) -> list[str]:
@@ -127,11 +140,12 @@ def _row(stack: StackPlan, resource: Registration) -> list[str]:
 
 def _markdown(stack: StackPlan) -> Iterator[str]:
     yield from (f"## `{stack.name}`", "")
-    for finding in stack.findings:
+    for finding in _counted_findings(stack):
         if finding.severity != "note":
             told = f"{_escape(finding.message)} {_escape(finding.reason)} *{_escape(finding.fix)}*"
             yield f"- **{finding.severity}** [`{finding.rule}`]({finding.link}): {told}"
     yield from (f"- note {_escape(line)}" for line in _notes(stack))
+    yield from (f"- suppressed {_escape(line)}" for line in _suppressed(stack))
     yield from ("", "| Type | Count |", "| --- | ---: |")
     yield from (f"| {kind} | {count} |" for kind, count in _counts(stack))
     yield from ("", "```mermaid", as_mermaid(stack), "```", "")
@@ -144,8 +158,10 @@ def _markdown(stack: StackPlan) -> Iterator[str]:
 
 
 def _findings_in_words(stack: StackPlan) -> str:
-    counts = Counter(finding.severity for finding in stack.findings)
+    counts = Counter(finding.severity for finding in _counted_findings(stack))
     words = [_counted(count, severity) for severity, count in counts.items()]
+    suppressed = len(stack.findings) - counts.total()
+    words += [f"{suppressed} suppressed"] if suppressed else []
     return ", ".join(words) or "no findings"
 
 

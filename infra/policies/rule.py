@@ -54,11 +54,14 @@ class Stack:
 
     Attributes:
         settings: What the manifests say of it; None where an engine deploys it that was not told.
+        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`. None: by no day, so nothing has ended. It is
+            never the machine's clock that says it, so that the same stack is judged the same tomorrow.
     """
 
     name: str
     resources: Sequence[Resource]
     settings: StackSettings | None = None
+    as_of: str | None = None
 
     @property
     def environment(self) -> EnvironmentSettings | None:
@@ -105,9 +108,18 @@ class Whole:
 
 @dataclass(frozen=True)
 class Across:
-    """Judges stacks together: what is planned, or deployed, at once."""
+    """Judges stacks together.
 
-    wrong: Callable[[Sequence[Stack]], Iterable[Breach]]
+    Attributes:
+        told: The little that the rule has to know of one stack, and of what was found in it (ids of rules with how they
+            are broken), as plain data: there may be a thousand stacks.
+        wrong: What is wrong, given what each stack told, by its name; each with the name of the stack to blame.
+        every: Whether it can only judge when every stack of the platform is there.
+    """
+
+    told: Callable[[Stack, Sequence[tuple[str, Breach]]], Any]
+    wrong: Callable[[Mapping[str, Any]], Iterable[tuple[str, Breach]]]
+    every: bool = False
 
 
 @dataclass(frozen=True)

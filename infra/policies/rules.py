@@ -1,35 +1,58 @@
 """All rules, and how plans and the engine judge by them. docs/rules.md is the table as a page."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from infra.policies.arguments import ARGUMENT_RULES
 from infra.policies.properties import PROPERTY_RULES
 from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
 from infra.policies.stacks import STACK_RULES
+from infra.policies.suppress import suppression_rules
 
-RULES: dict[str, Rule] = {rule.id: rule for rule in (*PROPERTY_RULES, *ARGUMENT_RULES, *STACK_RULES)}
+RULES: dict[str, Rule] = {
+    rule.id: rule
+    for rule in (*PROPERTY_RULES, *ARGUMENT_RULES, *STACK_RULES, *suppression_rules(known=lambda: RULES))
+}
 """The rules by id."""
 
+Broken = tuple[Rule, Breach]
 
-def judge_resource(resource: Resource) -> Iterator[tuple[Rule, Breach]]:
+
+def judge_resource(resource: Resource) -> Iterator[Broken]:
     """How a resource breaks rules by itself."""
     for rule, judge in _each(resource.type):
         yield from ((rule, Breach(resource.urn, f"{resource.name}: {said}")) for said in judge.wrong(resource))
 
 
-def judge_stack(stack: Stack) -> Iterator[tuple[Rule, Breach]]:
+def judge_stack(stack: Stack) -> Iterator[Broken]:
     """How the resources of a stack break rules together."""
     for rule in RULES.values():
         if isinstance(rule.judge, Whole):
             yield from ((rule, breach) for breach in rule.judge.wrong(stack))
 
 
-def judge_stacks(stacks: Sequence[Stack]) -> Iterator[tuple[Rule, Breach]]:
-    """How stacks break rules together."""
+def tell(stack: Stack, found: Sequence[Broken]) -> dict[str, Any]:
+    """What a stack tells the rules that judge stacks together, by their ids, as plain data.
+
+    Args:
+        found: How it breaks rules by itself.
+    """
+    ids = [(rule.id, breach) for rule, breach in found]
+    return {rule.id: rule.judge.told(stack, ids) for rule in RULES.values() if isinstance(rule.judge, Across)}
+
+
+def judge_stacks(told: Mapping[str, Mapping[str, Any]], *, every: bool) -> Iterator[tuple[str, Broken]]:
+    """How stacks break rules together, each with the name of the stack to blame.
+
+    Args:
+        told: What each of them told, by its name.
+        every: Whether they are all stacks of the platform.
+    """
     for rule in RULES.values():
-        if isinstance(rule.judge, Across):
-            yield from ((rule, breach) for breach in rule.judge.wrong(stacks))
+        if isinstance(rule.judge, Across) and (every or not rule.judge.every):
+            by_stack = {stack: of_stack[rule.id] for stack, of_stack in told.items()}
+            yield from ((stack, (rule, breach)) for stack, breach in rule.judge.wrong(by_stack))
 
 
 @functools.cache

@@ -1,0 +1,84 @@
+"""Suppressions: what the manifests let a stack break for a time, and the rules on them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from infra.policies.rule import Across, Breach, Rule, Stack, Whole
+from infra.settings import SuppressionSettings
+
+_PAGE = "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/plan.md"
+
+
+def suppression_of(stack: Stack, rule: str, breach: Breach) -> SuppressionSettings | None:
+    """What lets the stack break the rule there; None where nothing does, or not any more."""
+    name = breach.resource.rsplit("::", 1)[-1] if breach.resource is not None else None
+    for said in _said(stack):
+        if said.rule == rule and said.resource in (None, name) and not _is_over(said, stack):
+            return said
+    return None
+
+
+def suppression_rules(known: Callable[[], Iterable[str]]) -> tuple[Rule, ...]:
+    """The rules on suppressions. `known` gives the ids of all rules, which these belong to themselves."""
+    return (
+        Rule(
+            "suppression-expired", "warning", "No suppression is past its end",
+            "What was to be mended by that day is not, and counts again.",
+            "Mend what it suppressed, or say a later day and why; --as-of says which day it is.", _PAGE,
+            Whole(_expired),
+        ),
+        Rule(
+            "suppression-unknown", "warning", "Every suppression names a rule",
+            "Else it suppresses nothing.",
+            "Take the id from docs/rules.md.", _PAGE,
+            Whole(lambda stack: _unknown(stack, known())),
+        ),
+        Rule(
+            "suppression-unused", "warning", "Every suppression has something to suppress",
+            "One that nobody needs any more would hide the next finding. Judged when all stacks are planned.",
+            "Take it out of the manifest.", _PAGE,
+            Across(_used, _unused, every=True),
+        ),
+    )  # fmt: skip
+
+
+def _said(stack: Stack) -> Sequence[SuppressionSettings]:
+    return stack.settings.suppressions if stack.settings is not None else ()
+
+
+def _is_over(said: SuppressionSettings, stack: Stack) -> bool:
+    return stack.as_of is not None and said.until < stack.as_of
+
+
+def _expired(stack: Stack) -> Iterable[Breach]:
+    for said in _said(stack):
+        if _is_over(said, stack):
+            yield Breach(None, f"the suppression of {said.rule} at {said.origin} ended on {said.until}.")
+
+
+def _unknown(stack: Stack, known: Iterable[str]) -> Iterable[Breach]:
+    ids = set(known)
+    for said in _said(stack):
+        if said.rule not in ids:
+            close = get_close_matches(said.rule, ids, 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            yield Breach(None, f"{said.origin} suppresses {said.rule!r}, and there is no such rule.{meant}")
+
+
+def _used(stack: Stack, found: Sequence[tuple[str, Breach]]) -> dict[str, bool]:
+    """Where the stack's suppressions stand, with the rule's id, and whether they have something to suppress."""
+    used = {said.origin for rule, breach in found if (said := suppression_of(stack, rule, breach)) is not None}
+    return {f"{said.rule} at {said.origin}": said.origin in used for said in _said(stack) if not _is_over(said, stack)}
+
+
+def _unused(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:
+    used: dict[str, bool] = {}
+    first: dict[str, str] = {}
+    for stack, suppressions in told.items():
+        for suppression, is_used in suppressions.items():
+            used[suppression] = used.get(suppression, False) or is_used
+            first.setdefault(suppression, stack)
+    for suppression, is_used in used.items():
+        if not is_used:
+            yield first[suppression], Breach(None, f"the suppression of {suppression} has nothing to suppress.")
