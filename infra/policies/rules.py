@@ -11,8 +11,7 @@ from infra.policies.stacks import STACK_RULES
 from infra.policies.suppress import suppression_rules
 
 RULES: dict[str, Rule] = {
-    rule.id: rule
-    for rule in (*PROPERTY_RULES, *ARGUMENT_RULES, *STACK_RULES, *suppression_rules(known=lambda: RULES))
+    rule.id: rule for rule in (*PROPERTY_RULES, *ARGUMENT_RULES, *STACK_RULES, *suppression_rules(known=lambda: RULES))
 }
 """The rules by id."""
 

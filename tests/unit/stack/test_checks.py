@@ -54,7 +54,7 @@ def errors(stack: StackPlan, change: Callable[[dict[str, Any]], Any] | None = No
         if change is not None and resource.type == f"azure-native:{type_}":
             change(inputs)
         resources.append(replace(resource, inputs=inputs))
-    return [finding.rule for finding in check(stack.settings, resources) if finding.severity == "error"]
+    return [finding.rule for finding in check(stack.settings, resources).findings if finding.severity == "error"]
 
 
 def _copy(value: Any) -> Any:
@@ -79,5 +79,5 @@ def test_public_access_is_a_note_until_it_is_off(stack: StackPlan) -> None:
     ]
 
     assert len(notes) == 4
-    remaining = [finding for finding in check(stack.settings, closed) if finding.rule == "public-access"]
+    remaining = [finding for finding in check(stack.settings, closed).findings if finding.rule == "public-access"]
     assert remaining == []

@@ -16,7 +16,7 @@ from infra.policies.properties import (
     WORKSPACE,
 )
 from infra.policies.rule import UNKNOWN, Resource, Stack
-from infra.settings import EnvironmentSettings, Federation, ProjectSettings, StackSettings
+from infra.settings import EnvironmentSettings, Federation, ProjectSettings, StackSettings, SuppressionSettings
 
 GROUP = "azure-native:resources:ResourceGroup"
 
@@ -79,6 +79,13 @@ _LINKED = ProjectSettings(
 
 def with_project(project: ProjectSettings) -> StackSettings:
     return SETTINGS.model_copy(update={"projects": (project,)})
+
+
+def suppressing(rule: str, until: str = "2027-03-31", resource: str | None = None) -> StackSettings:
+    said = SuppressionSettings(
+        rule=rule, resource=resource, reason="Until the migration is done.", until=until, origin="teams/fraud.yaml:5"
+    )
+    return SETTINGS.model_copy(update={"suppressions": (said,)})
 
 
 TAGS = {"managed-by": "mlops-bootstrap", "organization": "contoso", "team": "fraud"}
@@ -183,5 +190,21 @@ SIDES: dict[str, Sides] = {
     "project-not-linked": Sides(
         [stack(), stack(settings=with_project(_LINKED))],
         [stack(settings=with_project(_LINKED.model_copy(update={"federation": None})))],
+    ),
+    "suppression-expired": Sides(
+        [
+            Stack("fraud-dev", (), suppressing("tags", until="2027-03-31"), as_of="2027-03-31"),
+            # No day was said, so nothing has ended.
+            Stack("fraud-dev", (), suppressing("tags", until="2020-01-01")),
+        ],
+        [Stack("fraud-dev", (), suppressing("tags", until="2027-03-31"), as_of="2027-04-01")],
+    ),
+    "suppression-unknown": Sides([stack(settings=suppressing("tags"))], [stack(settings=suppressing("tgas"))]),
+    "suppression-unused": Sides(
+        [stack(resource(VAULT, {}), settings=suppressing("tags"))],
+        [
+            stack(settings=suppressing("tags")),
+            stack(resource(VAULT, {}), settings=suppressing("tags", resource="another")),
+        ],
     ),
 }

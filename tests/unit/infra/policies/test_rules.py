@@ -6,7 +6,7 @@ import pytest
 
 from infra.policies.page import as_page
 from infra.policies.rule import UNKNOWN, Breach, Stack
-from infra.policies.rules import RULES, judge_resource, judge_stack, judge_stacks
+from infra.policies.rules import RULES, judge_resource, judge_stack, judge_stacks, tell
 from tests.conftest import Golden
 from tests.unit.infra.policies.sides import SIDES, resource
 
@@ -14,10 +14,15 @@ DOCS = Path(__file__).parents[4] / "docs"
 
 
 def breaches(rule: str, *stacks: Stack) -> list[Breach]:
-    alone = [pair for stack in stacks for resource in stack.resources for pair in judge_resource(resource)]
-    together = [pair for stack in stacks for pair in judge_stack(stack)]
-    across = list(judge_stacks(stacks))
-    return [breach for broken, breach in (*alone, *together, *across) if broken.id == rule]
+    """How the stacks, which are all that there are, break a rule: each by itself, and together."""
+    found, told = [], {}
+    for stack in stacks:
+        alone = [pair for resource in stack.resources for pair in judge_resource(resource)]
+        alone += judge_stack(stack)
+        told[stack.name] = tell(stack, alone)
+        found += alone
+    found += [pair for _, pair in judge_stacks(told, every=True)]
+    return [breach for broken, breach in found if broken.id == rule]
 
 
 @pytest.mark.parametrize("rule", RULES)
