@@ -156,13 +156,21 @@ class _Recorder(mocks.MockMonitor):
             type=request.type,
             name=request.name,
             parent=None if top else request.parent,
-            inputs={key: plain(value) for key, value in sorted(request.object.fields.items())},
+            inputs=_inputs(request),
             depends_on=tuple(sorted(request.dependencies)),
             protect=request.protect,
             custom=request.custom,
             code=_made_by(request.stackTrace, code),
             origin=origin,
         )
+
+
+def _inputs(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
+    """The inputs as the engine would keep them: to those of a provider it adds the version that is asked for."""
+    inputs = {key: plain(value) for key, value in request.object.fields.items()}
+    if request.type.startswith("pulumi:providers:") and request.version:
+        inputs["version"] = request.version
+    return dict(sorted(inputs.items()))
 
 
 def plain(value: Value) -> Any:

@@ -1,0 +1,117 @@
+"""A Pulumi provider of the tests' own, where Azure would answer: the table in `azure.py`, on loopback.
+
+The engine attaches to it instead of starting the provider's own program, which would want an account. What it checks is
+little: the inputs that Azure cannot do without.
+https://www.pulumi.com/docs/iac/extending-pulumi/ tells what a provider is asked.
+"""
+
+from collections.abc import Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2, json_format
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from tests.engine.azure import KINDS, Kind
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """Azure, for one stack in one subscription."""
+
+    def __init__(self) -> None:
+        self._subscription_id: str | None = None
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name, like those below
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return plugin_pb2.PluginInfo(version="3.29.0")
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return _difference(request.old_inputs, request.news)
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._subscription_id = json_format.MessageToDict(request.args).get("subscriptionId")
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind, inputs = _kind(request.urn), json_format.MessageToDict(request.news)
+        failures = [
+            provider_pb2.CheckFailure(property=name, reason="Azure requires it")
+            for name in sorted({*kind.inputs_in_id, *kind.required} - inputs.keys())
+        ]
+        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return _difference(request.old_inputs, request.news, _kind(request.urn).inputs_in_id)
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind, inputs = _kind(request.urn), json_format.MessageToDict(request.properties)
+        if request.preview:
+            # What is decided by Azure is unknown, and an identity with it.
+            decided = dict.fromkeys([*kind.decided, *({"identity"} & inputs.keys())], UNKNOWN)
+            return provider_pb2.CreateResponse(properties=_struct({**inputs, **decided}))
+        if self._subscription_id is None:
+            raise LookupError(f"{request.urn} was given no subscription")
+        id_ = kind.id_of(inputs, self._subscription_id)
+        return provider_pb2.CreateResponse(id=id_, properties=_struct(kind.answer(inputs, id_)))
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        inputs = json_format.MessageToDict(request.news)
+        answer = {**inputs} if request.preview else _kind(request.urn).answer(inputs, request.id)
+        return provider_pb2.UpdateResponse(properties=_struct(answer))
+
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+
+@contextmanager
+def serving() -> Iterator[int]:
+    """A provider that answers on a port of the loopback address, which is given."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(0).wait()
+
+
+def _kind(urn: str) -> Kind:
+    type_ = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+    if type_ not in KINDS:
+        raise LookupError(f"tests/engine/azure.py has no row for {type_}")
+    return KINDS[type_]
+
+
+def _difference(before: Struct, after: Struct, replacing: Set[str] = frozenset()) -> Any:
+    old, new = json_format.MessageToDict(before), json_format.MessageToDict(after)
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
+        diffs=changed,
+        replaces=[key for key in changed if key in replacing],
+    )
+
+
+def _struct(values: dict[str, Any]) -> Struct:
+    made = Struct()
+    made.update(values)
+    return made

@@ -1,0 +1,114 @@
+"""Stacks under the real engine: their whole life, from the preview to the end, with the tests' own provider."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi import automation
+
+from bootstrap.stack.planner import PROJECT
+from infra.programs import declare
+from infra.settings import StackSettings
+from tests.engine.provider import serving
+
+Program = Callable[[], None]
+Counts = Mapping[str, int]
+"""How many resources were created, left the same, updated, deleted."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """What the engine said about a stack, step by step.
+
+    Attributes:
+        previewed: The resources that it would make, as the engine describes them, by URN.
+        made: How many `up` made.
+        state: The resources in the state after that, by URN.
+        again: What a second `up` of the same program did.
+        ended: What `destroy` did.
+    """
+
+    previewed: Mapping[str, Mapping[str, Any]]
+    made: Counts
+    state: Mapping[str, Mapping[str, Any]]
+    again: Counts
+    ended: Counts
+
+
+def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
+    """Preview, make, make again and destroy a stack in `folder`."""
+    with under_engine(executable, folder, settings.stack, lambda: declare(settings)) as stack:
+        preview = json.loads(stack.preview(json=True).stdout)
+        without_aliases = _without_aliases(lambda: declare(settings))
+        made = stack.up(program=without_aliases)
+        state = stack.export_stack().deployment
+        again = stack.up(program=without_aliases)
+        if settings.protect:
+            run(stack, "state", "unprotect", "--all", "--yes")
+        ended = stack.destroy()
+    return Life(
+        previewed={step["urn"]: step["newState"] for step in preview["steps"]},
+        made=_counts(made),
+        state={resource["urn"]: resource for resource in (state or {})["resources"]},
+        again=_counts(again),
+        ended=_counts(ended),
+    )
+
+
+@contextmanager
+def under_engine(executable: Path, folder: Path, name: str, program: Program) -> Iterator[automation.Stack]:
+    """A new stack whose state lies in `folder`, and whose resources a provider of its own makes."""
+    (folder / "state").mkdir(parents=True)
+    with serving() as port:
+        environment = {
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "for this test only",
+            "PULUMI_DEBUG_PROVIDERS": f"azure-native:{port}",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Write the state once, at the end, and not after each resource.
+            "PULUMI_EXPERIMENTAL": "true",
+            "PULUMI_SKIP_CHECKPOINTS": "true",
+        }
+        options = automation.LocalWorkspaceOptions(
+            env_vars=environment,
+            project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
+            pulumi_command=automation.PulumiCommand(root=_root(executable)),
+            work_dir=str(folder),
+        )
+        yield automation.create_stack(name, project_name=PROJECT, program=program, opts=options)
+
+
+def run(stack: automation.Stack, *arguments: str) -> str:
+    """Run a command of `pulumi` that the Automation API has no call for, and return what it printed."""
+    workspace = stack.workspace
+    command = [*arguments, "--stack", stack.name]
+    return workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars).stdout
+
+
+def _root(executable: Path) -> str | None:
+    """The folder in which the Automation API finds the executable as `bin/pulumi`; None where PATH leads to it."""
+    return str(executable.parents[1]) if executable.parent.name == "bin" else None
+
+
+def _without_aliases(program: Program) -> Program:
+    """The same resources without the names that older versions gave them, which take half of the program's time."""
+
+    def clear(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        args.opts.aliases = None
+        return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+    def run_without() -> None:
+        pulumi.runtime.register_stack_transformation(clear)
+        program()
+
+    return run_without
+
+
+def _counts(result: automation.UpResult | automation.DestroyResult) -> Counts:
+    return {str(kind): count for kind, count in (result.summary.resource_changes or {}).items()}
