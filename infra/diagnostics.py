@@ -44,7 +44,9 @@ SILENT = frozenset(
         # It is based on Log Analytics: what it hears is there already, and a setting would keep it twice.
         "azure-native:applicationinsights:Component",
         "azure-native:applicationinsights:Workbook",
+        "azure-native:authorization:PimRoleEligibilitySchedule",
         "azure-native:authorization:RoleAssignment",
+        "azure-native:authorization:RoleDefinition",
         "azure-native:consumption:Budget",
         "azure-native:machinelearningservices:Compute",
         "azure-native:managedidentity:FederatedIdentityCredential",

@@ -33,6 +33,11 @@ class Reference:
         return "/".join([provider[0], *provider[1::2]])
 
     @property
+    def subscription_id(self) -> str:
+        """The subscription that it lies in, or is."""
+        return self.id.split("/")[2]
+
+    @property
     def id_when_made(self) -> pulumi.Output[str]:
         """The id as an input of another resource, which is then made after this one."""
         return self._after(self.id)

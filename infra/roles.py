@@ -1,12 +1,17 @@
-"""Azure's built-in roles by id, and who gets which of them where, and why: the whole of our access, as tables.
+"""Azure's built-in roles by id, our own ones, and who gets which of them where, and why: our whole access, as tables.
 
 Ids: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 """
 
+import uuid
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.naming import Names
 from infra.settings import Persona
+
+_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's namespace of URLs
+_WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
 
 @dataclass(frozen=True)
@@ -16,15 +21,37 @@ class Role:
     name: str
     id: str
 
+    def id_in(self, _names: Names) -> str:
+        """The id of its definition, which is the same in every tenant."""
+        return self.id
+
+
+@dataclass(frozen=True)
+class CustomRole:
+    """A role of ours, for what no built-in role gives without giving too much. The hub defines it.
+
+    Attributes:
+        description: What it is for, as Azure shows it.
+        actions: What it allows, as Azure's resource providers name it.
+    """
+
+    name: str
+    description: str
+    actions: tuple[str, ...]
+
+    def id_in(self, names: Names) -> str:
+        """The id of its definition: known to all stacks of an organization without asking."""
+        return str(uuid.uuid5(_NAMESPACE, f"{names.tenant_id}|{names.organization}|{self.name}".lower()))
+
 
 ACR_PULL = Role("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d")
-AZUREML_COMPUTE_OPERATOR = Role("AzureML Compute Operator", "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815")
 AZUREML_DATA_SCIENTIST = Role("AzureML Data Scientist", "f6c7c914-8db3-469d-8ca1-694a8f32e121")
 AZUREML_METRICS_WRITER = Role("AzureML Metrics Writer (preview)", "635dd51f-9968-44d3-b7fb-6d9a6bd613ae")
 AZUREML_REGISTRY_USER = Role("AzureML Registry User", "1823dd4f-9b8c-4ab6-ab4e-7397a3684615")
 BLOB_DATA_CONTRIBUTOR = Role("Storage Blob Data Contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
 BLOB_DATA_READER = Role("Storage Blob Data Reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1")
 CONTRIBUTOR = Role("Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
+COST_READER = Role("Cost Management Reader", "72fafb9e-0641-4937-9268-a91bfd8191a3")
 FILE_PRIVILEGED_CONTRIBUTOR = Role("Storage File Data Privileged Contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd")
 KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
@@ -33,8 +60,48 @@ NETWORK_CONNECTION_APPROVER = Role(
     "Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
 )
 QUEUE_DATA_CONTRIBUTOR = Role("Storage Queue Data Contributor", "974c5e8b-45b9-4653-ba55-5f855dd0fb88")
+RBAC_ADMINISTRATOR = Role("Role Based Access Control Administrator", "f58310d9-a9f6-439a-9e8d-f62e7b41a168")
 READER = Role("Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7")
 TABLE_DATA_CONTRIBUTOR = Role("Storage Table Data Contributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3")
+
+# The permissions by task: https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles
+SELF_SERVICE_INSTANCES = CustomRole(
+    "ML compute instance self-service",
+    "Makes, opens and deletes compute instances. Nodes' keys, data mounts and other people's settings stay closed.",
+    tuple(
+        f"{_WORKSPACES}/computes/{action}"
+        for action in (
+            "read", "write", "delete", "start/action", "stop/action", "restart/action", "applicationaccess/action",
+            "updateIdleShutdownSetting/action",
+        )
+    ),
+)  # fmt: skip
+"""AzureML Compute Operator has `computes/*`: the keys of nodes and data mounts too."""
+
+OPERATOR = CustomRole(
+    "ML operator",
+    "Cancels jobs, starts and stops compute, and moves traffic between deployments. Makes no models and sees no data.",
+    (
+        f"{_WORKSPACES}/read",
+        f"{_WORKSPACES}/jobs/read",
+        f"{_WORKSPACES}/jobs/cancel/action",
+        f"{_WORKSPACES}/computes/read",
+        f"{_WORKSPACES}/computes/start/action",
+        f"{_WORKSPACES}/computes/stop/action",
+        f"{_WORKSPACES}/computes/restart/action",
+        f"{_WORKSPACES}/onlineEndpoints/read",
+        f"{_WORKSPACES}/onlineEndpoints/write",
+        f"{_WORKSPACES}/onlineEndpoints/deployments/read",
+        f"{_WORKSPACES}/onlineEndpoints/deployments/write",
+        f"{_WORKSPACES}/onlineEndpoints/deployments/getLogs/action",
+        f"{_WORKSPACES}/batchEndpoints/read",
+        f"{_WORKSPACES}/batchEndpoints/write",
+    ),
+)
+"""AzureML Data Scientist would let an operator run code on data, and delete models."""
+
+CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR)
+"""The roles that the hub defines."""
 
 Target = Literal[
     "resource group",
@@ -52,33 +119,73 @@ Target = Literal[
 
 @dataclass(frozen=True)
 class Entitlement:
-    """A role on a target, and why it is needed; the reason is written on the assignment."""
+    """A role on a target, and why it is needed; the reason is written on the assignment.
 
-    role: Role
+    Attributes:
+        may_assign: For a role that gives roles to others: the only ones that it may give or take away.
+    """
+
+    role: Role | CustomRole
     on: Target
     reason: str
+    may_assign: tuple[Role | CustomRole, ...] = ()
 
 
 _WORK = (
     Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "Runs jobs, and keeps data, models and endpoints"),
-    Entitlement(AZUREML_COMPUTE_OPERATOR, "workspace", "Starts and stops compute"),
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes data, since the storage takes no keys"),
     Entitlement(FILE_PRIVILEGED_CONTRIBUTOR, "storage", "Opens notebooks, since the storage takes no keys"),
-    Entitlement(AZUREML_REGISTRY_USER, "model registry", "Uses and shares models, components and environments"),
 )
 _READ = (
     # Not AzureML Data Scientist: it includes workspaces/*/write, hence endpoints.
     Entitlement(READER, "resource group", "Sees what runs here; CI does the changes"),
 )
 _MONITOR = (Entitlement(MONITORING_CONTRIBUTOR, "resource group", "Reads logs and sets alerts"),)
+_REVIEW = (
+    Entitlement(READER, "resource group", "Sees what is to be approved, and what runs"),
+    Entitlement(BLOB_DATA_READER, "storage", "Reads the metrics and reports of runs, which lie in the storage"),
+)
+_OPERATE = (
+    Entitlement(READER, "resource group", "Sees what runs here"),
+    *_MONITOR,
+    Entitlement(OPERATOR, "workspace", "Stops what does harm, and moves traffic back"),
+)
+_KEEP = (
+    Entitlement(CONTRIBUTOR, "resource group", "Repairs what the platform's CI cannot"),
+    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "Repairs connections, whose secrets lie in the vault"),
+    Entitlement(COST_READER, "resource group", "Follows what is spent"),
+)
 
 PEOPLE: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] = {
     ("data_scientists", "work"): _WORK,
     ("data_scientists", "read"): _READ,
     ("engineers", "work"): (*_WORK, *_MONITOR),
     ("engineers", "read"): (*_READ, *_MONITOR),
+    ("reviewers", "work"): _REVIEW,
+    ("reviewers", "read"): _REVIEW,
+    ("operators", "work"): _OPERATE,
+    ("operators", "read"): _OPERATE,
+    ("platform", "work"): _KEEP,
+    ("platform", "read"): _KEEP,
 }
 """What a persona gets where people work, and where they only read."""
+
+_SHARE = (Entitlement(AZUREML_REGISTRY_USER, "model registry", "Uses and shares models, components and environments"),)
+_SEE_SHARED = (Entitlement(READER, "model registry", "Sees the models that are to be released"),)
+SHARED: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] = {
+    ("data_scientists", "work"): _SHARE,
+    ("engineers", "work"): _SHARE,
+    ("reviewers", "work"): _SEE_SHARED,
+    ("reviewers", "read"): _SEE_SHARED,
+}
+"""What a persona gets on what all teams share. Azure refuses a second assignment of one role to one group on one
+resource, so only one of the stacks that know the group gives it."""
+
+_SELF_SERVICE = (
+    Entitlement(SELF_SERVICE_INSTANCES, "workspace", "Makes compute instances, which shut down when idle"),
+)
+SELF_SERVICE: dict[Persona, tuple[Entitlement, ...]] = {"data_scientists": _SELF_SERVICE, "engineers": _SELF_SERVICE}
+"""What personas get beside that where they make compute instances for themselves."""
 
 # https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
 WORKSPACE_BEFORE = (
@@ -117,3 +224,33 @@ DELIVERY = (
     Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
 )
 """What the CI identity of a project gets."""
+
+ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
+    dict.fromkeys(
+        entitlement.role
+        for table in (
+            *PEOPLE.values(),
+            *SELF_SERVICE.values(),
+            *SHARED.values(),
+            WORKSPACE_BEFORE,
+            WORKSPACE_AFTER,
+            WORKSPACE_MANAGED_NETWORK,
+            CLUSTER,
+            ENDPOINT,
+            DELIVERY,
+        )
+        for entitlement in table
+    )
+)
+"""All roles that stacks of environments assign. None of them can give roles to others."""
+
+HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
+    "platform": (
+        Entitlement(CONTRIBUTOR, "resource group", "Keeps what all teams share"),
+        Entitlement(
+            RBAC_ADMINISTRATOR, "resource group", "Lets new environments use what is shared", ASSIGNED_IN_ENVIRONMENTS
+        ),
+        Entitlement(COST_READER, "resource group", "Follows what is spent"),
+    ),
+}
+"""What a persona gets on the hub."""

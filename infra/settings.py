@@ -13,7 +13,8 @@ Network = Literal["open", "managed"]
 """`open`: no network of its own; everything is reachable with an Entra login. `managed`: jobs and endpoints run in the
 workspace's managed network, which may reach the internet; its door for people is as in `open`."""
 
-Persona = Literal["data_scientists", "engineers"]
+Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "platform"]
+"""What people are to a team: who works on models, who reviews and who operates them; `platform` keeps all teams'."""
 
 
 class _Settings(BaseModel):
@@ -51,10 +52,17 @@ class ClusterSettings(_Settings):
 
 
 class GroupSettings(_Settings):
-    """An Entra group of people, by object id, and what they are to the team."""
+    """An Entra group of people, by object id, and what they are to the team.
+
+    Attributes:
+        eligible: Whether they only may activate their roles, for some hours, instead of having them always.
+        shares: Whether this stack gives them their roles on what all teams share; else another one does.
+    """
 
     persona: Persona
     object_id: str
+    eligible: bool
+    shares: bool = False
     origin: str
 
 
@@ -109,7 +117,8 @@ class HubSettings(_StackSettings):
     Attributes:
         registry_locations: Where the shared model registry keeps a copy; the hub's own location is among them.
         alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
-        subscriptions: All subscriptions of the platform; what is done in them is logged.
+        subscriptions: All of the platform: what is done in them is logged, and our own roles can be assigned there.
+        groups: The organization's people.
     """
 
     program: Literal["hub"] = "hub"
@@ -117,6 +126,7 @@ class HubSettings(_StackSettings):
     registry_locations: tuple[str, ...]
     alert_emails: tuple[str, ...]
     subscriptions: tuple[str, ...]
+    groups: tuple[GroupSettings, ...]
 
     @property
     def stack(self) -> str:
@@ -131,6 +141,7 @@ class EnvironmentSettings(_StackSettings):
         hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
         people: Whether people work here or only read, and CI does the work.
         alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
+        self_service: Whether people make compute instances for themselves.
     """
 
     program: Literal["environment"] = "environment"
@@ -140,6 +151,7 @@ class EnvironmentSettings(_StackSettings):
     network: Network
     people: Literal["work", "read"]
     alert_emails: tuple[str, ...] = ()
+    self_service: bool
     groups: tuple[GroupSettings, ...]
     clusters: tuple[ClusterSettings, ...]
     projects: tuple[ProjectSettings, ...]

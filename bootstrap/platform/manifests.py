@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -123,6 +123,31 @@ class Suppression(_Section):
     until: Day = Field(description="The last day on which it may be broken.")
 
 
+class Group(_Section):
+    """An Entra group: its object id alone, or with how it has its roles."""
+
+    id: Guid = Field(description="The group's object id.")
+    eligible: bool = Field(
+        False, description="Its members activate their roles when they need them, instead of having them always."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"id": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        long = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [long["properties"]["id"], dict(long)]}
+
+
+class PlatformGroups(_Section):
+    """Entra groups of the organization, by object id."""
+
+    platform: Group | None = Field(None, description="Who keeps the platform of all teams.")
+
+
 class Layer(_Section):
     """What can be said for the organization, an environment, a team, or a team's environment; the last one wins."""
 
@@ -144,6 +169,9 @@ class Layer(_Section):
         None, min_length=1, description="Who hears of alerts and budgets; by default whoever hears of the hub's."
     )
     suppress: list[Suppression] = Field([], description="Rules that may be broken; layers add to each other.")
+    self_service: bool | None = Field(
+        None, description="People make compute instances for themselves where they work; by default they do."
+    )
 
 
 class Environment(Layer):
@@ -169,15 +197,18 @@ class PlatformManifest(Layer):
     tool: ToolPin | None = Field(None, description="The version of mlops-bootstrap that everybody uses here.")
     organization: Organization = Field(description="A short word that every Azure name carries. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
+    groups: PlatformGroups = PlatformGroups()
     environments: dict[EnvironmentName, Environment] = Field(min_length=1)
     hub: Hub
 
 
 class Groups(_Section):
-    """Entra groups by object id."""
+    """Entra groups of a team, by object id."""
 
-    data_scientists: Guid | None = None
-    engineers: Guid | None = None
+    data_scientists: Group | None = Field(None, description="Who explores data and trains models.")
+    engineers: Group | None = Field(None, description="Who brings models into use.")
+    reviewers: Group | None = Field(None, description="Who approves releases; reads only.")
+    operators: Group | None = Field(None, description="Who keeps endpoints running; sees no data.")
 
 
 class ProjectEntry(_Section):
@@ -188,13 +219,19 @@ class ProjectEntry(_Section):
     blueprint: str | None = Field(None, description="The blueprint that it was made from.")
 
 
+class TeamEnvironment(Layer):
+    """A team's environment."""
+
+    groups: Groups = Field(Groups(), description="Groups that stand for the team's ones here.")
+
+
 class TeamManifest(Layer):
     """The content of `teams/<name>.yaml`."""
 
     schema_version: Literal[1] = 1
     name: TeamName = Field(description="The same as the file's.")
     groups: Groups = Groups()
-    environments: dict[EnvironmentName, Layer] = Field(min_length=1)
+    environments: dict[EnvironmentName, TeamEnvironment] = Field(min_length=1)
     projects: list[ProjectEntry] = []
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bootstrap.documents import Document, Location, Position, Problem
-from bootstrap.platform.manifests import Layer, LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.platform.manifests import Group, Layer, LinksManifest, PlatformManifest, TeamManifest
+from infra.roles import SHARED, Entitlement
 from infra.settings import (
     BudgetSettings,
     ClusterSettings,
@@ -58,7 +59,7 @@ class Placed:
     location: Location = ()
 
 
-BUILT_IN = Layer(network="open", protect=False)
+BUILT_IN = Layer(network="open", protect=False, self_service=True)
 """What holds where no manifest says anything: the outermost layer."""
 
 NOWHERE = Path("built-in")
@@ -138,13 +139,8 @@ class Merge:
             ]
         return Layers(placed)
 
-    def hub(self, locations: Sequence[str], subscriptions: Sequence[str]) -> HubSettings | None:
-        """The hub's settings, or None when something is missing, which is then in `problems`.
-
-        Args:
-            locations: Those of the environments.
-            subscriptions: Those of the environments.
-        """
+    def hub(self, environments: Sequence[EnvironmentSettings]) -> HubSettings | None:
+        """The hub's settings, or None when something is missing, which is then in `problems`."""
         manifest: PlatformManifest = self.platform.manifest
         hub = manifest.hub
         layers = self.layers()
@@ -169,9 +165,10 @@ class Merge:
             origin=self.origin(at),
             suppressions=layers.suppressions(self.origin),
             log_retention_days=hub.log_retention_days,
-            registry_locations=tuple(dict.fromkeys([location, *locations])),
+            registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
             alert_emails=tuple(hub.alert_emails),
-            subscriptions=tuple(dict.fromkeys([subscription, *subscriptions])),
+            subscriptions=tuple(dict.fromkeys([subscription, *sorted(made.subscription_id for made in environments)])),
+            groups=self._platform_groups(),
         )
 
     def environment(self, team: Written, name: str) -> EnvironmentSettings | None:
@@ -214,10 +211,24 @@ class Merge:
             network=layers.value("network"),
             people="read" if protected else "work",
             alert_emails=tuple(emails.value) if emails else (),
-            groups=self._groups(team),
+            self_service=not protected and layers.value("self_service"),
+            groups=self._groups(team, name),
             clusters=self._clusters(layers),
             projects=self._projects(team, name),
         )
+
+    def share_out(self, environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
+        """The same settings, with each group getting its roles on what all teams share from the first that knows it."""
+        given: set[tuple[str, tuple[Entitlement, ...]]] = set()
+        shared_out = []
+        for made in environments:
+            groups = []
+            for group in made.groups:
+                key = (group.object_id.lower(), SHARED.get((group.persona, made.people), ()))
+                groups.append(group.model_copy(update={"shares": key not in given}))
+                given.add(key)
+            shared_out.append(made.model_copy(update={"groups": tuple(groups)}))
+        return shared_out
 
     def _budget(self, amount: Said | None, start: Said | None, emails: Sequence[str]) -> BudgetSettings | None:
         if amount is None:
@@ -225,8 +236,7 @@ class Merge:
         if start is None:
             hint = "Add budget_start: the first day of the month in which the budget is made, as 2026-11-01."
             problem = Problem(amount.position, "there is a budget, and nothing says when it starts.", hint)
-            if problem not in self.problems:
-                self.problems.append(problem)
+            self._tell(problem)
             return None
         return BudgetSettings(
             amount=amount.value,
@@ -235,14 +245,30 @@ class Merge:
             origin=self.origin(amount.position),
         )
 
-    def _groups(self, team: Written) -> tuple[GroupSettings, ...]:
-        personas: tuple[Persona, ...] = ("data_scientists", "engineers")
-        named = ((persona, getattr(team.manifest.groups, persona)) for persona in personas)
-        return tuple(
-            GroupSettings(persona=persona, object_id=group, origin=self.origin(team.at("groups", persona)))
-            for persona, group in named
-            if group is not None
-        )
+    def _groups(self, team: Written, environment: str) -> tuple[GroupSettings, ...]:
+        """The team's groups, those of its environment standing for them there, and the organization's."""
+        own: TeamManifest = team.manifest
+        inner = own.environments[environment].groups
+        personas: tuple[Persona, ...] = ("data_scientists", "engineers", "reviewers", "operators")
+        groups = {group.object_id.lower(): group for group in self._platform_groups()}
+        for persona in personas:
+            within: Location = ("environments", environment) if getattr(inner, persona) is not None else ()
+            group = getattr(inner, persona) or getattr(own.groups, persona)
+            if group is None:
+                continue
+            at = team.at(*within, "groups", persona)
+            other = groups.setdefault(group.id.lower(), self._group(persona, group, at))
+            if other.persona != persona:
+                message = f"the group {group.id} is that of {other.persona} already ({other.origin})."
+                self._tell(Problem(at, message, "Azure refuses a second assignment of one role: name each group once."))
+        return tuple(groups.values())
+
+    def _platform_groups(self) -> tuple[GroupSettings, ...]:
+        group = self.platform.manifest.groups.platform
+        return (self._group("platform", group, self.platform.at("groups", "platform")),) if group is not None else ()
+
+    def _group(self, persona: Persona, group: Group, at: Position) -> GroupSettings:
+        return GroupSettings(persona=persona, object_id=group.id, eligible=group.eligible, origin=self.origin(at))
 
     def _clusters(self, layers: Layers) -> tuple[ClusterSettings, ...]:
         said = layers.said("compute")
@@ -250,9 +276,7 @@ class Merge:
             return ()
         names = [cluster.name for cluster in said.value]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            problem = Problem(said.position, f"two compute clusters are called {name!r}.")
-            if problem not in self.problems:
-                self.problems.append(problem)
+            self._tell(Problem(said.position, f"two compute clusters are called {name!r}."))
         return tuple(
             ClusterSettings(
                 name=cluster.name,
@@ -278,6 +302,11 @@ class Merge:
             origin = self.origin(team.at("projects", index))
             projects.append(ProjectSettings(name=project.name, federation=federation, origin=origin))
         return tuple(projects)
+
+    def _tell(self, problem: Problem) -> None:
+        """Note a problem that several stacks meet once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def _missing(self, at: Position, stack: str, key: str) -> None:
         hint = f"Add {key} there, or to platform.yaml for all."

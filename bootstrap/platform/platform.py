@@ -134,12 +134,10 @@ def _stacks(merge: Merge, teams: list[Written]) -> dict[str, StackSettings]:
         for environment in team.manifest.environments
         if environment in environments and (made := merge.environment(team, environment)) is not None
     ]
-    hub = merge.hub(
-        sorted({environment.location for environment in settings}),
-        sorted({environment.subscription_id for environment in settings}),
-    )
+    hub = merge.hub(settings)
     stacks: dict[str, StackSettings] = {hub.stack: hub} if hub is not None else {}
-    for environment in sorted(settings, key=lambda made: (rings[made.environment], made.team, made.environment)):
+    ordered = sorted(settings, key=lambda made: (rings[made.environment], made.team, made.environment))
+    for environment in merge.share_out(ordered):
         stacks[environment.stack] = environment
     return stacks
 

@@ -1,10 +1,9 @@
 """An environment: one team's workspace in one environment, and everything around it."""
 
 import pulumi
-from pulumi_azure_native import authorization
 
 from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS
-from infra.components.access import Access, AccessArgs, Principal
+from infra.components.access import Access, AccessArgs, people_of
 from infra.components.alerts import (
     ActivityAlert,
     ActivityAlertArgs,
@@ -38,6 +37,8 @@ from infra.roles import (
     DELIVERY,
     ENDPOINT,
     PEOPLE,
+    SELF_SERVICE,
+    SHARED,
     WORKSPACE_AFTER,
     WORKSPACE_BEFORE,
     WORKSPACE_MANAGED_NETWORK,
@@ -87,7 +88,9 @@ def environment(settings: EnvironmentSettings) -> None:
         "model registry": hub.models,
     }
     before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if managed else ())
-    prepared = Access("workspace-access", AccessArgs(as_workspace.principal, before, targets, settings.origin), opts)
+    prepared = Access(
+        "workspace-access", AccessArgs(as_workspace.principal, before, targets, names, settings.origin), opts
+    )
     workspace = Workspace(
         "workspace",
         WorkspaceArgs(
@@ -104,9 +107,9 @@ def environment(settings: EnvironmentSettings) -> None:
         opts,
     )
     targets["workspace"] = workspace.workspace
-    Access("workspace-self", AccessArgs(as_workspace.principal, WORKSPACE_AFTER, targets, settings.origin), opts)
-    Access("cluster-access", AccessArgs(as_cluster.principal, CLUSTER, targets, settings.origin), opts)
-    Access("endpoint-access", AccessArgs(as_endpoint.principal, ENDPOINT, targets, settings.origin), opts)
+    Access("workspace-self", AccessArgs(as_workspace.principal, WORKSPACE_AFTER, targets, names, settings.origin), opts)
+    Access("cluster-access", AccessArgs(as_cluster.principal, CLUSTER, targets, names, settings.origin), opts)
+    Access("endpoint-access", AccessArgs(as_endpoint.principal, ENDPOINT, targets, names, settings.origin), opts)
     for cluster in settings.clusters:
         Cluster(
             f"cluster-{cluster.name}",
@@ -115,11 +118,12 @@ def environment(settings: EnvironmentSettings) -> None:
         )
 
     for people in settings.groups:
-        principal = Principal(people.object_id, people.object_id, authorization.PrincipalType.GROUP)
-        entitlements = PEOPLE[people.persona, settings.people]
+        own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
+        shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
+        entitlements = (*PEOPLE[people.persona, settings.people], *own, *shared)
         Access(
             f"people-{people.persona.replace('_', '-')}",
-            AccessArgs(principal, entitlements, targets, people.origin),
+            AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
             opts,
         )
     for project in settings.projects:
@@ -133,7 +137,7 @@ def environment(settings: EnvironmentSettings) -> None:
             ),
             opts,
         )
-        Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, project.origin), opts)
+        Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
         pulumi.export(f"ci_{project.name}_client_id", ci.client_id)
 
     sources = {

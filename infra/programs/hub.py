@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.alerts import ACCESS_CHANGED
+from infra.components.access import Access, AccessArgs, CustomRoles, CustomRolesArgs, people_of
 from infra.components.alerts import ActivityAlert, ActivityAlertArgs
 from infra.components.guardrails import Budget, BudgetArgs
 from infra.components.monitoring import (
@@ -23,6 +24,7 @@ from infra.components.workbook import Workbook, WorkbookArgs
 from infra.naming import Names
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference, resource_group
+from infra.roles import CUSTOM_ROLES, HUB_PEOPLE, Target
 from infra.settings import HubSettings
 
 _WORD = "hub"
@@ -54,6 +56,14 @@ def hub(settings: HubSettings) -> None:
     Activity("activity", ActivityArgs(place, settings.subscriptions, logs.workspace), opts)
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
     Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
+    CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, settings.subscriptions), opts)
+    targets: dict[Target, Reference] = {"resource group": place.group, "model registry": models.registry}
+    for people in settings.groups:
+        Access(
+            f"people-{people.persona.replace('_', '-')}",
+            AccessArgs(people_of(people), HUB_PEOPLE[people.persona], targets, names, people.origin, people.eligible),
+            opts,
+        )
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.workspace.id)

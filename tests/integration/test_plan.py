@@ -74,7 +74,7 @@ def test_broken_manifests_make_no_plan(tmp_path: Path) -> None:
     done = run_cli("plan", "hub", "-C", "contoso", "-o", "json", cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
-    assert "teams/fraud.yaml:8:5: unknown key 'budgt'. Did you mean 'budget'?" in done.err
+    assert "teams/fraud.yaml:10:5: unknown key 'budgt'. Did you mean 'budget'?" in done.err
 
 
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:

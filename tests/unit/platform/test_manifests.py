@@ -142,7 +142,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert mistakes(root) == [
         "platform.yaml:2:1: unknown key 'locaton'. Did you mean 'location'?",
         (
-            "teams/fraud.yaml:2:21: groups.engineers: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
+            "teams/fraud.yaml:2:21: groups.engineers.id: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
             "(found 'me')."
         ),
         "links.yaml:4:21: teams.fraud.churn.dev.issuer: must be an https address (found 'http://x').",

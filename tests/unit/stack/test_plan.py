@@ -78,6 +78,7 @@ def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]
 
     assert set(kinds) == {
         "applicationinsights:Component",
+        "authorization:PimRoleEligibilitySchedule",
         "authorization:RoleAssignment",
         "consumption:Budget",
         "containerregistry:Registry",
@@ -203,6 +204,8 @@ def test_production_is_protected_and_people_only_read(stacks: dict[str, StackPla
         "people-data-scientists-reader-on-resource-group",
         "people-engineers-reader-on-resource-group",
         "people-engineers-monitoring-contributor-on-resource-group",
+        "people-reviewers-reader-on-resource-group",
+        "people-reviewers-storage-blob-data-reader-on-storage",
     ]
 
 
@@ -234,7 +237,7 @@ def test_budgets_start_when_the_manifest_says(stacks: dict[str, StackPlan]) -> N
     budget = of_type(stacks["fraud-dev"], "Budget")[0]
 
     assert budget.inputs["timePeriod"] == {"startDate": "2026-11-01T00:00:00Z"}
-    assert budget.origin == "teams/fraud.yaml:8"
+    assert budget.origin == "teams/fraud.yaml:10"
 
 
 def test_each_stack_is_bound_to_its_subscription(stacks: dict[str, StackPlan]) -> None:

@@ -68,6 +68,7 @@ SETTINGS = EnvironmentSettings(
     hub_subscription_id="00000000-0000-0000-0000-00000000000b",
     network="open",
     people="work",
+    self_service=True,
     groups=(),
     clusters=(),
     projects=(),
