@@ -11,12 +11,14 @@ class Reports:
     """What a kind of resource reports.
 
     Attributes:
-        logs: Whether it has logs beside metrics.
+        logs: Whether it has logs.
+        metrics: Whether it has metrics.
         tables: `Dedicated` where Azure would put its logs into the table of all kinds, unless it is told not to.
         services: Paths below the resource that report on their own, and have logs and metrics.
     """
 
     logs: bool = True
+    metrics: bool = True
     tables: str | None = None
     services: tuple[str, ...] = ()
 
@@ -26,6 +28,10 @@ REPORTING: dict[str, Reports] = {
     "Microsoft.KeyVault/vaults": Reports(tables="Dedicated"),
     "Microsoft.MachineLearningServices/registries": Reports(),
     "Microsoft.MachineLearningServices/workspaces": Reports(),
+    "Microsoft.Network/natGateways": Reports(logs=False),
+    "Microsoft.Network/networkSecurityGroups": Reports(metrics=False),
+    "Microsoft.Network/publicIPAddresses": Reports(),
+    "Microsoft.Network/virtualNetworks": Reports(),
     "Microsoft.OperationalInsights/workspaces": Reports(),
     "Microsoft.Storage/storageAccounts": Reports(
         logs=False,
@@ -49,6 +55,7 @@ SILENT = frozenset(
         "azure-native:authorization:RoleDefinition",
         "azure-native:consumption:Budget",
         "azure-native:machinelearningservices:Compute",
+        "azure-native:machinelearningservices:ManagedNetworkSettingsRule",
         "azure-native:managedidentity:FederatedIdentityCredential",
         "azure-native:managedidentity:UserAssignedIdentity",
         "azure-native:monitor:ActionGroup",
@@ -56,6 +63,15 @@ SILENT = frozenset(
         "azure-native:monitor:DiagnosticSetting",
         "azure-native:monitor:MetricAlert",
         "azure-native:monitor:ScheduledQueryRule",
+        "azure-native:network:PrivateDnsZoneGroup",
+        # It counts bytes; who came through it, the service behind it says.
+        "azure-native:network:PrivateEndpoint",
+        "azure-native:network:RouteTable",
+        "azure-native:network:Subnet",
+        "azure-native:network:VirtualNetworkPeering",
+        # It counts its records.
+        "azure-native:privatedns:PrivateZone",
+        "azure-native:privatedns:VirtualNetworkLink",
         "azure-native:resources:ResourceGroup",
         "azure-native:storage:BlobServiceProperties",
     }

@@ -32,6 +32,15 @@ Kind = Literal[
     "query_alert",
     "activity_alert",
     "diagnostic_setting",
+    "virtual_network",
+    "subnet",
+    "route_table",
+    "network_security_group",
+    "peering",
+    "private_endpoint",
+    "dns_link",
+    "nat_gateway",
+    "public_ip",
 ]
 
 
@@ -70,6 +79,7 @@ class Rule:
         return "-" if re.fullmatch(self.pattern, "aa-aa", re.ASCII) else ""
 
 
+_NETWORK = r"[a-zA-Z0-9](?:[\w.-]*\w)?"
 _WORDS = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 
 TABLE: dict[Kind, Rule] = {
@@ -130,6 +140,34 @@ TABLE: dict[Kind, Rule] = {
     ),
     "diagnostic_setting": Rule(
         "azure-native:monitor:DiagnosticSetting", "name", "diag", 1, 260, r"[^*&+:<>?%\\/]*[^*&+:<>?%\\/ .]", "parent"
+    ),
+    "virtual_network": Rule(
+        "azure-native:network:VirtualNetwork", "virtualNetworkName", "vnet", 2, 64, _NETWORK, "resource group"
+    ),
+    "subnet": Rule(
+        "azure-native:network:Subnet", "subnetName", "snet", 1, 80, _NETWORK, "parent"
+    ),
+    "route_table": Rule(
+        "azure-native:network:RouteTable", "routeTableName", "rt", 1, 80, _NETWORK, "resource group"
+    ),
+    "network_security_group": Rule(
+        "azure-native:network:NetworkSecurityGroup", "networkSecurityGroupName", "nsg", 1, 80, _NETWORK,
+        "resource group",
+    ),
+    "peering": Rule(
+        "azure-native:network:VirtualNetworkPeering", "virtualNetworkPeeringName", "peer", 1, 80, _NETWORK, "parent"
+    ),
+    "private_endpoint": Rule(
+        "azure-native:network:PrivateEndpoint", "privateEndpointName", "pe", 2, 64, _NETWORK, "resource group"
+    ),
+    "nat_gateway": Rule(
+        "azure-native:network:NatGateway", "natGatewayName", "ng", 1, 80, _NETWORK, "resource group"
+    ),
+    "public_ip": Rule(
+        "azure-native:network:PublicIPAddress", "publicIpAddressName", "pip", 1, 80, _NETWORK, "resource group"
+    ),
+    "dns_link": Rule(
+        "azure-native:privatedns:VirtualNetworkLink", "virtualNetworkLinkName", "link", 1, 80, _NETWORK, "parent"
     ),
 }  # fmt: skip
 """The rules, by kind of resource. What is not here (role assignments: a UUID) has no name of ours."""

@@ -38,6 +38,11 @@ class Reference:
         return self.id.split("/")[2]
 
     @property
+    def resource_group(self) -> str:
+        """The name of the resource group that it lies in."""
+        return self.id.split("/")[4]
+
+    @property
     def id_when_made(self) -> pulumi.Output[str]:
         """The id as an input of another resource, which is then made after this one."""
         return self._after(self.id)

@@ -9,9 +9,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Network = Literal["open", "managed"]
+Network = Literal["open", "managed", "locked"]
 """`open`: no network of its own; everything is reachable with an Entra login. `managed`: jobs and endpoints run in the
-workspace's managed network, which may reach the internet; its door for people is as in `open`."""
+workspace's managed network, which may reach the internet; its door for people is as in `open`. `locked`: they reach
+only what is approved, and nothing has a public address."""
+
+Ci = Literal["public", "private"]
+"""Where CI runs: anywhere, or inside the network, so that storage, vault and registry need no public address."""
+
+RegistryAccess = Literal["public", "private"]
+"""Whether the shared model registry has a public address beside its private endpoints."""
+
+FirewallSku = Literal["Basic", "Standard"]
+
+Dns = Literal["hub", "policy"] | dict[str, str]
+"""Who keeps the private DNS zones: the hub; a policy of the organization's, which also writes the records; or the
+organization, whose zones are given by name and resource id."""
 
 Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "platform"]
 """What people are to a team: who works on models, who reviews and who operates them; `platform` keeps all teams'."""
@@ -99,6 +112,102 @@ class SuppressionSettings(_Settings):
     origin: str
 
 
+class MadeVnet(_Settings):
+    """A virtual network to be made.
+
+    Attributes:
+        address_space: Its range.
+        endpoint_subnet: The range of the private endpoints, within it.
+        runner_subnet: The range of the CI's runners, within it; only a hub has one.
+        dns_servers: Who answers names in it; Azure, when there are none.
+        next_hop: The address of the firewall that everything goes out by; without one nothing leaves.
+        gateway: Whether a hub's network has a VPN or ExpressRoute gateway that peered networks use.
+    """
+
+    kind: Literal["made"] = "made"
+    address_space: str
+    endpoint_subnet: str
+    runner_subnet: str | None = None
+    dns_servers: tuple[str, ...]
+    next_hop: str | None
+    gateway: bool = False
+    origin: str
+
+
+class GivenSubnet(_Settings):
+    """A subnet of the organization's that private endpoints are put into. Its network is routed and peered by them."""
+
+    kind: Literal["given"] = "given"
+    subnet_id: str
+    origin: str
+
+    @property
+    def vnet_id(self) -> str:
+        """The network that the subnet is in."""
+        return self.subnet_id.rsplit("/subnets/", 1)[0]
+
+
+Vnet = Annotated[MadeVnet | GivenSubnet, Field(discriminator="kind")]
+
+
+class HubVnet(_Settings):
+    """The hub's network, as an environment that is peered with it must know it.
+
+    Attributes:
+        vnet_id: Where it is the organization's; None for the one that the hub makes, which the naming table names.
+        gateway: Whether it has a VPN or ExpressRoute gateway that peered networks use.
+    """
+
+    vnet_id: str | None
+    gateway: bool
+
+
+OutboundKind = Literal["fqdn", "service_tag", "private_endpoint"]
+
+
+class OutboundSettings(_Settings):
+    """Something that jobs and endpoints may reach from a managed network.
+
+    Attributes:
+        kind: A name on the internet, which needs a firewall that costs money; a group of Azure addresses; or an Azure
+            resource, by a private endpoint.
+        destination: The name, the service tag or the resource id.
+        protocol: Of a service tag: TCP, UDP, ICMP or *.
+        ports: Of a service tag, as `443` or `80,8000-9000`.
+        group: Of a resource: the part that the endpoint leads to, as `blob`.
+    """
+
+    name: str
+    kind: OutboundKind
+    destination: str
+    protocol: str = "TCP"
+    ports: str = "443"
+    group: str | None = None
+    origin: str
+
+
+class Networking(_Settings):
+    """How an environment is reached and what it reaches, beside its network mode.
+
+    Attributes:
+        firewall_sku: Of the firewall that a locked network gets with its first rule for a name on the internet.
+        allow_ips: From where public addresses answer; everywhere, when empty.
+        vnet: The network of the private endpoints, where the mode has any.
+        hub_vnet: The hub's network, if it has one.
+        outbound: What jobs may reach beside what Azure ML and the hub need.
+        registry_access: Whether the hub's model registry has a public address.
+    """
+
+    ci: Ci = "public"
+    firewall_sku: FirewallSku = "Standard"
+    allow_ips: tuple[str, ...] = ()
+    dns: Dns = "hub"
+    vnet: Vnet | None = None
+    hub_vnet: HubVnet | None = None
+    outbound: tuple[OutboundSettings, ...] = ()
+    registry_access: RegistryAccess = "public"
+
+
 class _StackSettings(_Settings):
     organization: str
     tenant_id: str
@@ -119,6 +228,10 @@ class HubSettings(_StackSettings):
         alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
         subscriptions: All of the platform: what is done in them is logged, and our own roles can be assigned there.
         groups: The organization's people.
+        vnet: The network for what the hub and its environments share, if any.
+        registry_access: Whether the shared model registry has a public address.
+        private: Whether some environment has private endpoints, so that DNS zones are needed.
+        linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
     """
 
     program: Literal["hub"] = "hub"
@@ -127,6 +240,11 @@ class HubSettings(_StackSettings):
     alert_emails: tuple[str, ...]
     subscriptions: tuple[str, ...]
     groups: tuple[GroupSettings, ...]
+    dns: Dns = "hub"
+    vnet: Vnet | None = None
+    registry_access: RegistryAccess = "public"
+    private: bool = False
+    linked_vnets: tuple[str, ...] = ()
 
     @property
     def stack(self) -> str:
@@ -149,6 +267,7 @@ class EnvironmentSettings(_StackSettings):
     environment: str
     hub_subscription_id: str
     network: Network
+    networking: Networking = Networking()
     people: Literal["work", "read"]
     alert_emails: tuple[str, ...] = ()
     self_service: bool

@@ -3,15 +3,34 @@
 The formats are documented in docs/platform.md; the JSON Schemas that editors use are made from these models.
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True)
+class NotOffered:
+    """A key that people look for and that is refused, with the reason."""
+
+    reason: str
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        from pydantic_core import core_schema
+
+        def refuse(_value: object) -> None:
+            raise ValueError(f"is not offered: {self.reason}")
+
+        return core_schema.no_info_plain_validator_function(refuse)
+
+    def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        return {"not": {}, "description": f"Not offered: {self.reason}."}
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,24 @@ def _words(shortest: int, longest: int) -> Text:
         f"{shortest} to {longest} lower-case letters, digits and single hyphens, beginning with a letter",
         rf"(?=.{{{shortest},{longest}}}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
     )
+
+
+def _range(value: str) -> str:
+    try:
+        return str(ipaddress.IPv4Network(value))
+    except ValueError:
+        right = ipaddress.IPv4Network(value, strict=False)
+        raise ValueError(f"is an address within a range: the range is {right}") from None
+
+
+def _public(value: str) -> str:
+    if not ipaddress.IPv4Network(value).is_global:
+        raise ValueError("must be a range of public addresses: private ones are not seen on the internet")
+    return value
+
+
+def _kind_of_dns(value: Any) -> str:
+    return "zones" if isinstance(value, dict) else "word"
 
 
 Organization = Annotated[
@@ -98,6 +135,47 @@ Reason = Annotated[str, Text("a reason of 10 to 300 characters", r"\S.{8,298}\S"
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources; storage accounts allow 128 letters.
 TagName = Annotated[str, Text(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")]
 TagValue = Annotated[str, Text("at most 256 characters", r"[^\n]{0,256}")]
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+Address = Annotated[str, Text("an IPv4 address such as 10.0.0.4", _ADDRESS)]
+AddressRange = Annotated[
+    str, Text("an IPv4 range such as 10.20.0.0/24", rf"{_ADDRESS}/(?:3[0-2]|[12]?[0-9])"), AfterValidator(_range)
+]
+PublicRange = Annotated[AddressRange, AfterValidator(_public)]
+_GROUP = r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[\w.()-]{1,90}"
+SubnetId = Annotated[
+    str,
+    Text(
+        "the resource id of a subnet, /subscriptions/.../virtualNetworks/NAME/subnets/NAME",
+        rf"{_GROUP}/providers/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+",
+    ),
+]
+ZoneId = Annotated[
+    str,
+    Text(
+        "the resource id of a private DNS zone, /subscriptions/.../privateDnsZones/NAME",
+        rf"{_GROUP}/providers/Microsoft\.Network/privateDnsZones/[a-z0-9.-]+",
+    ),
+]
+ResourceId = Annotated[
+    str,
+    Text(
+        "a resource id, /subscriptions/.../resourceGroups/.../providers/...",
+        rf"{_GROUP}/providers/[\w.]+(?:/[\w.()-]+){{2,}}",
+    ),
+]
+ZoneName = Annotated[str, Text("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
+RuleName = Annotated[str, _words(2, 32)]
+# https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
+HostName = Annotated[
+    str, Text("a name such as pypi.org or *.pythonhosted.org", r"(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
+]
+ServiceTag = Annotated[
+    str, Text("a service tag such as AzureMonitor or Storage.WestEurope", r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
+]
+Ports = Annotated[
+    str, Text("ports such as 443 or 80,8000-9000", r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*")
+]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -112,6 +190,35 @@ class Cluster(_Section):
     size: VmSize
     max_nodes: int = Field(ge=1, le=100, description="How many nodes it may grow to.")
     low_priority: bool = Field(False, description="Cheaper nodes, which Azure may take away.")
+    subnet_id: Annotated[
+        None,
+        NotOffered(
+            "compute in a network of your own has no managed online endpoints and no serverless compute; "
+            "use network: managed or locked"
+        ),
+    ] = None
+
+
+class Vnet(_Section):
+    """A network for private endpoints: made, by its range, or given, by a subnet of it."""
+
+    address_space: AddressRange | None = Field(None, description="The range of a network to be made.")
+    subnet: AddressRange | None = Field(None, description="Of the endpoints; by default all of address_space.")
+    dns_servers: list[Address] = Field([], description="Who answers names in it; by default Azure.")
+    next_hop: Address | None = Field(None, description="The firewall that everything goes out by; else nothing does.")
+    subnet_id: SubnetId | None = Field(None, description="A subnet of yours, instead of a network of ours.")
+
+
+class Outbound(_Section):
+    """Something that jobs and endpoints may reach: one of fqdn, service_tag and resource_id."""
+
+    name: RuleName
+    fqdn: HostName | None = Field(None, description="A name on the internet. The first one bills a firewall.")
+    service_tag: ServiceTag | None = None
+    protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
+    ports: Ports = "443"
+    resource_id: ResourceId | None = Field(None, description="An Azure resource, by a private endpoint.")
+    group: str | None = Field(None, description="The part of the resource, such as blob.", pattern="^[A-Za-z]{1,40}$")
 
 
 class Suppression(_Section):
@@ -153,9 +260,20 @@ class Layer(_Section):
 
     location: Location | None = Field(None, description="The Azure location.")
     subscription_id: Guid | None = Field(None, description="The subscription that the resources are made in.")
-    network: Literal["open", "managed"] | None = Field(
-        None, description="open: no network of its own. managed: the workspace's managed network."
+    network: Literal["open", "managed", "locked"] | None = Field(
+        None,
+        description="open: no network of its own. managed: the workspace's managed network. locked: only what is "
+        "approved goes out, and nothing has a public address.",
     )
+    ci: Literal["public", "private"] | None = Field(
+        None, description="private: CI runs inside the network, so storage, vault and registry need no public address."
+    )
+    firewall_sku: Literal["Basic", "Standard"] | None = Field(
+        None, description="Of the firewall that a locked network gets with its first rule for a name on the internet."
+    )
+    allow_ips: list[PublicRange] | None = Field(None, description="From where public addresses answer.")
+    vnet: Vnet | None = Field(None, description="The network of the private endpoints, where there are any.")
+    outbound: list[Outbound] | None = Field(None, description="What jobs and endpoints may reach in a locked network.")
     protect: bool | None = Field(
         None, description="Production: what holds data is protected from deletion, and people only read."
     )
@@ -180,6 +298,16 @@ class Environment(Layer):
     ring: int = Field(ge=0, description="The order in which stacks are changed: 0 goes first.")
 
 
+class HubVnet(_Section):
+    """The hub's network: made, by its range, or given, by a subnet of it."""
+
+    address_space: AddressRange | None = Field(None, description="The range of a network to be made.")
+    dns_servers: list[Address] = Field([], description="Who answers names in it; by default Azure.")
+    next_hop: Address | None = Field(None, description="The firewall that everything goes out by.")
+    gateway: bool = Field(False, description="It has a VPN or ExpressRoute gateway, which environments use.")
+    subnet_id: SubnetId | None = Field(None, description="A subnet of yours, instead of a network of ours.")
+
+
 class Hub(_Section):
     """What all teams share."""
 
@@ -188,6 +316,18 @@ class Hub(_Section):
     log_retention_days: int = Field(90, ge=30, le=730)
     alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
+    network: Literal["open", "locked"] | None = Field(
+        None, description="locked: the model registry has no public address. By default as the organization's."
+    )
+    vnet: HubVnet | None = Field(None, description="The network that environments and people come through.")
+    dns: Annotated[
+        Annotated[Literal["hub", "policy"], Tag("word")] | Annotated[dict[ZoneName, ZoneId], Tag("zones")],
+        Discriminator(_kind_of_dns),
+    ] = Field(
+        "hub",
+        description="Who keeps the private DNS zones: the hub, a policy of yours that writes the records, or you, by "
+        "the name and the resource id of each zone.",
+    )
 
 
 class PlatformManifest(Layer):

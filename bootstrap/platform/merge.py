@@ -4,111 +4,27 @@ Built-in values, the organization's, the environment's, the team's and those of 
 that order: the last one wins, and each keeps the line that it comes from.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from bootstrap.documents import Document, Location, Position, Problem
-from bootstrap.platform.manifests import Group, Layer, LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.documents import Location, Position, Problem
+from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
+from bootstrap.platform.manifests import Group, LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.platform.networks import Networks
 from infra.roles import SHARED, Entitlement
 from infra.settings import (
     BudgetSettings,
     ClusterSettings,
     EnvironmentSettings,
     Federation,
+    GivenSubnet,
     GroupSettings,
     HubSettings,
+    MadeVnet,
     Persona,
     ProjectSettings,
-    SuppressionSettings,
 )
-
-
-@dataclass(frozen=True)
-class Said:
-    """A value and where it was said; for a list, where each of its items stands."""
-
-    value: Any
-    position: Position
-    items: Sequence[Position] = ()
-
-
-@dataclass(frozen=True)
-class Written:
-    """A manifest with the document that it was read from."""
-
-    manifest: Any
-    document: Document
-
-    def at(self, *location: str | int) -> Position:
-        """Where the key or item at `location` stands."""
-        return self.document.position(location, of_key=True)
-
-
-LayerName = Literal["built-in", "organization", "environment", "team", "team's environment"]
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A layer, and its place in the document that says it."""
-
-    name: LayerName
-    layer: Layer
-    written: Written
-    location: Location = ()
-
-
-BUILT_IN = Layer(network="open", protect=False, self_service=True)
-"""What holds where no manifest says anything: the outermost layer."""
-
-NOWHERE = Path("built-in")
-"""The file that built-in values are said to come from."""
-
-_OUTERMOST = Placed("built-in", BUILT_IN, Written(BUILT_IN, Document(NOWHERE, {})))
-
-
-@dataclass(frozen=True)
-class Layers:
-    """What the layers of one stack say, from the outermost to the innermost."""
-
-    placed: Sequence[Placed]
-
-    def said(self, key: str) -> Said | None:
-        """The innermost value of a key; None when no layer says it."""
-        for place in reversed(self.placed):
-            value = getattr(place.layer, key)
-            if value is not None:
-                at = (*place.location, key)
-                items = [place.written.at(*at, i) for i in range(len(value))] if isinstance(value, list) else ()
-                return Said(value, place.written.at(*at), items)
-        return None
-
-    def value(self, key: str) -> Any:
-        """The innermost value of a key; None when no layer says it."""
-        said = self.said(key)
-        return said.value if said else None
-
-    def tags(self, built_in: Mapping[str, str]) -> dict[str, str]:
-        """The tags of all layers; an inner one replaces an outer one of the same name, whatever its case."""
-        merged = {name.lower(): (name, value) for name, value in built_in.items()}
-        for place in self.placed:
-            merged |= {name.lower(): (name, value) for name, value in place.layer.tags.items()}
-        return dict(sorted(merged.values()))
-
-    def suppressions(self, origin: Callable[[Position], str]) -> tuple[SuppressionSettings, ...]:
-        """The suppressions of all layers, from the outermost."""
-        return tuple(
-            SuppressionSettings(
-                rule=said.rule,
-                resource=said.resource,
-                reason=said.reason,
-                until=said.until,
-                origin=origin(place.written.at(*place.location, "suppress", index)),
-            )
-            for place in self.placed
-            for index, said in enumerate(place.layer.suppress)
-        )
 
 
 @dataclass
@@ -116,6 +32,7 @@ class Merge:
     """The merge of one platform's manifests, and what is wrong where they meet.
 
     Attributes:
+        networks: What is known of the networks, as settings are made.
         root: The platform's folder; origins are relative to it.
         problems: Filled as settings are made.
     """
@@ -125,10 +42,13 @@ class Merge:
     links: Written
     problems: list[Problem]
 
+    def __post_init__(self) -> None:
+        self.networks = Networks(self.platform, self.origin, self.problems, [])
+
     def layers(self, team: Written | None = None, environment: str = "") -> Layers:
         """The layers of a team's environment; without a team, those of the hub."""
         manifest: PlatformManifest = self.platform.manifest
-        placed = [_OUTERMOST, Placed("organization", manifest, self.platform)]
+        placed = [OUTERMOST, Placed("organization", manifest, self.platform)]
         if team is not None:
             at = ("environments", environment)
             own: TeamManifest = team.manifest
@@ -140,7 +60,11 @@ class Merge:
         return Layers(placed)
 
     def hub(self, environments: Sequence[EnvironmentSettings]) -> HubSettings | None:
-        """The hub's settings, or None when something is missing, which is then in `problems`."""
+        """The hub's settings, or None when something is missing, which is then in `problems`.
+
+        Args:
+            environments: Those that the hub is for.
+        """
         manifest: PlatformManifest = self.platform.manifest
         hub = manifest.hub
         layers = self.layers()
@@ -152,6 +76,7 @@ class Merge:
                 self._missing(at, "the hub", key)
         budget = Said(hub.budget, self.platform.at("hub", "budget")) if hub.budget is not None else None
         budget_settings = self._budget(budget, layers.said("budget_start"), hub.alert_emails)
+        vnet = self.networks.hub_vnet()
         if location is None or subscription is None:
             return None
         return HubSettings(
@@ -169,6 +94,11 @@ class Merge:
             alert_emails=tuple(hub.alert_emails),
             subscriptions=tuple(dict.fromkeys([subscription, *sorted(made.subscription_id for made in environments)])),
             groups=self._platform_groups(),
+            dns=hub.dns,
+            vnet=vnet,
+            registry_access=self.networks.registry_access,
+            private=any(made.networking.vnet is not None for made in environments),
+            linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
         )
 
     def environment(self, team: Written, name: str) -> EnvironmentSettings | None:
@@ -182,6 +112,7 @@ class Merge:
             if said is None:
                 self._missing(at, f"{own.name}-{name}", key)
         protected = layers.value("protect")
+        network, networking = self.networks.environment(f"{own.name}-{name}", layers, at)
         hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
         emails = layers.said("alert_emails")
         hears = emails.value if emails else manifest.hub.alert_emails
@@ -208,7 +139,8 @@ class Merge:
             team=own.name,
             environment=name,
             hub_subscription_id=hub_subscription,
-            network=layers.value("network"),
+            network=network,
+            networking=networking,
             people="read" if protected else "work",
             alert_emails=tuple(emails.value) if emails else (),
             self_service=not protected and layers.value("self_service"),
@@ -317,3 +249,8 @@ class Merge:
         if position.path == NOWHERE:
             return str(NOWHERE)
         return f"{position.path.relative_to(self.root).as_posix()}:{position.line}"
+
+
+def _given(*vnets: MadeVnet | GivenSubnet | None) -> tuple[str, ...]:
+    """The networks of the organization's among these, each once."""
+    return tuple(sorted({vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}))

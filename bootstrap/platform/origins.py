@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from bootstrap.documents import Location
+from bootstrap.platform.layers import BUILT_IN, Placed, Written
 from bootstrap.platform.manifests import Layer, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.platform.merge import BUILT_IN, Merge, Placed, Written
+from bootstrap.platform.merge import Merge
 
 
 @dataclass(frozen=True)

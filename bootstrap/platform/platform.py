@@ -8,9 +8,11 @@ from pydantic import BaseModel
 
 from bootstrap.documents import Document, Problem, check, read
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.platform.layers import Written
 from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.platform.merge import Merge, Written
+from bootstrap.platform.merge import Merge
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_files
+from bootstrap.platform.networks import overlaps
 from bootstrap.platform.origins import Origin, origins_of_environment, origins_of_hub
 from infra.settings import HubSettings, StackSettings
 
@@ -135,6 +137,7 @@ def _stacks(merge: Merge, teams: list[Written]) -> dict[str, StackSettings]:
         if environment in environments and (made := merge.environment(team, environment)) is not None
     ]
     hub = merge.hub(settings)
+    merge.problems += overlaps(merge.networks.ranges)
     stacks: dict[str, StackSettings] = {hub.stack: hub} if hub is not None else {}
     ordered = sorted(settings, key=lambda made: (rings[made.environment], made.team, made.environment))
     for environment in merge.share_out(ordered):

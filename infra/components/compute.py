@@ -1,5 +1,6 @@
 """Compute clusters of a workspace."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -8,7 +9,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.components.place import Place
 from infra.origin import asked_for_by
 from infra.reference import Reference
-from infra.settings import ClusterSettings, Network
+from infra.settings import ClusterSettings
 
 _IDLE = "PT5M"
 """How long a node may be idle before it goes away: five minutes."""
@@ -16,13 +17,20 @@ _IDLE = "PT5M"
 
 @dataclass(frozen=True)
 class ClusterArgs:
-    """The workspace that the cluster belongs to, what it is, and whom its jobs act as."""
+    """A cluster.
+
+    Attributes:
+        identity: Whom its jobs act as.
+        public_nodes: Whether nodes have addresses on the internet.
+        after: What must be there before its first node is.
+    """
 
     place: Place
     workspace: Reference
     identity: Reference
     cluster: ClusterSettings
-    network: Network
+    public_nodes: bool
+    after: Sequence[pulumi.Resource] = ()
 
 
 class Cluster(pulumi.ComponentResource):
@@ -54,10 +62,10 @@ class Cluster(pulumi.ComponentResource):
                     ),
                     remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
                     # Without a network of its own, a node without a public address could not reach Azure ML.
-                    enable_node_public_ip=args.network == "open",
+                    enable_node_public_ip=args.public_nodes,
                 ),
             ),
             tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
         self.register_outputs({})

@@ -159,6 +159,7 @@ class Diagnostics(pulumi.ComponentResource):
 
     def _setting(self, name: str, args: DiagnosticsArgs, source: Reference, reports: Reports) -> None:
         logs = [monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)]
+        metrics = [monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)]
         monitor.DiagnosticSetting(
             name,
             name=args.place.names.of("diagnostic_setting", *args.place.words),
@@ -166,7 +167,7 @@ class Diagnostics(pulumi.ComponentResource):
             workspace_id=args.logs.id_when_made,
             log_analytics_destination_type=reports.tables,
             logs=logs if reports.logs else [],
-            metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+            metrics=metrics if reports.metrics else [],
             opts=pulumi.ResourceOptions(parent=self),
         )
 

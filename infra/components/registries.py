@@ -8,15 +8,23 @@ from pulumi_azure_native import containerregistry
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.place import Place
+from infra.modes import Inbound
 from infra.reference import Reference
+from infra.settings import RegistryAccess
 
 
 @dataclass(frozen=True)
 class ContainerRegistryArgs:
-    """Where the registry lies, and whether a managed network has to reach it, which takes the Premium tier."""
+    """A registry of images.
+
+    Attributes:
+        premium: The tier that private endpoints, those of a managed network too, and lists of addresses take.
+        inbound: From where it can be reached.
+    """
 
     place: Place
     premium: bool
+    inbound: Inbound
 
 
 class ContainerRegistry(pulumi.ComponentResource):
@@ -37,7 +45,10 @@ class ContainerRegistry(pulumi.ComponentResource):
             sku=containerregistry.SkuArgs(name=sku),
             admin_user_enabled=False,
             anonymous_pull_enabled=False,
-            public_network_access=containerregistry.PublicNetworkAccess.ENABLED,
+            public_network_access=containerregistry.PublicNetworkAccess.ENABLED
+            if args.inbound.public
+            else containerregistry.PublicNetworkAccess.DISABLED,
+            network_rule_set=_rules(args.inbound),
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
             tags=place.tags,
             opts=place.stateful(self),
@@ -48,22 +59,44 @@ class ContainerRegistry(pulumi.ComponentResource):
         self.register_outputs({"id": self.registry.id})
 
 
+def _rules(inbound: Inbound) -> containerregistry.NetworkRuleSetArgs | None:
+    """Rules for addresses; only the Premium tier takes any, even one that lets all in."""
+    if inbound.everywhere:
+        return None
+    return containerregistry.NetworkRuleSetArgs(
+        default_action=containerregistry.DefaultAction.DENY,
+        ip_rules=[
+            containerregistry.IPRuleArgs(action=containerregistry.Action.ALLOW, i_p_address_or_range=allowed)
+            for allowed in inbound.ips
+        ],
+    )
+
+
 @dataclass(frozen=True)
 class ModelRegistryArgs:
     """Where the registry lies.
 
     Attributes:
         locations: Where it keeps a copy of everything: those of the hub and of all environments.
+        access: Whether it has a public address.
     """
 
     place: Place
     locations: Sequence[str]
+    access: RegistryAccess
 
 
 class ModelRegistry(pulumi.ComponentResource):
-    """The Azure ML registry through which the organization's environments share models."""
+    """The Azure ML registry through which the organization's environments share models.
+
+    Attributes:
+        files: The id of the storage account that Azure makes for it in its own location; known once it is made.
+        images: The id of the container registry, likewise.
+    """
 
     registry: Reference
+    files: pulumi.Output[str]
+    images: pulumi.Output[str]
 
     def __init__(self, name: str, args: ModelRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:registries:ModelRegistry", name, None, opts)
@@ -75,7 +108,9 @@ class ModelRegistry(pulumi.ComponentResource):
             registry_name=registry_name,
             location=place.location,
             identity=ml.ManagedServiceIdentityArgs(type=ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED),
-            public_network_access=ml.PublicNetworkAccessType.ENABLED,
+            public_network_access=ml.PublicNetworkAccessType.ENABLED
+            if args.access == "public"
+            else ml.PublicNetworkAccessType.DISABLED,
             region_details=[_region(location) for location in args.locations],
             tags=place.tags,
             opts=place.stateful(self),
@@ -83,6 +118,8 @@ class ModelRegistry(pulumi.ComponentResource):
         self.registry = place.group.within(
             f"providers/Microsoft.MachineLearningServices/registries/{registry_name}", registry
         )
+        accounts = registry.region_details.apply(lambda regions: _accounts(regions, place.location))
+        self.files, self.images = accounts.apply(lambda ids: ids[0]), accounts.apply(lambda ids: ids[1])
         self.register_outputs({"id": self.registry.id})
 
 
@@ -96,3 +133,20 @@ def _region(location: str) -> ml.RegistryRegionArmDetailsArgs:
         acr_details=[ml.AcrDetailsArgs(system_created_acr_account=images)],
         storage_account_details=[ml.StorageAccountDetailsArgs(system_created_storage_account=files)],
     )
+
+
+def _accounts(
+    regions: "Sequence[ml.outputs.RegistryRegionArmDetailsResponse] | None", location: str
+) -> tuple[str, str]:
+    """The ids of the storage account and of the container registry that Azure made for a location.
+
+    Raises:
+        ValueError: Azure's answer does not tell them.
+    """
+    for region in regions or ():
+        files = [details.system_created_storage_account for details in region.storage_account_details or ()]
+        images = [details.system_created_acr_account for details in region.acr_details or ()]
+        ids = [made.arm_resource_id.resource_id for made in (*files, *images) if made and made.arm_resource_id]
+        if region.location == location and len(ids) == len(("files", "images")):
+            return str(ids[0]), str(ids[1])
+    raise ValueError(f"Azure does not say what the model registry keeps its files and images in, in {location}")

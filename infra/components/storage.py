@@ -1,11 +1,13 @@
 """Storage for a workspace's data: by identity only, no keys."""
 
+import ipaddress
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import storage
 
 from infra.components.place import Place
+from infra.modes import Inbound
 from infra.reference import Reference
 
 _SOFT_DELETE_DAYS = 14
@@ -17,9 +19,10 @@ _STUDIO = ["https://mlworkspace.azure.ai", "https://ml.azure.com", "https://*.ml
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Where the account lies."""
+    """Where the account lies, and from where it can be reached."""
 
     place: Place
+    inbound: Inbound
 
 
 class Storage(pulumi.ComponentResource):
@@ -50,9 +53,17 @@ class Storage(pulumi.ComponentResource):
             is_local_user_enabled=False,
             is_sftp_enabled=False,
             minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
-            public_network_access=storage.PublicNetworkAccess.ENABLED,
+            public_network_access=storage.PublicNetworkAccess.ENABLED
+            if args.inbound.public
+            else storage.PublicNetworkAccess.DISABLED,
             network_rule_set=storage.NetworkRuleSetArgs(
-                default_action=storage.DefaultAction.ALLOW, bypass=storage.Bypass.AZURE_SERVICES
+                default_action=storage.DefaultAction.ALLOW if args.inbound.everywhere else storage.DefaultAction.DENY,
+                bypass=storage.Bypass.AZURE_SERVICES,
+                ip_rules=[
+                    storage.IPRuleArgs(action=storage.Action.ALLOW, i_p_address_or_range=address)
+                    for allowed in args.inbound.ips
+                    for address in _as_storage_takes_it(allowed)
+                ],
             ),
             tags=place.tags,
             opts=place.stateful(self),
@@ -93,3 +104,13 @@ class Storage(pulumi.ComponentResource):
         )
         self.blobs = self.account.within("blobServices/default", blobs)
         self.register_outputs({"id": self.account.id})
+
+
+def _as_storage_takes_it(allowed: str) -> list[str]:
+    """A range as storage accounts take it: those of one or two addresses must be written as addresses.
+
+    https://learn.microsoft.com/azure/storage/common/storage-network-security
+    """
+    addresses = ipaddress.ip_network(allowed)
+    few = 2
+    return [str(address) for address in addresses] if addresses.num_addresses <= few else [str(addresses)]

@@ -6,15 +6,17 @@ import pulumi
 from pulumi_azure_native import keyvault
 
 from infra.components.place import Place
+from infra.modes import Inbound
 from infra.reference import Reference
 
 
 @dataclass(frozen=True)
 class VaultArgs:
-    """Where the vault lies, and the tenant that its users log in to."""
+    """Where the vault lies, the tenant that its users log in to, and from where it can be reached."""
 
     place: Place
     tenant_id: str
+    inbound: Inbound
 
 
 class Vault(pulumi.ComponentResource):
@@ -41,10 +43,13 @@ class Vault(pulumi.ComponentResource):
                 enabled_for_deployment=False,
                 enabled_for_disk_encryption=False,
                 enabled_for_template_deployment=False,
-                public_network_access="Enabled",
+                public_network_access="Enabled" if args.inbound.public else "Disabled",
                 network_acls=keyvault.NetworkRuleSetArgs(
-                    default_action=keyvault.NetworkRuleAction.ALLOW,
+                    default_action=keyvault.NetworkRuleAction.ALLOW
+                    if args.inbound.everywhere
+                    else keyvault.NetworkRuleAction.DENY,
                     bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+                    ip_rules=[keyvault.IPRuleArgs(value=allowed) for allowed in args.inbound.ips],
                 ),
             ),
             tags=place.tags,

@@ -2,14 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.place import Place
+from infra.modes import Inbound, Isolation
 from infra.reference import Reference
-from infra.settings import Network
+from infra.settings import FirewallSku
+
+
+@dataclass(frozen=True)
+class Outwards:
+    """What jobs and endpoints reach.
+
+    Attributes:
+        isolation: What the managed network lets out.
+        firewall_sku: Of the firewall that a network with approved outbound gets with its first rule for a name.
+    """
+
+    isolation: Isolation
+    firewall_sku: FirewallSku
 
 
 @dataclass(frozen=True)
@@ -18,7 +31,9 @@ class WorkspaceArgs:
 
     Attributes:
         identity: The user-assigned identity that it acts as.
-        image_builder: The cluster that builds images, where the workspace's network is managed.
+        inbound: From where it can be reached.
+        outwards: What its jobs and endpoints reach.
+        image_builder: The cluster that builds images, where a public service of Azure's cannot.
         after: What must be there before, such as the identity's role assignments.
     """
 
@@ -28,7 +43,8 @@ class WorkspaceArgs:
     container_registry: Reference
     insights: Reference
     identity: Reference
-    network: Network
+    inbound: Inbound
+    outwards: Outwards
     image_builder: str | None
     after: Sequence[pulumi.Resource]
 
@@ -61,9 +77,11 @@ class Workspace(pulumi.ComponentResource):
             container_registry=args.container_registry.id_when_made,
             application_insights=args.insights.id_when_made,
             system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
-            public_network_access=ml.PublicNetworkAccessType.ENABLED,
-            managed_network=ml.ManagedNetworkSettingsArgs(isolation_mode=_isolation(args.network)),
-            provision_network_now=args.network == "managed",
+            public_network_access=ml.PublicNetworkAccessType.ENABLED
+            if args.inbound.public
+            else ml.PublicNetworkAccessType.DISABLED,
+            managed_network=_managed_network(args.outwards),
+            provision_network_now=args.outwards.isolation != "Disabled",
             image_build_compute=args.image_builder,
             v1_legacy_mode=False,
             hbi_workspace=False,
@@ -76,11 +94,10 @@ class Workspace(pulumi.ComponentResource):
         self.register_outputs({"id": self.workspace.id})
 
 
-def _isolation(network: Network) -> ml.IsolationMode:
-    match network:
-        case "open":
-            return ml.IsolationMode.DISABLED
-        case "managed":
-            return ml.IsolationMode.ALLOW_INTERNET_OUTBOUND
-        case _:
-            assert_never(network)
+def _managed_network(outwards: Outwards) -> ml.ManagedNetworkSettingsArgs:
+    # Rules are resources of their own: see infra.components.outbound.
+    if outwards.isolation == "AllowOnlyApprovedOutbound":
+        return ml.ManagedNetworkSettingsArgs(
+            isolation_mode=outwards.isolation, firewall_sku=ml.FirewallSku(outwards.firewall_sku)
+        )
+    return ml.ManagedNetworkSettingsArgs(isolation_mode=outwards.isolation)

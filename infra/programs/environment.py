@@ -1,5 +1,7 @@
 """An environment: one team's workspace in one environment, and everything around it."""
 
+from collections.abc import Mapping, Sequence
+
 import pulumi
 
 from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS
@@ -23,13 +25,15 @@ from infra.components.monitoring import (
     Notifications,
     NotificationsArgs,
 )
-from infra.components.place import ResourceGroup, ResourceGroupArgs
+from infra.components.outbound import Outbound, OutboundArgs, Resource
+from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ContainerRegistry, ContainerRegistryArgs
 from infra.components.storage import Storage, StorageArgs
 from infra.components.vault import Vault, VaultArgs
-from infra.components.workspace import Workspace, WorkspaceArgs
+from infra.components.workspace import Outwards, Workspace, WorkspaceArgs
+from infra.modes import SERVICES, Mode, mode_of
 from infra.naming import Names
-from infra.programs.hub import provided
+from infra.programs.hub import Provided, provided
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference
 from infra.roles import (
@@ -44,13 +48,14 @@ from infra.roles import (
     WORKSPACE_MANAGED_NETWORK,
     Target,
 )
-from infra.settings import EnvironmentSettings
+from infra.settings import ClusterSettings, EnvironmentSettings
 
 
 def environment(settings: EnvironmentSettings) -> None:
     """Declare an environment's resources."""
     opts = in_subscription(settings)
-    managed = settings.network == "managed"
+    mode = mode_of(settings.network, settings.networking.ci)
+    inbound = {service: mode.inbound(service, settings.networking.allow_ips) for service in SERVICES}
     names = Names(settings.organization, settings.tenant_id)
     hub = provided(names, settings.hub_subscription_id)
 
@@ -69,9 +74,11 @@ def environment(settings: EnvironmentSettings) -> None:
     )
     place = group.place
 
-    storage = Storage("storage", StorageArgs(place), opts)
-    vault = Vault("vault", VaultArgs(place, settings.tenant_id), opts)
-    images = ContainerRegistry("images", ContainerRegistryArgs(place, premium=managed), opts)
+    storage = Storage("storage", StorageArgs(place, inbound["storage"]), opts)
+    vault = Vault("vault", VaultArgs(place, settings.tenant_id, inbound["key vault"]), opts)
+    images = ContainerRegistry(
+        "images", ContainerRegistryArgs(place, premium=mode.managed, inbound=inbound["container registry"]), opts
+    )
     insights = Insights("insights", InsightsArgs(place, hub.logs), opts)
     as_workspace = Identity("workspace-identity", IdentityArgs(place, "workspace"), opts)
     as_cluster = Identity("cluster-identity", IdentityArgs(place, "cluster"), opts)
@@ -87,7 +94,7 @@ def environment(settings: EnvironmentSettings) -> None:
         "endpoint identity": as_endpoint.identity,
         "model registry": hub.models,
     }
-    before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if managed else ())
+    before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if mode.managed else ())
     prepared = Access(
         "workspace-access", AccessArgs(as_workspace.principal, before, targets, names, settings.origin), opts
     )
@@ -100,8 +107,9 @@ def environment(settings: EnvironmentSettings) -> None:
             container_registry=images.registry,
             insights=insights.component,
             identity=as_workspace.identity,
-            network=settings.network,
-            image_builder=settings.clusters[0].name if managed and settings.clusters else None,
+            inbound=inbound["workspace"],
+            outwards=Outwards(mode.isolation, settings.networking.firewall_sku),
+            image_builder=_image_builder(settings.clusters) if mode.managed else None,
             after=prepared.assignments,
         ),
         opts,
@@ -110,13 +118,15 @@ def environment(settings: EnvironmentSettings) -> None:
     Access("workspace-self", AccessArgs(as_workspace.principal, WORKSPACE_AFTER, targets, names, settings.origin), opts)
     Access("cluster-access", AccessArgs(as_cluster.principal, CLUSTER, targets, names, settings.origin), opts)
     Access("endpoint-access", AccessArgs(as_endpoint.principal, ENDPOINT, targets, names, settings.origin), opts)
+    approved = _outbound(settings, place, mode, targets, opts) if mode.managed else []
     for cluster in settings.clusters:
         Cluster(
             f"cluster-{cluster.name}",
-            ClusterArgs(place, workspace.workspace, as_cluster.identity, cluster, settings.network),
+            ClusterArgs(
+                place, workspace.workspace, as_cluster.identity, cluster, public_nodes=not mode.managed, after=approved
+            ),
             opts,
         )
-
     for people in settings.groups:
         own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
         shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
@@ -146,19 +156,56 @@ def environment(settings: EnvironmentSettings) -> None:
         "vault": vault.vault,
         "images": images.registry,
     }
+    if mode.private:
+        from infra.programs.private import private_network
+
+        sources |= private_network(settings, place, mode, targets, hub, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
+    _watch(settings, place, workspace.workspace, hub, opts)
+    pulumi.export("resource_group", place.group.name)
+    pulumi.export("workspace", workspace.workspace.name)
+    pulumi.export("workspace_id", workspace.workspace.id)
+    pulumi.export("endpoint_identity_id", as_endpoint.identity.id)
+
+
+def _watch(
+    settings: EnvironmentSettings, place: Place, workspace: Reference, hub: Provided, opts: pulumi.ResourceOptions
+) -> None:
+    """Alerts and the budget, and who hears of them: the team, or the hub's people where it names nobody."""
     hears = hub.action_group
     if settings.alert_emails:
         notified = NotificationsArgs(place, f"ml-{settings.team}", settings.alert_emails)
         hears = Notifications("notifications", notified, opts).action_group
-    MetricAlerts("alerts", MetricAlertsArgs(place, METRICS, workspace.workspace, hears), opts)
+    MetricAlerts("alerts", MetricAlertsArgs(place, METRICS, workspace, hears), opts)
     QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED + ENDPOINTS, hears), opts)
     # Who gave access to themselves should not be the only one to hear of it.
     hear = [hub.action_group] if hears is hub.action_group else [hears, hub.action_group]
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, hear), opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, hears), opts)
-    pulumi.export("resource_group", place.group.name)
-    pulumi.export("workspace", workspace.workspace.name)
-    pulumi.export("workspace_id", workspace.workspace.id)
-    pulumi.export("endpoint_identity_id", as_endpoint.identity.id)
+
+
+def _image_builder(clusters: Sequence[ClusterSettings]) -> str | None:
+    """The cluster that builds images: the first whose nodes nobody takes away in the middle of it."""
+    lasting = [cluster.name for cluster in clusters if not cluster.low_priority]
+    return lasting[0] if lasting else None
+
+
+def _outbound(
+    settings: EnvironmentSettings,
+    place: Place,
+    mode: Mode,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """What jobs reach from the managed network, beside what Azure ML itself adds: rules to wait for."""
+    networking = settings.networking
+    needed = []
+    # Batch endpoints and parallel jobs hand out their work through a queue and a table.
+    if not mode.inbound("storage", networking.allow_ips).everywhere:
+        needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("queue", "table")]
+    if mode.approved_only or networking.registry_access == "private":
+        needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
+    # Who may reach the whole internet needs no rule for a part of it.
+    rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
+    return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules

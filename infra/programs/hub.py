@@ -1,5 +1,6 @@
 """The hub: what all teams share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -22,6 +23,7 @@ from infra.components.place import ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ModelRegistry, ModelRegistryArgs
 from infra.components.workbook import Workbook, WorkbookArgs
 from infra.naming import Names
+from infra.private_link import ZONES
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference, resource_group
 from infra.roles import CUSTOM_ROLES, HUB_PEOPLE, Target
@@ -50,8 +52,14 @@ def hub(settings: HubSettings) -> None:
     place = group.place
     logs = Logs("logs", LogsArgs(place, settings.log_retention_days), opts)
     notifications = Notifications("notifications", NotificationsArgs(place, "ml-platform", settings.alert_emails), opts)
-    models = ModelRegistry("models", ModelRegistryArgs(place, settings.registry_locations), opts)
+    models = ModelRegistry(
+        "models", ModelRegistryArgs(place, settings.registry_locations, settings.registry_access), opts
+    )
     sources = {"models": models.registry, "logs": logs.workspace}
+    if settings.private or settings.vnet is not None:
+        from infra.programs.shared import shared_network
+
+        sources |= shared_network(settings, place, models, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
     Activity("activity", ActivityArgs(place, settings.subscriptions, logs.workspace), opts)
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
@@ -73,11 +81,13 @@ def hub(settings: HubSettings) -> None:
 
 @dataclass(frozen=True)
 class Provided:
-    """What the hub makes for other stacks."""
+    """What the hub makes for other stacks. Its network and its DNS zones are there where the settings say so."""
 
     logs: Reference
     action_group: Reference
     models: Reference
+    vnet: Reference
+    zones: Mapping[str, Reference]
 
 
 def provided(names: Names, subscription_id: str) -> Provided:
@@ -91,4 +101,6 @@ def provided(names: Names, subscription_id: str) -> Provided:
         models=group.within(
             f"providers/Microsoft.MachineLearningServices/registries/{names.of('model_registry', _WORD)}", None
         ),
+        vnet=group.within(f"providers/Microsoft.Network/virtualNetworks/{names.of('virtual_network', _WORD)}", None),
+        zones={zone: group.within(f"providers/Microsoft.Network/privateDnsZones/{zone}", None) for zone in ZONES},
     )

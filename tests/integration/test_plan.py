@@ -155,7 +155,7 @@ assert not heavy, heavy
     done = subprocess.run(
         [sys.executable, "-c", code, str(CONTOSO)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["fraud-dev", "fraud-prod"]
+    assert done.stdout.split() == ["fraud-dev", "fraud-test", "fraud-prod"]
 
 
 def test_completion_outside_of_a_platform_is_silent(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Azure's private endpoints and the DNS zones that lead to them, as tables.
+
+https://learn.microsoft.com/azure/private-link/private-endpoint-dns
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from infra.modes import Service
+
+_API = "privatelink.api.azureml.ms"
+_NOTEBOOKS = "privatelink.notebooks.azure.net"
+_BLOB = "privatelink.blob.core.windows.net"
+_IMAGES = "privatelink.azurecr.io"
+
+Private = Service | Literal["model registry"]
+"""A service that can be had by a private endpoint."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A private endpoint of a service.
+
+    Attributes:
+        group: The part of the service that it leads to, as Azure calls it.
+        zones: The DNS zones in which its names are.
+    """
+
+    service: Private
+    group: str
+    zones: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        """What tells it from the others of a stack."""
+        return f"{self.service}-{self.group}".lower().replace(" ", "-")
+
+
+DOORS: tuple[Door, ...] = (
+    Door("workspace", "amlworkspace", (_API, _NOTEBOOKS)),
+    Door("storage", "blob", (_BLOB,)),
+    Door("storage", "file", ("privatelink.file.core.windows.net",)),
+    # Parallel jobs and batch endpoints hand out their work through a queue and a table.
+    Door("storage", "queue", ("privatelink.queue.core.windows.net",)),
+    Door("storage", "table", ("privatelink.table.core.windows.net",)),
+    Door("key vault", "vault", ("privatelink.vaultcore.azure.net",)),
+    Door("container registry", "registry", (_IMAGES,)),
+)
+"""The doors of an environment."""
+
+REGISTRY_DOOR = Door("model registry", "amlregistry", (_API,))
+REGISTRY_FILES_DOOR = Door("model registry", "blob", (_BLOB,))
+REGISTRY_IMAGES_DOOR = Door("model registry", "registry", (_IMAGES,))
+"""The doors of the hub's model registry: its own, and those of where it keeps files and images, which Azure makes and
+names."""
+
+ZONES: tuple[str, ...] = tuple(sorted({zone for door in (*DOORS, REGISTRY_DOOR) for zone in door.zones}))
+"""Every DNS zone that a door needs."""

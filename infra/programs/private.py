@@ -1,0 +1,105 @@
+"""What an environment is given where its services have no public address: a network, endpoints in it, names for them.
+
+Imported only where it is needed: the provider's network module takes as long to load as all others together.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import pulumi
+
+from infra.components.network import (
+    Entrance,
+    Peering,
+    PeeringArgs,
+    PrivateEndpoints,
+    PrivateEndpointsArgs,
+    Subnet,
+    VirtualNetwork,
+    VirtualNetworkArgs,
+    ZoneLinks,
+    ZoneLinksArgs,
+)
+from infra.components.place import Place
+from infra.modes import Mode
+from infra.private_link import DOORS
+from infra.programs.hub import Provided
+from infra.programs.subscription import in_hubs_subscription
+from infra.reference import Reference
+from infra.roles import Target
+from infra.settings import Dns, EnvironmentSettings, GivenSubnet, HubVnet, MadeVnet
+
+
+def private_network(
+    settings: EnvironmentSettings,
+    place: Place,
+    mode: Mode,
+    targets: Mapping[Target, Reference],
+    hub: Provided,
+    opts: pulumi.ResourceOptions,
+) -> dict[str, Reference]:
+    """Declare private endpoints for every service without a public address, and the network that they lie in.
+
+    Returns what of it has logs or metrics, by words.
+    """
+    vnet = settings.networking.vnet
+    if vnet is None:
+        raise ValueError(f"{settings.stack}: services without a public address need a network")
+    reporting: dict[str, Reference] = {}
+    match vnet:
+        case MadeVnet():
+            made = _made(settings, vnet, place, hub, opts)
+            subnet, reporting = made.subnets["endpoints"], made.reporting
+        case GivenSubnet():
+            subnet = Reference(vnet.subnet_id)
+    entrances = [
+        Entrance(door, targets[door.service].id_when_made) for door in DOORS if door.service not in mode.public
+    ]
+    zones = zones_of(settings.networking.dns, hub)
+    PrivateEndpoints("endpoints", PrivateEndpointsArgs(place, subnet, entrances, zones, vnet.origin), opts)
+    return reporting
+
+
+def zones_of(dns: Dns, hub: Provided) -> Mapping[str, Reference] | None:
+    """The DNS zones by name; None where a policy of the organization's writes the records."""
+    if dns == "policy":
+        return None
+    if dns == "hub":
+        return hub.zones
+    return {name: Reference(zone) for name, zone in dns.items()}
+
+
+def _made(
+    settings: EnvironmentSettings, vnet: MadeVnet, place: Place, hub: Provided, opts: pulumi.ResourceOptions
+) -> VirtualNetwork:
+    """A network of the environment's own, peered with the hub's."""
+    out: Literal["firewall", "nothing"] = "firewall" if vnet.next_hop else "nothing"
+    endpoints = Subnet("endpoints", vnet.endpoint_subnet, out, serves=True)
+    args = VirtualNetworkArgs(place, vnet.address_space, vnet.dns_servers, vnet.next_hop, [endpoints], vnet.origin)
+    made = VirtualNetwork("network", args, opts)
+    on_hub = in_hubs_subscription(settings)
+    if settings.networking.dns == "hub":
+        link = place.names.of("dns_link", *place.words)
+        ZoneLinks("names", ZoneLinksArgs(link, hub.zones, made.vnet, place.tags), on_hub)
+    if settings.networking.hub_vnet is not None:
+        _peer(settings.networking.hub_vnet, made, place, hub, opts, on_hub)
+    return made
+
+
+def _peer(
+    hub_vnet: HubVnet,
+    made: VirtualNetwork,
+    place: Place,
+    hub: Provided,
+    opts: pulumi.ResourceOptions,
+    on_hub: pulumi.ResourceOptions,
+) -> None:
+    """Both directions: the hub's first, since only a gateway that is lent can be used."""
+    hubs = Reference(hub_vnet.vnet_id) if hub_vnet.vnet_id is not None else hub.vnet
+    lends: Literal["lends", "none"] = "lends" if hub_vnet.gateway else "none"
+    uses: Literal["uses", "none"] = "uses" if hub_vnet.gateway else "none"
+    written = [subnet.made_by for subnet in made.subnets.values() if subnet.made_by is not None]
+    from_hub = Peering(
+        "from-hub", PeeringArgs(place.names.of("peering", *place.words), hubs, made.vnet, lends, written), on_hub
+    )
+    Peering("to-hub", PeeringArgs(place.names.of("peering", "hub"), made.vnet, hubs, uses, [from_hub]), opts)

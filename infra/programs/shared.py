@@ -1,0 +1,92 @@
+"""The hub's part of private networking: DNS zones, a network, endpoints of what all teams share.
+
+Imported only where it is needed: see infra.programs.private.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal
+
+import pulumi
+
+from infra.components.network import (
+    Entrance,
+    PrivateEndpoints,
+    PrivateEndpointsArgs,
+    Subnet,
+    VirtualNetwork,
+    VirtualNetworkArgs,
+    ZoneLinks,
+    ZoneLinksArgs,
+    Zones,
+    ZonesArgs,
+)
+from infra.components.place import Place
+from infra.components.registries import ModelRegistry
+from infra.private_link import REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
+from infra.reference import Reference
+from infra.settings import Dns, GivenSubnet, HubSettings, MadeVnet
+
+_RUNNERS = "Microsoft.DevOpsInfrastructure/pools"
+
+
+def shared_network(
+    settings: HubSettings, place: Place, models: ModelRegistry, opts: pulumi.ResourceOptions
+) -> dict[str, Reference]:
+    """Declare the hub's zones, its network, and the model registry's private endpoints in it.
+
+    Returns what of it has logs or metrics, by words.
+    """
+    linked = {f"names-{_word(vnet_id)}": Reference(vnet_id) for vnet_id in settings.linked_vnets}
+    reporting: dict[str, Reference] = {}
+    subnet: Reference | None = None
+    match settings.vnet:
+        case MadeVnet() as vnet:
+            made = _network(vnet, place, opts)
+            linked["names"] = made.vnet
+            subnet, reporting = made.subnets["endpoints"], made.reporting
+        case GivenSubnet() as vnet:
+            subnet = Reference(vnet.subnet_id)
+    zones = _zones(settings.dns, place, linked, opts)
+    if subnet is not None and settings.vnet is not None:
+        entrances = [
+            Entrance(REGISTRY_DOOR, models.registry.id_when_made),
+            Entrance(REGISTRY_FILES_DOOR, models.files),
+            Entrance(REGISTRY_IMAGES_DOOR, models.images),
+        ]
+        args = PrivateEndpointsArgs(place, subnet, entrances, zones, settings.vnet.origin)
+        PrivateEndpoints("endpoints", args, opts)
+    return reporting
+
+
+def _zones(
+    dns: Dns, place: Place, linked: Mapping[str, Reference], opts: pulumi.ResourceOptions
+) -> Mapping[str, Reference] | None:
+    """The DNS zones by name; None where a policy of the organization's writes the records.
+
+    Zones of our own are found in the networks `linked`, by the words for their links.
+    """
+    if dns == "policy":
+        return None
+    if dns != "hub":
+        return {name: Reference(zone) for name, zone in dns.items()}
+    zones = Zones("zones", ZonesArgs(place, ZONES), opts).zones
+    for word, vnet in linked.items():
+        link = place.names.of("dns_link", *place.words, *word.split("-")[1:])
+        ZoneLinks(word, ZoneLinksArgs(link, zones, vnet, place.tags), opts)
+    return zones
+
+
+def _word(resource_id: str) -> str:
+    """A word that tells a resource from others."""
+    return hashlib.sha256(resource_id.lower().encode()).hexdigest()[:8]
+
+
+def _network(vnet: MadeVnet, place: Place, opts: pulumi.ResourceOptions) -> VirtualNetwork:
+    out: Literal["firewall", "nothing"] = "firewall" if vnet.next_hop else "nothing"
+    subnets = [Subnet("endpoints", vnet.endpoint_subnet, out, serves=True)]
+    if vnet.runner_subnet is not None:
+        way_out: Literal["firewall", "nat"] = "firewall" if vnet.next_hop else "nat"
+        subnets.append(Subnet("runners", vnet.runner_subnet, way_out, serves=False, delegated_to=_RUNNERS))
+    args = VirtualNetworkArgs(place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin)
+    return VirtualNetwork("network", args, opts)

@@ -1,0 +1,180 @@
+"""The networks that manifests ask for: what is made of them, and what is refused with its reason."""
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.platform.platform import load_platform
+from infra.settings import EnvironmentSettings, GivenSubnet, HubSettings, MadeVnet, Networking
+from tests.helpers import build_tree
+from tests.unit.platform.test_manifests import PLATFORM, mistakes, world
+
+SUBNET = (
+    "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-net/providers/Microsoft.Network/"
+    "virtualNetworks/vnet/subnets/ml"
+)
+HUB = PLATFORM + "  vnet: {address_space: 10.0.0.0/24}\n"
+CPU = "compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]\n"
+
+
+def team(said: str, name: str = "fraud") -> str:
+    return f"name: {name}\nenvironments: {{dev: {{}}}}\n{CPU}{said}"
+
+
+def networking(root: Path, stack: str = "fraud-dev") -> Networking:
+    found = load_platform(root).stacks[stack]
+    assert isinstance(found, EnvironmentSettings)
+    return found.networking
+
+
+def hub(root: Path) -> HubSettings:
+    found = load_platform(root).stacks["hub"]
+    assert isinstance(found, HubSettings)
+    return found
+
+
+def test_a_locked_environment_gets_its_network_and_knows_the_hubs(tmp_path: Path) -> None:
+    said = "network: locked\nfirewall_sku: Basic\nvnet: {address_space: 10.1.0.0/24, dns_servers: [10.0.0.4]}\n"
+
+    found = networking(world(tmp_path, HUB, team(said)))
+
+    assert isinstance(found.vnet, MadeVnet)
+    assert (found.ci, found.firewall_sku) == ("private", "Basic")
+    assert (found.vnet.endpoint_subnet, found.vnet.dns_servers) == ("10.1.0.0/24", ("10.0.0.4",))
+    assert found.vnet.origin == "teams/fraud.yaml:6"
+    assert found.hub_vnet is not None
+    assert found.hub_vnet.vnet_id is None
+
+
+def test_the_hubs_network_is_halved(tmp_path: Path) -> None:
+    vnet = hub(world(tmp_path, HUB)).vnet
+
+    assert isinstance(vnet, MadeVnet)
+    assert (vnet.endpoint_subnet, vnet.runner_subnet) == ("10.0.0.0/25", "10.0.0.128/25")
+
+
+def test_networks_that_are_given_are_linked_to_the_hubs_zones_once(tmp_path: Path) -> None:
+    given = f"network: locked\nvnet: {{subnet_id: {SUBNET}}}\n"
+    root = world(tmp_path, team=team(given))
+    build_tree(root, {"teams/other.yaml": team(given, "other")})
+
+    settings = hub(root)
+
+    assert settings.private
+    assert settings.linked_vnets == (SUBNET.removesuffix("/subnets/ml"),)
+    assert isinstance(networking(root).vnet, GivenSubnet)
+
+
+def test_an_organization_that_is_locked_has_a_private_registry(tmp_path: Path) -> None:
+    locked = HUB + "network: locked\n"
+    root = world(tmp_path, locked, team("vnet: {address_space: 10.1.0.0/24}\n"))
+
+    assert hub(root).registry_access == "private"
+    assert networking(root).registry_access == "private"
+
+
+def test_rules_of_the_team_keep_their_lines(tmp_path: Path) -> None:
+    said = f"""\
+network: managed
+outbound:
+  - {{name: data, resource_id: {SUBNET.partition("/virtualNetworks")[0]}/privateLinkServices/x, group: sql}}
+  - {{name: pypi, fqdn: "*.pythonhosted.org"}}
+  - {{name: sql, service_tag: Sql.WestEurope, ports: "1433,11000-11999"}}
+"""
+    found = networking(world(tmp_path, team=team(said))).outbound
+
+    assert [(rule.name, rule.kind, rule.ports) for rule in found] == [
+        ("data", "private_endpoint", "443"), ("pypi", "fqdn", "443"), ("sql", "service_tag", "1433,11000-11999"),
+    ]  # fmt: skip
+    assert [rule.origin for rule in found] == [f"teams/fraud.yaml:{line}" for line in (6, 7, 8)]
+
+
+LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
+
+
+@pytest.mark.parametrize(
+    ("platform", "said", "told"),
+    [
+        (HUB, "network: locked\n", "fraud.yaml:4:1: fraud-dev has private endpoints, and nothing says the vnet"),
+        (HUB, "network: open\nci: private\n", "fraud.yaml:5:1: fraud-dev: network open with ci private is refused"),
+        (HUB, LOCKED + "ci: public\n", "fraud.yaml:6:1: fraud-dev: network locked with ci public is refused: in a loc"),
+        (PLATFORM, LOCKED, "fraud.yaml:5:8: vnet.address_space: nobody could reach fraud-dev: the hub has no vnet"),
+        (HUB, LOCKED.replace("/24", "/33"), "fraud.yaml:5:23: vnet.address_space: must be an IPv4 range"),
+        (HUB, LOCKED.replace(".0/24", ".5/24"), "is an address within a range: the range is 10.1.0.0/24"),
+        (HUB, LOCKED.replace("10.1.", "10.999."), "vnet.address_space: must be an IPv4 range such as 10.20.0.0/24"),
+        (HUB, LOCKED.replace("/24", "/28"), "5:8: vnet.address_space: 10.1.0.0/28 is too small for the private"),
+        (
+            HUB, LOCKED.replace("}", ", subnet: 10.1.0.0/28}"),
+            "5:36: vnet.subnet: 10.1.0.0/28 is too small for the private endpoints: at least /27",
+        ),
+        (HUB, LOCKED.replace("}", ", subnet: 10.2.0.0/26}"), "vnet.subnet: 10.2.0.0/26 is not within 10.1.0.0/24"),
+        (HUB, LOCKED.replace("10.1", "10.0"), "5:8: 10.0.0.0/24 of fraud-dev overlaps 10.0.0.0/24 of hub"),
+        (HUB.replace("10.0.0.0/24", "10.0.0.0/27"), "", "platform.yaml:10:10: vnet.address_space: 10.0.0.0/27 is too"),
+        (HUB, LOCKED.replace("}", f", subnet_id: {SUBNET}}}"), "vnet.subnet_id: a network that is given is yours"),
+        (HUB, "network: locked\nvnet: {dns_servers: [10.0.0.4]}\n", "5:1: vnet: address_space or subnet_id must"),
+        (HUB + "network: locked\n", "network: open\n", "4:1: fraud-dev: network open is refused: its jobs have no net"),
+        (HUB, "allow_ips: [10.0.0.0/8]\n", "allow_ips.0: must be a range of public addresses"),
+        (HUB, "allow_ips: [everywhere]\n", "allow_ips.0: must be an IPv4 range"),
+        (HUB, "firewall_sku: Premium\n", "firewall_sku: Input should be 'Basic' or 'Standard'"),
+        (HUB, "outbound: [{name: aa}]\n", "outbound rule aa: say one of fqdn, service_tag and resource_id"),
+        (HUB, "outbound: [{name: aa, fqdn: a.b.cc, service_tag: Sql}]\n", "outbound rule aa: say one of"),
+        (HUB, "outbound: [{name: aa, fqdn: https://a.b}]\n", "outbound.0.fqdn: must be a name such as pypi.org"),
+        (HUB, "outbound: [{name: aa, fqdn: a.b.cc, group: blob}]\n", "group goes with resource_id"),
+        (
+            HUB, "outbound: [{name: model-registry, fqdn: a.b.cc}]\n",
+            "fraud.yaml:4:12: there is an outbound rule called 'model-registry' already",
+        ),
+        (
+            HUB, f"outbound: [{{name: aa, resource_id: {SUBNET}, group: blob}}]\n",
+            "fraud-dev has network open: its jobs have no network of their own",
+        ),
+        (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns.word: Input should be 'hub' or 'policy'"),
+        (
+            HUB.replace("  vnet", f"  dns: {{privatelink.azurecr.io: {SUBNET}}}\n  vnet"), "",
+            "must be the resource id of a private DNS zone",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_had_is_told_with_its_place_and_reason(
+    tmp_path: Path, platform: str, said: str, told: str
+) -> None:
+    found = mistakes(world(tmp_path, platform, team(said)))
+
+    assert any(told in mistake for mistake in found), found
+
+
+def test_networks_of_two_teams_must_not_overlap(tmp_path: Path) -> None:
+    root = world(tmp_path, HUB, team(LOCKED))
+    build_tree(root, {"teams/other.yaml": team(LOCKED.replace("10.1.0.0/24", "10.1.0.64/26"), "other")})
+
+    assert mistakes(root) == [
+        "teams/other.yaml:5:8: 10.1.0.64/26 of other-dev overlaps 10.1.0.0/24 of fraud-dev (fraud.yaml:5)."
+    ]
+
+
+def test_a_private_environment_needs_a_cluster_that_lasts_to_build_images(tmp_path: Path) -> None:
+    root = world(tmp_path, HUB, team(LOCKED).replace("max_nodes: 1", "max_nodes: 1, low_priority: true"))
+
+    told = (
+        "fraud-dev needs a compute cluster that is not low_priority: images are built on one, since no public service"
+    )
+    assert mistakes(root) == [f"teams/fraud.yaml:2:16: {told} reaches the registry."]
+
+
+def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -> None:
+    zone = f"{SUBNET.partition('/virtualNetworks')[0]}/privateDnsZones/privatelink"
+    given = f"  dns: {{privatelink.azurecr.io: {zone}.azurecr.io, privatelink.mongo.com: {zone}.mongo.com}}\n"
+    found = mistakes(world(tmp_path, HUB + given, team(LOCKED)))
+
+    assert found[0].startswith("platform.yaml:11:3: hub.dns: the zone privatelink.api.azureml.ms is needed and not")
+    assert found[-1].endswith("no private endpoint of ours uses privatelink.mongo.com.")
+    assert len(found) == 8
+
+
+def test_compute_in_a_network_of_ones_own_is_refused_with_its_reason(tmp_path: Path) -> None:
+    own = team("").replace("max_nodes: 1", f"max_nodes: 1, subnet_id: {SUBNET}")
+
+    assert (
+        "compute.0.subnet_id: is not offered: compute in a network of your own has no managed online"
+        in (mistakes(world(tmp_path, team=own))[0])
+    )
