@@ -5,10 +5,12 @@ Rich honours `NO_COLOR` and `TERM=dumb` by itself.
 """
 
 import json
+import shutil
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -39,6 +41,15 @@ class Console:
         if self.json_output:
             text = json.dumps(document, indent=2, ensure_ascii=False)
         _write(sys.stdout, text)
+
+    def parts(self, texts: Iterable[str]) -> None:
+        """Print a long result that comes in parts, when it is whole: none of it, if a part cannot be made."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
+            file.writelines(texts)
+            self.close()
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout)
+        sys.stdout.flush()
 
     def say(self, message: str) -> None:
         """A sentence for the person at the terminal."""

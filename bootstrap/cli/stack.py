@@ -1,13 +1,13 @@
 """The commands on stacks: `plan`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
-from bootstrap.errors import BootstrapError, InputError, MissingError
+from bootstrap.errors import BootstrapError, InputError
 
 
 def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
@@ -50,20 +50,26 @@ def plan(
             help="Judge by this day what ends on a day: suppressions, sizes that retire. The clock is never asked.",
         ),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Plan everything anew, also what did not change since an earlier plan.")
+    ] = False,
 ) -> None:
     """Show what stacks would contain, and what is wrong with them: no account, no engine, no network."""
     if every and stacks:
         raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
+    from bootstrap.stack import Cache, plans, report
 
-    platform = find_platform(session.directory)
-    platform.selected(stacks or [])
-    reports = _reports()
-    made = reports.plan(platform, stacks or [], session.console.progress, day)
-    render = {"tree": reports.as_tree, "table": reports.as_table, "markdown": reports.as_markdown}
-    text = render[session.output](made) if session.output != "json" else ""
-    session.console.result(text, made.document())
+    selected = find_platform(session.directory).selected(stacks or [])
+    reports = {
+        "tree": report.as_tree,
+        "table": report.as_table,
+        "markdown": report.as_markdown,
+        "json": report.as_json,
+    }
+    planned = plans(selected, session.console.progress, None if no_cache else Cache())
+    session.console.parts(reports[session.output](planned))
 
 
 def _day(text: str) -> str:
@@ -74,17 +80,3 @@ def _day(text: str) -> str:
         return dt.date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise InputError("--as-of must be a day such as 2026-11-24.", why=f"You gave {text!r}.") from error
-
-
-def _reports() -> Any:
-    try:
-        import bootstrap.stack
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in ("pulumi", "pulumi_azure_native"):
-            raise
-        raise MissingError(
-            "plan needs Pulumi's Python packages, which are not installed.",
-            why=f"There is no module {error.name}.",
-            hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
-        ) from error
-    return bootstrap.stack

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap import __version__
-from bootstrap.demo.drawing import Bar, Node, graph, intervals
 from bootstrap.demo.tour import PLATFORM, PROJECT, Step
+from bootstrap.drawing import Bar, Node, graph, intervals
 from bootstrap.model.records import Evaluation, Interval, read_record
+from bootstrap.stack.report.components import as_drawing
 
 
 def render(steps: Sequence[Step], folder: Path) -> str:
@@ -77,51 +78,5 @@ def _stack(stack: Mapping[str, Any]) -> dict[str, Any]:
         "kinds": sorted(kinds.items(), key=lambda item: (-item[1], item[0])),
         "resources": [resource for resource in resources if resource["type"].startswith("azure-native:")],
         "findings": stack["findings"],
-        "graph": component_graph(resources),
+        "graph": as_drawing(resources),
     }
-
-
-def component_graph(resources: Sequence[Mapping[str, Any]]) -> str:
-    """The components of a stack as an SVG graph: how many resources each has, and which other ones they build on."""
-    parents = {resource["urn"]: resource["parent"] for resource in resources}
-    by_urn = {resource["urn"]: resource for resource in resources}
-
-    def component(urn: str) -> str:
-        """The outermost resource that `urn` lies in, below the stack itself."""
-        while parents.get(urn) in by_urn and "pulumi:pulumi:Stack" not in by_urn[parents[urn]]["type"]:
-            urn = parents[urn]
-        return urn
-
-    inside = [resource for resource in resources if resource["type"] != "pulumi:pulumi:Stack"]
-    sizes = Counter(component(resource["urn"]) for resource in inside if resource["type"].startswith("azure-native:"))
-    before: dict[str, set[str]] = {urn: set() for urn in sizes}
-    for resource in inside:
-        own = component(resource["urn"])
-        others = {component(urn) for urn in resource["depends_on"] if urn in by_urn}
-        before.setdefault(own, set()).update(others & set(sizes) - {own})
-    nodes = {
-        urn: Node(
-            by_urn[urn]["name"],
-            f"{count} resource{'s' if count > 1 else ''}",
-            "component",
-            sorted(_direct(urn, before)),
-        )
-        for urn, count in sizes.items()
-    }
-    return graph(nodes, f"{len(nodes)} components")
-
-
-def _direct(urn: str, before: Mapping[str, set[str]]) -> set[str]:
-    """The predecessors of `urn` that are not also reached through another one: fewer lines say the same."""
-
-    def reached(start: str) -> set[str]:
-        found: set[str] = set()
-        waiting = list(before.get(start, ()))
-        while waiting:
-            following = waiting.pop()
-            if following not in found:
-                found.add(following)
-                waiting += before.get(following, ())
-        return found
-
-    return {one for one in before[urn] if not any(one in reached(other) for other in before[urn] if other != one)}

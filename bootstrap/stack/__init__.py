@@ -1,7 +1,21 @@
-"""Stacks: plan and its reports. Importing this needs the extra `infra`."""
+"""Stacks: plan and its reports. Only planning itself needs the extra `infra`."""
 
-from bootstrap.stack.checks import Finding
-from bootstrap.stack.planner import Plan, StackPlan, plan
-from bootstrap.stack.report import as_markdown, as_mermaid, as_table, as_tree
+from bootstrap.stack.cache import Cache
+from bootstrap.stack.planned import Finding, Plan, Registration, StackPlan
+from bootstrap.stack.planner import plan, plans
+from bootstrap.stack.report import as_json, as_markdown, as_mermaid, as_table, as_tree
 
-__all__ = ["Finding", "Plan", "StackPlan", "as_markdown", "as_mermaid", "as_table", "as_tree", "plan"]
+__all__ = [
+    "Cache",
+    "Finding",
+    "Plan",
+    "Registration",
+    "StackPlan",
+    "as_json",
+    "as_markdown",
+    "as_mermaid",
+    "as_table",
+    "as_tree",
+    "plan",
+    "plans",
+]

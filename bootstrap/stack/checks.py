@@ -4,49 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.stack.recorder import Registration
-from infra.policies.rule import SEVERITIES, Breach, Resource, Rule, Severity, Stack
+from bootstrap.stack.planned import Finding, Registration
+from infra.policies.rule import SEVERITIES, Breach, Resource, Rule, Stack
 from infra.policies.rules import judge_resource, judge_stack, judge_stacks, tell
 from infra.policies.suppress import suppression_of
-from infra.settings import StackSettings, SuppressionSettings
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to know or to change about a planned stack.
-
-    Attributes:
-        rule: The id of the rule that is broken.
-        resource: The URN of the resource that it is about; None when it is about the stack.
-        message: What is wrong.
-        reason: Why it matters.
-        fix: What to do about it.
-        link: Where the facts behind it are published.
-        suppressed: What in the manifests lets the stack break the rule; then the finding does not count.
-    """
-
-    severity: Severity
-    rule: str
-    resource: str | None
-    message: str
-    reason: str
-    fix: str
-    link: str
-    suppressed: SuppressionSettings | None
-
-    def document(self) -> dict[str, Any]:
-        """The finding in the plan's document."""
-        said = self.suppressed
-        return {
-            "severity": self.severity,
-            "rule": self.rule,
-            "resource": self.resource,
-            "message": self.message,
-            "reason": self.reason,
-            "fix": self.fix,
-            "link": self.link,
-            "suppressed": said and {"reason": said.reason, "until": said.until, "manifest": said.origin},
-        }
+from infra.settings import StackSettings
 
 
 @dataclass(frozen=True)

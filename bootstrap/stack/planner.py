@@ -1,159 +1,136 @@
-"""Planning: what stacks would contain, with no account, no engine and no network."""
+"""Planning: what stacks would contain, with no account, no engine and no network.
+
+A few stacks are planned in this process, many by worker processes; either way they come one after the other, in order,
+and none is kept here. A stack whose plan is in the cache costs no more than reading it: Pulumi is not even imported.
+"""
 
 import contextlib
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 
-import infra
+from bootstrap.errors import MissingError
 from bootstrap.platform.platform import Platform
 from bootstrap.progress import Progress
-from bootstrap.stack.checks import Finding, check, check_together, in_order
-from bootstrap.stack.recorder import Registration, record
-from infra.origin import origin_of
-from infra.programs import declare
+from bootstrap.stack.cache import Cache
+from bootstrap.stack.packed import pack, unpack
+from bootstrap.stack.planned import Plan, StackPlan
 from infra.settings import StackSettings
 
-PROJECT = "mlops-bootstrap"
-"""The Pulumi project's name, as in Pulumi.yaml; it is part of every URN."""
+_WORTH_A_WORKER = 20
+"""How many stacks a worker must have to plan before it pays for its start: it imports Pulumi for itself."""
 
-_CODE = Path(infra.__file__).parent
-
-
-@dataclass(frozen=True)
-class StackPlan:
-    """What one stack would contain.
-
-    Attributes:
-        resources: Components and what they make, in the order in which the program declares them.
-        findings: What to know or to change, the gravest first.
-        told: What the rules that judge stacks together have to know of it, as plain data.
-    """
-
-    settings: StackSettings
-    resources: Sequence[Registration]
-    findings: Sequence[Finding]
-    told: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The stack's name."""
-        return self.settings.stack
-
-    @property
-    def made(self) -> list[Registration]:
-        """The resources that Azure would hold: without components and providers."""
-        return [resource for resource in self.resources if resource.custom and not resource.type.startswith("pulumi:")]
-
-    def manifest(self, resource: Registration) -> str:
-        """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""
-        return resource.origin or self.settings.origin
-
-    def document(self) -> dict[str, Any]:
-        """The stack's part of the plan's document."""
-        return {
-            "name": self.name,
-            "program": self.settings.program,
-            "resources": [
-                {
-                    "urn": resource.urn,
-                    "type": resource.type,
-                    "name": resource.name,
-                    "parent": resource.parent,
-                    "inputs": dict(resource.inputs),
-                    "depends_on": list(resource.depends_on),
-                    "protect": resource.protect,
-                    "source": {"manifest": self.manifest(resource), "code": _line(resource)},
-                }
-                for resource in self.resources
-            ],
-            "findings": [finding.document() for finding in self.findings],
-        }
+_AHEAD = 3
+"""How many stacks are given to each worker before the first of them is asked for."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What some stacks of a platform would contain.
-
-    Attributes:
-        as_of: The day by which what ends on a day was judged, `YYYY-MM-DD`; None when it was by no day.
-    """
-
-    stacks: Sequence[StackPlan]
-    as_of: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The plan as JSON, version 1: docs/plan.md."""
-        return {"schema_version": 1, "as_of": self.as_of, "stacks": [stack.document() for stack in self.stacks]}
-
-
-def plan(platform: Platform, names: Sequence[str], progress: Progress, as_of: str | None = None) -> Plan:
-    """Plan stacks.
+def plan(platform: Platform, names: Sequence[str], progress: Progress, cache: Cache | None = None) -> Plan:
+    """Plan stacks, and keep them all in memory: for a few.
 
     Args:
         names: The stacks; all of the platform's when empty.
-        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended. The machine's
-            clock is never asked, so that a plan of the same manifests is the same tomorrow.
+        cache: Where plans of earlier runs are; None plans everything anew.
 
     Raises:
         InputError: There is no such stack.
+        MissingError: Pulumi's packages are not installed.
     """
-    with _garbage_left_lying():
-        first, *others = platform.selected(list(names))
-        planned = [_plan_stack(first, progress, as_of)]
-    planned += [_plan_stack(settings, progress, as_of) for settings in others]
-    return Plan(_judged_together(platform, planned, as_of), as_of)
+    return Plan(list(plans(platform.selected(list(names)), progress, cache)))
 
 
-def _judged_together(platform: Platform, planned: Sequence[StackPlan], as_of: str | None) -> list[StackPlan]:
-    """The stacks with the findings added that only several of them together tell."""
-    found = check_together(
-        {stack.name: stack.settings for stack in planned},
-        {stack.name: stack.told for stack in planned},
-        as_of,
-        every=len(planned) == len(platform.stacks),
-    )
-    return [
-        replace(stack, findings=in_order([*stack.findings, *found[stack.name]])) if stack.name in found else stack
-        for stack in planned
-    ]
+def plans(stacks: Sequence[StackSettings], progress: Progress, cache: Cache | None = None) -> Iterator[StackPlan]:
+    """Plan stacks one after the other, in their order, each given away as soon as it is there.
 
-
-@contextlib.contextmanager
-def _garbage_left_lying() -> Iterator[None]:
-    """Collect no garbage in the block, and never look again at what is alive at its end.
-
-    The first plan imports the provider's modules: hundreds of thousands of objects that stay. Going through them again
-    and again is a fifth of the time of a plan, and half of each one after it.
+    Raises:
+        MissingError: Pulumi's packages are not installed.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
+    missing = deque(stacks if cache is None else (settings for settings in stacks if settings not in cache))
+    workers = min(_cores(), len(missing) // _WORTH_A_WORKER)
+    fresh = _by_workers(list(missing), workers) if workers > 1 else _here(list(missing))
+    if cache is not None and missing:
+        cache.sweep()
+    with contextlib.closing(fresh):
+        for settings in stacks:
+            is_missing = bool(missing) and missing[0] is settings
+            if is_missing:
+                missing.popleft()
+            yield _one(settings, fresh if is_missing else None, progress, cache)
 
 
-def _plan_stack(settings: StackSettings, progress: Progress, as_of: str | None) -> StackPlan:
+def _one(
+    settings: StackSettings, fresh: Iterator[StackPlan] | None, progress: Progress, cache: Cache | None
+) -> StackPlan:
     task = f"plan {settings.stack}"
     progress.started(task)
+    found = cache.find(settings) if cache is not None and fresh is None else None
+    if found is not None:
+        progress.finished(task, "cached")
+        return found
     try:
-        resources = record(PROJECT, settings.stack, lambda: declare(settings), origin_of=origin_of, code=_CODE)
+        made = next(fresh) if fresh is not None else next(_here([settings]))
     except BaseException:
         progress.finished(task, "failed")
         raise
-    checked = check(settings, resources, as_of)
-    planned = StackPlan(settings, resources, checked.findings, checked.told)
-    progress.finished(task, f"{len(planned.made)} resources")
-    return planned
+    if cache is not None:
+        cache.keep(made)
+    progress.finished(task, f"{len(made.made)} resources")
+    return made
 
 
-def _line(resource: Registration) -> str | None:
-    if resource.code is None:
-        return None
-    path, line = resource.code
-    return f"{path.relative_to(_CODE.parent).as_posix()}:{line}"
+def _here(stacks: Iterable[StackSettings]) -> Generator[StackPlan, None, None]:
+    """Plan in this process."""
+    for settings in stacks:
+        yield _plan_stack(settings)
+
+
+def _by_workers(stacks: Sequence[StackSettings], workers: int) -> Generator[StackPlan, None, None]:
+    """Plan in worker processes. They are started afresh, not forked: Pulumi has threads, and Windows has no fork."""
+    with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interruption_to_parent) as pool:
+        under_way: deque[tuple[StackSettings, Future[bytes]]] = deque()
+        try:
+            for settings in stacks:
+                under_way.append((settings, pool.submit(_packed, settings)))
+                if len(under_way) >= workers * _AHEAD:
+                    yield _result(*under_way.popleft())
+            while under_way:
+                yield _result(*under_way.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _result(settings: StackSettings, planned: "Future[bytes]") -> StackPlan:
+    return unpack(planned.result(), settings)
+
+
+def _packed(settings: StackSettings) -> bytes:
+    return pack(_plan_stack(settings))
+
+
+def _plan_stack(settings: StackSettings) -> StackPlan:
+    try:
+        from bootstrap.stack.single import plan_stack
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in ("pulumi", "pulumi_azure_native"):
+            raise
+        raise MissingError(
+            "plan needs Pulumi's Python packages, which are not installed.",
+            why=f"There is no module {error.name}.",
+            hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
+        ) from error
+    return plan_stack(settings)
+
+
+def _leave_interruption_to_parent() -> None:
+    """A terminal's Ctrl-C reaches the whole group: the parent ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -8,7 +8,6 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
 from urllib.parse import urlparse
@@ -21,34 +20,10 @@ from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
 
+from bootstrap.stack.planned import Registration
 from infra.policies.rule import SECRET
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
-
-
-@dataclass(frozen=True)
-class Registration:
-    """A resource as the program registered it.
-
-    Attributes:
-        parent: The URN of the component that it belongs to; None at the top.
-        inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
-        depends_on: The URNs of what is made before it.
-        custom: Whether a provider makes it; a component is only a bracket around others.
-        code: The file and the line that made it.
-        origin: The line of the manifest that asked for it, or for the component that it belongs to.
-    """
-
-    urn: str
-    type: str
-    name: str
-    parent: str | None
-    inputs: Mapping[str, Any]
-    depends_on: tuple[str, ...]
-    protect: bool
-    custom: bool
-    code: tuple[Path, int] | None
-    origin: str | None
 
 
 def record(

@@ -83,7 +83,12 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     build_tree(tmp_path, {"site/pulumi/__init__.py": missing})
 
     done = run_cli(
-        "plan", "-C", CONTOSO, cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+        "plan",
+        "--no-cache",
+        "-C",
+        CONTOSO,
+        cwd=tmp_path,
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])},
     )
 
     assert done.code == ExitCode.MISSING
@@ -186,7 +191,7 @@ def test_an_interrupted_plan_prints_no_half_result(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bootstrap.stack.planner.declare", interrupt)
+    monkeypatch.setattr("bootstrap.stack.single.declare", interrupt)
 
-    assert execute(["plan", "hub", "-C", str(CONTOSO)]) == ExitCode.INTERRUPTED
+    assert execute(["plan", "hub", "--no-cache", "-C", str(CONTOSO)]) == ExitCode.INTERRUPTED
     assert capsys.readouterr().out == ""

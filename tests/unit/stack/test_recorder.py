@@ -10,7 +10,8 @@ from pulumi_azure_native import resources
 
 import infra
 from bootstrap.platform.platform import load_platform
-from bootstrap.stack.recorder import Registration, record
+from bootstrap.stack.planned import Registration
+from bootstrap.stack.recorder import record
 from infra.origin import origin_of
 from infra.policies.rule import SECRET, UNKNOWN
 from infra.programs import declare

@@ -1,0 +1,81 @@
+"""Planned stacks of earlier runs, by content: of the same settings, code and SDK the same plan would come."""
+
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+import bootstrap.stack
+from bootstrap.digest import digest_text, digest_tree
+from bootstrap.stack.packed import pack, unpack
+from bootstrap.stack.planned import CODE, StackPlan
+from infra.settings import EnvironmentSettings, HubSettings, StackSettings
+
+_SDK = ("pulumi", "pulumi-azure-native")
+_KEPT_SECONDS = 30 * 24 * 3600
+"""How long an entry is kept after it was last used."""
+
+
+class Cache:
+    """A folder of planned stacks. What is broken in it counts as not there; what cannot be written is not kept.
+
+    Args:
+        folder: Where entries lie; that of this user when left out.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        if folder is None:
+            from platformdirs import user_cache_path
+
+            folder = user_cache_path("mlops-bootstrap", appauthor=False) / "plans"
+        self.folder = folder
+
+    def __contains__(self, settings: object) -> bool:
+        return isinstance(settings, HubSettings | EnvironmentSettings) and self._path(settings).is_file()
+
+    def find(self, settings: StackSettings) -> StackPlan | None:
+        """The plan of a stack with these settings, if it is here and whole."""
+        path = self._path(settings)
+        try:
+            found = unpack(path.read_bytes(), settings)
+            os.utime(path)
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def keep(self, stack: StackPlan) -> None:
+        """Keep a planned stack."""
+        path = self._path(stack.settings)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+            with os.fdopen(handle, "wb") as file:
+                file.write(pack(stack))
+            Path(name).replace(path)
+
+    def sweep(self) -> None:
+        """Remove what nobody used for a month."""
+        oldest = time.time() - _KEPT_SECONDS
+        for path in self.folder.glob("*/*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+    def _path(self, settings: StackSettings) -> Path:
+        key = digest_text("\n".join([settings.model_dump_json(), *_versions()]))
+        return self.folder / key[:2] / key[2:]
+
+
+@functools.cache
+def _versions() -> tuple[str, ...]:
+    """What a plan depends on besides its settings: our code, Python's version and the SDK's."""
+    ours = (digest_tree(CODE), digest_tree(Path(bootstrap.stack.__file__).parent))
+    return (*ours, sys.version, *(metadata.version(name) for name in _SDK if _is_installed(name)))
+
+
+def _is_installed(name: str) -> bool:
+    return next(iter(metadata.distributions(name=name)), None) is not None

@@ -1,0 +1,150 @@
+"""What a plan holds: stacks, their resources, and what was found. Plain data; reading it needs no Pulumi."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import infra
+from infra.policies.rule import Severity
+from infra.settings import StackSettings, SuppressionSettings
+
+CODE = Path(infra.__file__).parent
+"""The folder of the programs' code."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A resource as the program registered it.
+
+    Attributes:
+        parent: The URN of the component that it belongs to; None at the top.
+        inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
+        depends_on: The URNs of what is made before it.
+        custom: Whether a provider makes it; a component is only a bracket around others.
+        code: The file and the line that made it.
+        origin: The line of the manifest that asked for it, or for the component that it belongs to.
+    """
+
+    urn: str
+    type: str
+    name: str
+    parent: str | None
+    inputs: Mapping[str, Any]
+    depends_on: tuple[str, ...]
+    protect: bool
+    custom: bool
+    code: tuple[Path, int] | None
+    origin: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know or to change about a planned stack.
+
+    Attributes:
+        rule: The id of the rule that is broken.
+        resource: The URN of the resource that it is about; None when it is about the stack.
+        message: What is wrong.
+        reason: Why it matters.
+        fix: What to do about it.
+        link: Where the facts behind it are published.
+        suppressed: What in the manifests lets the stack break the rule; then the finding does not count.
+    """
+
+    severity: Severity
+    rule: str
+    resource: str | None
+    message: str
+    reason: str
+    fix: str
+    link: str
+    suppressed: SuppressionSettings | None
+
+    def document(self) -> dict[str, Any]:
+        """The finding in the plan's document."""
+        said = self.suppressed
+        return {
+            "severity": self.severity,
+            "rule": self.rule,
+            "resource": self.resource,
+            "message": self.message,
+            "reason": self.reason,
+            "fix": self.fix,
+            "link": self.link,
+            "suppressed": said and {"reason": said.reason, "until": said.until, "manifest": said.origin},
+        }
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What one stack would contain.
+
+    Attributes:
+        resources: Components and what they make, in the order in which the program declares them.
+        findings: What to know or to change, the gravest first.
+        told: What the rules that judge stacks together have to know of it, as plain data.
+    """
+
+    settings: StackSettings
+    resources: Sequence[Registration]
+    findings: Sequence[Finding]
+    told: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self.settings.stack
+
+    @property
+    def made(self) -> list[Registration]:
+        """The resources that Azure would hold: without components and providers."""
+        return [resource for resource in self.resources if resource.custom and not resource.type.startswith("pulumi:")]
+
+    def manifest(self, resource: Registration) -> str:
+        """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""
+        return resource.origin or self.settings.origin
+
+    def document(self) -> dict[str, Any]:
+        """The stack's part of the plan's document."""
+        return {
+            "name": self.name,
+            "program": self.settings.program,
+            "resources": [
+                {
+                    "urn": resource.urn,
+                    "type": resource.type,
+                    "name": resource.name,
+                    "parent": resource.parent,
+                    "inputs": dict(resource.inputs),
+                    "depends_on": list(resource.depends_on),
+                    "protect": resource.protect,
+                    "source": {"manifest": self.manifest(resource), "code": _line(resource)},
+                }
+                for resource in self.resources
+            ],
+            "findings": [finding.document() for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What some stacks of a platform would contain.
+
+    Attributes:
+        as_of: The day by which what ends on a day was judged, `YYYY-MM-DD`; None when it was by no day.
+    """
+
+    stacks: Sequence[StackPlan]
+    as_of: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON, version 1: docs/plan.md."""
+        return {"schema_version": 1, "as_of": self.as_of, "stacks": [stack.document() for stack in self.stacks]}
+
+
+def _line(resource: Registration) -> str | None:
+    if resource.code is None:
+        return None
+    path, line = resource.code
+    return f"{path.relative_to(CODE.parent).as_posix()}:{line}"

@@ -1,0 +1,16 @@
+"""A plan as JSON, version 1: docs/plan.md and `plan.schema.json` beside this file."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from bootstrap.stack.planned import StackPlan
+
+
+def as_json(stacks: Iterable[StackPlan]) -> Iterator[str]:
+    """The document, a part for each stack."""
+    yield '{\n  "schema_version": 1,\n  "stacks": ['
+    between = "\n    "
+    for stack in stacks:
+        yield between + json.dumps(stack.document(), indent=2, ensure_ascii=False).replace("\n", "\n    ")
+        between = ",\n    "
+    yield "\n  ]\n}\n"

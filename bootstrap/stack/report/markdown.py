@@ -1,0 +1,143 @@
+"""A plan as a comment on a pull request: findings first, counts, then each stack with its graph and its resources.
+
+A forge refuses a comment that is too long. What does not fit is left out, the least important first, and a line says
+what and how to see it: resources, then graphs, then findings that are only notes, then others, then rows of stacks.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bootstrap.stack.planned import Finding, StackPlan
+from bootstrap.stack.report.components import as_mermaid
+from bootstrap.stack.report.words import (
+    counted,
+    findings_in_words,
+    grave,
+    kind,
+    label,
+    most_first,
+    notes_by_rule,
+)
+from infra.policies.rule import SEVERITIES, Severity
+
+LONGEST = 65_536
+"""How many characters GitHub takes in a comment; Azure DevOps takes 150,000.
+https://github.com/orgs/community/discussions/41331
+https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads"""
+
+_RESERVED = 1_200
+"""Characters kept for what stands around the parts: headings, tables' heads and the line that says what is missing."""
+
+Part = Literal["stack", "finding", "note", "graph", "resource list"]
+_PARTS: tuple[Part, ...] = ("stack", "finding", "note", "graph", "resource list")
+"""The kinds of parts, the most important first."""
+
+
+@dataclass
+class _Kept:
+    """The parts of one kind, by stack, as far as they can fit at all; and how many there are."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    size: int = 0
+    count: int = 0
+
+    def add(self, stack: str, text: str) -> None:
+        self.count += 1
+        if self.size + len(text) <= LONGEST:
+            self.size += len(text) + 1
+            self.texts.setdefault(stack, []).append(text)
+
+
+def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
+    """The comment, never longer than `LONGEST` characters."""
+    kept: dict[Part, _Kept] = {part: _Kept() for part in _PARTS}
+    kinds: Counter[str] = Counter()
+    severities: Counter[Severity] = Counter()
+    for stack in stacks:
+        kinds.update(kind(resource.type) for resource in stack.made)
+        severities.update(finding.severity for finding in stack.findings)
+        for part, text in _parts(stack):
+            kept[part].add(stack.name, text)
+    total = f"{counted(kept['stack'].count, 'stack')}, {counted(sum(kinds.values()), 'resource')}"
+    head = f"# Plan\n\n{total}, {findings_in_words(severities.elements())}.\n"
+    summary = "\n".join(["| Type | Count |", "| --- | ---: |", *(f"| {name} | {n} |" for name, n in most_first(kinds))])
+    fitting, left_out = _fitting(kept, LONGEST - _RESERVED - len(head) - len(summary))
+    yield head
+    yield from _findings(fitting)
+    yield "\n".join(["", "| Stack | Resources | Findings |", "| --- | ---: | --- |", *_all(fitting["stack"])]) + "\n"
+    yield f"\n<details><summary>By type</summary>\n\n{summary}\n\n</details>\n"
+    yield from (f"\n## `{name}`\n\n" + "\n".join(lines) + "\n" for name, lines in _of_stacks(fitting).items())
+    if left_out:
+        yield (
+            f"\n*Left out, since a comment holds {LONGEST:,} characters: {', '.join(left_out)}. "
+            "Everything: `mlops-bootstrap plan --all --output html`.*\n"
+        )
+
+
+def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
+    severities = [finding.severity for finding in stack.findings]
+    yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(severities)} |"
+    yield from (("finding", _finding(stack.name, finding)) for finding in grave(stack))
+    yield from (("note", f"- `{stack.name}` {_escape(line)}") for line in notes_by_rule(stack))
+    yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
+    rows = [
+        f"| {kind(one.type)} | `{label(one)}` | {'yes' if one.protect else ''} | `{stack.manifest(one)}` |"
+        for one in stack.made
+    ]
+    table = "\n".join(["| Type | Name | Protected | Asked for in |", "| --- | --- | --- | --- |", *rows])
+    yield "resource list", f"<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
+
+
+def _finding(stack: str, finding: Finding) -> str:
+    told = f"{_escape(finding.message)} {_escape(finding.reason)} *{_escape(finding.fix)}*"
+    return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in `{stack}`: {told}"
+
+
+def _fitting(kept: dict[Part, _Kept], room: int) -> tuple[dict[Part, dict[str, list[str]]], list[str]]:
+    """The parts that fit, by kind and stack, and in words what is left out."""
+    fitting: dict[Part, dict[str, list[str]]] = {}
+    left_out: list[str] = []
+    for part in _PARTS:
+        fitting[part] = {}
+        shown = 0
+        for stack, texts in kept[part].texts.items():
+            for text in texts:
+                # A heading comes with a stack's first graph or list.
+                needed = len(text) + 1 + (len(stack) + 10 if part in ("graph", "resource list") else 0)
+                if needed <= room:
+                    room -= needed
+                    shown += 1
+                    fitting[part].setdefault(stack, []).append(text)
+        if shown < kept[part].count:
+            left_out.append(counted(kept[part].count - shown, part))
+    return fitting, left_out
+
+
+def _findings(fitting: dict[Part, dict[str, list[str]]]) -> Iterator[str]:
+    """Errors of all stacks, then warnings, then the notes, folded."""
+    found = _all(fitting["finding"])
+    for severity in SEVERITIES:
+        of_it = [line for line in found if line.startswith(f"- **{severity}**")]
+        if of_it:
+            yield "\n" + "\n".join(of_it) + "\n"
+    notes = _all(fitting["note"])
+    if notes:
+        yield f"\n<details><summary>{counted(len(notes), 'note')}</summary>\n\n" + "\n".join(notes) + "\n\n</details>\n"
+
+
+def _of_stacks(fitting: dict[Part, dict[str, list[str]]]) -> dict[str, list[str]]:
+    by_stack: dict[str, list[str]] = {}
+    for part in ("graph", "resource list"):
+        for stack, texts in fitting[part].items():
+            by_stack.setdefault(stack, []).extend(texts)
+    return by_stack
+
+
+def _all(texts: dict[str, list[str]]) -> list[str]:
+    return [text for of_stack in texts.values() for text in of_stack]
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")

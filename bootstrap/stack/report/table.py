@@ -1,0 +1,38 @@
+"""A plan as a table: one line for each resource that Azure would hold."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from bootstrap.stack.planned import StackPlan
+from bootstrap.stack.report.words import kind, label
+
+_HEADINGS = ["stack", "type", "name", "protected", "manifest"]
+
+
+def as_table(stacks: Iterable[StackPlan]) -> Iterator[str]:
+    """The table. How wide its columns are is known at the end; until then its rows wait in a file."""
+    widths = [len(heading) for heading in _HEADINGS]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        for stack in stacks:
+            for row in _rows(stack):
+                widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
+                file.write(json.dumps(row) + "\n")
+        yield from (_line(row, widths) for row in (_HEADINGS, ["-" * width for width in widths]))
+        yield from (_line(row, widths) for row in _read_back(file))
+
+
+def _rows(stack: StackPlan) -> Iterator[list[str]]:
+    for resource in stack.made:
+        protected = "yes" if resource.protect else ""
+        yield [stack.name, kind(resource.type), label(resource), protected, stack.manifest(resource)]
+
+
+def _read_back(file: IO[str]) -> Iterator[list[str]]:
+    file.seek(0)
+    yield from (json.loads(line) for line in file)
+
+
+def _line(row: list[str], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"

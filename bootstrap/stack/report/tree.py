@@ -1,0 +1,45 @@
+"""A plan as a tree: each stack with its components, what they make, and where in the manifests that was asked for."""
+
+from collections.abc import Iterable, Iterator
+
+from bootstrap.stack.planned import Registration, StackPlan
+from bootstrap.stack.report.words import by_kind, counted, findings_in_words, grave, kind, label, notes_by_rule
+
+
+def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
+    """The tree, a part for each stack."""
+    between = ""
+    for stack in stacks:
+        yield between + "\n".join(_stack(stack)) + "\n"
+        between = "\n"
+
+
+def _stack(stack: StackPlan) -> Iterator[str]:
+    severities = [finding.severity for finding in stack.findings]
+    yield f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(severities)}"
+    children: dict[str | None, list[Registration]] = {}
+    for resource in stack.resources:
+        children.setdefault(resource.parent, []).append(resource)
+    shown = [resource for resource in children.get(None, []) if not resource.type.startswith("pulumi:")]
+    for component in shown:
+        last = component is shown[-1]
+        made = children.get(component.urn, [])
+        yield f"{'└─' if last else '├─'} {component.name}  ({stack.manifest(component)})"
+        for resource in made:
+            stem = "   " if last else "│  "
+            branch = "└─" if resource is made[-1] else "├─"
+            protected = "  [protected]" if resource.protect else ""
+            yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{protected}"
+    yield "by type:"
+    yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
+    yield from _findings(stack)
+
+
+def _findings(stack: StackPlan) -> Iterator[str]:
+    if stack.findings:
+        yield "findings:"
+    for finding in grave(stack):
+        yield f"  {finding.severity}  {finding.rule}: {finding.message}"
+        yield f"    why: {finding.reason}"
+        yield f"    fix: {finding.fix}"
+    yield from (f"  note  {line}" for line in notes_by_rule(stack))

@@ -1,0 +1,61 @@
+"""How resources, counts and findings are told, the same in every report."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bootstrap.stack.planned import Finding, Registration, StackPlan
+from infra.naming import TABLE
+from infra.policies.rule import SEVERITIES, UNKNOWN, Severity
+
+_NAME_OF = {rule.type: rule.argument for rule in TABLE.values()}
+
+
+def kind(type_: str) -> str:
+    """`azure-native:storage:StorageAccount` as `storage.StorageAccount`."""
+    return ".".join(type_.split(":")[1:])
+
+
+def label(resource: Registration) -> str:
+    """The name that the resource has in Azure where it is one of ours, else its name in the program."""
+    argument = _NAME_OF.get(resource.type)
+    name = resource.inputs.get(argument) if argument is not None else None
+    unique = resource.type != "azure-native:monitor:DiagnosticSetting"
+    return name if unique and isinstance(name, str) and name != UNKNOWN else resource.name
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 resource`, `2 resources`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def by_kind(resources: Iterable[Registration]) -> list[tuple[str, int]]:
+    """How many resources there are of each kind, the most frequent first."""
+    return most_first(Counter(kind(resource.type) for resource in resources))
+
+
+def most_first(counts: "Counter[str]") -> list[tuple[str, int]]:
+    """The counts, the highest first, equal ones by name."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def findings_in_words(severities: Iterable[Severity]) -> str:
+    """`1 error, 2 notes`, the gravest first."""
+    counts = Counter(severities)
+    words = [counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
+    return ", ".join(words) or "no findings"
+
+
+def notes_by_rule(stack: StackPlan) -> list[str]:
+    """The notes, those of one rule in one line: what most resources share should not hide what few have."""
+    names = {resource.urn: resource.name for resource in stack.resources}
+    by_rule: dict[tuple[str, str], list[str]] = {}
+    for finding in stack.findings:
+        if finding.severity == "note":
+            subject = names.get(finding.resource or "", stack.name)
+            by_rule.setdefault((finding.rule, finding.message.removeprefix(f"{subject}: ")), []).append(subject)
+    return [f"{rule}: {', '.join(subjects)}: {message}" for (rule, message), subjects in by_rule.items()]
+
+
+def grave(stack: StackPlan) -> list[Finding]:
+    """The findings that are more than notes."""
+    return [finding for finding in stack.findings if finding.severity != "note"]

@@ -1,0 +1,133 @@
+"""Plans of earlier runs, and plans by worker processes: the same plan, whichever way it came."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import Cache, Plan, plan, planner
+from infra.settings import HubSettings
+from tests.helpers import run_cli
+
+ROOT = Path(__file__).parents[3]
+CONTOSO = ROOT / "examples" / "contoso"
+NAMES = ["hub", "fraud-dev"]
+
+
+@pytest.fixture(scope="module")
+def contoso() -> Platform:
+    return load_platform(CONTOSO)
+
+
+@pytest.fixture(scope="module")
+def fresh(contoso: Platform) -> Plan:
+    return plan(contoso, NAMES, Silent())
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "plans")
+
+
+def entries(cache: Cache) -> list[Path]:
+    return sorted(path for path in cache.folder.rglob("*") if path.is_file())
+
+
+def never(*_: object) -> None:
+    raise AssertionError("planned again")
+
+
+def test_a_cached_plan_is_the_plan(
+    contoso: Platform, fresh: Plan, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = plan(contoso, NAMES, Silent(), cache)
+    monkeypatch.setattr(planner, "_plan_stack", never)
+    second = plan(contoso, NAMES, Silent(), cache)
+
+    assert fresh == first == second
+
+
+def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cache: Cache) -> None:
+    plan(contoso, ["hub"], Silent(), cache)
+    hub = contoso.stacks["hub"]
+    assert isinstance(hub, HubSettings)
+
+    assert hub in cache
+    assert hub.model_copy(update={"log_retention_days": 31}) not in cache
+
+
+@pytest.mark.parametrize("part", ["code", "sdk"])
+def test_a_stack_is_planned_again_when_program_or_sdk_changed(
+    contoso: Platform, cache: Cache, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    plan(contoso, ["hub"], Silent(), cache)
+    monkeypatch.setattr("bootstrap.stack.cache._versions", lambda: ("another", part))
+
+    assert contoso.stacks["hub"] not in cache
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 500])
+def test_broken_entries_are_planned_again_and_mended(
+    contoso: Platform, fresh: Plan, cache: Cache, damage: bytes
+) -> None:
+    plan(contoso, ["hub"], Silent(), cache)
+    [entry] = entries(cache)
+    whole = entry.read_bytes()
+    entry.write_bytes(damage)
+
+    assert plan(contoso, ["hub"], Silent(), cache).stacks == fresh.stacks[:1]
+    assert entry.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(contoso: Platform, fresh: Plan, tmp_path: Path) -> None:
+    (tmp_path / "plans").write_text("a file")
+
+    assert plan(contoso, ["hub"], Silent(), Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
+
+
+def test_what_nobody_used_for_long_is_removed(contoso: Platform, cache: Cache) -> None:
+    plan(contoso, ["hub"], Silent(), cache)
+    [entry] = entries(cache)
+    os.utime(entry, (0, time.time() - 40 * 24 * 3600))
+
+    cache.sweep()
+
+    assert entries(cache) == []
+
+
+def test_worker_processes_make_the_same_plan_in_the_same_order(
+    contoso: Platform, fresh: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "_WORTH_A_WORKER", 1)
+    monkeypatch.setattr(planner, "_cores", lambda: 2)
+    monkeypatch.setattr(planner, "_plan_stack", never)  # in this process
+
+    assert plan(contoso, NAMES, Silent()) == fresh
+
+
+def test_an_unchanged_second_plan_imports_no_pulumi(tmp_path: Path) -> None:
+    cached = {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path), "HOME": str(tmp_path)}
+    arguments = ["plan", "hub", "-C", str(CONTOSO), "-o", "json"]
+    first = run_cli(*arguments, cwd=ROOT, env=cached)
+    code = """
+import sys
+from bootstrap.cli.main import execute
+assert execute(sys.argv[1:]) == 0
+assert not {"pulumi", "pulumi_azure_native"} & set(sys.modules)
+"""
+    second = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **cached},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "plan hub: cached" in second.stderr, second.stderr
+    assert second.stdout == first.out
