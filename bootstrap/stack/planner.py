@@ -7,7 +7,6 @@ and none is kept here. A stack whose plan is in the cache costs no more than rea
 import contextlib
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -131,6 +130,5 @@ def _leave_interruption_to_parent() -> None:
 
 def _cores() -> int:
     """How many cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

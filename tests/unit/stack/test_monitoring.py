@@ -10,7 +10,7 @@ import pytest
 from bootstrap.platform.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
-from bootstrap.stack.recorder import Registration
+from bootstrap.stack.planned import Registration
 from infra import queries
 from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
 from infra.diagnostics import SILENT
