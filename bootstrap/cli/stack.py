@@ -30,8 +30,9 @@ def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
         "mlops-bootstrap plan fraud-dev hub -C examples/contoso",
         "mlops-bootstrap plan --all -C examples/contoso --output markdown",
         "mlops-bootstrap plan fraud-prod -C examples/contoso --as-of 2026-11-24",
+        "mlops-bootstrap plan -C examples/contoso --output html",
     ],
-    outputs=("tree", "table", "markdown", "json"),
+    outputs=("tree", "table", "markdown", "html", "json"),
 )
 def plan(
     session: Session,
@@ -66,6 +67,7 @@ def plan(
         "tree": report.as_tree,
         "table": report.as_table,
         "markdown": report.as_markdown,
+        "html": report.as_html,
         "json": report.as_json,
     }
     planned = plans(selected, session.console.progress, None if no_cache else Cache())

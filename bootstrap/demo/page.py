@@ -7,27 +7,20 @@ from typing import Any
 
 from bootstrap import __version__
 from bootstrap.demo.tour import PLATFORM, PROJECT, Step
-from bootstrap.drawing import Bar, Node, graph, intervals
 from bootstrap.model.records import Evaluation, Interval, read_record
+from bootstrap.page import template
+from bootstrap.page.drawing import Bar, Node, graph, intervals
 from bootstrap.stack.report.components import as_drawing
 
 
 def render(steps: Sequence[Step], folder: Path) -> str:
     """The page of a tour that was taken in `folder`."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("bootstrap.demo", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     documents = {step.words: step.document for step in steps}
     run = next(step.document for step in steps if step.words == "run")
     evaluation = _evaluation(folder / PROJECT, run)
-    page = environment.get_template("page.html.j2").render(
+    page: str = template("bootstrap.demo", "page.html.j2").render(
         version=__version__,
         steps=steps,
         total=sum(step.seconds for step in steps),

@@ -3,7 +3,7 @@
 from bootstrap.stack.cache import Cache
 from bootstrap.stack.planned import Finding, Plan, Registration, StackPlan
 from bootstrap.stack.planner import plan, plans
-from bootstrap.stack.report import as_json, as_markdown, as_mermaid, as_table, as_tree
+from bootstrap.stack.report import as_html, as_json, as_markdown, as_mermaid, as_table, as_tree
 
 __all__ = [
     "Cache",
@@ -11,6 +11,7 @@ __all__ = [
     "Plan",
     "Registration",
     "StackPlan",
+    "as_html",
     "as_json",
     "as_markdown",
     "as_mermaid",

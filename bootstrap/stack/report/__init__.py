@@ -7,7 +7,8 @@ than a few.
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.document import as_json
 from bootstrap.stack.report.markdown import as_markdown
+from bootstrap.stack.report.page import as_html
 from bootstrap.stack.report.table import as_table
 from bootstrap.stack.report.tree import as_tree
 
-__all__ = ["as_json", "as_markdown", "as_mermaid", "as_table", "as_tree"]
+__all__ = ["as_html", "as_json", "as_markdown", "as_mermaid", "as_table", "as_tree"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.drawing import Node, graph
+from bootstrap.page.drawing import Node, graph
 from bootstrap.stack.report.words import counted
 
 

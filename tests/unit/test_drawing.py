@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.drawing import Bar, Node, graph, intervals
+from bootstrap.page.drawing import Bar, Node, graph, intervals
 
 SVG_TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="\ufffe\uffff"), max_size=40)
 

@@ -1,0 +1,102 @@
+"""A plan as one HTML file that needs nothing else: findings first, then each stack with its graph and its resources.
+
+Search and filters work on the file itself, opened from a disk. The stacks wait in a file until all are there, since
+the head of the page tells how many there are of everything.
+"""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+from bootstrap.page import template
+from bootstrap.stack.planned import Registration, StackPlan
+from bootstrap.stack.report.components import as_drawing
+from bootstrap.stack.report.words import counted, findings_in_words, grave, kind, label, most_first, notes_by_rule
+from infra.policies.rule import SEVERITIES, Severity
+
+_WITH_INPUTS = 50
+"""Stacks whose resources are shown with their inputs; of a thousand stacks a browser would not show them in time."""
+
+
+def as_html(stacks: Iterable[StackPlan]) -> Iterator[str]:
+    """The page."""
+    from markupsafe import Markup
+
+    part = template("bootstrap.stack.report", "page.html.j2").module
+    organization = ""
+    kinds: Counter[str] = Counter()
+    severities: Counter[Severity] = Counter()
+    count = 0
+    with _waiting() as findings, _waiting() as sections:
+        for stack in stacks:
+            organization = stack.settings.organization
+            count += 1
+            kinds.update(kind(resource.type) for resource in stack.made)
+            severities.update(finding.severity for finding in stack.findings)
+            findings.write(part.findings(stack.name, _findings(stack)))
+            sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS), drawing=Markup))
+        total = counted(count, "stack"), counted(sum(kinds.values()), "resource")
+        yield str(
+            part.head(organization, total, [(one, severities[one]) for one in SEVERITIES], most_first(kinds))
+        ).lstrip()
+        yield part.before_findings(any(severities.values()))
+        yield from _read(findings)
+        yield part.before_stacks(any(severities.values()))
+        yield from _read(sections)
+        yield part.tail(_WITH_INPUTS if count > _WITH_INPUTS else None)
+
+
+def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
+    broken: dict[str, set[str]] = {}
+    for finding in stack.findings:
+        broken.setdefault(finding.resource or "", set()).add(finding.rule)
+    return {
+        "name": stack.name,
+        "program": stack.settings.program,
+        "origin": stack.settings.origin,
+        "count": len(stack.made),
+        "findings": findings_in_words(finding.severity for finding in stack.findings),
+        "gravest": stack.findings[0].severity if stack.findings else "",
+        "graph": as_drawing(stack.document()["resources"]),
+        "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
+    }
+
+
+def _resource(
+    stack: StackPlan, resource: Registration, broken: dict[str, set[str]], *, with_inputs: bool
+) -> dict[str, Any]:
+    return {
+        "kind": kind(resource.type),
+        "label": label(resource),
+        "name": resource.name,
+        "protect": resource.protect,
+        "rules": sorted(broken.get(resource.urn, ())),
+        "manifest": stack.manifest(resource),
+        "inputs": json.dumps(resource.inputs, indent=2, ensure_ascii=False) if with_inputs else None,
+    }
+
+
+def _findings(stack: StackPlan) -> list[dict[str, str]]:
+    """The findings of a stack, the notes of one rule in one."""
+    found = [
+        {"severity": one.severity, "rule": one.rule, "link": one.link, "what": f"{one.message} {one.reason}"}
+        | {"fix": one.fix}
+        for one in grave(stack)
+    ]
+    rules = {one.rule: one for one in stack.findings}
+    for line in notes_by_rule(stack):
+        rule, what = line.split(": ", 1)
+        found.append({"severity": "note", "rule": rule, "link": rules[rule].link, "what": what, "fix": rules[rule].fix})
+    return found
+
+
+def _waiting() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8", newline="")
+
+
+def _read(file: IO[str]) -> Iterator[str]:
+    file.seek(0)
+    while text := file.read(1 << 16):
+        yield text
