@@ -1,5 +1,6 @@
 """The commands on stacks: `plan`."""
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -61,16 +62,17 @@ def plan(
     day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
     from bootstrap.stack import Cache, plans, report
+    from bootstrap.stack.report import Report
 
-    selected = find_platform(session.directory).selected(stacks or [])
-    reports = {
+    platform = find_platform(session.directory)
+    planned = plans(platform, stacks or [], session.console.progress, day, None if no_cache else Cache())
+    reports: dict[str, Report] = {
         "tree": report.as_tree,
         "table": report.as_table,
         "markdown": report.as_markdown,
         "html": report.as_html,
-        "json": report.as_json,
+        "json": functools.partial(report.as_json, as_of=day),
     }
-    planned = plans(selected, session.console.progress, None if no_cache else Cache())
     session.console.parts(reports[session.output](planned))
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import bootstrap.stack
 from bootstrap.digest import digest_text, digest_tree
-from bootstrap.stack.packed import pack, unpack
-from bootstrap.stack.planned import CODE, StackPlan
-from infra.settings import EnvironmentSettings, HubSettings, StackSettings
+from bootstrap.stack.packed import summary
+from bootstrap.stack.planned import CODE
+from infra.settings import StackSettings
 
 _SDK = ("pulumi", "pulumi-azure-native")
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -34,27 +34,32 @@ class Cache:
             folder = user_cache_path("mlops-bootstrap", appauthor=False) / "plans"
         self.folder = folder
 
-    def __contains__(self, settings: object) -> bool:
-        return isinstance(settings, HubSettings | EnvironmentSettings) and self._path(settings).is_file()
+    def key(self, settings: StackSettings, as_of: str | None) -> str:
+        """The name of a stack's plan: another one, when anything that it depends on is another one."""
+        return digest_text("\n".join([settings.model_dump_json(), str(as_of), *_versions()]))
 
-    def find(self, settings: StackSettings) -> StackPlan | None:
-        """The plan of a stack with these settings, if it is here and whole."""
-        path = self._path(settings)
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._path(key).is_file()
+
+    def find(self, key: str) -> bytes | None:
+        """The packed plan of that name, if it is here and whole."""
+        path = self._path(key)
         try:
-            found = unpack(path.read_bytes(), settings)
+            packed = path.read_bytes()
+            summary(packed)
             os.utime(path)
         except (OSError, ValueError):
             return None
-        return found
+        return packed
 
-    def keep(self, stack: StackPlan) -> None:
-        """Keep a planned stack."""
-        path = self._path(stack.settings)
+    def keep(self, key: str, packed: bytes) -> None:
+        """Keep a packed plan."""
+        path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
             with os.fdopen(handle, "wb") as file:
-                file.write(pack(stack))
+                file.write(packed)
             Path(name).replace(path)
 
     def sweep(self) -> None:
@@ -65,8 +70,7 @@ class Cache:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
-    def _path(self, settings: StackSettings) -> Path:
-        key = digest_text("\n".join([settings.model_dump_json(), *_versions()]))
+    def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key[2:]
 
 

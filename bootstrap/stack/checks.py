@@ -1,11 +1,11 @@
 """The rules of `infra.policies`, applied to planned stacks, and what the manifests let stacks break."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.stack.planned import Finding, Registration
-from infra.policies.rule import SEVERITIES, Breach, Resource, Rule, Stack
+from bootstrap.stack.planned import Finding, Registration, in_order
+from infra.policies.rule import Breach, Resource, Rule, Stack
 from infra.policies.rules import judge_resource, judge_stack, judge_stacks, tell
 from infra.policies.suppress import suppression_of
 from infra.settings import StackSettings
@@ -51,11 +51,6 @@ def check_together(
     for name, (rule, breach) in judge_stacks(told, every=every):
         found.setdefault(name, []).append(_finding(Stack(name, (), stacks[name], as_of), rule, breach))
     return found
-
-
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The gravest first, then by rule."""
-    return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
 
 
 def _as_stack(settings: StackSettings, resources: Sequence[Registration], as_of: str | None) -> Stack:

@@ -9,15 +9,16 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.stack.planned import CODE, Finding, Registration, StackPlan
+from bootstrap.stack.planned import CODE, Finding, Registration, StackPlan, in_order
 from infra.settings import StackSettings, SuppressionSettings
 
 _DIGEST = 32
 _LENGTH = struct.Struct(">I")
+_FRONT = _DIGEST + _LENGTH.size
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,55 @@ def pack(stack: StackPlan) -> bytes:
     summary = json.dumps({"made": len(stack.made), "told": stack.told}).encode()
     content = {
         "resources": [{**vars(resource), "code": _relative(resource)} for resource in stack.resources],
-        "findings": [asdict(finding) for finding in stack.findings],
+        "findings": [{**vars(one), "suppressed": _plain(one.suppressed)} for one in stack.findings],
     }
-    body = zlib.compress(json.dumps(content, separators=(",", ":"), default=_plain).encode(), 1)
+    body = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
     data = _LENGTH.pack(len(summary)) + summary + body
     return hashlib.sha256(data).digest() + data
 
 
 def summary(packed: bytes) -> Summary:
     """What stands in front. Raises ValueError when the bytes are not what was written."""
-    if hashlib.sha256(packed[_DIGEST:]).digest() != packed[:_DIGEST]:
+    if len(packed) < _FRONT or hashlib.sha256(packed[_DIGEST:]).digest() != packed[:_DIGEST]:
         raise ValueError("the digest is another one")
-    return Summary(**json.loads(packed[_start(0) : _body(packed)]))
+    return Summary(**json.loads(packed[_FRONT : _end_of_summary(packed)]))
 
 
 def unpack(packed: bytes, settings: StackSettings, more: Sequence[Finding] = ()) -> StackPlan:
-    """The stack that was packed, which `summary` found whole. `more` are findings that stacks told together."""
-    from bootstrap.stack.checks import in_order
+    """The stack that was packed.
 
-    content = json.loads(zlib.decompress(packed[_body(packed) :]))
+    Args:
+        packed: What `summary` found whole.
+        more: Findings that it has together with others.
+    """
+    content = json.loads(zlib.decompress(packed[_end_of_summary(packed) :]))
     resources = [
         Registration(**{**one, "depends_on": tuple(one["depends_on"]), "code": _absolute(one["code"])})
         for one in content["resources"]
     ]
-    findings = [_finding(one) for one in content["findings"]]
-    return StackPlan(settings, resources, in_order([*findings, *more]) if more else findings, summary(packed).told)
+    findings = [*(Finding(**{**one, "suppressed": _made(one["suppressed"])}) for one in content["findings"]), *more]
+    return StackPlan(settings, resources, in_order(findings), summary(packed).told)
+
+
+def _end_of_summary(packed: bytes) -> int:
+    (length,) = _LENGTH.unpack_from(packed, _DIGEST)
+    return _FRONT + int(length)
+
+
+def _plain(suppressed: SuppressionSettings | None) -> Any:
+    return suppressed.model_dump() if suppressed is not None else None
+
+
+def _made(suppressed: Any) -> SuppressionSettings | None:
+    return SuppressionSettings(**suppressed) if suppressed is not None else None
+
+
+def _relative(resource: Registration) -> tuple[str, int] | None:
+    if resource.code is None:
+        return None
+    path, line = resource.code
+    return path.relative_to(CODE).as_posix(), line
+
+
+def _absolute(code: Any) -> tuple[Path, int] | None:
+    return (CODE / code[0], code[1]) if code is not None else None

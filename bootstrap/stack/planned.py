@@ -1,12 +1,12 @@
 """What a plan holds: stacks, their resources, and what was found. Plain data; reading it needs no Pulumi."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import infra
-from infra.policies.rule import Severity
+from infra.policies.rule import SEVERITIES, Severity
 from infra.settings import StackSettings, SuppressionSettings
 
 CODE = Path(infra.__file__).parent
@@ -74,6 +74,11 @@ class Finding:
             "link": self.link,
             "suppressed": said and {"reason": said.reason, "until": said.until, "manifest": said.origin},
         }
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest first, then by rule."""
+    return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
 
 
 @dataclass(frozen=True)

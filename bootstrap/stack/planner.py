@@ -7,16 +7,19 @@ and none is kept here. A stack whose plan is in the cache costs no more than rea
 import contextlib
 import os
 import signal
+import tempfile
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 from bootstrap.errors import MissingError
 from bootstrap.platform.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
-from bootstrap.stack.packed import pack, unpack
+from bootstrap.stack.checks import check_together
+from bootstrap.stack.packed import pack, summary, unpack
 from bootstrap.stack.planned import Plan, StackPlan
 from infra.settings import StackSettings
 
@@ -27,89 +30,96 @@ _AHEAD = 3
 """How many stacks are given to each worker before the first of them is asked for."""
 
 
-def plan(platform: Platform, names: Sequence[str], progress: Progress, cache: Cache | None = None) -> Plan:
-    """Plan stacks, and keep them all in memory: for a few.
+def plan(
+    platform: Platform, names: Sequence[str], progress: Progress, as_of: str | None = None, cache: Cache | None = None
+) -> Plan:
+    """Plan stacks, and keep them all in memory: for a few. The arguments and errors are those of `plans`."""
+    return Plan(list(plans(platform, names, progress, as_of, cache)), as_of)
+
+
+def plans(
+    platform: Platform, names: Sequence[str], progress: Progress, as_of: str | None = None, cache: Cache | None = None
+) -> Iterator[StackPlan]:
+    """Plan stacks, and give them away one after the other, in their order.
 
     Args:
         names: The stacks; all of the platform's when empty.
+        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended. The machine's
+            clock is never asked, so that a plan of the same manifests is the same tomorrow.
         cache: Where plans of earlier runs are; None plans everything anew.
 
     Raises:
         InputError: There is no such stack.
         MissingError: Pulumi's packages are not installed.
     """
-    return Plan(list(plans(platform.selected(list(names)), progress, cache)))
+    stacks = platform.selected(list(names))
+    told: dict[str, Mapping[str, Any]] = {}
+    # Only all of them together can be judged together, so they wait in a file.
+    with tempfile.TemporaryFile() as waiting:
+        lengths = []
+        for settings, packed in zip(stacks, _all_packed(stacks, progress, as_of, cache), strict=True):
+            told[settings.stack] = summary(packed).told
+            lengths.append(waiting.write(packed))
+        by_name = {settings.stack: settings for settings in stacks}
+        found = check_together(by_name, told, as_of, every=len(stacks) == len(platform.stacks))
+        waiting.seek(0)
+        for settings, length in zip(stacks, lengths, strict=True):
+            yield unpack(waiting.read(length), settings, found.get(settings.stack, ()))
 
 
-def plans(stacks: Sequence[StackSettings], progress: Progress, cache: Cache | None = None) -> Iterator[StackPlan]:
-    """Plan stacks one after the other, in their order, each given away as soon as it is there.
-
-    Raises:
-        MissingError: Pulumi's packages are not installed.
-    """
-    missing = deque(stacks if cache is None else (settings for settings in stacks if settings not in cache))
+def _all_packed(
+    stacks: Sequence[StackSettings], progress: Progress, as_of: str | None, cache: Cache | None
+) -> Iterator[bytes]:
+    keys = [cache.key(settings, as_of) for settings in stacks] if cache is not None else [""] * len(stacks)
+    missing = [settings for settings, key in zip(stacks, keys, strict=True) if cache is None or key not in cache]
+    planned_anew = {settings.stack for settings in missing}
     workers = min(_cores(), len(missing) // _WORTH_A_WORKER)
-    fresh = _by_workers(list(missing), workers) if workers > 1 else _here(list(missing))
+    fresh = _by_workers(missing, as_of, workers) if workers > 1 else _here(missing, as_of)
     if cache is not None and missing:
         cache.sweep()
     with contextlib.closing(fresh):
-        for settings in stacks:
-            is_missing = bool(missing) and missing[0] is settings
-            if is_missing:
-                missing.popleft()
-            yield _one(settings, fresh if is_missing else None, progress, cache)
+        for settings, key in zip(stacks, keys, strict=True):
+            task = f"plan {settings.stack}"
+            progress.started(task)
+            found = cache.find(key) if cache is not None and settings.stack not in planned_anew else None
+            if found is not None:
+                progress.finished(task, "cached")
+                yield found
+                continue
+            try:
+                # What was in the cache and broken is planned here: there is little of it.
+                packed = next(fresh if settings.stack in planned_anew else _here([settings], as_of))
+            except BaseException:
+                progress.finished(task, "failed")
+                raise
+            if cache is not None:
+                cache.keep(key, packed)
+            progress.finished(task, f"{summary(packed).made} resources")
+            yield packed
 
 
-def _one(
-    settings: StackSettings, fresh: Iterator[StackPlan] | None, progress: Progress, cache: Cache | None
-) -> StackPlan:
-    task = f"plan {settings.stack}"
-    progress.started(task)
-    found = cache.find(settings) if cache is not None and fresh is None else None
-    if found is not None:
-        progress.finished(task, "cached")
-        return found
-    try:
-        made = next(fresh) if fresh is not None else next(_here([settings]))
-    except BaseException:
-        progress.finished(task, "failed")
-        raise
-    if cache is not None:
-        cache.keep(made)
-    progress.finished(task, f"{len(made.made)} resources")
-    return made
-
-
-def _here(stacks: Iterable[StackSettings]) -> Generator[StackPlan, None, None]:
+def _here(stacks: Iterable[StackSettings], as_of: str | None) -> Generator[bytes, None, None]:
     """Plan in this process."""
     for settings in stacks:
-        yield _plan_stack(settings)
+        yield _packed(settings, as_of)
 
 
-def _by_workers(stacks: Sequence[StackSettings], workers: int) -> Generator[StackPlan, None, None]:
+def _by_workers(stacks: Sequence[StackSettings], as_of: str | None, workers: int) -> Generator[bytes, None, None]:
     """Plan in worker processes. They are started afresh, not forked: Pulumi has threads, and Windows has no fork."""
     with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interruption_to_parent) as pool:
-        under_way: deque[tuple[StackSettings, Future[bytes]]] = deque()
+        under_way: deque[Future[bytes]] = deque()
         try:
             for settings in stacks:
-                under_way.append((settings, pool.submit(_packed, settings)))
+                under_way.append(pool.submit(_packed, settings, as_of))
                 if len(under_way) >= workers * _AHEAD:
-                    yield _result(*under_way.popleft())
+                    yield under_way.popleft().result()
             while under_way:
-                yield _result(*under_way.popleft())
+                yield under_way.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _result(settings: StackSettings, planned: "Future[bytes]") -> StackPlan:
-    return unpack(planned.result(), settings)
-
-
-def _packed(settings: StackSettings) -> bytes:
-    return pack(_plan_stack(settings))
-
-
-def _plan_stack(settings: StackSettings) -> StackPlan:
+def _packed(settings: StackSettings, as_of: str | None) -> bytes:
     try:
         from bootstrap.stack.single import plan_stack
     except ModuleNotFoundError as error:
@@ -120,7 +130,7 @@ def _plan_stack(settings: StackSettings) -> StackPlan:
             why=f"There is no module {error.name}.",
             hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
         ) from error
-    return plan_stack(settings)
+    return pack(plan_stack(settings, as_of))
 
 
 def _leave_interruption_to_parent() -> None:

@@ -1,10 +1,13 @@
 """Rules on arguments in general: the SDK's, Azure's on names, ours on tags."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from infra.naming import TABLE
-from infra.policies import sdk
 from infra.policies.rule import UNKNOWN, Each, Resource, Rule
+
+if TYPE_CHECKING:
+    from infra.policies import sdk
 
 _SDK = "https://www.pulumi.com/registry/packages/azure-native/api-docs/"
 
@@ -12,6 +15,12 @@ REQUIRED_TAGS = ("managed-by", "organization", "team")
 """Tags that everything carries which takes tags."""
 
 _NAMES = {rule.type: rule for rule in TABLE.values()}
+
+
+def _mistakes(resource: Resource, kind: "sdk.Mistake") -> Iterable[str]:
+    from infra.policies import sdk  # imports Pulumi, which the table of rules alone does without
+
+    return sdk.mistakes(resource, kind)
 
 
 def _names(resource: Resource) -> Iterable[str]:
@@ -23,6 +32,8 @@ def _names(resource: Resource) -> Iterable[str]:
 
 
 def _tags(resource: Resource) -> Iterable[str]:
+    from infra.policies import sdk
+
     if not sdk.takes(resource.type, "tags"):
         return
     missing = [tag for tag in REQUIRED_TAGS if tag not in (resource.at("tags") or {})]
@@ -35,25 +46,25 @@ ARGUMENT_RULES: tuple[Rule, ...] = (
         "argument-known", "error", "The SDK knows every argument",
         "The provider would drop the others, and what they say would not happen.",
         "Take the name from the SDK's reference.", _SDK,
-        Each(lambda resource: sdk.mistakes(resource, "unknown")),
+        Each(lambda resource: _mistakes(resource, "unknown")),
     ),
     Rule(
         "argument-required", "error", "No required argument is missing",
         "The provider refuses the resource, halfway through a deployment.",
         "Pass it.", _SDK,
-        Each(lambda resource: sdk.mistakes(resource, "missing")),
+        Each(lambda resource: _mistakes(resource, "missing")),
     ),
     Rule(
         "argument-type", "error", "Every argument has the SDK's type",
         "The provider refuses the resource, halfway through a deployment.",
         "Pass a value of that type.", _SDK,
-        Each(lambda resource: sdk.mistakes(resource, "type")),
+        Each(lambda resource: _mistakes(resource, "type")),
     ),
     Rule(
         "argument-value", "error", "What the SDK enumerates has one of its values",
         "The provider does not look, and Azure refuses the resource, halfway through a deployment.",
         "Use the SDK's enumeration.", _SDK,
-        Each(lambda resource: sdk.mistakes(resource, "value")),
+        Each(lambda resource: _mistakes(resource, "value")),
     ),
     Rule(
         "names", "error", "Azure allows every name",

@@ -4,6 +4,9 @@ Each report takes stacks one after the other and gives its text in parts, so tha
 than a few.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+
+from bootstrap.stack.planned import StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.document import as_json
 from bootstrap.stack.report.markdown import as_markdown
@@ -11,4 +14,7 @@ from bootstrap.stack.report.page import as_html
 from bootstrap.stack.report.table import as_table
 from bootstrap.stack.report.tree import as_tree
 
-__all__ = ["as_html", "as_json", "as_markdown", "as_mermaid", "as_table", "as_tree"]
+Report = Callable[[Iterable[StackPlan]], Iterator[str]]
+"""Stacks as text, in parts."""
+
+__all__ = ["Report", "as_html", "as_json", "as_markdown", "as_mermaid", "as_table", "as_tree"]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from bootstrap.stack.planned import StackPlan
 
 
-def as_json(stacks: Iterable[StackPlan]) -> Iterator[str]:
+def as_json(stacks: Iterable[StackPlan], as_of: str | None = None) -> Iterator[str]:
     """The document, a part for each stack."""
-    yield '{\n  "schema_version": 1,\n  "stacks": ['
+    yield f'{{\n  "schema_version": 1,\n  "as_of": {json.dumps(as_of)},\n  "stacks": ['
     between = "\n    "
     for stack in stacks:
         yield between + json.dumps(stack.document(), indent=2, ensure_ascii=False).replace("\n", "\n    ")

@@ -12,6 +12,7 @@ from typing import Literal
 from bootstrap.stack.planned import Finding, StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
+    Tally,
     counted,
     findings_in_words,
     grave,
@@ -19,8 +20,10 @@ from bootstrap.stack.report.words import (
     label,
     most_first,
     notes_by_rule,
+    severities_in_words,
+    suppressed,
 )
-from infra.policies.rule import SEVERITIES, Severity
+from infra.policies.rule import SEVERITIES
 
 LONGEST = 65_536
 """How many characters GitHub takes in a comment; Azure DevOps takes 150,000.
@@ -54,14 +57,14 @@ def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
     """The comment, never longer than `LONGEST` characters."""
     kept: dict[Part, _Kept] = {part: _Kept() for part in _PARTS}
     kinds: Counter[str] = Counter()
-    severities: Counter[Severity] = Counter()
+    severities: Counter[Tally] = Counter()
     for stack in stacks:
         kinds.update(kind(resource.type) for resource in stack.made)
-        severities.update(finding.severity for finding in stack.findings)
+        severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
         for part, text in _parts(stack):
             kept[part].add(stack.name, text)
     total = f"{counted(kept['stack'].count, 'stack')}, {counted(sum(kinds.values()), 'resource')}"
-    head = f"# Plan\n\n{total}, {findings_in_words(severities.elements())}.\n"
+    head = f"# Plan\n\n{total}, {severities_in_words(severities)}.\n"
     summary = "\n".join(["| Type | Count |", "| --- | ---: |", *(f"| {name} | {n} |" for name, n in most_first(kinds))])
     fitting, left_out = _fitting(kept, LONGEST - _RESERVED - len(head) - len(summary))
     yield head
@@ -77,10 +80,10 @@ def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
 
 
 def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
-    severities = [finding.severity for finding in stack.findings]
-    yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(severities)} |"
+    yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
     yield from (("finding", _finding(stack.name, finding)) for finding in grave(stack))
     yield from (("note", f"- `{stack.name}` {_escape(line)}") for line in notes_by_rule(stack))
+    yield from (("note", f"- `{stack.name}` suppressed: {_escape(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [
         f"| {kind(one.type)} | `{label(one)}` | {'yes' if one.protect else ''} | `{stack.manifest(one)}` |"

@@ -13,8 +13,18 @@ from typing import IO, Any
 from bootstrap.page import template
 from bootstrap.stack.planned import Registration, StackPlan
 from bootstrap.stack.report.components import as_drawing
-from bootstrap.stack.report.words import counted, findings_in_words, grave, kind, label, most_first, notes_by_rule
-from infra.policies.rule import SEVERITIES, Severity
+from bootstrap.stack.report.words import (
+    Tally,
+    counted,
+    findings_in_words,
+    grave,
+    kind,
+    label,
+    most_first,
+    notes_by_rule,
+    suppressed,
+)
+from infra.policies.rule import SEVERITIES
 
 _WITH_INPUTS = 50
 """Stacks whose resources are shown with their inputs; of a thousand stacks a browser would not show them in time."""
@@ -27,14 +37,14 @@ def as_html(stacks: Iterable[StackPlan]) -> Iterator[str]:
     part = template("bootstrap.stack.report", "page.html.j2").module
     organization = ""
     kinds: Counter[str] = Counter()
-    severities: Counter[Severity] = Counter()
+    severities: Counter[Tally] = Counter()
     count = 0
     with _waiting() as findings, _waiting() as sections:
         for stack in stacks:
             organization = stack.settings.organization
             count += 1
             kinds.update(kind(resource.type) for resource in stack.made)
-            severities.update(finding.severity for finding in stack.findings)
+            severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
             findings.write(part.findings(stack.name, _findings(stack)))
             sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS), drawing=Markup))
         total = counted(count, "stack"), counted(sum(kinds.values()), "resource")
@@ -57,8 +67,8 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "program": stack.settings.program,
         "origin": stack.settings.origin,
         "count": len(stack.made),
-        "findings": findings_in_words(finding.severity for finding in stack.findings),
-        "gravest": stack.findings[0].severity if stack.findings else "",
+        "findings": findings_in_words(stack.findings),
+        "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
         "graph": as_drawing(stack.document()["resources"]),
         "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
     }
@@ -89,6 +99,9 @@ def _findings(stack: StackPlan) -> list[dict[str, str]]:
     for line in notes_by_rule(stack):
         rule, what = line.split(": ", 1)
         found.append({"severity": "note", "rule": rule, "link": rules[rule].link, "what": what, "fix": rules[rule].fix})
+    for line in suppressed(stack):
+        rule, what = line.split(": ", 1)
+        found.append({"severity": "suppressed", "rule": rule, "link": rules[rule].link, "what": what, "fix": ""})
     return found
 
 

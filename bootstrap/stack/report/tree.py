@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 from bootstrap.stack.planned import Registration, StackPlan
-from bootstrap.stack.report.words import by_kind, counted, findings_in_words, grave, kind, label, notes_by_rule
+from bootstrap.stack.report.words import (
+    by_kind,
+    counted,
+    findings_in_words,
+    grave,
+    kind,
+    label,
+    notes_by_rule,
+    suppressed,
+)
 
 
 def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
@@ -15,8 +24,7 @@ def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
 
 
 def _stack(stack: StackPlan) -> Iterator[str]:
-    severities = [finding.severity for finding in stack.findings]
-    yield f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(severities)}"
+    yield f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(stack.findings)}"
     children: dict[str | None, list[Registration]] = {}
     for resource in stack.resources:
         children.setdefault(resource.parent, []).append(resource)
@@ -43,3 +51,4 @@ def _findings(stack: StackPlan) -> Iterator[str]:
         yield f"    why: {finding.reason}"
         yield f"    fix: {finding.fix}"
     yield from (f"  note  {line}" for line in notes_by_rule(stack))
+    yield from (f"  suppressed  {line}" for line in suppressed(stack))

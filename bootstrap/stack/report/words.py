@@ -1,11 +1,15 @@
 """How resources, counts and findings are told, the same in every report."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from bootstrap.stack.planned import Finding, Registration, StackPlan
 from infra.naming import TABLE
 from infra.policies.rule import SEVERITIES, UNKNOWN, Severity
+
+Tally = Severity | Literal["suppressed"]
+"""What findings are counted by."""
 
 _NAME_OF = {rule.type: rule.argument for rule in TABLE.values()}
 
@@ -38,10 +42,15 @@ def most_first(counts: "Counter[str]") -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def findings_in_words(severities: Iterable[Severity]) -> str:
-    """`1 error, 2 notes`, the gravest first."""
-    counts = Counter(severities)
+def findings_in_words(findings: Iterable[Finding]) -> str:
+    """`1 error, 2 notes, 1 suppressed`, the gravest first."""
+    return severities_in_words(Counter("suppressed" if one.suppressed else one.severity for one in findings))
+
+
+def severities_in_words(counts: "Counter[Tally]") -> str:
+    """The same, of counts."""
     words = [counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
+    words += [f"{counts['suppressed']:,} suppressed"] if counts["suppressed"] else []
     return ", ".join(words) or "no findings"
 
 
@@ -50,7 +59,7 @@ def notes_by_rule(stack: StackPlan) -> list[str]:
     names = {resource.urn: resource.name for resource in stack.resources}
     by_rule: dict[tuple[str, str], list[str]] = {}
     for finding in stack.findings:
-        if finding.severity == "note":
+        if finding.severity == "note" and finding.suppressed is None:
             subject = names.get(finding.resource or "", stack.name)
             by_rule.setdefault((finding.rule, finding.message.removeprefix(f"{subject}: ")), []).append(subject)
     return [f"{rule}: {', '.join(subjects)}: {message}" for (rule, message), subjects in by_rule.items()]
@@ -58,4 +67,11 @@ def notes_by_rule(stack: StackPlan) -> list[str]:
 
 def grave(stack: StackPlan) -> list[Finding]:
     """The findings that are more than notes."""
-    return [finding for finding in stack.findings if finding.severity != "note"]
+    return [one for one in stack.findings if one.severity != "note" and one.suppressed is None]
+
+
+def suppressed(stack: StackPlan) -> Iterator[str]:
+    """What the manifests let the stack break, why, and until when."""
+    for finding in stack.findings:
+        if (said := finding.suppressed) is not None:
+            yield f"{finding.rule}: {finding.message} {said.origin}, until {said.until}: {said.reason}"

@@ -9,7 +9,7 @@ from bootstrap.errors import InputError
 from bootstrap.platform.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
-from bootstrap.stack.recorder import Registration
+from bootstrap.stack.planned import Registration
 from infra.components.access import assigning_only
 from tests.helpers import build_tree
 

@@ -45,53 +45,54 @@ def never(*_: object) -> None:
 def test_a_cached_plan_is_the_plan(
     contoso: Platform, fresh: Plan, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = plan(contoso, NAMES, Silent(), cache)
-    monkeypatch.setattr(planner, "_plan_stack", never)
-    second = plan(contoso, NAMES, Silent(), cache)
+    first = plan(contoso, NAMES, Silent(), cache=cache)
+    monkeypatch.setattr(planner, "_packed", never)
+    second = plan(contoso, NAMES, Silent(), cache=cache)
 
     assert fresh == first == second
 
 
 def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cache: Cache) -> None:
-    plan(contoso, ["hub"], Silent(), cache)
+    plan(contoso, ["hub"], Silent(), cache=cache)
     hub = contoso.stacks["hub"]
     assert isinstance(hub, HubSettings)
 
-    assert hub in cache
-    assert hub.model_copy(update={"log_retention_days": 31}) not in cache
+    assert cache.key(hub, None) in cache
+    assert cache.key(hub, "2026-11-24") not in cache
+    assert cache.key(hub.model_copy(update={"log_retention_days": 31}), None) not in cache
 
 
 @pytest.mark.parametrize("part", ["code", "sdk"])
 def test_a_stack_is_planned_again_when_program_or_sdk_changed(
     contoso: Platform, cache: Cache, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    plan(contoso, ["hub"], Silent(), cache)
+    plan(contoso, ["hub"], Silent(), cache=cache)
     monkeypatch.setattr("bootstrap.stack.cache._versions", lambda: ("another", part))
 
-    assert contoso.stacks["hub"] not in cache
+    assert cache.key(contoso.stacks["hub"], None) not in cache
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 500])
 def test_broken_entries_are_planned_again_and_mended(
     contoso: Platform, fresh: Plan, cache: Cache, damage: bytes
 ) -> None:
-    plan(contoso, ["hub"], Silent(), cache)
+    plan(contoso, ["hub"], Silent(), cache=cache)
     [entry] = entries(cache)
     whole = entry.read_bytes()
     entry.write_bytes(damage)
 
-    assert plan(contoso, ["hub"], Silent(), cache).stacks == fresh.stacks[:1]
+    assert plan(contoso, ["hub"], Silent(), cache=cache).stacks == fresh.stacks[:1]
     assert entry.read_bytes() == whole
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(contoso: Platform, fresh: Plan, tmp_path: Path) -> None:
     (tmp_path / "plans").write_text("a file")
 
-    assert plan(contoso, ["hub"], Silent(), Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
+    assert plan(contoso, ["hub"], Silent(), cache=Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
 
 
 def test_what_nobody_used_for_long_is_removed(contoso: Platform, cache: Cache) -> None:
-    plan(contoso, ["hub"], Silent(), cache)
+    plan(contoso, ["hub"], Silent(), cache=cache)
     [entry] = entries(cache)
     os.utime(entry, (0, time.time() - 40 * 24 * 3600))
 
@@ -105,7 +106,7 @@ def test_worker_processes_make_the_same_plan_in_the_same_order(
 ) -> None:
     monkeypatch.setattr(planner, "_WORTH_A_WORKER", 1)
     monkeypatch.setattr(planner, "_cores", lambda: 2)
-    monkeypatch.setattr(planner, "_plan_stack", never)  # in this process
+    monkeypatch.setattr(planner, "_here", never)
 
     assert plan(contoso, NAMES, Silent()) == fresh
 
