@@ -118,7 +118,10 @@ class ModelRegistry(pulumi.ComponentResource):
         self.registry = place.group.within(
             f"providers/Microsoft.MachineLearningServices/registries/{registry_name}", registry
         )
-        accounts = registry.region_details.apply(lambda regions: _accounts(regions, place.location))
+        # A preview answers with the regions as they went in; the id is unknown until Azure has answered.
+        accounts: pulumi.Output[tuple[str, str]] = registry.id.apply(
+            lambda _: registry.region_details.apply(lambda regions: _accounts(regions, place.location))
+        )
         self.files, self.images = accounts.apply(lambda ids: ids[0]), accounts.apply(lambda ids: ids[1])
         self.register_outputs({"id": self.registry.id})
 

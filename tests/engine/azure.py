@@ -62,7 +62,27 @@ def _described(inputs: Mapping[str, Any], in_id: set[str], id_: str) -> dict[str
         users = {user: {"principalId": _guid(user), "clientId": _guid(user, "client")}
                  for user in identity.get("userAssignedIdentities", [])}  # fmt: skip
         described["identity"] = {**identity, "principalId": _guid(id_, "identity"), "userAssignedIdentities": users}
+    if isinstance(described.get("regionDetails"), list):
+        described["regionDetails"] = [_region(region, id_) for region in described["regionDetails"]]
     return described
+
+
+def _region(region: Mapping[str, Any], registry: str) -> dict[str, Any]:
+    """Where a model registry is: Azure makes an account for files and one for images, in a group of its own."""
+    guid = _guid(registry, region["location"])
+    group = f"/subscriptions/{registry.split('/')[2]}/resourceGroups/azureml-rg-{guid}/providers"
+    kinds = {
+        "storageAccountDetails": ("systemCreatedStorageAccount", "Microsoft.Storage/storageAccounts"),
+        "acrDetails": ("systemCreatedAcrAccount", "Microsoft.ContainerRegistry/registries"),
+    }
+    made = {
+        key: [
+            {word: {**account[word], "armResourceId": {"resourceId": f"{group}/{kind}/{guid.replace('-', '')[:24]}"}}}
+            for account in region[key]
+        ]
+        for key, (word, kind) in kinds.items()
+    }
+    return {**region, **made}
 
 
 def _in_group(path: str, *required: str, **decided: str) -> Kind:
