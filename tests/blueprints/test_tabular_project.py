@@ -107,6 +107,20 @@ def test_the_target_names_the_data_s_column(render: Render) -> None:
     assert (path / "data/diabetes.csv").read_text(encoding="utf-8").splitlines()[0].endswith(",years")
 
 
+def test_the_code_owners_are_those_that_were_named(render: Render) -> None:
+    named = render({"blueprint": "tabular", "code_owners": "@contoso/fraud @alice"}).path
+    assert "*         @contoso/fraud @alice\n" in (named / "CODEOWNERS").read_text(encoding="utf-8")
+    lines = (render({"blueprint": "tabular"}).path / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    assert all(line.startswith("#") for line in lines)
+
+
+@pytest.mark.parametrize("owners", ["contoso", "@contoso/fraud,@alice", "@a\n* @b"])
+def test_code_owners_that_github_does_not_read_are_refused(owners: str, render: Render) -> None:
+    with pytest.raises(InputError) as refused:
+        render({"blueprint": "tabular", "code_owners": owners})
+    assert any(detail.startswith("code_owners: ") for detail in refused.value.details)
+
+
 FILES = st.dictionaries(
     st.lists(st.sampled_from(["a", "a.b", "B", "ä", *sorted(IGNORED_FOLDERS)]), min_size=1, max_size=3).map("/".join),
     st.binary(max_size=8),
