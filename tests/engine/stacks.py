@@ -42,7 +42,7 @@ class Life:
 def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
     """Preview, make, make again and destroy a stack in `folder`."""
     with under_engine(executable, folder, settings.stack, lambda: declare(settings)) as stack:
-        preview = json.loads(stack.preview(json=True).stdout)
+        preview = previewed(stack)
         without_aliases = _without_aliases(lambda: declare(settings))
         made = stack.up(program=without_aliases)
         state = stack.export_stack().deployment
@@ -51,7 +51,7 @@ def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
             run(stack, "state", "unprotect", "--all", "--yes")
         ended = stack.destroy()
     return Life(
-        previewed={step["urn"]: step["newState"] for step in preview["steps"]},
+        previewed=preview,
         made=_counts(made),
         state={resource["urn"]: resource for resource in (state or {})["resources"]},
         again=_counts(again),
@@ -62,38 +62,49 @@ def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
 @contextmanager
 def under_engine(executable: Path, folder: Path, name: str, program: Program) -> Iterator[automation.Stack]:
     """A new stack whose state lies in `folder`, and whose resources a provider of its own makes."""
-    (folder / "state").mkdir(parents=True)
     with serving() as port:
-        environment = {
-            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "for this test only",
-            "PULUMI_DEBUG_PROVIDERS": f"azure-native:{port}",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # Write the state once, at the end, and not after each resource.
-            "PULUMI_EXPERIMENTAL": "true",
-            "PULUMI_SKIP_CHECKPOINTS": "true",
-        }
         options = automation.LocalWorkspaceOptions(
-            env_vars=environment,
+            env_vars=environment(folder, port),
             project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
-            pulumi_command=automation.PulumiCommand(root=_root(executable)),
+            pulumi_command=command(executable),
             work_dir=str(folder),
         )
         yield automation.create_stack(name, project_name=PROJECT, program=program, opts=options)
 
 
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """Environment variables that keep the engine's state in `folder` and lead it to the provider on `port`."""
+    state = folder / "state"
+    state.mkdir(parents=True)
+    return {
+        "PULUMI_BACKEND_URL": state.as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "for this test only",
+        "PULUMI_DEBUG_PROVIDERS": f"azure-native:{port}",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Write the state once, at the end, and not after each resource.
+        "PULUMI_EXPERIMENTAL": "true",
+        "PULUMI_SKIP_CHECKPOINTS": "true",
+    }
+
+
+def command(executable: Path) -> automation.PulumiCommand:
+    """The executable as the Automation API takes it: the folder that holds `bin/pulumi`, or what is on PATH."""
+    return automation.PulumiCommand(root=str(executable.parents[1]) if executable.parent.name == "bin" else None)
+
+
+def previewed(stack: automation.Stack) -> Mapping[str, Mapping[str, Any]]:
+    """The resources that `pulumi preview` would make, by URN."""
+    steps = json.loads(stack.preview(json=True).stdout)["steps"]
+    return {step["urn"]: step["newState"] for step in steps}
+
+
 def run(stack: automation.Stack, *arguments: str) -> str:
     """Run a command of `pulumi` that the Automation API has no call for, and return what it printed."""
     workspace = stack.workspace
-    command = [*arguments, "--stack", stack.name]
-    return workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars).stdout
-
-
-def _root(executable: Path) -> str | None:
-    """The folder in which the Automation API finds the executable as `bin/pulumi`; None where PATH leads to it."""
-    return str(executable.parents[1]) if executable.parent.name == "bin" else None
+    words = [*arguments, "--stack", stack.name]
+    return workspace.pulumi_command.run(words, workspace.work_dir, workspace.env_vars).stdout
 
 
 def _without_aliases(program: Program) -> Program:

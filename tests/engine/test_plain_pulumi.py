@@ -1,0 +1,68 @@
+"""Plain `pulumi` in a checkout, as docs/plan.md tells.
+
+The language host, the program that starts Python for `pulumi`, is not a Python package and does not come with the
+engine. Here the Automation API stands in for it: it runs the same `infra/__main__.py` for the same project file and the
+same configuration.
+"""
+
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pulumi import automation
+
+from bootstrap.platform.platform import load_platform
+from bootstrap.stack.planner import PROJECT
+from tests.engine.comparison import described, differences, planned
+from tests.engine.provider import serving
+from tests.engine.stacks import command, environment, previewed
+
+ROOT = Path(__file__).parents[2]
+CONTOSO = ROOT / "examples" / "contoso"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What plain Pulumi uses of a checkout."""
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    return tmp_path
+
+
+def documented() -> list[str]:
+    """The commands in docs/plan.md."""
+    section = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8").partition("## Plain Pulumi")[2]
+    block = re.search(r"```\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    return block.group(1).splitlines()
+
+
+def test_the_documented_commands_preview_what_the_plan_says(engine: Path, checkout: Path) -> None:
+    def as_the_language_host_does() -> None:
+        runpy.run_path(str(checkout / "infra"), run_name="__main__")
+
+    *prepare, preview = documented()
+    assert preview == "pulumi preview"
+    with serving() as port:
+        variables = environment(checkout / "engine", port)
+        path = os.pathsep.join([str(engine.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+        for line in prepare:
+            shell = line.replace("PLATFORM", str(CONTOSO))
+            subprocess.run(shell, shell=True, check=True, cwd=checkout, env={**os.environ, **variables, "PATH": path})
+        stack = automation.select_stack(
+            "fraud-dev",
+            project_name=PROJECT,
+            program=as_the_language_host_does,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(checkout), env_vars=variables, pulumi_command=command(engine)
+            ),
+        )
+
+        resources = previewed(stack)
+
+    assert differences(planned(load_platform(CONTOSO), "fraud-dev"), described(resources)) == {}
