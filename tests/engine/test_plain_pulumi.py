@@ -17,7 +17,7 @@ import pytest
 from pulumi import automation
 
 from bootstrap.platform.platform import load_platform
-from bootstrap.stack.planner import PROJECT
+from bootstrap.stack.single import PROJECT
 from tests.engine.comparison import described, differences, planned
 from tests.engine.provider import serving
 from tests.engine.stacks import command, environment, previewed
