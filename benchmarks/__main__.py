@@ -15,6 +15,7 @@ COMPARISONS: dict[str, Callable[[Path], Row]] = {
     "first-run": project.first_run,
     "second-run": project.second_run,
     "plan": plan.one_environment,
+    "plan-engine": plan.one_environment_by_the_engine,
     "demo": project.demo,
 }
 """What can be compared, by name; each is given a folder that vanishes afterwards."""
