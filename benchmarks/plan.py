@@ -42,7 +42,7 @@ def one_environment_by_the_engine(folder: Path) -> Row:
     with serving() as port:
         variables = environment(folder / "engine", port)
         for words in (["stack", "init", "fraud-dev"], ["config", "set", "settings", settings]):
-            command = [pulumi, "--non-interactive", *words]
+            command = [str(pulumi), "--non-interactive", *words]
             subprocess.run(command, cwd=folder, env={**os.environ, **variables}, check=True, capture_output=True)
         timing = compare(
             lambda: seconds([OURS, "plan", "fraud-dev", "--no-cache", "-C", CONTOSO], ROOT),
