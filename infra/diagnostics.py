@@ -25,6 +25,7 @@ class Reports:
 
 REPORTING: dict[str, Reports] = {
     "Microsoft.ContainerRegistry/registries": Reports(),
+    "Microsoft.DevOpsInfrastructure/pools": Reports(),
     "Microsoft.KeyVault/vaults": Reports(tables="Dedicated"),
     "Microsoft.MachineLearningServices/registries": Reports(),
     "Microsoft.MachineLearningServices/workspaces": Reports(),
@@ -54,6 +55,8 @@ SILENT = frozenset(
         "azure-native:authorization:RoleAssignment",
         "azure-native:authorization:RoleDefinition",
         "azure-native:consumption:Budget",
+        "azure-native:devcenter:DevCenter",
+        "azure-native:devcenter:Project",
         "azure-native:machinelearningservices:Compute",
         "azure-native:machinelearningservices:ManagedNetworkSettingsRule",
         "azure-native:managedidentity:FederatedIdentityCredential",

@@ -41,6 +41,9 @@ Kind = Literal[
     "dns_link",
     "nat_gateway",
     "public_ip",
+    "runner_pool",
+    "dev_center",
+    "dev_center_project",
 ]
 
 
@@ -165,6 +168,18 @@ TABLE: dict[Kind, Rule] = {
     ),
     "public_ip": Rule(
         "azure-native:network:PublicIPAddress", "publicIpAddressName", "pip", 1, 80, _NETWORK, "resource group"
+    ),
+    # https://learn.microsoft.com/azure/templates/microsoft.devopsinfrastructure/pools
+    "runner_pool": Rule(
+        "azure-native:devopsinfrastructure:Pool", "poolName", "mdp", 3, 44, r"[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9-]",
+        "global",
+    ),
+    "dev_center": Rule(
+        "azure-native:devcenter:DevCenter", "devCenterName", "dc", 3, 26, r"[a-zA-Z0-9][a-zA-Z0-9_.-]*",
+        "resource group",
+    ),
+    "dev_center_project": Rule(
+        "azure-native:devcenter:Project", "projectName", "dcp", 3, 63, r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "resource group"
     ),
     "dns_link": Rule(
         "azure-native:privatedns:VirtualNetworkLink", "virtualNetworkLinkName", "link", 1, 80, _NETWORK, "parent"

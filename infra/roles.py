@@ -56,6 +56,7 @@ FILE_PRIVILEGED_CONTRIBUTOR = Role("Storage File Data Privileged Contributor", "
 KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
 MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
+NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
 NETWORK_CONNECTION_APPROVER = Role(
     "Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
 )
@@ -113,8 +114,9 @@ Target = Literal[
     "cluster identity",
     "endpoint identity",
     "model registry",
+    "hub network",
 ]
-"""What a role is given on. The model registry is the hub's."""
+"""What a role is given on. The model registry and the network are the hub's."""
 
 
 @dataclass(frozen=True)
@@ -254,3 +256,10 @@ HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     ),
 }
 """What a persona gets on the hub."""
+
+# https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking
+RUNNERS = (
+    Entitlement(READER, "hub network", "The service of the runners sees the network that it puts them into"),
+    Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners puts them into their subnet"),
+)
+"""What the service that makes CI's runners gets."""

@@ -150,6 +150,28 @@ class GivenSubnet(_Settings):
 Vnet = Annotated[MadeVnet | GivenSubnet, Field(discriminator="kind")]
 
 
+class RunnerSettings(_Settings):
+    """Runners of an Azure DevOps organization's CI inside the hub's network.
+
+    Attributes:
+        organization: The Azure DevOps organization.
+        projects: Its projects that may use the runners.
+        principal_id: The object id, in this tenant, of the service that makes the machines.
+        size: The virtual machine size, as Azure spells it.
+        image: The name that the service knows an image by.
+        subnet_id: The subnet where the network is the organization's; None for one of ours.
+    """
+
+    organization: str
+    projects: tuple[str, ...]
+    principal_id: str
+    size: str
+    image: str
+    max_runners: int
+    subnet_id: str | None
+    origin: str
+
+
 class HubVnet(_Settings):
     """The hub's network, as an environment that is peered with it must know it.
 
@@ -231,6 +253,7 @@ class HubSettings(_StackSettings):
         vnet: The network for what the hub and its environments share, if any.
         registry_access: Whether the shared model registry has a public address.
         private: Whether some environment has private endpoints, so that DNS zones are needed.
+        runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
     """
 
@@ -245,6 +268,7 @@ class HubSettings(_StackSettings):
     registry_access: RegistryAccess = "public"
     private: bool = False
     linked_vnets: tuple[str, ...] = ()
+    runners: RunnerSettings | None = None
 
     @property
     def stack(self) -> str:

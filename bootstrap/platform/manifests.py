@@ -164,6 +164,8 @@ ResourceId = Annotated[
         rf"{_GROUP}/providers/[\w.]+(?:/[\w.()-]+){{2,}}",
     ),
 ]
+AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
+RunnerImage = Annotated[str, Text("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
 ZoneName = Annotated[str, Text("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
 RuleName = Annotated[str, _words(2, 32)]
 # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
@@ -308,6 +310,18 @@ class HubVnet(_Section):
     subnet_id: SubnetId | None = Field(None, description="A subnet of yours, instead of a network of ours.")
 
 
+class Runners(_Section):
+    """Runners for Azure DevOps inside the hub's network, for the CI of environments without public addresses."""
+
+    organization: AzureDevOpsName = Field(description="The Azure DevOps organization.")
+    projects: list[AzureDevOpsName] = Field(min_length=1, description="Its projects that may use the runners.")
+    principal_id: Guid = Field(description="The object id of the service DevOpsInfrastructure in your Entra tenant.")
+    size: VmSize = "Standard_D2ads_v5"
+    image: RunnerImage = "ubuntu-24.04/latest"
+    max_runners: int = Field(2, ge=1, le=100, description="How many jobs may run at once.")
+    subnet_id: SubnetId | None = Field(None, description="A subnet of yours, where the hub's network is yours.")
+
+
 class Hub(_Section):
     """What all teams share."""
 
@@ -320,6 +334,7 @@ class Hub(_Section):
         None, description="locked: the model registry has no public address. By default as the organization's."
     )
     vnet: HubVnet | None = Field(None, description="The network that environments and people come through.")
+    runners: Runners | None = Field(None, description="Runners inside the hub's network.")
     dns: Annotated[
         Annotated[Literal["hub", "policy"], Tag("word")] | Annotated[dict[ZoneName, ZoneId], Tag("zones")],
         Discriminator(_kind_of_dns),

@@ -96,6 +96,7 @@ class Merge:
             groups=self._platform_groups(),
             dns=hub.dns,
             vnet=vnet,
+            runners=self.networks.runners(),
             registry_access=self.networks.registry_access,
             private=any(made.networking.vnet is not None for made in environments),
             linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),

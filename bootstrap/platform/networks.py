@@ -22,11 +22,15 @@ from infra.settings import (
     OutboundKind,
     OutboundSettings,
     RegistryAccess,
+    RunnerSettings,
 )
 
 SMALLEST = 27
 """The longest prefix of a subnet: 32 addresses, of which Azure keeps five and an environment's endpoints take a dozen.
 https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq"""
+
+KEPT = 5
+"""Addresses that Azure keeps of every subnet."""
 
 TAKEN = ("storage-queue", "storage-table", "model-registry")
 """The names of the outbound rules that we make."""
@@ -89,12 +93,27 @@ class Networks:
         return MadeVnet(
             address_space=str(whole),
             endpoint_subnet=str(endpoints),
-            runner_subnet=str(runners),
+            runner_subnet=str(runners) if hub.runners is not None else None,
             dns_servers=tuple(hub.vnet.dns_servers),
             next_hop=hub.vnet.next_hop,
             gateway=hub.vnet.gateway,
             origin=self.origin(said.position),
         )
+
+    def runners(self) -> RunnerSettings | None:
+        """The runners in the hub's network."""
+        runners, vnet = self._hub.runners, self._hub.vnet
+        if runners is None:
+            return None
+        at = self.platform.at("hub", "runners")
+        made = vnet.address_space if vnet is not None else None
+        if made is None and runners.subnet_id is None:
+            self._add(at, "hub.runners need a network of the hub's: add hub.vnet, or runners.subnet_id.")
+        elif made is not None and runners.subnet_id is not None:
+            self._add(at, "hub.runners: subnet_id is for a network of yours, and hub.vnet is one of ours.")
+        elif made is not None and (free := ipaddress.IPv4Network(made).num_addresses // 2 - KEPT) < runners.max_runners:
+            self._add(at, f"hub.runners: their half of {made} has room for {free}, and max_runners is more.")
+        return RunnerSettings(**dict(runners), origin=self.origin(at))
 
     @property
     def registry_access(self) -> RegistryAccess:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 import pulumi
+from pulumi_azure_native import authorization
 
+from infra.components.access import Access, AccessArgs, Principal
 from infra.components.network import (
     Entrance,
     PrivateEndpoints,
@@ -23,11 +25,13 @@ from infra.components.network import (
 )
 from infra.components.place import Place
 from infra.components.registries import ModelRegistry
+from infra.components.runners import SERVICE, RunnerPool, RunnerPoolArgs
 from infra.private_link import REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
 from infra.reference import Reference
-from infra.settings import Dns, GivenSubnet, HubSettings, MadeVnet
+from infra.roles import RUNNERS
+from infra.settings import Dns, GivenSubnet, HubSettings, MadeVnet, RunnerSettings
 
-_RUNNERS = "Microsoft.DevOpsInfrastructure/pools"
+_RUNNERS = "runners"
 
 
 def shared_network(
@@ -45,8 +49,12 @@ def shared_network(
             made = _network(vnet, place, opts)
             linked["names"] = made.vnet
             subnet, reporting = made.subnets["endpoints"], made.reporting
+            if settings.runners is not None:
+                reporting |= _runners(settings.runners, place, made.subnets[_RUNNERS], made.vnet, opts)
         case GivenSubnet() as vnet:
             subnet = Reference(vnet.subnet_id)
+            if settings.runners is not None and settings.runners.subnet_id is not None:
+                reporting |= _runners(settings.runners, place, Reference(settings.runners.subnet_id), None, opts)
     zones = _zones(settings.dns, place, linked, opts)
     if subnet is not None and settings.vnet is not None:
         entrances = [
@@ -87,6 +95,18 @@ def _network(vnet: MadeVnet, place: Place, opts: pulumi.ResourceOptions) -> Virt
     subnets = [Subnet("endpoints", vnet.endpoint_subnet, out, serves=True)]
     if vnet.runner_subnet is not None:
         way_out: Literal["firewall", "nat"] = "firewall" if vnet.next_hop else "nat"
-        subnets.append(Subnet("runners", vnet.runner_subnet, way_out, serves=False, delegated_to=_RUNNERS))
+        subnets.append(Subnet(_RUNNERS, vnet.runner_subnet, way_out, serves=False, delegated_to=SERVICE))
     args = VirtualNetworkArgs(place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin)
     return VirtualNetwork("network", args, opts)
+
+
+def _runners(
+    runners: RunnerSettings, place: Place, subnet: Reference, vnet: Reference | None, opts: pulumi.ResourceOptions
+) -> dict[str, Reference]:
+    """A pool of runners; on a network of ours, the service that makes them gets its rights."""
+    rights: list[pulumi.Resource] = []
+    if vnet is not None:
+        service = Principal(runners.principal_id, runners.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL)
+        args = AccessArgs(service, RUNNERS, {"hub network": vnet}, place.names, runners.origin)
+        rights = Access("runners-access", args, opts).assignments
+    return {_RUNNERS: RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).pool}

@@ -14,6 +14,9 @@ SUBNET = (
     "virtualNetworks/vnet/subnets/ml"
 )
 HUB = PLATFORM + "  vnet: {address_space: 10.0.0.0/24}\n"
+RUNNERS = """\
+  runners: {organization: contoso, projects: [planning], principal_id: 00000000-0000-0000-0000-0000000000d0}
+"""
 CPU = "compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]\n"
 
 
@@ -47,10 +50,15 @@ def test_a_locked_environment_gets_its_network_and_knows_the_hubs(tmp_path: Path
 
 
 def test_the_hubs_network_is_halved(tmp_path: Path) -> None:
-    vnet = hub(world(tmp_path, HUB)).vnet
+    alone = hub(world(tmp_path / "alone", HUB)).vnet
+    settings = hub(world(tmp_path / "runners", HUB + RUNNERS))
 
-    assert isinstance(vnet, MadeVnet)
-    assert (vnet.endpoint_subnet, vnet.runner_subnet) == ("10.0.0.0/25", "10.0.0.128/25")
+    assert isinstance(alone, MadeVnet)
+    assert (alone.endpoint_subnet, alone.runner_subnet) == ("10.0.0.0/25", None)
+    assert isinstance(settings.vnet, MadeVnet)
+    assert (settings.vnet.endpoint_subnet, settings.vnet.runner_subnet) == ("10.0.0.0/25", "10.0.0.128/25")
+    assert settings.runners is not None
+    assert (settings.runners.projects, settings.runners.origin) == (("planning",), "platform.yaml:11")
 
 
 def test_networks_that_are_given_are_linked_to_the_hubs_zones_once(tmp_path: Path) -> None:
@@ -127,6 +135,15 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         (
             HUB, f"outbound: [{{name: aa, resource_id: {SUBNET}, group: blob}}]\n",
             "fraud-dev has network open: its jobs have no network of their own",
+        ),
+        (PLATFORM + RUNNERS, "", "platform.yaml:10:3: hub.runners need a network of the hub's: add hub.vnet"),
+        (
+            HUB + RUNNERS.replace("}", f", subnet_id: {SUBNET}}}"), "",
+            "hub.runners: subnet_id is for a network of yours, and hub.vnet is one of ours",
+        ),
+        (
+            HUB.replace("/24", "/26") + RUNNERS.replace("}", ", max_runners: 28}"), "",
+            "hub.runners: their half of 10.0.0.0/26 has room for 27, and max_runners is more",
         ),
         (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns.word: Input should be 'hub' or 'policy'"),
         (

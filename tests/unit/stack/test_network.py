@@ -1,0 +1,458 @@
+"""The network modes as planned: who reaches what, how names are found, and what would fail in a real subscription."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.platform.platform import load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import Plan, plan
+from infra.private_link import DOORS, ZONES
+from tests.conftest import Golden
+from tests.helpers import build_tree
+
+ROOT = Path(__file__).parents[3]
+CONTOSO = ROOT / "examples" / "contoso"
+PAGE = ROOT / "docs" / "network.md"
+
+Resource = Mapping[str, Any]
+Stack = Mapping[str, Any]
+
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments:
+  dev: {ring: 0}
+hub:
+  alert_emails: [ml@contoso.example]
+  vnet: {address_space: 10.0.0.0/24}
+"""
+TEAM = """\
+name: fraud
+network: locked
+vnet: {address_space: 10.1.0.0/24}
+compute: [{name: spot, size: Standard_D4ds_v5, max_nodes: 1, low_priority: true},
+  {name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]
+environments: {dev: {}}
+"""
+PRIVATE_CI = TEAM.replace("locked", "managed\nci: private")
+SUBNET = (
+    "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-net/providers/Microsoft.Network/"
+    "virtualNetworks/vnet/subnets/ml"
+)
+
+
+def documents(made: Plan) -> dict[str, Stack]:
+    """The stacks of a plan as the JSON document tells them, by name."""
+    return {stack["name"]: stack for stack in json.loads(json.dumps(made.document()))["stacks"]}
+
+
+@pytest.fixture(scope="module")
+def contoso() -> dict[str, Stack]:
+    return documents(plan(load_platform(CONTOSO), [], Silent()))
+
+
+def world(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, Stack]:
+    """The planned stacks of a small platform."""
+    return documents(
+        plan(load_platform(build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})), [], Silent())
+    )
+
+
+def of_type(stack: Stack, suffix: str) -> list[Resource]:
+    made = (resource for resource in stack["resources"] if resource["type"].startswith("azure-native:"))
+    return [resource for resource in made if resource["type"].endswith(f":{suffix}")]
+
+
+def named(stack: Stack, name: str, suffix: str) -> Resource:
+    [found] = [resource for resource in of_type(stack, suffix) if resource["name"] == name]
+    return found
+
+
+SERVICES = {
+    "workspace": ("machinelearningservices:Workspace", "workspaces"),
+    "storage": ("storage:StorageAccount", "storageAccounts"),
+    "key vault": ("keyvault:Vault", "vaults"),
+    "container registry": ("containerregistry:Registry", "registries"),
+}
+
+
+def public_access(resource: Resource) -> str:
+    """Whether a service answers on its public address, and to whom."""
+    inputs = resource["inputs"]
+    properties = inputs.get("properties", inputs)
+    if properties["publicNetworkAccess"] == "Disabled":
+        return "off"
+    rules = properties.get("networkRuleSet") or properties.get("networkAcls") or {}
+    return "listed addresses" if rules.get("defaultAction") == "Deny" else "on"
+
+
+def endpoints(stack: Stack) -> Iterator[tuple[str, str, list[str]]]:
+    """The id of the service that each private endpoint leads to, its group, and the DNS zones of its names."""
+    groups = {group["inputs"]["privateEndpointName"]: group for group in of_type(stack, "PrivateDnsZoneGroup")}
+    for endpoint in of_type(stack, "PrivateEndpoint"):
+        [connection] = endpoint["inputs"]["privateLinkServiceConnections"]
+        group = groups.get(endpoint["inputs"]["privateEndpointName"])
+        configs = group["inputs"]["privateDnsZoneConfigs"] if group is not None else []
+        zones = [config["privateDnsZoneId"].rsplit("/", 1)[1] for config in configs]
+        yield connection["privateLinkServiceId"], connection["groupIds"][0], zones
+
+
+def rows(mode: str, stack: Stack) -> Iterator[str]:
+    """The table's rows for one environment."""
+    entrances = list(endpoints(stack))
+    for service, (type_, path) in SERVICES.items():
+        [resource] = of_type(stack, type_)
+        doors = [(group, zones) for target, group, zones in entrances if f"/{path}/" in target]
+        ways = ", ".join(f"`{group}`" for group, _ in doors) or "none"
+        names = ", ".join(f"`{zone}`" for _, zones in doors for zone in zones) or "none"
+        yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
+
+
+def test_the_page_shows_what_each_mode_plans(tmp_path: Path, contoso: dict[str, Stack], golden: Golden) -> None:
+    """The table is read from the plan's JSON; `pytest --rewrite-golden` writes it into the page."""
+    modes = {
+        "`open`": contoso["forecasting-dev"],
+        "`managed`": contoso["fraud-dev"],
+        "`managed`, `allow_ips`": contoso["fraud-prod"],
+        "`managed`, `ci: private`": world(tmp_path, team=PRIVATE_CI)["fraud-dev"],
+        "`locked`": contoso["vision-dev"],
+    }
+    head = [
+        "| Mode | Service | Public access | Private endpoints | Their DNS zones |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    table = "\n".join([*head, *(row for mode, stack in modes.items() for row in rows(mode, stack))])
+    page = PAGE.read_text(encoding="utf-8")
+    begin, end = "<!-- made by tests/unit/stack/test_network.py -->\n", "\n<!-- end -->"
+
+    written, count = re.subn(f"{begin}.*{end}", lambda _: begin + table + end, page, flags=re.DOTALL)
+
+    assert count == 1
+    golden(PAGE, written)
+
+
+def test_the_page_has_a_drawing_of_each_mode() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    drawings = {
+        heading: re.findall(r"```mermaid\n(flowchart .*?)```", text, flags=re.DOTALL)
+        for heading, text in re.findall(r"^## (`\w+`).*?\n(.*?)(?=^## |\Z)", page, flags=re.DOTALL | re.MULTILINE)
+    }
+
+    assert {heading: len(found) for heading, found in drawings.items()} == {"`open`": 1, "`managed`": 1, "`locked`": 1}
+    for [drawing] in drawings.values():
+        assert "person" in drawing
+        assert "CI" in drawing
+
+
+@pytest.mark.parametrize("name", ["vision-dev", "vision-test", "vision-prod"])
+def test_locked_has_no_public_address_and_an_endpoint_for_every_door(contoso: dict[str, Stack], name: str) -> None:
+    stack = contoso[name]
+
+    for type_, _ in SERVICES.values():
+        assert public_access(of_type(stack, type_)[0]) == "off"
+    assert sorted((group, tuple(zones)) for _, group, zones in endpoints(stack)) == sorted(
+        (door.group, door.zones) for door in DOORS
+    )
+    assert of_type(stack, "StorageAccount")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
+    assert of_type(stack, "Vault")[0]["inputs"]["properties"]["networkAcls"]["defaultAction"] == "Deny"
+    assert of_type(stack, "containerregistry:Registry")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
+
+
+def test_locked_lets_out_only_what_is_approved_by_a_firewall_that_is_said(contoso: dict[str, Stack]) -> None:
+    workspace = of_type(contoso["vision-dev"], "machinelearningservices:Workspace")[0]["inputs"]
+
+    assert workspace["managedNetwork"] == {
+        "isolationMode": "AllowOnlyApprovedOutbound", "firewallSku": "Basic", "enableNetworkMonitor": False,
+    }  # fmt: skip
+
+
+def test_managed_reaches_the_internet(contoso: dict[str, Stack]) -> None:
+    workspace = of_type(contoso["fraud-dev"], "machinelearningservices:Workspace")[0]["inputs"]
+
+    assert workspace["managedNetwork"] == {"isolationMode": "AllowInternetOutbound", "enableNetworkMonitor": False}
+
+
+@pytest.mark.parametrize("name", ["fraud-dev", "vision-dev", "vision-prod"])
+def test_managed_networks_are_there_before_anything_runs_in_them(contoso: dict[str, Stack], name: str) -> None:
+    """A deployment into a network that is not provisioned waits half an hour, or fails."""
+    stack = contoso[name]
+    [workspace] = of_type(stack, "machinelearningservices:Workspace")
+    rules = {rule["urn"] for rule in of_type(stack, "ManagedNetworkSettingsRule")}
+
+    assert workspace["inputs"]["provisionNetworkNow"] is True
+    for cluster in of_type(stack, "Compute"):
+        assert {workspace["urn"], *rules} <= set(cluster["depends_on"])
+        assert cluster["inputs"]["properties"]["properties"]["enableNodePublicIp"] is False
+
+
+@pytest.mark.parametrize("name", ["fraud-dev", "vision-dev"])
+def test_a_network_of_its_own_takes_a_premium_registry_and_a_cluster_that_builds_images(
+    contoso: dict[str, Stack], name: str
+) -> None:
+    assert of_type(contoso[name], "containerregistry:Registry")[0]["inputs"]["sku"] == {"name": "Premium"}
+    assert of_type(contoso[name], "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
+
+
+def test_images_are_not_built_where_nodes_are_taken_away(tmp_path: Path) -> None:
+    stack = world(tmp_path)["fraud-dev"]
+
+    assert of_type(stack, "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
+
+
+def test_outbound_rules_are_written_one_after_the_other_and_never_in_the_workspace(contoso: dict[str, Stack]) -> None:
+    stack = contoso["vision-dev"]
+    rules = of_type(stack, "ManagedNetworkSettingsRule")
+
+    assert "outboundRules" not in of_type(stack, "machinelearningservices:Workspace")[0]["inputs"]["managedNetwork"]
+    for before, rule in itertools.pairwise(rules):
+        assert before["urn"] in rule["depends_on"]
+
+
+def test_batch_and_the_shared_registry_are_reached_from_a_locked_network(contoso: dict[str, Stack]) -> None:
+    rules = {rule["inputs"]["ruleName"]: rule for rule in of_type(contoso["vision-dev"], "ManagedNetworkSettingsRule")}
+    targets = {
+        name: (rule["inputs"]["properties"]["destination"]["subresourceTarget"], rule["source"]["manifest"])
+        for name, rule in rules.items()
+        if rule["inputs"]["properties"]["type"] == "PrivateEndpoint"
+    }
+
+    asked = contoso["vision-dev"]["resources"][0]["source"]["manifest"]
+    assert targets == {
+        "storage-queue": ("queue", asked), "storage-table": ("table", asked), "model-registry": ("amlregistry", asked),
+    }  # fmt: skip
+    assert "/registries/mlr-contoso-hub" in str(rules["model-registry"]["inputs"]["properties"]["destination"])
+
+
+def test_rules_of_the_team_are_data(contoso: dict[str, Stack]) -> None:
+    rules = {
+        rule["inputs"]["ruleName"]: (rule["inputs"]["properties"], rule["source"]["manifest"])
+        for rule in of_type(contoso["vision-dev"], "ManagedNetworkSettingsRule")
+    }
+
+    assert rules["pypi"] == (
+        {"type": "FQDN", "category": "UserDefined", "destination": "pypi.org"}, "teams/vision.yaml:10",
+    )  # fmt: skip
+    tag = {"action": "Allow", "serviceTag": "MicrosoftContainerRegistry", "protocol": "TCP", "portRanges": "443"}
+    assert rules["container-images"] == (
+        {"type": "ServiceTag", "category": "UserDefined", "destination": tag}, "teams/vision.yaml:12",
+    )  # fmt: skip
+
+
+def test_who_reaches_the_internet_is_not_given_rules_for_parts_of_it(tmp_path: Path) -> None:
+    account = f"{SUBNET.partition('/providers/')[0]}/providers/Microsoft.Storage/storageAccounts/lake"
+    outbound = f"outbound: [{{name: pypi, fqdn: pypi.org}}, {{name: lake, resource_id: {account}, group: dfs}}]\n"
+    rules = of_type(world(tmp_path, team=PRIVATE_CI + outbound)["fraud-dev"], "ManagedNetworkSettingsRule")
+
+    assert [rule["inputs"]["ruleName"] for rule in rules] == ["storage-queue", "storage-table", "lake"]
+    assert rules[-1]["inputs"]["properties"]["destination"] == {
+        "serviceResourceId": account, "subresourceTarget": "dfs", "sparkEnabled": False,
+    }  # fmt: skip
+
+
+def test_subnets_say_that_nothing_goes_out_by_itself(contoso: dict[str, Stack]) -> None:
+    """Azure gives new subnets no way out since its API of July 2025; one that relies on it works only by its age."""
+    subnets = [subnet for stack in contoso.values() for subnet in of_type(stack, "network:Subnet")]
+
+    assert len(subnets) == 4
+    for subnet in subnets:
+        assert subnet["inputs"]["defaultOutboundAccess"] is False
+        assert subnet["inputs"]["routeTable"]["id"]
+        assert subnet["inputs"]["networkSecurityGroup"]["id"]
+        assert subnet["inputs"]["privateEndpointNetworkPolicies"] == "Enabled"
+
+
+def test_endpoints_answer_the_network_by_https_and_send_nothing_out(contoso: dict[str, Stack]) -> None:
+    stack = contoso["vision-dev"]
+    rules = of_type(stack, "NetworkSecurityGroup")[0]["inputs"]["securityRules"]
+    routes = of_type(stack, "RouteTable")[0]["inputs"]["routes"]
+
+    assert [(rule["access"], rule["sourceAddressPrefix"], rule["destinationPortRange"]) for rule in rules] == [
+        ("Allow", "VirtualNetwork", "443"), ("Deny", "*", "*"),
+    ]  # fmt: skip
+    assert [(route["addressPrefix"], route["nextHopType"]) for route in routes] == [("0.0.0.0/0", "None")]
+
+
+def test_a_firewall_is_the_next_hop_and_names_are_answered_by_ones_own_servers(tmp_path: Path) -> None:
+    team = TEAM.replace("/24}", "/24, subnet: 10.1.0.64/26, next_hop: 10.0.0.4, dns_servers: [10.0.0.5]}")
+    stack = world(tmp_path, team=team)["fraud-dev"]
+    [vnet], [routes] = of_type(stack, "network:VirtualNetwork"), of_type(stack, "RouteTable")
+
+    assert vnet["inputs"]["addressSpace"] == {"addressPrefixes": ["10.1.0.0/24"]}
+    assert vnet["inputs"]["dhcpOptions"] == {"dnsServers": ["10.0.0.5"]}
+    assert of_type(stack, "network:Subnet")[0]["inputs"]["addressPrefix"] == "10.1.0.64/26"
+    assert routes["inputs"]["routes"] == [
+        {"name": "out", "addressPrefix": "0.0.0.0/0", "nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.0.0.4"}
+    ]
+
+
+def test_a_network_is_peered_with_the_hubs_in_both_directions_and_uses_its_gateway(contoso: dict[str, Stack]) -> None:
+    stack = contoso["vision-dev"]
+    [hubs] = of_type(contoso["hub"], "network:VirtualNetwork")
+    to_hub = named(stack, "to-hub", "VirtualNetworkPeering")
+    from_hub = named(stack, "from-hub", "VirtualNetworkPeering")
+
+    assert to_hub["inputs"]["remoteVirtualNetwork"]["id"].endswith(f"/{hubs['inputs']['virtualNetworkName']}")
+    assert (to_hub["inputs"]["useRemoteGateways"], from_hub["inputs"]["allowGatewayTransit"]) == (True, True)
+    assert from_hub["urn"] in to_hub["depends_on"]
+    assert from_hub["inputs"]["resourceGroupName"] == hubs["inputs"]["resourceGroupName"]
+
+
+def test_without_a_gateway_none_is_lent(tmp_path: Path) -> None:
+    stack = world(tmp_path)["fraud-dev"]
+
+    assert named(stack, "to-hub", "VirtualNetworkPeering")["inputs"]["useRemoteGateways"] is False
+    assert named(stack, "from-hub", "VirtualNetworkPeering")["inputs"]["allowGatewayTransit"] is False
+
+
+def test_names_of_endpoints_are_found_in_every_network(contoso: dict[str, Stack]) -> None:
+    """The hub links its own network and those of the organization's; each environment links the one that it makes."""
+    linked = [
+        (link["inputs"]["virtualNetwork"]["id"].rsplit("/", 1)[1], link["inputs"]["privateZoneName"])
+        for stack in contoso.values()
+        for link in of_type(stack, "VirtualNetworkLink")
+    ]
+    networks = ["vnet-contoso-hub", "vnet-contoso-vision-dev", "vnet-contoso-vision-test", "vnet-vision"]
+
+    assert sorted(linked) == sorted((network, zone) for network in networks for zone in ZONES)
+    assert [zone["inputs"]["privateZoneName"] for zone in of_type(contoso["hub"], "PrivateZone")] == list(ZONES)
+
+
+def test_a_given_subnet_holds_the_endpoints_and_nothing_is_made_around_it(contoso: dict[str, Stack]) -> None:
+    stack = contoso["vision-prod"]
+
+    made = {resource["type"].split(":")[-1] for resource in stack["resources"] if ":network:" in resource["type"]}
+    assert made >= {"PrivateEndpoint", "PrivateDnsZoneGroup"}
+    assert not made & {"VirtualNetwork", "Subnet", "VirtualNetworkPeering", "RouteTable"} - {"PrivateEndpoints"}
+    assert of_type(stack, "PrivateEndpoint")[0]["inputs"]["subnet"]["id"].endswith("/vnet-vision/subnets/ml")
+
+
+def test_where_a_policy_writes_the_records_no_zone_and_no_zone_group_is_planned(tmp_path: Path) -> None:
+    """Landing zones deny zones of one's own, and put endpoints into theirs by policy."""
+    stacks = world(tmp_path, PLATFORM + "  dns: policy\n")
+
+    for stack in stacks.values():
+        assert of_type(stack, "PrivateEndpoint")
+        assert not [resource for resource in stack["resources"] if "Zone" in resource["type"].split(":")[-1]]
+        assert not of_type(stack, "VirtualNetworkLink")
+
+
+def test_zones_of_the_organization_are_used_and_not_made(tmp_path: Path) -> None:
+    group = SUBNET.partition("/virtualNetworks")[0]
+    dns = "".join(f"    {zone}: {group}/privateDnsZones/{zone}\n" for zone in ZONES)
+    stacks = world(tmp_path, PLATFORM + "  dns:\n" + dns)
+
+    assert not of_type(stacks["hub"], "PrivateZone")
+    assert not [link for stack in stacks.values() for link in of_type(stack, "VirtualNetworkLink")]
+    for group_ in of_type(stacks["fraud-dev"], "PrivateDnsZoneGroup"):
+        for config in group_["inputs"]["privateDnsZoneConfigs"]:
+            assert config["privateDnsZoneId"].startswith(f"{group}/privateDnsZones/")
+
+
+def test_an_organization_that_is_locked_has_no_public_registry_and_reaches_it_by_endpoints(tmp_path: Path) -> None:
+    hub = world(tmp_path, PLATFORM + "network: locked\n")["hub"]
+    [registry] = of_type(hub, "machinelearningservices:Registry")
+
+    assert registry["inputs"]["publicNetworkAccess"] == "Disabled"
+    assert sorted(group for _, group, _ in endpoints(hub)) == ["amlregistry", "blob", "registry"]
+    for target, group, _ in endpoints(hub):
+        # Azure makes and names what the registry keeps its files and images in.
+        assert (registry["inputs"]["registryName"] in target) == (group == "amlregistry")
+
+
+def test_a_managed_environment_reaches_a_private_registry_by_a_rule(tmp_path: Path) -> None:
+    stack = world(tmp_path, PLATFORM + "  network: locked\n", PRIVATE_CI)["fraud-dev"]
+
+    names = [rule["inputs"]["ruleName"] for rule in of_type(stack, "ManagedNetworkSettingsRule")]
+    assert names == ["storage-queue", "storage-table", "model-registry"]
+
+
+def test_ci_reaches_private_services_and_the_registry_from_runners_in_the_hubs_network(
+    contoso: dict[str, Stack],
+) -> None:
+    """Sharing a model from a workspace with private storage works from inside the network only."""
+    hub = contoso["hub"]
+    [pool] = of_type(hub, "Pool")
+    subnet = named(hub, "network-runners", "network:Subnet")["inputs"]
+
+    assert pool["inputs"]["fabricProfile"]["networkProfile"]["subnetId"].endswith("/subnets/snet-contoso-hub-runners")
+    assert pool["inputs"]["organizationProfile"]["organizations"] == [
+        {"url": "https://dev.azure.com/contoso", "projects": ["planning", "vision"], "parallelism": 4,
+         "openAccess": False}
+    ]  # fmt: skip
+    assert [delegation["serviceName"] for delegation in subnet["delegations"]] == [
+        "Microsoft.DevOpsInfrastructure/pools"
+    ]
+    assert subnet["natGateway"]["id"].endswith("/natGateways/ng-contoso-hub-runners")
+    rights = [role["urn"] for role in of_type(hub, "RoleAssignment") if role["name"].startswith("runners-access")]
+    assert len(rights) == 2
+    assert set(rights) <= set(pool["depends_on"])
+
+
+def test_no_secret_of_a_forge_passes_through_the_plan(contoso: dict[str, Stack]) -> None:
+    text = json.dumps([resource for stack in contoso.values() for resource in stack["resources"]]).lower()
+
+    assert "[secret]" not in text
+    assert not re.search(r"registration_?token|personalaccesstoken|clientsecret", text)
+
+
+def test_runners_may_lie_in_a_subnet_of_the_organizations(tmp_path: Path) -> None:
+    runners = f"""\
+  runners:
+    organization: contoso
+    projects: [vision]
+    principal_id: 00000000-0000-0000-0000-0000000000d0
+    size: Standard_D4ads_v5
+    image: ubuntu-22.04/latest
+    subnet_id: {SUBNET}-runners
+"""
+    given = PLATFORM.replace("address_space: 10.0.0.0/24", f"subnet_id: {SUBNET}")
+    hub = world(tmp_path, given + runners)["hub"]
+    profile = of_type(hub, "Pool")[0]["inputs"]["fabricProfile"]
+
+    assert profile["networkProfile"] == {"subnetId": f"{SUBNET}-runners"}
+    assert (profile["sku"], profile["images"][0]["wellKnownImageName"]) == (
+        {"name": "Standard_D4ads_v5"}, "ubuntu-22.04/latest",
+    )  # fmt: skip
+    assert not of_type(hub, "network:VirtualNetwork")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "storage"),
+    [
+        ("20.40.60.0/24", ["20.40.60.0/24"]),
+        ("20.40.60.8/31", ["20.40.60.8", "20.40.60.9"]),
+        ("20.40.60.8/32", ["20.40.60.8"]),
+    ],
+)
+def test_listed_addresses_narrow_what_jobs_reach_otherwise(tmp_path: Path, allowed: str, storage: list[str]) -> None:
+    """Storage refuses ranges of one or two addresses."""
+    team = TEAM.replace("locked", "managed").replace("vnet: {address_space: 10.1.0.0/24}", f"allow_ips: [{allowed}]")
+    stack = world(tmp_path, team=team)["fraud-dev"]
+    found = of_type(stack, "StorageAccount")[0]["inputs"]["networkRuleSet"]
+
+    assert [rule["iPAddressOrRange"] for rule in found["ipRules"]] == storage
+    assert of_type(stack, "Vault")[0]["inputs"]["properties"]["networkAcls"]["ipRules"] == [{"value": allowed}]
+    assert (
+        of_type(stack, "containerregistry:Registry")[0]["inputs"]["networkRuleSet"]["ipRules"][0]["iPAddressOrRange"]
+        == allowed
+    )
+    names = [rule["inputs"]["ruleName"] for rule in of_type(stack, "ManagedNetworkSettingsRule")]
+    assert names == ["storage-queue", "storage-table"], "jobs are not on the list"
+
+
+def test_in_open_networks_a_list_narrows_the_vault_only_since_nodes_come_from_anywhere(tmp_path: Path) -> None:
+    team = TEAM.replace("locked", "open").replace("vnet: {address_space: 10.1.0.0/24}", "allow_ips: [20.40.60.0/24]")
+    stack = world(tmp_path, team=team)["fraud-dev"]
+
+    found = {service: public_access(of_type(stack, type_)[0]) for service, (type_, _) in SERVICES.items()}
+    assert found == {
+        "workspace": "on", "storage": "on", "key vault": "listed addresses", "container registry": "on",
+    }  # fmt: skip
