@@ -4,7 +4,7 @@ A plan has them before anything is made, and so has the engine that deploys it; 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from infra.settings import EnvironmentSettings, StackSettings
@@ -56,12 +56,14 @@ class Stack:
         settings: What the manifests say of it; None where an engine deploys it that was not told.
         as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`. None: by no day, so nothing has ended. It is
             never the machine's clock that says it, so that the same stack is judged the same tomorrow.
+        before: The inputs that its resources had before, by URN, as far as they are known.
     """
 
     name: str
     resources: Sequence[Resource]
     settings: StackSettings | None = None
     as_of: str | None = None
+    before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def environment(self) -> EnvironmentSettings | None:

@@ -4,11 +4,17 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from infra.policies.access import ACCESS_RULES
 from infra.policies.arguments import ARGUMENT_RULES
+from infra.policies.changes import CHANGE_RULES
+from infra.policies.limits import LIMIT_RULES
+from infra.policies.network import NETWORK_RULES
 from infra.policies.properties import PROPERTY_RULES
 from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.policies.sizes import SIZE_RULES
 from infra.policies.stacks import STACK_RULES
 from infra.policies.suppress import suppression_rules
+from infra.policies.upkeep import UPKEEP_RULES
 
 RULES: dict[str, Rule] = {
     rule.id: rule for rule in (*PROPERTY_RULES, *ARGUMENT_RULES, *STACK_RULES, *suppression_rules(known=lambda: RULES))

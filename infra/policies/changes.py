@@ -1,0 +1,229 @@
+"""What Azure does not change in place, and what it never changes back: tables, and what they say of two inputs.
+
+`plan --against` asks them of two plans.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from infra.naming import TABLE
+from infra.policies.properties import BATCH, COMPUTE, IMAGES, LOGS, MODELS, ONLINE, ROLE, STORAGE, VAULT, WORKSPACE
+from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+
+_PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
+_PATHS = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/schema.go"
+_TRACKED = (
+    "https://github.com/Azure/azure-rest-api-specs/blob/main/specification/common-types/resource-management/v5/types.json"
+)
+_LEARN = "https://learn.microsoft.com/azure"
+_CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
+_MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
+
+Effect = Literal["replaced", "refused", "one way"]
+"""replaced: deleted and made anew. refused: Azure takes no such update, or ignores it; it has to be deleted by hand.
+one way: Azure takes it, and never takes it back, or it takes back what cannot be."""
+
+
+@dataclass(frozen=True)
+class CreateOnly:
+    """A property that is said once, when the resource is made.
+
+    Attributes:
+        at: Its dotted path.
+        source: Where that is published.
+    """
+
+    at: str
+    effect: Literal["replaced", "refused"]
+    source: str
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """A property that Azure lets go one way only.
+
+    Attributes:
+        at: Its dotted path.
+        back: Whether going from the first value to the second one is the way that there is not.
+        why: What Azure says, as a sentence.
+        source: Where that is published.
+    """
+
+    at: str
+    back: Callable[[Any, Any], bool]
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that Azure does not make in place."""
+
+    at: str
+    old: Any
+    new: Any
+    effect: Effect
+    why: str
+    source: str
+
+
+EVERYWHERE: tuple[CreateOnly, ...] = (
+    CreateOnly("resourceGroupName", "replaced", _PATHS),
+    CreateOnly("scope", "replaced", _PATHS),
+    CreateOnly("location", "replaced", _TRACKED),
+    *(
+        CreateOnly(name, "replaced", _PATHS)
+        for name in sorted({rule.argument for rule in TABLE.values()} | {"workspaceName", "accountName", "resourceUri"})
+    ),
+)
+"""What no resource changes: the parts of its id, and where it lies."""
+
+CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
+    ROLE: (
+        CreateOnly("principalId", "replaced", _PROVIDER),
+        CreateOnly("roleAssignmentName", "replaced", _PATHS),
+        CreateOnly("roleDefinitionId", "refused", f"{_LEARN}/role-based-access-control/troubleshooting"),
+    ),
+    STORAGE: (
+        CreateOnly("isHnsEnabled", "replaced", _PROVIDER),
+        CreateOnly(
+            "encryption.requireInfrastructureEncryption", "refused",
+            f"{_LEARN}/storage/common/infrastructure-encryption-enable",
+        ),
+    ),
+    IMAGES: (
+        CreateOnly("encryption.status", "refused", f"{_LEARN}/container-registry/tutorial-enable-customer-managed-keys"),
+        CreateOnly("zoneRedundancy", "refused", f"{_LEARN}/container-registry/zone-redundancy"),
+    ),
+    WORKSPACE: (
+        CreateOnly("storageAccount", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
+        CreateOnly("keyVault", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
+        CreateOnly("hbiWorkspace", "refused", f"{_LEARN}/machine-learning/concept-data-encryption"),
+        CreateOnly("enableDataIsolation", "refused", f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"),
+        CreateOnly("encryption.status", "refused", f"{_LEARN}/machine-learning/concept-customer-managed-keys"),
+        CreateOnly("kind", "refused", f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"),
+    ),
+    COMPUTE: tuple(
+        CreateOnly(at, "refused", _CLUSTER)
+        for at in (
+            "properties.computeType",
+            "properties.disableLocalAuth",
+            "properties.resourceId",
+            "properties.properties.vmSize",
+            "properties.properties.vmPriority",
+            "properties.properties.osType",
+            "properties.properties.subnet",
+            "properties.properties.enableNodePublicIp",
+            "properties.properties.remoteLoginPortPublicAccess",
+            "properties.properties.sshSettings",
+            "properties.properties.personalComputeInstanceSettings",
+        )
+    ),
+    ONLINE: (CreateOnly("properties.authMode", "refused", f"{_LEARN}/machine-learning/how-to-authenticate-online-endpoint"),),
+    BATCH: (CreateOnly("properties.authMode", "refused", f"{_LEARN}/machine-learning/how-to-use-batch-endpoint"),),
+    "azure-native:network:PrivateEndpoint": (CreateOnly("subnet", "replaced", _PROVIDER),),
+    "azure-native:network:PublicIPAddress": tuple(
+        CreateOnly(at, "replaced", _PROVIDER) for at in ("publicIPAddressVersion", "publicIPPrefix", "sku")
+    ),
+    "azure-native:consumption:Budget": (
+        CreateOnly("timePeriod.startDate", "refused", f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"),
+        CreateOnly("timeGrain", "refused", f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"),
+    ),
+}  # fmt: skip
+"""What a resource of a type does not change, beside what no resource does."""
+
+
+def _less_isolated(old: Any, new: Any) -> bool:
+    order = (None, "Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
+    return old in order and new in order and order.index(old) > max(order.index(new), 1)
+
+
+def _gone(old: Any, new: Any) -> bool:
+    return old is True and new is not True
+
+
+ONE_WAY: dict[str, tuple[OneWay, ...]] = {
+    WORKSPACE: (
+        OneWay(
+            "managedNetwork.isolationMode", _less_isolated,
+            "a managed network cannot be taken away from a workspace, nor be opened again.", _MANAGED,
+        ),
+        OneWay(
+            "identity.type",
+            lambda old, new: "UserAssigned" in str(old) and "SystemAssigned" in str(old) and "UserAssigned" not in str(new),
+            "a workspace with both kinds of identity does not go back to the system's alone.",
+            f"{_LEARN}/machine-learning/how-to-identity-based-service-authentication",
+        ),
+    ),
+    VAULT: (
+        OneWay(
+            "properties.enablePurgeProtection", _gone, "purge protection cannot be turned off.",
+            f"{_LEARN}/key-vault/general/soft-delete-overview",
+        ),
+        OneWay(
+            "properties.enableSoftDelete", _gone, "soft delete cannot be turned off.",
+            f"{_LEARN}/key-vault/general/soft-delete-overview",
+        ),
+    ),
+    STORAGE: (
+        OneWay(
+            "kind", lambda old, new: old == "StorageV2" and new != old,
+            "an account of the second kind does not go back to an older one.",
+            f"{_LEARN}/storage/common/storage-account-upgrade",
+        ),
+    ),
+}  # fmt: skip
+"""What goes one way only."""
+
+STATEFUL: frozenset[str] = frozenset({STORAGE, VAULT, IMAGES, WORKSPACE, MODELS, LOGS})
+"""What holds data that is lost when it is replaced or deleted."""
+
+
+def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """The changes from one resource's old inputs to its new ones that Azure does not make in place.
+
+    What is unknown on either side is taken for unchanged.
+    """
+    before, after = Resource("", type_, "", old), Resource("", type_, "", new)
+    for rule in (*EVERYWHERE, *CREATE_ONLY.get(type_, ())):
+        was, will_be = before.at(rule.at), after.at(rule.at)
+        if was != will_be and UNKNOWN not in (was, will_be) and was is not None:
+            yield Change(rule.at, was, will_be, rule.effect, f"{rule.at} is said once, when it is made.", rule.source)
+    for way in ONE_WAY.get(type_, ()):
+        was, will_be = before.at(way.at), after.at(way.at)
+        if UNKNOWN not in (was, will_be) and way.back(was, will_be):
+            yield Change(way.at, was, will_be, "one way", way.why, way.source)
+
+
+def _of_stack(stack: Stack, effect: Effect) -> Iterator[Breach]:
+    for resource in stack.resources:
+        old = stack.before.get(resource.urn)
+        if old is not None:
+            for change in changes(resource.type, old, resource.inputs):
+                if change.effect == effect and (effect != "replaced" or resource.type in STATEFUL):
+                    said = f"{resource.name}: {change.at} goes from {change.old!r} to {change.new!r}; {change.why}"
+                    yield Breach(resource.urn, f"{said} ({change.source}).")
+
+
+CHANGE_RULES: tuple[Rule, ...] = (
+    Rule(
+        "change-one-way", "error", "Nothing is changed back that Azure never changes back",
+        "Azure refuses the update, halfway through a deployment.",
+        "Leave it, or make a new resource of another name and move.", _MANAGED,
+        Whole(lambda stack: _of_stack(stack, "one way")),
+    ),
+    Rule(
+        "change-refused", "error", "What is said once is not changed",
+        "Azure refuses the update or ignores it, and the plan is not what there is.",
+        "Make a new one beside it, under another name.", _CLUSTER,
+        Whole(lambda stack: _of_stack(stack, "refused")),
+    ),
+    Rule(
+        "change-replaces-data", "error", "Nothing that holds data is deleted to be made anew",
+        "What was in it is lost, and the deleted name stays taken for a while.",
+        "Make a new one beside it, move the data, then take the old one out.", _PROVIDER,
+        Whole(lambda stack: _of_stack(stack, "replaced")),
+    ),
+)  # fmt: skip
+"""The rules on changes. They have something to say when it is known what was there before."""

@@ -1,0 +1,143 @@
+"""Azure's limits that a platform can meet, as a table, and what must be done one after the other."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.policies import sdk
+from infra.policies.properties import IMAGES, ROLE, STORAGE, VAULT
+from infra.policies.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
+
+CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
+
+_LEARN = "https://learn.microsoft.com/azure"
+_CORS = "https://learn.microsoft.com/rest/api/storageservices/cross-origin-resource-sharing--cors--support-for-the-azure-storage-services"  # noqa: E501
+_LIMITS = f"{_LEARN}/azure-resource-manager/management/azure-subscription-service-limits"
+_FEDERATION = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"
+
+MOST_TAGS = 50
+MOST_CREDENTIALS = 20
+MOST_ASSIGNMENTS = 4000
+"""Role assignments in a subscription, with all that is in it."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many entries a property may have.
+
+    Attributes:
+        at: The list or object that is counted.
+        source: Where the number is published.
+    """
+
+    type: str
+    at: str
+    most: int
+    source: str
+
+
+ENTRIES: tuple[Limit, ...] = (
+    Limit("azure-native:consumption:Budget", "notifications", 5, f"{_LIMITS}#cost-management-limits"),
+    Limit("azure-native:monitor:ActionGroup", "emailReceivers", 1000, f"{_LIMITS}#azure-monitor-limits"),
+    Limit("azure-native:storage:BlobServiceProperties", "cors.corsRules", 5, _CORS),
+    Limit(STORAGE, "networkRuleSet.ipRules", 400, f"{_LEARN}/storage/common/storage-network-security"),
+    Limit(VAULT, "properties.networkAcls.ipRules", 1000, f"{_LEARN}/key-vault/general/network-security"),
+    Limit(
+        IMAGES, "networkRuleSet.ipRules", 100,
+        f"{_LEARN}/container-registry/container-registry-access-selected-networks",
+    ),
+)  # fmt: skip
+"""Lists of which Azure takes only so many."""
+
+_BY_TYPE = {limit.type: limit for limit in ENTRIES}
+
+
+def _entries(resource: Resource) -> Iterable[str]:
+    limit = _BY_TYPE[resource.type]
+    entries = resource.at(limit.at) or ()
+    if entries != UNKNOWN and len(entries) > limit.most:
+        yield f"{limit.at} has {len(entries)} entries, and Azure takes {limit.most} ({limit.source})."
+
+
+def _tags(resource: Resource) -> Iterable[str]:
+    tags = resource.at("tags")
+    if isinstance(tags, Mapping) and len(tags) > MOST_TAGS and sdk.takes(resource.type, "tags"):
+        yield f"it has {len(tags)} tags, and Azure takes {MOST_TAGS}."
+
+
+def _by_identity(stack: Stack) -> dict[str, list[Resource]]:
+    by_identity: dict[str, list[Resource]] = {}
+    for credential in stack.of(CREDENTIAL):
+        by_identity.setdefault(str(credential.at("resourceName")), []).append(credential)
+    return by_identity
+
+
+def _credentials(stack: Stack) -> Iterator[Breach]:
+    for identity, credentials in _by_identity(stack).items():
+        if len(credentials) > MOST_CREDENTIALS:
+            said = f"{identity} has {len(credentials)} federated credentials, and Azure takes {MOST_CREDENTIALS}."
+            yield Breach(credentials[MOST_CREDENTIALS].urn, said)
+
+
+def _sequence(stack: Stack) -> Iterator[Breach]:
+    for credentials in _by_identity(stack).values():
+        for before, credential in zip(credentials, credentials[1:], strict=False):
+            if before.urn not in credential.depends_on:
+                yield Breach(credential.urn, f"{credential.name}: it does not wait for {before.name}.")
+
+
+def _assignments(stack: Stack, _found: object) -> dict[str, int]:
+    """How many roles the stack gives, by subscription."""
+    scopes = (str(assignment.at("scope")).split("/") for assignment in stack.of(ROLE))
+    return dict(Counter(parts[2].lower() for parts in scopes if parts[1:2] == ["subscriptions"]))
+
+
+def _too_many(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
+    counts: Counter[str] = Counter()
+    last: dict[str, str] = {}
+    for stack, by_subscription in told.items():
+        counts.update(by_subscription)
+        last.update(dict.fromkeys(by_subscription, stack))
+    for subscription, count in counts.items():
+        if count > MOST_ASSIGNMENTS:
+            said = f"{count} roles are given in the subscription {subscription}, and Azure takes {MOST_ASSIGNMENTS}."
+            yield last[subscription], Breach(None, said)
+
+
+LIMIT_RULES: tuple[Rule, ...] = (
+    Rule(
+        "limit-entries", "error", "No list is longer than Azure takes",
+        "Azure refuses the resource, halfway through a deployment.",
+        "Put several into one, as ranges or groups.", _LIMITS,
+        Each(_entries, frozenset(_BY_TYPE)),
+    ),
+    Rule(
+        "limit-tags", "error", f"Nothing has more than {MOST_TAGS} tags",
+        "Azure refuses the resource, halfway through a deployment.",
+        "Take tags out of the manifests.",
+        "https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources",
+        Each(_tags),
+    ),
+    Rule(
+        "limit-credentials", "error", f"No identity has more than {MOST_CREDENTIALS} federated credentials",
+        "Azure refuses the next one.",
+        "Share the projects out to several teams or environments.", _FEDERATION,
+        Whole(_credentials),
+    ),
+    Rule(
+        "credentials-in-sequence", "error", "Federated credentials of one identity are made one after the other",
+        "Azure answers 409 to two at once.",
+        "Let each depend on the one before.",
+        "https://github.com/pulumi/pulumi-azure-native/issues/4343",
+        Whole(_sequence),
+    ),
+    Rule(
+        "limit-assignments", "error", f"No more than {MOST_ASSIGNMENTS} roles are given in a subscription",
+        "Azure refuses the next one, for every team in it.",
+        "Give some teams subscriptions of their own (subscription_id in the team's file).",
+        "https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits",
+        Across(_assignments, _too_many),
+    ),
+)  # fmt: skip
+"""The rules on limits."""

@@ -1,0 +1,188 @@
+"""Rules on networks: what clashes, what is left open, and what a closed one needs."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from infra.policies.properties import IMAGES, MODELS, STORAGE, VAULT, WORKSPACE, is_open
+from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
+
+NETWORK = "azure-native:network:VirtualNetwork"
+SUBNET = "azure-native:network:Subnet"
+OUTBOUND_RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
+
+_LEARN = "https://learn.microsoft.com/azure"
+
+
+def _ranges(prefixes: Iterable[Any]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Those of the prefixes that are address ranges; what is not known yet is none."""
+    found = []
+    for prefix in prefixes:
+        try:
+            found.append(ipaddress.ip_network(prefix))
+        except ValueError:
+            continue
+    return found
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    return bool(one.version == other.version and one.overlaps(other))
+
+
+def _networks(stack: Stack, _found: object) -> list[list[str]]:
+    """Each range of each network of the stack, with the network's URN and name."""
+    return [
+        [network.urn, network.name, prefix]
+        for network in stack.of(NETWORK)
+        for prefix in network.at("addressSpace.addressPrefixes") or ()
+    ]
+
+
+def _clashes(told: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[tuple[str, Breach]]:
+    # In the order of the addresses only neighbours can be the first to overlap, so a thousand networks are quick.
+    ranges = sorted(
+        (
+            (network, stack, urn, name)
+            for stack, rows in told.items()
+            for urn, name, prefix in rows
+            for network in _ranges([prefix])
+        ),
+        key=lambda row: (row[0].version, int(row[0].network_address), row[0].prefixlen),
+    )
+    widest = None
+    for row in ranges:
+        if widest is not None and widest[2] != row[2] and _overlap(widest[0], row[0]):
+            said = f"{row[3]}: {row[0]} overlaps with {widest[0]} of {widest[3]} in {widest[1]}."
+            yield row[1], Breach(row[2], said)
+        if widest is None or int(row[0].broadcast_address) > int(widest[0].broadcast_address):
+            widest = row
+
+
+def _subnets(stack: Stack) -> Iterator[tuple[Resource, str, Mapping[str, Any]]]:
+    """Each subnet: the resource that says it, its network's name, and its properties."""
+    for network in stack.of(NETWORK):
+        for subnet in network.at("subnets") or ():
+            yield network, str(network.at("virtualNetworkName")), subnet
+    for resource in stack.of(SUBNET):
+        yield resource, str(resource.at("virtualNetworkName")), resource.inputs
+
+
+def _prefixes(subnet: Mapping[str, Any]) -> list[Any]:
+    return _ranges([*(subnet.get("addressPrefixes") or ()), subnet.get("addressPrefix")])
+
+
+def _subnets_outside(stack: Stack) -> Iterator[Breach]:
+    spaces = {
+        str(network.at("virtualNetworkName")): _ranges(network.at("addressSpace.addressPrefixes") or ())
+        for network in stack.of(NETWORK)
+    }
+    placed = [(resource, name, prefix) for resource, name, subnet in _subnets(stack) for prefix in _prefixes(subnet)]
+    for resource, name, prefix in placed:
+        inside = spaces.get(name)
+        if inside and not any(space.version == prefix.version and prefix.subnet_of(space) for space in inside):
+            yield Breach(resource.urn, f"{resource.name}: {prefix} is not within {', '.join(map(str, inside))}.")
+    for one, other in combinations(placed, 2):
+        if one[1] == other[1] and _overlap(one[2], other[2]):
+            yield Breach(other[0].urn, f"{other[0].name}: {other[2]} overlaps with {one[2]} of the same network.")
+
+
+def _default_outbound(stack: Stack) -> Iterator[Breach]:
+    for resource, _, subnet in _subnets(stack):
+        if subnet.get("defaultOutboundAccess") is None:
+            yield Breach(resource.urn, f"{resource.name}: defaultOutboundAccess is not set.")
+
+
+def _open_doors(stack: Stack) -> Iterator[Breach]:
+    isolation = {workspace.at("managedNetwork.isolationMode") for workspace in stack.of(WORKSPACE)}
+    if "AllowOnlyApprovedOutbound" not in isolation:
+        return
+    for resource in stack.of(STORAGE, VAULT, IMAGES, WORKSPACE, MODELS):
+        if is_open(resource):
+            yield Breach(resource.urn, f"{resource.name}: it can be reached from the internet.")
+
+
+def _image_builder(stack: Stack) -> Iterator[Breach]:
+    if any(images.at("publicNetworkAccess") == "Disabled" for images in stack.of(IMAGES)):
+        for workspace in stack.of(WORKSPACE):
+            if not workspace.at("imageBuildCompute"):
+                yield Breach(workspace.urn, f"{workspace.name}: imageBuildCompute is not set.")
+
+
+def _premium(images: Resource) -> Iterable[str]:
+    if images.at("publicNetworkAccess") == "Disabled" and images.at("sku.name") != "Premium":
+        yield f"its SKU is {images.at('sku.name')}, and its public access is off."
+
+
+def _provisioned(workspace: Resource) -> Iterable[str]:
+    mode = workspace.at("managedNetwork.isolationMode")
+    if mode not in (None, "Disabled") and workspace.at("provisionNetworkNow") is not True:
+        yield "provisionNetworkNow is not set."
+
+
+def _said_twice(stack: Stack) -> Iterator[Breach]:
+    rules = list(stack.of(OUTBOUND_RULE))
+    for workspace in stack.of(WORKSPACE):
+        if rules and workspace.at("managedNetwork.outboundRules"):
+            yield Breach(workspace.urn, f"{workspace.name}: outboundRules is set, and {rules[0].name} is one too.")
+
+
+NETWORK_RULES: tuple[Rule, ...] = (
+    Rule(
+        "address-clash", "error", "No two networks have the same addresses",
+        "Networks that overlap can never be connected, and addresses cannot be changed under what runs there.",
+        "Give one of them another address space.",
+        f"{_LEARN}/virtual-network/virtual-network-peering-overview",
+        Across(_networks, _clashes),
+    ),
+    Rule(
+        "subnet-inside", "error", "Subnets lie within their network, side by side",
+        "Azure refuses them, halfway through a deployment.",
+        "Give the subnet a range of its own within the network's.",
+        f"{_LEARN}/virtual-network/virtual-network-manage-subnet",
+        Whole(_subnets_outside),
+    ),
+    Rule(
+        "subnet-outbound", "warning", "Every subnet says whether it has outbound access by default",
+        "Newer versions of Azure's API give none, older ones give it, and what runs there notices too late.",
+        "Set default_outbound_access=False, and route what has to go out.",
+        f"{_LEARN}/virtual-network/ip-services/default-outbound-access",
+        Whole(_default_outbound),
+    ),
+    Rule(
+        "locked-is-closed", "error", "Where only approved traffic goes out, nothing comes in from the internet",
+        "A door that is left open makes the rest of the network useless.",
+        "Set public_network_access to Disabled, and make a private endpoint.",
+        f"{_LEARN}/machine-learning/how-to-managed-network",
+        Whole(_open_doors),
+    ),
+    Rule(
+        "image-builder", "error", "A workspace whose container registry is private has a cluster that builds images",
+        "Azure's own build agents do not reach the registry, and no environment can be built.",
+        "Set image_build_compute to a cluster of the workspace.",
+        f"{_LEARN}/machine-learning/how-to-secure-workspace-vnet",
+        Whole(_image_builder),
+    ),
+    Rule(
+        "private-images-premium", "error", "A private container registry is Premium",
+        "Other SKUs have no private endpoints.",
+        "Set the SKU to Premium.",
+        f"{_LEARN}/container-registry/container-registry-private-link",
+        Each(_premium, frozenset({IMAGES})),
+    ),
+    Rule(
+        "network-first", "warning", "A managed network is made with its workspace",
+        "Else the first cluster or endpoint waits half an hour for it, and serverless jobs fail.",
+        "Set provision_network_now=True.",
+        f"{_LEARN}/machine-learning/how-to-managed-network",
+        Each(_provisioned, frozenset({WORKSPACE})),
+    ),
+    Rule(
+        "outbound-rules-once", "error", "Outbound rules are resources of their own, or the workspace's, never both",
+        "Each update of the one deletes the other.",
+        "Leave outbound_rules out of the workspace.",
+        "https://github.com/pulumi/pulumi-azure-native/issues/3768",
+        Whole(_said_twice),
+    ),
+)  # fmt: skip
+"""The rules on networks."""

@@ -1,0 +1,141 @@
+"""Rules on what a stack needs beside its resources: diagnostics, budget, owner, and locks where they do no harm."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from infra.policies import sdk
+from infra.policies.properties import BATCH, IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE
+from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+
+DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
+BUDGET = "azure-native:consumption:Budget"
+LOCK = "azure-native:authorization:ManagementLockByScope"
+POLICY = "azure-native:authorization:PolicyAssignment"
+GROUP = "azure-native:resources:ResourceGroup"
+
+OWNER_TAG = "owner"
+"""The tag that says whom to ask."""
+
+LEGACY_POLICY = "e413671a-dd10-4cc1-a943-45b598596cb7"
+"""A built-in policy that wants workspaces in legacy mode, where managed endpoints do not work."""
+
+_LEARN = "https://learn.microsoft.com/azure"
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """A kind of resource that has diagnostics.
+
+    Attributes:
+        path: What its id ends in, `{}` where the inputs `names` go.
+    """
+
+    path: str
+    names: tuple[str, ...]
+
+    def ends(self, resource: Resource) -> str | None:
+        """What the resource's id ends in, in lower case; None when its name is not known yet."""
+        names = [resource.at(name) for name in self.names]
+        return None if UNKNOWN in names else self.path.format(*names).lower()
+
+
+_ML = "/Microsoft.MachineLearningServices"
+REPORTING: dict[str, Reporting] = {
+    STORAGE: Reporting("/Microsoft.Storage/storageAccounts/{}", ("accountName",)),
+    "azure-native:storage:BlobServiceProperties": Reporting(
+        "/Microsoft.Storage/storageAccounts/{}/blobServices/default", ("accountName",)
+    ),
+    VAULT: Reporting("/Microsoft.KeyVault/vaults/{}", ("vaultName",)),
+    IMAGES: Reporting("/Microsoft.ContainerRegistry/registries/{}", ("registryName",)),
+    WORKSPACE: Reporting(f"{_ML}/workspaces/{{}}", ("workspaceName",)),
+    MODELS: Reporting(f"{_ML}/registries/{{}}", ("registryName",)),
+    ONLINE: Reporting(f"{_ML}/workspaces/{{}}/onlineEndpoints/{{}}", ("workspaceName", "endpointName")),
+    BATCH: Reporting(f"{_ML}/workspaces/{{}}/batchEndpoints/{{}}", ("workspaceName", "endpointName")),
+    LOGS: Reporting("/Microsoft.OperationalInsights/workspaces/{}", ("workspaceName",)),
+}
+"""What has diagnostics. Application Insights is not here: its data lies in Log Analytics already.
+https://learn.microsoft.com/azure/azure-monitor/reference/logs-index"""
+
+
+def _diagnostics(stack: Stack) -> Iterator[Breach]:
+    reported = [str(setting.at("resourceUri")).lower() for setting in stack.of(DIAGNOSTICS)]
+    if UNKNOWN in reported:
+        return
+    for resource in stack.of(*REPORTING):
+        ends = REPORTING[resource.type].ends(resource)
+        if ends is not None and not any(uri.endswith(ends) for uri in reported):
+            yield Breach(resource.urn, f"{resource.name}: no diagnostic setting is about it.")
+
+
+def _budget(stack: Stack) -> Iterator[Breach]:
+    if any(stack.of(WORKSPACE, MODELS)) and not any(stack.of(BUDGET)):
+        yield Breach(None, f"{stack.name} has no budget.")
+
+
+def _owner(stack: Stack) -> Iterator[Breach]:
+    nobodys = [
+        resource
+        for resource in stack.resources
+        if sdk.takes(resource.type, "tags")
+        and OWNER_TAG not in {str(tag).lower() for tag in resource.at("tags") or {}}
+    ]
+    if nobodys:
+        yield Breach(None, f"{len(nobodys)} resources of {stack.name} have no tag {OWNER_TAG!r}, as {nobodys[0].name}.")
+
+
+_STOPS_SCALING = re.compile(
+    r"/subscriptions/[^/]+(/resourceGroups/[^/]+(/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+)?)?/?",
+    re.IGNORECASE,
+)
+
+
+def _locks(lock: Resource) -> Iterable[str]:
+    scope = str(lock.at("scope"))
+    if _STOPS_SCALING.fullmatch(scope):
+        yield f"it locks {scope}."
+
+
+def _legacy(assignment: Resource) -> Iterable[str]:
+    if LEGACY_POLICY in str(assignment.at("policyDefinitionId")).lower():
+        yield f"it assigns the policy {LEGACY_POLICY}."
+
+
+UPKEEP_RULES: tuple[Rule, ...] = (
+    Rule(
+        "diagnostics", "warning", "Whatever reports has a diagnostic setting",
+        "What was not recorded cannot be asked for afterwards.",
+        "Add the resource to the stack's Diagnostics.",
+        f"{_LEARN}/azure-monitor/platform/diagnostic-settings",
+        Whole(_diagnostics),
+    ),
+    Rule(
+        "budget", "warning", "Every stack has a budget",
+        "Nobody hears of costs before the bill.",
+        "Say budget and budget_start in the manifests.",
+        f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets",
+        Whole(_budget),
+    ),
+    Rule(
+        "owner-tag", "warning", "Every stack says whose it is",
+        "Who finds it, or its bill, has to know whom to ask.",
+        "Say tags: {owner: …} in the manifests, a mail address or a team.",
+        f"{_LEARN}/cloud-adoption-framework/ready/azure-best-practices/resource-tagging",
+        Whole(_owner),
+    ),
+    Rule(
+        "lock-stops-scaling", "error", "No lock holds a workspace or what it lies in",
+        "A lock stops clusters from scaling down: idle nodes cannot be deleted, and bill.",
+        "Lock the storage, the vault and the registries instead.",
+        f"{_LEARN}/machine-learning/how-to-manage-workspace",
+        Each(_locks, frozenset({LOCK})),
+    ),
+    Rule(
+        "policy-legacy-mode", "error", "No policy wants workspaces in legacy mode",
+        "Managed endpoints and the CLI's second version do not work there.",
+        "Take the assignment out.",
+        f"{_LEARN}/machine-learning/how-to-configure-network-isolation-with-v2",
+        Each(_legacy, frozenset({POLICY})),
+    ),
+)  # fmt: skip
+"""The rules on a stack's upkeep."""
