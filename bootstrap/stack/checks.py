@@ -24,13 +24,19 @@ class Checked:
     told: Mapping[str, Any]
 
 
-def check(settings: StackSettings, resources: Sequence[Registration], as_of: str | None = None) -> Checked:
+def check(
+    settings: StackSettings,
+    resources: Sequence[Registration],
+    as_of: str | None = None,
+    before: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Checked:
     """Judge a planned stack by itself.
 
     Args:
         as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended.
+        before: The inputs that its resources had before, by URN; changes of them are judged.
     """
-    stack = _as_stack(settings, resources, as_of)
+    stack = _as_stack(settings, resources, as_of, before or {})
     broken = [*(pair for resource in stack.resources for pair in judge_resource(resource)), *judge_stack(stack)]
     findings = [_finding(stack, rule, breach) for rule, breach in broken]
     return Checked(in_order(findings), tell(stack, broken))
@@ -53,14 +59,19 @@ def check_together(
     return found
 
 
-def _as_stack(settings: StackSettings, resources: Sequence[Registration], as_of: str | None) -> Stack:
+def _as_stack(
+    settings: StackSettings,
+    resources: Sequence[Registration],
+    as_of: str | None,
+    before: Mapping[str, Mapping[str, Any]],
+) -> Stack:
     """A planned stack as rules see it: what Azure would hold, without components and providers."""
     made = [
         Resource(resource.urn, resource.type, resource.name, resource.inputs, resource.depends_on)
         for resource in resources
         if resource.custom and not resource.type.startswith("pulumi:")
     ]
-    return Stack(settings.stack, made, settings, as_of)
+    return Stack(settings.stack, made, settings, as_of, before)
 
 
 def _finding(stack: Stack, rule: Rule, breach: Breach) -> Finding:

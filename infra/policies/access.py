@@ -27,6 +27,7 @@ READING: dict[str, str] = {
     "43d0d8ad-25c7-4714-9337-8ba259a9fe05": "Monitoring Reader",
     "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
     "72fafb9e-0641-4937-9268-a91bfd8191a3": "Cost Management Reader",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
     "749f88d5-cbae-40b8-bcfc-e573ddc772fa": "Monitoring Contributor",
     "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",
 }

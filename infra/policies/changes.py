@@ -13,10 +13,12 @@ from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 
 _PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
 _PATHS = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/schema.go"
-_TRACKED = (
-    "https://github.com/Azure/azure-rest-api-specs/blob/main/specification/common-types/resource-management/v5/types.json"
-)
+_TRACKED = "https://github.com/Azure/azure-rest-api-specs/blob/main/specification/common-types/resource-management/v5/types.json"
 _LEARN = "https://learn.microsoft.com/azure"
+_TEMPLATE = f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"
+_BUDGETS = f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"
+_IMAGE_KEYS = f"{_LEARN}/container-registry/tutorial-enable-customer-managed-keys"
+_ENDPOINTS = f"{_LEARN}/machine-learning/how-to-authenticate-online-endpoint"
 _CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
 _MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
 
@@ -93,16 +95,16 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
         ),
     ),
     IMAGES: (
-        CreateOnly("encryption.status", "refused", f"{_LEARN}/container-registry/tutorial-enable-customer-managed-keys"),
+        CreateOnly("encryption.status", "refused", _IMAGE_KEYS),
         CreateOnly("zoneRedundancy", "refused", f"{_LEARN}/container-registry/zone-redundancy"),
     ),
     WORKSPACE: (
         CreateOnly("storageAccount", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
         CreateOnly("keyVault", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
         CreateOnly("hbiWorkspace", "refused", f"{_LEARN}/machine-learning/concept-data-encryption"),
-        CreateOnly("enableDataIsolation", "refused", f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"),
+        CreateOnly("enableDataIsolation", "refused", _TEMPLATE),
         CreateOnly("encryption.status", "refused", f"{_LEARN}/machine-learning/concept-customer-managed-keys"),
-        CreateOnly("kind", "refused", f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"),
+        CreateOnly("kind", "refused", _TEMPLATE),
     ),
     COMPUTE: tuple(
         CreateOnly(at, "refused", _CLUSTER)
@@ -120,15 +122,15 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
             "properties.properties.personalComputeInstanceSettings",
         )
     ),
-    ONLINE: (CreateOnly("properties.authMode", "refused", f"{_LEARN}/machine-learning/how-to-authenticate-online-endpoint"),),
+    ONLINE: (CreateOnly("properties.authMode", "refused", _ENDPOINTS),),
     BATCH: (CreateOnly("properties.authMode", "refused", f"{_LEARN}/machine-learning/how-to-use-batch-endpoint"),),
     "azure-native:network:PrivateEndpoint": (CreateOnly("subnet", "replaced", _PROVIDER),),
     "azure-native:network:PublicIPAddress": tuple(
         CreateOnly(at, "replaced", _PROVIDER) for at in ("publicIPAddressVersion", "publicIPPrefix", "sku")
     ),
     "azure-native:consumption:Budget": (
-        CreateOnly("timePeriod.startDate", "refused", f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"),
-        CreateOnly("timeGrain", "refused", f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"),
+        CreateOnly("timePeriod.startDate", "refused", _BUDGETS),
+        CreateOnly("timeGrain", "refused", _BUDGETS),
     ),
 }  # fmt: skip
 """What a resource of a type does not change, beside what no resource does."""
@@ -137,6 +139,12 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
 def _less_isolated(old: Any, new: Any) -> bool:
     order = (None, "Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
     return old in order and new in order and order.index(old) > max(order.index(new), 1)
+
+
+def _only_the_systems(old: Any, new: Any) -> bool:
+    """From both kinds of identity to the system's alone."""
+    both = all(kind in str(old) for kind in ("SystemAssigned", "UserAssigned"))
+    return both and "UserAssigned" not in str(new)
 
 
 def _gone(old: Any, new: Any) -> bool:
@@ -151,7 +159,7 @@ ONE_WAY: dict[str, tuple[OneWay, ...]] = {
         ),
         OneWay(
             "identity.type",
-            lambda old, new: "UserAssigned" in str(old) and "SystemAssigned" in str(old) and "UserAssigned" not in str(new),
+            _only_the_systems,
             "a workspace with both kinds of identity does not go back to the system's alone.",
             f"{_LEARN}/machine-learning/how-to-identity-based-service-authentication",
         ),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from infra.policies import sdk
@@ -12,7 +13,7 @@ from infra.policies.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, S
 CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
 
 _LEARN = "https://learn.microsoft.com/azure"
-_CORS = "https://learn.microsoft.com/rest/api/storageservices/cross-origin-resource-sharing--cors--support-for-the-azure-storage-services"  # noqa: E501
+_CORS = "https://learn.microsoft.com/rest/api/storageservices/cross-origin-resource-sharing--cors--support-for-the-azure-storage-services"
 _LIMITS = f"{_LEARN}/azure-resource-manager/management/azure-subscription-service-limits"
 _FEDERATION = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"
 
@@ -82,7 +83,7 @@ def _credentials(stack: Stack) -> Iterator[Breach]:
 
 def _sequence(stack: Stack) -> Iterator[Breach]:
     for credentials in _by_identity(stack).values():
-        for before, credential in zip(credentials, credentials[1:], strict=False):
+        for before, credential in pairwise(credentials):
             if before.urn not in credential.depends_on:
                 yield Breach(credential.urn, f"{credential.name}: it does not wait for {before.name}.")
 

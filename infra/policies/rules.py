@@ -17,7 +17,19 @@ from infra.policies.suppress import suppression_rules
 from infra.policies.upkeep import UPKEEP_RULES
 
 RULES: dict[str, Rule] = {
-    rule.id: rule for rule in (*PROPERTY_RULES, *ARGUMENT_RULES, *STACK_RULES, *suppression_rules(known=lambda: RULES))
+    rule.id: rule
+    for rule in (
+        *PROPERTY_RULES,
+        *ARGUMENT_RULES,
+        *UPKEEP_RULES,
+        *ACCESS_RULES,
+        *NETWORK_RULES,
+        *SIZE_RULES,
+        *LIMIT_RULES,
+        *CHANGE_RULES,
+        *STACK_RULES,
+        *suppression_rules(known=lambda: RULES),
+    )
 }
 """The rules by id."""
 

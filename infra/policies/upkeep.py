@@ -10,9 +10,10 @@ from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Wh
 
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
 BUDGET = "azure-native:consumption:Budget"
+GROUP = "azure-native:resources:ResourceGroup"
 LOCK = "azure-native:authorization:ManagementLockByScope"
 POLICY = "azure-native:authorization:PolicyAssignment"
-GROUP = "azure-native:resources:ResourceGroup"
+
 
 OWNER_TAG = "owner"
 """The tag that says whom to ask."""
@@ -77,8 +78,7 @@ def _owner(stack: Stack) -> Iterator[Breach]:
     nobodys = [
         resource
         for resource in stack.resources
-        if sdk.takes(resource.type, "tags")
-        and OWNER_TAG not in {str(tag).lower() for tag in resource.at("tags") or {}}
+        if sdk.takes(resource.type, "tags") and OWNER_TAG not in {str(tag).lower() for tag in resource.at("tags") or {}}
     ]
     if nobodys:
         yield Breach(None, f"{len(nobodys)} resources of {stack.name} have no tag {OWNER_TAG!r}, as {nobodys[0].name}.")

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.policies.limits import CREDENTIAL
+from infra.policies.network import NETWORK, OUTBOUND_RULE, SUBNET
 from infra.policies.properties import (
     BATCH,
     COMPUTE,
@@ -16,9 +18,8 @@ from infra.policies.properties import (
     WORKSPACE,
 )
 from infra.policies.rule import UNKNOWN, Resource, Stack
+from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import EnvironmentSettings, Federation, ProjectSettings, StackSettings, SuppressionSettings
-
-GROUP = "azure-native:resources:ResourceGroup"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,60 @@ def suppressing(rule: str, until: str = "2027-03-31", resource: str | None = Non
 
 TAGS = {"managed-by": "mlops-bootstrap", "organization": "contoso", "team": "fraud"}
 SECURE_STORAGE = {"kind": "StorageV2", "resourceGroupName": "rg", "sku": {"name": "Standard_LRS"}}
+
+PROTECTED = SETTINGS.model_copy(update={"protect": True})
+SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-00000000000b"
+IN_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg"
+IN_WORKSPACE = f"{IN_GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw"
+
+
+def role(role_id: str, scope: str = IN_GROUP, **more: Any) -> Resource:
+    definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+    return resource(ROLE, {"roleDefinitionId": definition, "scope": scope, "principalType": "Group", **more})
+
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+GIVES_ROLES = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+
+
+def network(name: str, *prefixes: str, subnets: Sequence[Mapping[str, Any]] = ()) -> Resource:
+    inputs = {
+        "virtualNetworkName": name,
+        "addressSpace": {"addressPrefixes": list(prefixes)},
+        "subnets": [{"defaultOutboundAccess": False, **subnet} for subnet in subnets],
+    }
+    return resource(NETWORK, inputs, name)
+
+
+def subnet(network_name: str, prefix: str, name: str = "subnet", **more: Any) -> Resource:
+    return resource(SUBNET, {"virtualNetworkName": network_name, "addressPrefix": prefix, **more}, name)
+
+
+def cluster(size: str) -> Resource:
+    return resource(COMPUTE, compute("AmlCompute", vmSize=size))
+
+
+def credentials(count: int, *, in_sequence: bool = True) -> Stack:
+    made: list[Resource] = []
+    for number in range(count):
+        before = [made[-1].urn] if made and in_sequence else []
+        made.append(resource(CREDENTIAL, {"resourceName": "id-ci"}, f"ci-{number}", before))
+    return stack(*made)
+
+
+def assignments(count: int) -> Stack:
+    return stack(*(resource(ROLE, {"scope": IN_WORKSPACE}, f"role-{number}") for number in range(count)))
+
+
+def changed(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Stack:
+    made = resource(type_, new)
+    return Stack("fraud-dev", [made], before={made.urn: old})
+
+
+CLOSED = {"publicNetworkAccess": "Disabled"}
+APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
 SIDES: dict[str, Sides] = {
     "storage-no-keys": each(STORAGE, {"allowSharedKeyAccess": False}, {}),
@@ -206,6 +261,174 @@ SIDES: dict[str, Sides] = {
         [
             stack(settings=suppressing("tags")),
             stack(resource(VAULT, {}), settings=suppressing("tags", resource="another")),
+        ],
+    ),
+    "diagnostics": Sides(
+        [
+            stack(
+                resource(VAULT, {"vaultName": "kv"}),
+                resource(DIAGNOSTICS, {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV"}),
+            ),
+            stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, {"resourceUri": UNKNOWN})),
+            stack(resource(GROUP, {})),
+        ],
+        [
+            stack(resource(VAULT, {"vaultName": "kv"})),
+            stack(
+                resource(STORAGE, {"accountName": "st"}),
+                resource(
+                    DIAGNOSTICS,
+                    {"resourceUri": f"{IN_GROUP}/providers/Microsoft.Storage/storageAccounts/st/blobServices/default"},
+                ),
+            ),
+        ],
+    ),
+    "budget": Sides(
+        [stack(resource(WORKSPACE, {}), resource("azure-native:consumption:Budget", {})), stack(resource(GROUP, {}))],
+        [stack(resource(WORKSPACE, {}))],
+    ),
+    "owner-tag": Sides(
+        [stack(resource(VAULT, {"tags": {"Owner": "fraud@contoso.example"}})), stack(resource(ROLE, {}))],
+        [stack(resource(VAULT, {"tags": TAGS}), resource(GROUP, {}))],
+    ),
+    "lock-stops-scaling": Sides(
+        [stack(resource(LOCK, {"scope": f"{IN_GROUP}/providers/Microsoft.Storage/storageAccounts/st"}))],
+        [stack(resource(LOCK, {"scope": scope})) for scope in (IN_WORKSPACE, IN_GROUP, SUBSCRIPTION)],
+    ),
+    "policy-legacy-mode": each(
+        POLICY,
+        {"policyDefinitionId": "/providers/Microsoft.Authorization/policyDefinitions/438c38d2"},
+        {"policyDefinitionId": "/providers/x/policyDefinitions/e413671a-dd10-4cc1-a943-45b598596cb7"},
+    ),
+    "role-that-gives-roles": Sides(
+        [stack(role(GIVES_ROLES, condition="only ours")), stack(role(CONTRIBUTOR)), stack(role(UNKNOWN))],
+        [stack(role(OWNER)), stack(role(GIVES_ROLES))],
+    ),
+    "role-too-broad": Sides([stack(role(CONTRIBUTOR, IN_GROUP))], [stack(role(CONTRIBUTOR, SUBSCRIPTION))]),
+    "role-too-wide": Sides(
+        [stack(role(READER, IN_GROUP))],
+        [
+            stack(role(READER, f"{SUBSCRIPTION}/")),
+            stack(role(READER, "/providers/Microsoft.Management/managementGroups/root")),
+        ],
+    ),
+    "standing-access": Sides(
+        [
+            stack(role(CONTRIBUTOR)),
+            stack(role(READER), settings=PROTECTED),
+            stack(role(CONTRIBUTOR, principalType="ServicePrincipal"), settings=PROTECTED),
+        ],
+        [stack(role(CONTRIBUTOR), settings=PROTECTED)],
+    ),
+    "address-clash": Sides(
+        [stack(network("a", "10.0.0.0/16", "10.0.0.0/17"), network("b", "10.1.0.0/16")), stack(network("a", UNKNOWN))],
+        [
+            stack(network("a", "10.0.0.0/16"), network("b", "10.0.128.0/24")),
+            stack(network("a", "10.0.0.0/8"), network("b", "10.200.0.0/16")),
+        ],
+    ),
+    "subnet-inside": Sides(
+        [
+            stack(network("a", "10.0.0.0/16"), subnet("a", "10.0.1.0/24"), subnet("a", "10.0.2.0/24", "other")),
+            # Another stack's network.
+            stack(subnet("theirs", "10.0.1.0/24")),
+        ],
+        [
+            stack(network("a", "10.0.0.0/16"), subnet("a", "10.1.1.0/24")),
+            stack(network("a", "10.0.0.0/16", subnets=[{"addressPrefix": "10.1.1.0/24"}])),
+            stack(network("a", "10.0.0.0/16"), subnet("a", "10.0.1.0/24"), subnet("a", "10.0.0.0/23", "other")),
+        ],
+    ),
+    "subnet-outbound": Sides(
+        [stack(subnet("a", "10.0.1.0/24", defaultOutboundAccess=False))], [stack(subnet("a", "10.0.1.0/24"))]
+    ),
+    "locked-is-closed": Sides(
+        [
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, CLOSED)),
+            stack(resource(VAULT, {})),
+        ],
+        [stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {}))],
+    ),
+    "image-builder": Sides(
+        [
+            stack(resource(WORKSPACE, {"imageBuildCompute": "cpu"}), resource(IMAGES, CLOSED)),
+            stack(resource(WORKSPACE, {}), resource(IMAGES, {})),
+        ],
+        [stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED))],
+    ),
+    "private-images-premium": each(
+        IMAGES, {**CLOSED, "sku": {"name": "Premium"}}, {**CLOSED, "sku": {"name": "Standard"}}
+    ),
+    "network-first": each(WORKSPACE, {**APPROVED_ONLY, "provisionNetworkNow": True}, APPROVED_ONLY),
+    "outbound-rules-once": Sides(
+        [stack(resource(WORKSPACE, {}), resource(OUTBOUND_RULE, {}))],
+        [stack(resource(WORKSPACE, under("managedNetwork.outboundRules", {"a": {}})), resource(OUTBOUND_RULE, {}))],
+    ),
+    "size-known": Sides(
+        [stack(cluster("STANDARD_D4DS_V5")), stack(cluster(UNKNOWN)), stack(resource(COMPUTE, compute("Kubernetes")))],
+        [stack(cluster("Standard_D4ds_v9")), stack(cluster("Standard_D5s_v5"))],
+    ),
+    "size-retired": Sides(
+        [stack(cluster("Standard_D4ds_v5")), stack(cluster("Standard_DS3_v2"))],
+        [
+            stack(cluster("Standard_NC6s_v3")),
+            Stack("fraud-dev", [cluster("Standard_DS3_v2")], as_of="2028-05-01"),
+            # A day before the table's own does not bring back what had ended by then.
+            Stack("fraud-dev", [cluster("Standard_NC6s_v3")], as_of="2020-01-01"),
+        ],
+    ),
+    "size-retiring": Sides(
+        [stack(cluster("Standard_D4ds_v5")), stack(cluster("Standard_NC6s_v3"))],
+        [
+            stack(cluster("Standard_DS3_v2")),
+            stack(cluster("Standard_D3_v2")),
+            Stack("fraud-dev", [cluster("Standard_DS3_v2")], as_of="2028-04-30"),
+        ],
+    ),
+    "limit-entries": each(
+        "azure-native:consumption:Budget",
+        {"notifications": {str(number): {} for number in range(5)}},
+        {"notifications": {str(number): {} for number in range(6)}},
+    ),
+    "limit-tags": each(
+        VAULT, {"tags": {str(number): "" for number in range(50)}}, {"tags": {str(number): "" for number in range(51)}}
+    ),
+    "limit-credentials": Sides([credentials(20)], [credentials(21)]),
+    "credentials-in-sequence": Sides([credentials(3)], [credentials(2, in_sequence=False)]),
+    "limit-assignments": Sides([assignments(4000)], [assignments(4001)]),
+    "change-one-way": Sides(
+        [
+            changed(WORKSPACE, under("managedNetwork.isolationMode", "Disabled"), APPROVED_ONLY),
+            changed(VAULT, {}, under("properties.enablePurgeProtection", True)),
+            stack(resource(WORKSPACE, {})),
+        ],
+        [
+            changed(WORKSPACE, APPROVED_ONLY, under("managedNetwork.isolationMode", "AllowInternetOutbound")),
+            changed(WORKSPACE, under("managedNetwork.isolationMode", "AllowInternetOutbound"), {}),
+            changed(
+                WORKSPACE,
+                under("identity.type", "SystemAssigned, UserAssigned"),
+                under("identity.type", "SystemAssigned"),
+            ),
+            changed(VAULT, under("properties.enablePurgeProtection", True), {"properties": {}}),
+            changed(STORAGE, {"kind": "StorageV2"}, {"kind": "Storage"}),
+        ],
+    ),
+    "change-refused": Sides(
+        [
+            changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize=UNKNOWN)),
+            changed(COMPUTE, compute("AmlCompute", scaleSettings={}), compute("AmlCompute", scaleSettings={"a": 1})),
+        ],
+        [
+            changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize="b")),
+            changed(WORKSPACE, {"keyVault": "a"}, {"keyVault": "b"}),
+        ],
+    ),
+    "change-replaces-data": Sides(
+        [changed(STORAGE, {"location": "uksouth"}, {"location": "uksouth"}), changed(GROUP, {"location": "a"}, {})],
+        [
+            changed(STORAGE, {"location": "uksouth"}, {"location": "westeurope"}),
+            changed(WORKSPACE, {"workspaceName": "mlw"}, {"workspaceName": "mlw-2"}),
         ],
     ),
 }
