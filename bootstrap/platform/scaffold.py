@@ -166,7 +166,8 @@ tenant_id: {line("tenant")}
 subscription_id: {line("subscription")}
 network: managed # or open
 budget_start: {month} # budgets count from here; Azure never lets it change
-tags: {{}}
+tags:
+  owner: {line("email")}
 
 environments:
   dev: {{ring: 0}}
@@ -174,6 +175,7 @@ environments:
 
 hub:
   log_retention_days: 90
+  budget: 300
   alert_emails:
     - {line("email")}
 """,
