@@ -155,6 +155,18 @@ def schema(
     session.console.result("", schema_of(manifest))
 
 
+@command(
+    platform,
+    "platform policy-pack",
+    examples=["mlops-bootstrap platform policy-pack"],
+)
+def policy_pack(session: Session) -> None:
+    """Print the folder of the policy pack, for `pulumi --policy-pack`: the engine judges by the rules of a plan."""
+    from infra.policies import PACK_FOLDER
+
+    session.console.result(str(PACK_FOLDER), {"schema_version": 1, "folder": str(PACK_FOLDER)})
+
+
 def _flat(value: object, path: str = "") -> list[str]:
     """One line for each value: `budget.amount: 500`."""
     if isinstance(value, dict):

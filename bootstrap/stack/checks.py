@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.stack.planned import Finding, Registration, in_order
-from infra.policies.rule import Breach, Resource, Rule, Stack
+from bootstrap.stack.planned import Finding, Registration, as_resources, in_order
+from infra.policies.rule import Breach, Rule, Stack
 from infra.policies.rules import judge_resource, judge_stack, judge_stacks, tell
 from infra.policies.suppress import suppression_of
 from infra.settings import StackSettings
@@ -65,13 +65,8 @@ def _as_stack(
     as_of: str | None,
     before: Mapping[str, Mapping[str, Any]],
 ) -> Stack:
-    """A planned stack as rules see it: what Azure would hold, without components and providers."""
-    made = [
-        Resource(resource.urn, resource.type, resource.name, resource.inputs, resource.depends_on)
-        for resource in resources
-        if resource.custom and not resource.type.startswith("pulumi:")
-    ]
-    return Stack(settings.stack, made, settings, as_of, before)
+    """A planned stack as rules see it."""
+    return Stack(settings.stack, as_resources(resources), settings, as_of, before)
 
 
 def _finding(stack: Stack, rule: Rule, breach: Breach) -> Finding:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import infra
-from infra.policies.rule import SEVERITIES, Severity
+from infra.policies.idle import IdleCost, idle_costs
+from infra.policies.rule import SEVERITIES, Resource, Severity
 from infra.settings import StackSettings, SuppressionSettings
 
 CODE = Path(infra.__file__).parent
@@ -104,7 +105,12 @@ class StackPlan:
     @property
     def made(self) -> list[Registration]:
         """The resources that Azure would hold: without components and providers."""
-        return [resource for resource in self.resources if resource.custom and not resource.type.startswith("pulumi:")]
+        return [resource for resource in self.resources if _is_azures(resource)]
+
+    @property
+    def idle(self) -> list[IdleCost]:
+        """What bills while nothing runs."""
+        return idle_costs(as_resources(self.resources))
 
     def manifest(self, resource: Registration) -> str:
         """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""
@@ -129,6 +135,7 @@ class StackPlan:
                 for resource in self.resources
             ],
             "findings": [finding.document() for finding in self.findings],
+            "bills_while_idle": [cost.document() for cost in self.idle],
         }
 
 
@@ -146,6 +153,19 @@ class Plan:
     def document(self) -> dict[str, Any]:
         """The plan as JSON, version 1: docs/plan.md."""
         return {"schema_version": 1, "as_of": self.as_of, "stacks": [stack.document() for stack in self.stacks]}
+
+
+def as_resources(registrations: Iterable[Registration]) -> list[Resource]:
+    """What Azure would hold, as rules see it: without components and providers."""
+    return [
+        Resource(resource.urn, resource.type, resource.name, resource.inputs, resource.depends_on)
+        for resource in registrations
+        if _is_azures(resource)
+    ]
+
+
+def _is_azures(resource: Registration) -> bool:
+    return resource.custom and not resource.type.startswith("pulumi:")
 
 
 def _line(resource: Registration) -> str | None:

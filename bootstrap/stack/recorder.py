@@ -7,7 +7,7 @@ program runs to its end, and what was recorded is what `pulumi preview` would sh
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 from urllib.parse import urlparse
@@ -15,13 +15,12 @@ from urllib.request import url2pathname
 
 import pulumi
 from google.protobuf import empty_pb2
-from google.protobuf.struct_pb2 import Value
-from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime import mocks, settings
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from bootstrap.stack.planned import Registration
-from infra.policies.rule import SECRET
+from infra.policies.wire import plain_inputs
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -142,33 +141,10 @@ class _Recorder(mocks.MockMonitor):
 
 def _inputs(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     """The inputs as the engine would keep them: to those of a provider it adds the version that is asked for."""
-    inputs = {key: plain(value) for key, value in request.object.fields.items()}
+    inputs = plain_inputs(request.object)
     if request.type.startswith("pulumi:providers:") and request.version:
         inputs["version"] = request.version
     return dict(sorted(inputs.items()))
-
-
-def plain(value: Value) -> Any:
-    """A protobuf value as JSON has it: whole numbers as integers, secrets as `SECRET`, unknowns as they are."""
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        fields = value.struct_value.fields
-        if rpc._special_sig_key in fields:
-            return _special(fields)
-        return {key: plain(item) for key, item in sorted(fields.items())}
-    if kind == "list_value":
-        return [plain(item) for item in value.list_value.values]
-    if kind == "number_value":
-        number = value.number_value
-        return int(number) if number.is_integer() else number
-    return getattr(value, kind) if kind in ("string_value", "bool_value") else None
-
-
-def _special(fields: Mapping[str, Value]) -> Any:
-    """What Pulumi marks with a signature: secrets, references to resources, assets."""
-    if fields[rpc._special_sig_key].string_value == rpc._special_secret_sig:
-        return SECRET
-    return {key: plain(item) for key, item in sorted(fields.items()) if key != rpc._special_sig_key}
 
 
 def _urn(project: str, stack: str, parent: str, type_: str, name: str) -> str:

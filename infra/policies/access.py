@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from infra.policies.properties import ROLE
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
-ELIGIBLE = "azure-native:authorization:RoleEligibilityScheduleRequest"
+ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"
 
 _LEARN = "https://learn.microsoft.com/azure/role-based-access-control"
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from infra.policies import sdk
 from infra.policies.properties import IMAGES, ROLE, STORAGE, VAULT
 from infra.policies.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
 
@@ -62,6 +61,8 @@ def _entries(resource: Resource) -> Iterable[str]:
 
 
 def _tags(resource: Resource) -> Iterable[str]:
+    from infra.policies import sdk  # imports Pulumi, which the table of rules alone does without
+
     tags = resource.at("tags")
     if isinstance(tags, Mapping) and len(tags) > MOST_TAGS and sdk.takes(resource.type, "tags"):
         yield f"it has {len(tags)} tags, and Azure takes {MOST_TAGS}."

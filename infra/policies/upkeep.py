@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from infra.policies import sdk
 from infra.policies.properties import BATCH, IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
@@ -75,6 +74,8 @@ def _budget(stack: Stack) -> Iterator[Breach]:
 
 
 def _owner(stack: Stack) -> Iterator[Breach]:
+    from infra.policies import sdk  # imports Pulumi, which the table of rules alone does without
+
     nobodys = [
         resource
         for resource in stack.resources

@@ -16,6 +16,7 @@ from bootstrap.stack.report.words import (
     counted,
     findings_in_words,
     grave,
+    idle_in_words,
     kind,
     label,
     most_first,
@@ -90,7 +91,9 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
         for one in stack.made
     ]
     table = "\n".join(["| Type | Name | Protected | Asked for in |", "| --- | --- | --- | --- |", *rows])
-    yield "resource list", f"<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
+    idle = "".join(f"- {count} {what}\n" for what, count in idle_in_words(stack))
+    bills = f"Bills while idle:\n\n{idle}\n" if idle else ""
+    yield "resource list", f"{bills}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
 
 def _finding(stack: str, finding: Finding) -> str:

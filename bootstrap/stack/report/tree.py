@@ -8,6 +8,7 @@ from bootstrap.stack.report.words import (
     counted,
     findings_in_words,
     grave,
+    idle_in_words,
     kind,
     label,
     notes_by_rule,
@@ -40,6 +41,9 @@ def _stack(stack: StackPlan) -> Iterator[str]:
             yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{protected}"
     yield "by type:"
     yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
+    if stack.idle:
+        yield "bills while idle:"
+    yield from (f"  {count:3}  {what}" for what, count in idle_in_words(stack))
     yield from _findings(stack)
 
 

@@ -65,6 +65,14 @@ def notes_by_rule(stack: StackPlan) -> list[str]:
     return [f"{rule}: {', '.join(subjects)}: {message}" for (rule, message), subjects in by_rule.items()]
 
 
+def idle_in_words(stack: StackPlan) -> list[tuple[str, int]]:
+    """What bills while nothing runs, and how many of it there are: `("private endpoint, by the hour", 3)`."""
+    counts: Counter[str] = Counter()
+    for cost in stack.idle:
+        counts[f"{cost.what}, by the {cost.per}"] += cost.count
+    return list(counts.items())
+
+
 def grave(stack: StackPlan) -> list[Finding]:
     """The findings that are more than notes."""
     return [one for one in stack.findings if one.severity != "note" and one.suppressed is None]

@@ -1,0 +1,171 @@
+"""The rules as a policy pack: a server that the engine starts and asks about every resource that it would make.
+
+Pulumi starts packs in Python through its own language host, and `pulumi-policy` wants an older protobuf than `pulumi`
+does. So this speaks the engine's protocol itself. The engine looks for an executable that is called after the runtime
+in `PulumiPolicy.yaml`, `pulumi-analyzer-policy-mlops-bootstrap`, and this package installs it.
+
+https://github.com/pulumi/pulumi/blob/master/proto/pulumi/analyzer.proto
+"""
+
+import sys
+from collections.abc import Iterable
+from concurrent import futures
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
+
+from infra.policies.rule import Each, Resource, Rule, Severity, Stack
+from infra.policies.rules import RULES, Broken, judge_resource, judge_stack, judge_stacks, tell
+from infra.policies.suppress import suppression_of
+from infra.policies.wire import plain_inputs
+from infra.settings import StackSettings, from_json
+
+NAME = "mlops-bootstrap"
+SETTINGS_KEY = "mlops-bootstrap:settings"
+"""Where plain Pulumi has a stack's settings; with them the manifests' suppressions and the rules on settings hold."""
+
+_OURS = "azure-native:"
+# Quoted: only the types know of ValueType.
+_LEVEL: "dict[Severity, analyzer_pb2.EnforcementLevel.ValueType]" = {
+    "error": analyzer_pb2.MANDATORY,
+    "warning": analyzer_pb2.ADVISORY,
+    "note": analyzer_pb2.ADVISORY,
+}
+_SEVERITY: "dict[Severity, analyzer_pb2.PolicySeverity.ValueType]" = {
+    "error": analyzer_pb2.POLICY_SEVERITY_HIGH,
+    "warning": analyzer_pb2.POLICY_SEVERITY_MEDIUM,
+    "note": analyzer_pb2.POLICY_SEVERITY_LOW,
+}
+
+
+class Pack(analyzer_pb2_grpc.AnalyzerServicer):
+    """Judges what one deployment of one stack would make. Its methods are those of the engine's protocol."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._settings: StackSettings | None = None
+        self._seen: dict[str, Resource] = {}
+        self._broken: list[Broken] = []
+
+    def Handshake(  # noqa: N802 - gRPC's name
+        self, _request: analyzer_pb2.AnalyzerHandshakeRequest, _context: grpc.ServicerContext
+    ) -> analyzer_pb2.AnalyzerHandshakeResponse:
+        return analyzer_pb2.AnalyzerHandshakeResponse()
+
+    def GetPluginInfo(  # noqa: N802 - gRPC's name
+        self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
+    ) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version="1.0.0")
+
+    def GetAnalyzerInfo(  # noqa: N802 - gRPC's name
+        self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
+    ) -> analyzer_pb2.AnalyzerInfo:
+        return analyzer_pb2.AnalyzerInfo(
+            name=NAME, displayName=NAME, version="1.0.0", policies=[_policy(rule) for rule in RULES.values()]
+        )
+
+    def ConfigureStack(  # noqa: N802 - gRPC's name
+        self, request: analyzer_pb2.AnalyzerStackConfigureRequest, context: grpc.ServicerContext
+    ) -> analyzer_pb2.AnalyzerStackConfigureResponse:
+        self._name = request.stack
+        if SETTINGS_KEY in request.config:
+            try:
+                self._settings = from_json(request.config[SETTINGS_KEY])
+            except ValueError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{SETTINGS_KEY} is not right: {error}")
+        return analyzer_pb2.AnalyzerStackConfigureResponse()
+
+    def Configure(  # noqa: N802 - gRPC's name
+        self, _request: analyzer_pb2.ConfigureAnalyzerRequest, _context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def Analyze(  # noqa: N802 - gRPC's name
+        self, request: analyzer_pb2.AnalyzeRequest, _context: grpc.ServicerContext
+    ) -> analyzer_pb2.AnalyzeResponse:
+        if not request.type.startswith(_OURS):
+            return analyzer_pb2.AnalyzeResponse()
+        resource = Resource(request.urn, request.type, request.name, plain_inputs(request.properties))
+        self._seen[request.urn] = resource
+        broken = list(judge_resource(resource))
+        self._broken += broken
+        return analyzer_pb2.AnalyzeResponse(diagnostics=self._diagnostics(broken))
+
+    def AnalyzeStack(  # noqa: N802 - gRPC's name
+        self, request: analyzer_pb2.AnalyzeStackRequest, _context: grpc.ServicerContext
+    ) -> analyzer_pb2.AnalyzeResponse:
+        # The engine tells what Azure answered; the rules are about what was asked for.
+        asked = [
+            Resource(seen.urn, seen.type, seen.name, seen.inputs, tuple(told.dependencies))
+            for told in request.resources
+            if (seen := self._seen.get(told.urn)) is not None
+        ]
+        stack = self._stack(asked)
+        broken = list(judge_stack(stack))
+        told = {stack.name: tell(stack, [*self._broken, *broken])}
+        broken += [pair for _, pair in judge_stacks(told, every=False)]
+        return analyzer_pb2.AnalyzeResponse(diagnostics=self._diagnostics(broken))
+
+    def Remediate(  # noqa: N802 - gRPC's name
+        self, _request: analyzer_pb2.AnalyzeRequest, _context: grpc.ServicerContext
+    ) -> analyzer_pb2.RemediateResponse:
+        return analyzer_pb2.RemediateResponse()
+
+    def Cancel(  # noqa: N802 - gRPC's name
+        self, _request: empty_pb2.Empty, _context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def _stack(self, resources: Iterable[Resource] = ()) -> Stack:
+        return Stack(self._name, list(resources), self._settings)
+
+    def _diagnostics(self, broken: Iterable[Broken]) -> list[analyzer_pb2.AnalyzeDiagnostic]:
+        """What the engine shows, and stops at, without what the manifests let the stack break."""
+        stack = self._stack()
+        return [
+            analyzer_pb2.AnalyzeDiagnostic(
+                policyName=rule.id,
+                policyPackName=NAME,
+                policyPackVersion="1.0.0",
+                description=rule.title,
+                message=f"{breach.message} {rule.reason} {rule.fix}",
+                enforcementLevel=_LEVEL[rule.severity],
+                severity=_SEVERITY[rule.severity],
+                urn=breach.resource or "",
+            )
+            for rule, breach in broken
+            if suppression_of(stack, rule.id, breach) is None
+        ]
+
+
+def _policy(rule: Rule) -> analyzer_pb2.PolicyInfo:
+    of_resource = isinstance(rule.judge, Each)
+    return analyzer_pb2.PolicyInfo(
+        name=rule.id,
+        displayName=rule.title,
+        description=rule.reason,
+        message=rule.fix,
+        url=rule.link,
+        enforcementLevel=_LEVEL[rule.severity],
+        severity=_SEVERITY[rule.severity],
+        policy_type=analyzer_pb2.POLICY_TYPE_RESOURCE if of_resource else analyzer_pb2.POLICY_TYPE_STACK,
+    )
+
+
+def serve(address: str = "127.0.0.1:0") -> tuple[grpc.Server, int]:
+    """Start a server for one deployment, and say which port it listens on."""
+    # One thread: what one resource says is remembered for the stack.
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Pack(), server)
+    port = server.add_insecure_port(address)
+    server.start()
+    return server, port
+
+
+def main() -> None:
+    """Serve until the engine ends this process. It reads the port from the first line."""
+    server, port = serve()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
