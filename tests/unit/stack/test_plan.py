@@ -106,7 +106,7 @@ def test_the_document_is_version_1(planned: Plan) -> None:
 
     assert document["schema_version"] == 1
     for stack in document["stacks"]:
-        assert set(stack) == {"name", "program", "resources", "findings"}
+        assert set(stack) == {"name", "program", "resources", "findings", "bills_while_idle"}
         for resource in stack["resources"]:
             assert set(resource) == {
                 "urn", "type", "name", "parent", "inputs", "depends_on", "protect", "source",
@@ -147,6 +147,17 @@ def test_nothing_is_unknown_but_what_azure_decides(stacks: dict[str, StackPlan])
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-registry"),
     }
+
+
+def test_what_bills_while_idle_is_told(stacks: dict[str, StackPlan]) -> None:
+    told = stacks["vision-dev"].document()["bills_while_idle"]
+    whats = {cost["what"]: cost["per"] for cost in told}
+
+    assert whats["private endpoint"] == "hour"
+    assert whats["firewall of the managed network (Basic)"] == "hour"
+    assert whats["container registry (Premium)"] == "day"
+    assert {cost["resource"] for cost in told} <= {resource.urn for resource in stacks["vision-dev"].made}
+    assert "container registry (Standard)" in {cost.what for cost in stacks["forecasting-dev"].idle}
 
 
 def test_there_are_no_errors_in_the_example(stacks: dict[str, StackPlan]) -> None:

@@ -1,0 +1,66 @@
+"""The policy pack under the real engine: it lets the example through, and stops what breaks a rule."""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import pulumi
+import pytest
+from pulumi import automation
+from pulumi_azure_native import resources, storage
+
+from bootstrap.platform.platform import load_platform
+from infra.policies import PACK_FOLDER
+from infra.programs import declare
+from tests.engine.stacks import Program, under_engine
+
+EXECUTABLE = "pulumi-analyzer-policy-mlops-bootstrap"
+CONTOSO = Path(__file__).parents[2] / "examples" / "contoso"
+
+
+@pytest.fixture(autouse=True)
+def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The executable is installed beside Python's, where a shell that has the environment finds it."""
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+
+
+def previewed(engine: Path, folder: Path, name: str, program: Program) -> str:
+    """What the engine printed of a preview that the pack judged. Raises CommandError when the pack refused."""
+    with under_engine(engine, folder, name, program) as stack:
+        return stack.preview(policy_packs=[str(PACK_FOLDER)]).stdout
+
+
+def test_a_stack_of_the_example_is_let_through(engine: Path, tmp_path: Path) -> None:
+    settings = load_platform(CONTOSO).stacks["fraud-dev"]
+
+    printed = previewed(engine, tmp_path / "engine", settings.stack, lambda: declare(settings))
+
+    assert "mlops-bootstrap" in printed.split("Policies:")[1]
+    assert "[mandatory]" not in printed
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broken_rule_stops_the_engine(engine: Path, tmp_path: Path) -> None:
+    def program() -> None:
+        group = resources.ResourceGroup("group", resource_group_name="rg", location="westeurope")
+        storage.StorageAccount(
+            "data",
+            resource_group_name="rg",
+            account_name="stdata",
+            location="westeurope",
+            kind="StorageV2",
+            sku=storage.SkuArgs(name="Standard_LRS"),
+            allow_shared_key_access=True,
+            opts=pulumi.ResourceOptions(depends_on=[group]),
+        )
+
+    with pytest.raises(automation.CommandError) as caught:
+        previewed(engine, tmp_path / "engine", "careless", program)
+
+    told = str(caught.value)
+    del caught
+    # After a command that failed the Automation API leaves its event loop to the garbage.
+    gc.collect()
+    assert "storage-no-keys" in told
+    assert "allowSharedKeyAccess is True, not False." in told
