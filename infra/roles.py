@@ -56,6 +56,7 @@ FILE_PRIVILEGED_CONTRIBUTOR = Role("Storage File Data Privileged Contributor", "
 KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
 MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
+KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6")
 NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
 NETWORK_CONNECTION_APPROVER = Role(
     "Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
@@ -115,6 +116,7 @@ Target = Literal[
     "endpoint identity",
     "model registry",
     "hub network",
+    "customer's vault",
 ]
 """What a role is given on. The model registry and the network are the hub's."""
 
@@ -202,6 +204,11 @@ WORKSPACE_BEFORE = (
 
 WORKSPACE_AFTER = (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages what is in it"),)
 
+WORKSPACE_SHARED_REGISTRY = (
+    Entitlement(NETWORK_CONNECTION_APPROVER, "model registry", "The managed network connects to the model registry"),
+)
+"""What it needs where it reaches the model registry by a private endpoint."""
+
 WORKSPACE_MANAGED_NETWORK = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
 )
@@ -263,3 +270,10 @@ RUNNERS = (
     Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners puts them into their subnet"),
 )
 """What the service that makes CI's runners gets."""
+
+CUSTOMER_KEY = (
+    Entitlement(
+        KEY_VAULT_CRYPTO_USER, "customer's vault", "Storage, registry and workspace wrap their keys with the customer's"
+    ),
+)
+"""What the identity that uses the organization's own key gets."""

@@ -172,6 +172,19 @@ class RunnerSettings(_Settings):
     origin: str
 
 
+class CustomerKeySettings(_Settings):
+    """A key of the organization's that encrypts an environment's data.
+
+    Attributes:
+        vault_id: The resource id of its vault.
+        key: Its address with its version.
+    """
+
+    vault_id: str
+    key: str
+    origin: str
+
+
 class HubVnet(_Settings):
     """The hub's network, as an environment that is peered with it must know it.
 
@@ -281,6 +294,7 @@ class EnvironmentSettings(_StackSettings):
 
     Attributes:
         hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
+        resource_group_id: A resource group of the organization's; None for one of ours.
         people: Whether people work here or only read, and CI does the work.
         alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
         self_service: Whether people make compute instances for themselves.
@@ -292,6 +306,8 @@ class EnvironmentSettings(_StackSettings):
     hub_subscription_id: str
     network: Network
     networking: Networking = Networking()
+    resource_group_id: str | None = None
+    customer_key: CustomerKeySettings | None = None
     people: Literal["work", "read"]
     alert_emails: tuple[str, ...] = ()
     self_service: bool

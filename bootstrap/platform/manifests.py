@@ -150,6 +150,21 @@ SubnetId = Annotated[
         rf"{_GROUP}/providers/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+",
     ),
 ]
+GroupId = Annotated[str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP)]
+VaultId = Annotated[
+    str,
+    Text(
+        "the resource id of a key vault, /subscriptions/.../vaults/NAME",
+        rf"{_GROUP}/providers/Microsoft\.KeyVault/vaults/[A-Za-z0-9-]{{3,24}}",
+    ),
+]
+KeyAddress = Annotated[
+    str,
+    Text(
+        "a key's address with its version, https://VAULT.vault.azure.net/keys/NAME/VERSION",
+        r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
+    ),
+]
 ZoneId = Annotated[
     str,
     Text(
@@ -257,6 +272,13 @@ class PlatformGroups(_Section):
     platform: Group | None = Field(None, description="Who keeps the platform of all teams.")
 
 
+class CustomerKey(_Section):
+    """A key of yours that data is encrypted with."""
+
+    vault_id: VaultId = Field(description="Its vault, with purge protection.")
+    key: KeyAddress
+
+
 class Layer(_Section):
     """What can be said for the organization, an environment, a team, or a team's environment; the last one wins."""
 
@@ -266,6 +288,10 @@ class Layer(_Section):
         None,
         description="open: no network of its own. managed: the workspace's managed network. locked: only what is "
         "approved goes out, and nothing has a public address.",
+    )
+    resource_group_id: GroupId | None = Field(None, description="A resource group of yours, instead of one of ours.")
+    customer_key: CustomerKey | None = Field(
+        None, description="Encrypts storage, container registry and workspace. It cannot be taken back."
     )
     ci: Literal["public", "private"] | None = Field(
         None, description="private: CI runs inside the network, so storage, vault and registry need no public address."

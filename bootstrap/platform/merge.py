@@ -16,6 +16,7 @@ from infra.roles import SHARED, Entitlement
 from infra.settings import (
     BudgetSettings,
     ClusterSettings,
+    CustomerKeySettings,
     EnvironmentSettings,
     Federation,
     GivenSubnet,
@@ -142,6 +143,8 @@ class Merge:
             hub_subscription_id=hub_subscription,
             network=network,
             networking=networking,
+            resource_group_id=self._group_id(layers, subscription.value),
+            customer_key=self._customer_key(layers),
             people="read" if protected else "work",
             alert_emails=tuple(emails.value) if emails else (),
             self_service=not protected and layers.value("self_service"),
@@ -240,6 +243,27 @@ class Merge:
         """Note a problem that several stacks meet once."""
         if problem not in self.problems:
             self.problems.append(problem)
+
+    def _group_id(self, layers: Layers, subscription_id: str) -> str | None:
+        said = layers.said("resource_group_id")
+        if said is None:
+            return None
+        found = said.value.split("/")[2]
+        if found.lower() != subscription_id.lower():
+            message = f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}."
+            self.problems.append(Problem(said.position, message))
+        return str(said.value)
+
+    def _customer_key(self, layers: Layers) -> CustomerKeySettings | None:
+        said = layers.said("customer_key")
+        if said is None:
+            return None
+        vault, at = said.value.vault_id.rsplit("/", 1)[1], said.keys["key"]
+        if not said.value.key.lower().startswith(f"https://{vault.lower()}."):
+            problem = Problem(at, f"customer_key.key is not in the vault {vault}, which vault_id names.")
+            if problem not in self.problems:
+                self.problems.append(problem)
+        return CustomerKeySettings(vault_id=said.value.vault_id, key=said.value.key, origin=self.origin(said.position))
 
     def _missing(self, at: Position, stack: str, key: str) -> None:
         hint = f"Add {key} there, or to platform.yaml for all."

@@ -1,6 +1,6 @@
 """Where a stack's resources lie: a resource group in a location, with the tags that all of them carry."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -27,9 +27,9 @@ class Place:
     words: tuple[str, ...]
     protect: bool
 
-    def stateful(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-        """The options of a resource that holds data: protected where the environment says so."""
-        return pulumi.ResourceOptions(parent=parent, protect=self.protect or None)
+    def stateful(self, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        """The options of a resource that holds data: protected where the environment says so, made after others."""
+        return pulumi.ResourceOptions(parent=parent, protect=self.protect or None, depends_on=list(after))
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class ResourceGroupArgs:
         subscription_id: The subscription that it is made in.
         words: The words that tell this stack's resources from others in their names.
         protect: Whether what holds data is protected from deletion.
+        given: The id of a group of the organization's, which is used instead of one of ours.
         origin: The line of the manifest that asked for the stack.
     """
 
@@ -50,16 +51,28 @@ class ResourceGroupArgs:
     words: tuple[str, ...]
     protect: bool
     origin: str
+    given: str | None = None
 
 
 class ResourceGroup(pulumi.ComponentResource):
-    """The resource group of a stack."""
+    """The resource group of a stack: made, or one of the organization's."""
 
     place: Place
 
     def __init__(self, name: str, args: ResourceGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:place:ResourceGroup", name, None, opts)
         asked_for_by(self, args.origin)
+        self.place = Place(
+            Reference(args.given) if args.given is not None else self._made(name, args),
+            args.location,
+            args.tags,
+            args.names,
+            args.words,
+            args.protect,
+        )
+        self.register_outputs({"id": self.place.group.id})
+
+    def _made(self, name: str, args: ResourceGroupArgs) -> Reference:
         group_name = args.names.of("resource_group", *args.words)
         group = resources.ResourceGroup(
             name,
@@ -68,12 +81,4 @@ class ResourceGroup(pulumi.ComponentResource):
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect or None),
         )
-        self.place = Place(
-            resource_group(args.subscription_id, group_name, group),
-            args.location,
-            args.tags,
-            args.names,
-            args.words,
-            args.protect,
-        )
-        self.register_outputs({"id": self.place.group.id})
+        return resource_group(args.subscription_id, group_name, group)

@@ -7,6 +7,7 @@ import pulumi
 from pulumi_azure_native import containerregistry
 from pulumi_azure_native import machinelearningservices as ml
 
+from infra.components.keys import CustomerKey
 from infra.components.place import Place
 from infra.modes import Inbound
 from infra.reference import Reference
@@ -20,11 +21,13 @@ class ContainerRegistryArgs:
     Attributes:
         premium: The tier that private endpoints, those of a managed network too, and lists of addresses take.
         inbound: From where it can be reached.
+        key: The key that encrypts it, where that is not Azure's.
     """
 
     place: Place
     premium: bool
     inbound: Inbound
+    key: CustomerKey | None = None
 
 
 class ContainerRegistry(pulumi.ComponentResource):
@@ -49,14 +52,38 @@ class ContainerRegistry(pulumi.ComponentResource):
             if args.inbound.public
             else containerregistry.PublicNetworkAccess.DISABLED,
             network_rule_set=_rules(args.inbound),
+            identity=_identity(args.key),
+            encryption=_encryption(args.key),
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
             tags=place.tags,
-            opts=place.stateful(self),
+            opts=place.stateful(self, args.key.after if args.key is not None else ()),
         )
         self.registry = place.group.within(
             f"providers/Microsoft.ContainerRegistry/registries/{registry_name}", registry
         )
         self.register_outputs({"id": self.registry.id})
+
+
+def _identity(key: CustomerKey | None) -> containerregistry.IdentityPropertiesArgs | None:
+    if key is None:
+        return None
+    return containerregistry.IdentityPropertiesArgs(
+        type=containerregistry.ResourceIdentityType.USER_ASSIGNED,
+        # A map, unlike elsewhere. That the identity is there, its rights on the vault see to.
+        user_assigned_identities={key.identity.id: containerregistry.UserIdentityPropertiesArgs()},
+    )
+
+
+def _encryption(key: CustomerKey | None) -> containerregistry.EncryptionPropertyArgs | None:
+    # https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys
+    if key is None:
+        return None
+    return containerregistry.EncryptionPropertyArgs(
+        status=containerregistry.EncryptionStatus.ENABLED,
+        key_vault_properties=containerregistry.KeyVaultPropertiesArgs(
+            identity=key.client_id, key_identifier=key.newest
+        ),
+    )
 
 
 def _rules(inbound: Inbound) -> containerregistry.NetworkRuleSetArgs | None:

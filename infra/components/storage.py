@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import storage
 
+from infra.components.keys import CustomerKey
 from infra.components.place import Place
 from infra.modes import Inbound
 from infra.reference import Reference
@@ -19,10 +20,11 @@ _STUDIO = ["https://mlworkspace.azure.ai", "https://ml.azure.com", "https://*.ml
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Where the account lies, and from where it can be reached."""
+    """Where the account lies, from where it can be reached, and the key that encrypts it where that is not Azure's."""
 
     place: Place
     inbound: Inbound
+    key: CustomerKey | None = None
 
 
 class Storage(pulumi.ComponentResource):
@@ -65,8 +67,10 @@ class Storage(pulumi.ComponentResource):
                     for address in _as_storage_takes_it(allowed)
                 ],
             ),
+            identity=_identity(args.key),
+            encryption=_encryption(args.key),
             tags=place.tags,
-            opts=place.stateful(self),
+            opts=place.stateful(self, args.key.after if args.key is not None else ()),
         )
         self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
         blobs = storage.BlobServiceProperties(
@@ -104,6 +108,28 @@ class Storage(pulumi.ComponentResource):
         )
         self.blobs = self.account.within("blobServices/default", blobs)
         self.register_outputs({"id": self.account.id})
+
+
+def _identity(key: CustomerKey | None) -> storage.IdentityArgs | None:
+    if key is None:
+        return None
+    return storage.IdentityArgs(
+        type=storage.IdentityType.USER_ASSIGNED, user_assigned_identities=[key.identity.id_when_made]
+    )
+
+
+def _encryption(key: CustomerKey | None) -> storage.EncryptionArgs | None:
+    # https://learn.microsoft.com/azure/storage/common/customer-managed-keys-overview
+    if key is None:
+        return None
+    on = storage.EncryptionServiceArgs(enabled=True, key_type=storage.KeyType.ACCOUNT)
+    return storage.EncryptionArgs(
+        key_source=storage.KeySource.MICROSOFT_KEYVAULT,
+        key_vault_properties=storage.KeyVaultPropertiesArgs(key_name=key.name, key_vault_uri=key.vault),
+        encryption_identity=storage.EncryptionIdentityArgs(encryption_user_assigned_identity=key.identity.id_when_made),
+        # Queues and tables would keep Azure's key, and can be told so only when the account is made.
+        services=storage.EncryptionServicesArgs(blob=on, file=on, queue=on, table=on),
+    )
 
 
 def _as_storage_takes_it(allowed: str) -> list[str]:

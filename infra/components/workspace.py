@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from infra.components.keys import CustomerKey
 from infra.components.place import Place
 from infra.modes import Inbound, Isolation
 from infra.reference import Reference
@@ -35,6 +36,7 @@ class WorkspaceArgs:
         outwards: What its jobs and endpoints reach.
         image_builder: The cluster that builds images, where a public service of Azure's cannot.
         after: What must be there before, such as the identity's role assignments.
+        key: The key that encrypts what it keeps, where that is not Azure's.
     """
 
     place: Place
@@ -47,6 +49,7 @@ class WorkspaceArgs:
     outwards: Outwards
     image_builder: str | None
     after: Sequence[pulumi.Resource]
+    key: CustomerKey | None = None
 
 
 class Workspace(pulumi.ComponentResource):
@@ -58,7 +61,6 @@ class Workspace(pulumi.ComponentResource):
         super().__init__("bootstrap:workspace:Workspace", name, None, opts)
         place = args.place
         workspace_name = place.names.of("workspace", *place.words)
-        options = pulumi.ResourceOptions(depends_on=list(args.after))
         workspace = ml.Workspace(
             name,
             resource_group_name=place.group.name_when_made,
@@ -69,7 +71,11 @@ class Workspace(pulumi.ComponentResource):
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
             identity=ml.ManagedServiceIdentityArgs(
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
-                user_assigned_identities=[args.identity.id_when_made],
+                user_assigned_identities=[
+                    identity.id_when_made
+                    for identity in (args.identity, args.key.identity if args.key is not None else None)
+                    if identity is not None
+                ],
             ),
             primary_user_assigned_identity=args.identity.id_when_made,
             storage_account=args.storage.id_when_made,
@@ -83,15 +89,29 @@ class Workspace(pulumi.ComponentResource):
             managed_network=_managed_network(args.outwards),
             provision_network_now=args.outwards.isolation != "Disabled",
             image_build_compute=args.image_builder,
+            encryption=_encryption(args.key),
+            # Else Azure ML makes a database and a search service of its own in the subscription, which bill.
+            enable_service_side_cmk_encryption=True if args.key is not None else None,
             v1_legacy_mode=False,
             hbi_workspace=False,
             tags=place.tags,
-            opts=pulumi.ResourceOptions.merge(place.stateful(self), options),
+            opts=place.stateful(self, args.after),
         )
         self.workspace = place.group.within(
             f"providers/Microsoft.MachineLearningServices/workspaces/{workspace_name}", workspace
         )
         self.register_outputs({"id": self.workspace.id})
+
+
+def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:
+    # https://learn.microsoft.com/azure/machine-learning/how-to-setup-customer-managed-keys
+    if key is None:
+        return None
+    return ml.EncryptionPropertyArgs(
+        status=ml.EncryptionStatus.ENABLED,
+        identity=ml.IdentityForCmkArgs(user_assigned_identity=key.identity.id_when_made),
+        key_vault_properties=ml.KeyVaultPropertiesArgs(key_identifier=key.key, key_vault_arm_id=key.vault_id),
+    )
 
 
 def _managed_network(outwards: Outwards) -> ml.ManagedNetworkSettingsArgs:

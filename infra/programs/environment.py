@@ -17,6 +17,7 @@ from infra.components.alerts import (
 from infra.components.compute import Cluster, ClusterArgs
 from infra.components.guardrails import Budget, BudgetArgs
 from infra.components.identity import Identity, IdentityArgs
+from infra.components.keys import CustomerKey
 from infra.components.monitoring import (
     Diagnostics,
     DiagnosticsArgs,
@@ -38,6 +39,7 @@ from infra.programs.subscription import in_subscription
 from infra.reference import Reference
 from infra.roles import (
     CLUSTER,
+    CUSTOMER_KEY,
     DELIVERY,
     ENDPOINT,
     PEOPLE,
@@ -46,9 +48,10 @@ from infra.roles import (
     WORKSPACE_AFTER,
     WORKSPACE_BEFORE,
     WORKSPACE_MANAGED_NETWORK,
+    WORKSPACE_SHARED_REGISTRY,
     Target,
 )
-from infra.settings import ClusterSettings, EnvironmentSettings
+from infra.settings import ClusterSettings, CustomerKeySettings, EnvironmentSettings
 
 
 def environment(settings: EnvironmentSettings) -> None:
@@ -69,15 +72,18 @@ def environment(settings: EnvironmentSettings) -> None:
             (settings.team, settings.environment),
             settings.protect,
             settings.origin,
+            settings.resource_group_id,
         ),
         opts,
     )
     place = group.place
 
-    storage = Storage("storage", StorageArgs(place, inbound["storage"]), opts)
+    key = _customer_key(settings.customer_key, place, opts) if settings.customer_key is not None else None
+    storage = Storage("storage", StorageArgs(place, inbound["storage"], key), opts)
     vault = Vault("vault", VaultArgs(place, settings.tenant_id, inbound["key vault"]), opts)
+    premium = mode.managed or key is not None
     images = ContainerRegistry(
-        "images", ContainerRegistryArgs(place, premium=mode.managed, inbound=inbound["container registry"]), opts
+        "images", ContainerRegistryArgs(place, premium, inbound["container registry"], key), opts
     )
     insights = Insights("insights", InsightsArgs(place, hub.logs), opts)
     as_workspace = Identity("workspace-identity", IdentityArgs(place, "workspace"), opts)
@@ -95,6 +101,7 @@ def environment(settings: EnvironmentSettings) -> None:
         "model registry": hub.models,
     }
     before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if mode.managed else ())
+    before += WORKSPACE_SHARED_REGISTRY if _joins_registry(mode, settings) else ()
     prepared = Access(
         "workspace-access", AccessArgs(as_workspace.principal, before, targets, names, settings.origin), opts
     )
@@ -111,6 +118,7 @@ def environment(settings: EnvironmentSettings) -> None:
             outwards=Outwards(mode.isolation, settings.networking.firewall_sku),
             image_builder=_image_builder(settings.clusters) if mode.managed else None,
             after=prepared.assignments,
+            key=key,
         ),
         opts,
     )
@@ -191,6 +199,20 @@ def _image_builder(clusters: Sequence[ClusterSettings]) -> str | None:
     return lasting[0] if lasting else None
 
 
+def _joins_registry(mode: Mode, settings: EnvironmentSettings) -> bool:
+    """Whether the managed network gets a private endpoint to the shared model registry."""
+    return mode.approved_only or (mode.managed and settings.networking.registry_access == "private")
+
+
+def _customer_key(settings: CustomerKeySettings, place: Place, opts: pulumi.ResourceOptions) -> CustomerKey:
+    """The organization's key, and an identity of ours that may use it."""
+    user = Identity("key-identity", IdentityArgs(place, "key", origin=settings.origin), opts)
+    vault: dict[Target, Reference] = {"customer's vault": Reference(settings.vault_id)}
+    args = AccessArgs(user.principal, CUSTOMER_KEY, vault, place.names, settings.origin)
+    rights = Access("key-access", args, opts).assignments
+    return CustomerKey(settings.vault_id, settings.key, user.identity, user.client_id, rights)
+
+
 def _outbound(
     settings: EnvironmentSettings,
     place: Place,
@@ -204,7 +226,7 @@ def _outbound(
     # Batch endpoints and parallel jobs hand out their work through a queue and a table.
     if not mode.inbound("storage", networking.allow_ips).everywhere:
         needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("queue", "table")]
-    if mode.approved_only or networking.registry_access == "private":
+    if _joins_registry(mode, settings):
         needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]

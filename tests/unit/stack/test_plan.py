@@ -141,9 +141,11 @@ def test_nothing_is_unknown_but_what_azure_decides(stacks: dict[str, StackPlan])
         if UNKNOWN in map(str, everything(value))
     }
 
-    # Entra makes the ids of principals; Azure makes and names what the model registry keeps its files and images in.
+    # Entra makes the ids of principals and of who uses a customer's key;
+    # Azure makes and names what the model registry keeps its files and images in.
     assert unknown == {
         ("RoleAssignment", "principalId", ""),
+        ("Registry", "encryption", "images"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-registry"),
     }
