@@ -1,0 +1,358 @@
+"""Every optional setting of the manifests changes the plan: a table of them, and nothing may be missing in it.
+
+A case writes one setting into a small platform, and names where in the plan that shows.
+"""
+
+import copy
+import functools
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from bootstrap.platform.platform import load_platform
+from bootstrap.platform.schemas import MODELS
+from bootstrap.progress import Silent
+from bootstrap.stack import plan
+from tests.helpers import build_tree
+
+ZERO = "00000000-0000-0000-0000-0000000000"
+GROUP, OTHER, SUBSCRIPTION = f"{ZERO}aa", f"{ZERO}bb", f"{ZERO}0d"
+SUBNET = f"/subscriptions/{ZERO}0c/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
+ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
+LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:acme@1/churn@2:environment:dev"}
+CHURN = {"name": "churn", "repository": "github:acme/churn"}
+PYPI = {"name": "pypi", "fqdn": "pypi.org"}
+LAKE = {"name": "lake", "resource_id": ACCOUNT, "group": "blob"}
+REASON = "closed later this year"
+SUPPRESSION = {"rule": "public-access", "reason": REASON, "until": "2027-03-31"}
+
+PLATFORM, TEAM, LINKS = "platform.yaml", "teams/fraud.yaml", "links.yaml"
+WORLD: dict[str, dict[str, Any]] = {
+    PLATFORM: {
+        "organization": "acme",
+        "location": "westeurope",
+        "tenant_id": f"{ZERO}0a",
+        "subscription_id": f"{ZERO}0b",
+        "environments": {"dev": {"ring": 0}},
+        "hub": {"alert_emails": ["ml@acme.example"]},
+    },
+    TEAM: {
+        "name": "fraud",
+        "environments": {"dev": {}},
+        "compute": [{"name": "cpu", "size": "Standard_D4ds_v5", "max_nodes": 1}],
+    },
+    LINKS: {},
+}
+
+Place = tuple[str, str]
+"""A document, and a path in it; numbers are places in lists."""
+
+Edits = Mapping[Place, Any]
+
+LOCKED: Edits = {
+    (PLATFORM, "hub.vnet"): {"address_space": "10.0.0.0/24"},
+    (TEAM, "network"): "locked",
+    (TEAM, "vnet"): {"address_space": "10.1.0.0/24"},
+}
+MANAGED: Edits = {**LOCKED, (TEAM, "network"): "managed"}
+TAGGED: Edits = {**LOCKED, (TEAM, "outbound"): [{"name": "monitor", "service_tag": "AzureMonitor"}]}
+BUDGET: Edits = {(TEAM, "budget"): 700, (TEAM, "budget_start"): "2026-11-01"}
+REGISTRY: Edits = {**LOCKED, (PLATFORM, "hub.network"): "locked"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A setting, and what it does to the plan.
+
+    Attributes:
+        at: Where it is written.
+        shows: The type of the resources that show it, or `finding`, and the path to what they show.
+        come: The values that are there only with the setting.
+        gone: The values that are there only without it.
+        given: What is written in both.
+        stack: Whose plan shows it.
+    """
+
+    at: Place
+    value: Any
+    shows: tuple[str, str]
+    come: Sequence[Any] = ()
+    gone: Sequence[Any] = ()
+    given: Edits = field(default_factory=dict)
+    stack: str = "fraud-dev"
+
+
+PROVIDER = ("pulumi:providers:azure-native", "inputs.subscriptionId")
+LOCATION = ("azure-native:resources:ResourceGroup", "inputs.location")
+BUDGETS = "azure-native:consumption:Budget"
+WORKSPACE = "azure-native:machinelearningservices:Workspace"
+COMPUTE = "azure-native:machinelearningservices:Compute"
+RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
+VNET = "azure-native:network:VirtualNetwork"
+RANGES = (VNET, "inputs.addressSpace.addressPrefixes.0")
+OWN_SUBNET = (
+    f"/subscriptions/{ZERO}0b/resourceGroups/rg-acme-{{0}}/providers/Microsoft.Network/virtualNetworks/vnet-acme-{{0}}"
+    "/subnets/snet-acme-{0}-endpoints"
+)
+SUBNETS = ("azure-native:network:PrivateEndpoint", "inputs.subnet.id")
+NEXT_HOP = ("azure-native:network:RouteTable", "inputs.routes.0.nextHopIpAddress")
+ASSIGNED = ("azure-native:authorization:RoleAssignment", "inputs.principalId")
+
+CASES: dict[str, Case] = {
+    "Cluster.low_priority": Case(
+        (TEAM, "compute.0.low_priority"), True,
+        (COMPUTE, "inputs.properties.properties.vmPriority"), ["LowPriority"], ["Dedicated"],
+    ),
+    "Group.eligible": Case(
+        (TEAM, "groups.engineers"), {"id": GROUP, "eligible": True},
+        ("azure-native:authorization:PimRoleEligibilitySchedule", "inputs.principalId"), [GROUP],
+        given={(TEAM, "groups.engineers"): GROUP},
+    ),
+    "Groups.data_scientists": Case((TEAM, "groups.data_scientists"), GROUP, ASSIGNED, [GROUP]),
+    "Groups.engineers": Case((TEAM, "groups.engineers"), GROUP, ASSIGNED, [GROUP]),
+    "Groups.operators": Case((TEAM, "groups.operators"), GROUP, ASSIGNED, [GROUP]),
+    "Groups.reviewers": Case((TEAM, "groups.reviewers"), GROUP, ASSIGNED, [GROUP]),
+    "Hub.budget": Case(
+        (PLATFORM, "hub.budget"), 300, (BUDGETS, "inputs.amount"), [300],
+        given={(PLATFORM, "budget_start"): "2026-11-01"}, stack="hub",
+    ),
+    "Hub.dns": Case(
+        (PLATFORM, "hub.dns"), "policy",
+        ("azure-native:network:PrivateDnsZoneGroup", "type"), [], ["azure-native:network:PrivateDnsZoneGroup"], LOCKED,
+    ),
+    "Hub.location": Case(
+        (PLATFORM, "hub.location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"], stack="hub"
+    ),
+    "Hub.log_retention_days": Case(
+        (PLATFORM, "hub.log_retention_days"), 400,
+        ("azure-native:operationalinsights:Workspace", "inputs.retentionInDays"), [400], [90], stack="hub",
+    ),
+    "Hub.network": Case(
+        (PLATFORM, "hub.network"), "locked",
+        ("azure-native:machinelearningservices:Registry", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"],
+        LOCKED, stack="hub",
+    ),
+    "Hub.subscription_id": Case(
+        (PLATFORM, "hub.subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"], stack="hub"
+    ),
+    "Hub.vnet": Case((PLATFORM, "hub.vnet"), {"address_space": "10.0.0.0/24"}, RANGES, ["10.0.0.0/24"], stack="hub"),
+    "HubVnet.address_space": Case(
+        (PLATFORM, "hub.vnet.address_space"), "10.9.0.0/24",
+        RANGES, ["10.9.0.0/24"], ["10.0.0.0/24"], LOCKED, stack="hub",
+    ),
+    "HubVnet.dns_servers": Case(
+        (PLATFORM, "hub.vnet.dns_servers"), ["10.0.0.4"],
+        (VNET, "inputs.dhcpOptions.dnsServers.0"), ["10.0.0.4"], [None], LOCKED, stack="hub",
+    ),
+    "HubVnet.gateway": Case(
+        (PLATFORM, "hub.vnet.gateway"), True,
+        ("azure-native:network:VirtualNetworkPeering", "inputs.useRemoteGateways"), [True], [], LOCKED,
+    ),
+    "HubVnet.next_hop": Case(
+        (PLATFORM, "hub.vnet.next_hop"), "10.0.0.4", NEXT_HOP, ["10.0.0.4"], [None], LOCKED, stack="hub"
+    ),
+    "HubVnet.subnet_id": Case(
+        (PLATFORM, "hub.vnet"), {"subnet_id": SUBNET},
+        SUBNETS, [SUBNET], [OWN_SUBNET.format("hub")], REGISTRY, stack="hub",
+    ),
+    "Layer.alert_emails": Case(
+        (TEAM, "alert_emails"), ["team@acme.example"],
+        ("azure-native:monitor:ActionGroup", "inputs.emailReceivers.0.emailAddress"), ["team@acme.example"],
+    ),
+    "Layer.allow_ips": Case(
+        (TEAM, "allow_ips"), ["20.1.2.0/24"],
+        ("azure-native:keyvault:Vault", "inputs.properties.networkAcls.ipRules.0.value"), ["20.1.2.0/24"], [None],
+    ),
+    "Layer.budget": Case(
+        (TEAM, "budget"), 700, (BUDGETS, "inputs.amount"), [700], given={(TEAM, "budget_start"): "2026-11-01"}
+    ),
+    "Layer.budget_start": Case(
+        (TEAM, "budget_start"), "2027-01-01", (BUDGETS, "inputs.timePeriod.startDate"),
+        ["2027-01-01T00:00:00Z"], ["2026-11-01T00:00:00Z"], BUDGET,
+    ),
+    "Layer.ci": Case(
+        (TEAM, "ci"), "private",
+        ("azure-native:storage:StorageAccount", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"], MANAGED,
+    ),
+    "Layer.compute": Case(
+        (TEAM, "compute"), [{"name": "gpu", "size": "Standard_NC24ads_A100_v4", "max_nodes": 2}],
+        (COMPUTE, "inputs.computeName"), ["gpu"], ["cpu"],
+    ),
+    "Layer.firewall_sku": Case(
+        (TEAM, "firewall_sku"), "Basic",
+        (WORKSPACE, "inputs.managedNetwork.firewallSku"), ["Basic"], ["Standard"], LOCKED,
+    ),
+    "Layer.location": Case((TEAM, "location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"]),
+    "Layer.network": Case(
+        (TEAM, "network"), "managed",
+        (WORKSPACE, "inputs.managedNetwork.isolationMode"), ["AllowInternetOutbound"], ["Disabled"],
+    ),
+    "Layer.outbound": Case((TEAM, "outbound"), [PYPI], (RULE, "inputs.ruleName"), ["pypi"], [], LOCKED),
+    "Layer.protect": Case(
+        (TEAM, "protect"), True, ("azure-native:storage:StorageAccount", "protect"), [True], [False]
+    ),
+    "Layer.self_service": Case(
+        (TEAM, "self_service"), False,
+        ("azure-native:authorization:RoleAssignment", "inputs.description"),
+        [], ["Makes compute instances, which shut down when idle."],
+        {(TEAM, "groups.data_scientists"): GROUP},
+    ),
+    "Layer.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
+    "Layer.suppress": Case((TEAM, "suppress"), [SUPPRESSION], ("finding", "suppressed.reason"), [REASON], [None]),
+    "Layer.tags": Case(
+        (TEAM, "tags"), {"cost-center": "77"},
+        ("azure-native:keyvault:Vault", "inputs.tags.cost-center"), ["77"], [None],
+    ),
+    "Layer.vnet": Case(
+        (TEAM, "vnet"), {"address_space": "10.2.0.0/24"}, RANGES, ["10.2.0.0/24"], ["10.1.0.0/24"], LOCKED
+    ),
+    "LinksManifest.teams": Case(
+        (LINKS, "teams.fraud.churn.dev"), LINK,
+        ("azure-native:managedidentity:FederatedIdentityCredential", "inputs.subject"), [LINK["subject"]],
+        given={(TEAM, "projects"): [CHURN]},
+    ),
+    "Outbound.fqdn": Case((TEAM, "outbound"), [PYPI], (RULE, "inputs.properties.type"), ["FQDN"], [], LOCKED),
+    "Outbound.group": Case(
+        (TEAM, "outbound"), [LAKE], (RULE, "inputs.properties.destination.subresourceTarget"), ["blob"], [], LOCKED
+    ),
+    "Outbound.ports": Case(
+        (TEAM, "outbound.0.ports"), "80",
+        (RULE, "inputs.properties.destination.portRanges"), ["80"], ["443"], TAGGED,
+    ),
+    "Outbound.protocol": Case(
+        (TEAM, "outbound.0.protocol"), "UDP",
+        (RULE, "inputs.properties.destination.protocol"), ["UDP"], ["TCP"], TAGGED,
+    ),
+    "Outbound.resource_id": Case(
+        (TEAM, "outbound"), [LAKE], (RULE, "inputs.properties.destination.serviceResourceId"), [ACCOUNT], [], LOCKED
+    ),
+    "Outbound.service_tag": Case(
+        (TEAM, "outbound.0.service_tag"), "AzureActiveDirectory",
+        (RULE, "inputs.properties.destination.serviceTag"), ["AzureActiveDirectory"], ["AzureMonitor"], TAGGED,
+    ),
+    "PlatformGroups.platform": Case((PLATFORM, "groups.platform"), GROUP, ASSIGNED, [GROUP], stack="hub"),
+    "PlatformManifest.groups": Case((PLATFORM, "groups"), {"platform": GROUP}, ASSIGNED, [GROUP], stack="hub"),
+    "Suppression.resource": Case(
+        (TEAM, "suppress.0.resource"), "vault",
+        ("finding", "suppressed.reason"), [None], given={(TEAM, "suppress"): [SUPPRESSION]},
+    ),
+    "TeamEnvironment.groups": Case(
+        (TEAM, "environments.dev.groups"), {"engineers": OTHER},
+        ASSIGNED, [OTHER], [GROUP], {(TEAM, "groups"): {"engineers": GROUP}},
+    ),
+    "TeamManifest.groups": Case((TEAM, "groups"), {"engineers": GROUP}, ASSIGNED, [GROUP]),
+    "TeamManifest.projects": Case(
+        (TEAM, "projects"), [CHURN],
+        ("azure-native:managedidentity:UserAssignedIdentity", "inputs.resourceName"), ["id-acme-fraud-dev-ci-churn"],
+    ),
+    "Vnet.address_space": Case(
+        (TEAM, "vnet.address_space"), "10.2.0.0/24", RANGES, ["10.2.0.0/24"], ["10.1.0.0/24"], LOCKED
+    ),
+    "Vnet.dns_servers": Case(
+        (TEAM, "vnet.dns_servers"), ["10.0.0.4"],
+        (VNET, "inputs.dhcpOptions.dnsServers.0"), ["10.0.0.4"], [None], LOCKED,
+    ),
+    "Vnet.next_hop": Case((TEAM, "vnet.next_hop"), "10.0.0.4", NEXT_HOP, ["10.0.0.4"], [None], LOCKED),
+    "Vnet.subnet": Case(
+        (TEAM, "vnet.subnet"), "10.1.0.0/26",
+        ("azure-native:network:Subnet", "inputs.addressPrefix"), ["10.1.0.0/26"], ["10.1.0.0/24"], LOCKED,
+    ),
+    "Vnet.subnet_id": Case(
+        (TEAM, "vnet"), {"subnet_id": SUBNET}, SUBNETS, [SUBNET], [OWN_SUBNET.format("fraud-dev")], LOCKED
+    ),
+}  # fmt: skip
+"""By the model that declares the setting, and its name."""
+
+UNSEEN = {
+    "Cluster.subnet_id": "is refused, with the reason",
+    "LinksManifest.schema_version": "there is one version",
+    "PlatformManifest.schema_version": "there is one version",
+    "PlatformManifest.tool": "says which version of the command makes the plan",
+    "ProjectEntry.blueprint": "is for updates of the project",
+    "TeamManifest.schema_version": "there is one version",
+}
+"""Optional settings that no plan shows, and why."""
+
+
+@pytest.mark.parametrize("setting", CASES)
+def test_a_setting_shows_in_the_plan(setting: str) -> None:
+    case = CASES[setting]
+
+    before = shown(case.given, case)
+    after = shown({**case.given, case.at: case.value}, case)
+
+    assert (_beside(after, before), _beside(before, after)) == (list(case.come), list(case.gone))
+
+
+def test_every_optional_setting_has_a_case() -> None:
+    assert set(CASES) | set(UNSEEN) == set(optional_settings(list(MODELS.values())))
+
+
+def shown(edits: Edits, case: Case) -> list[Any]:
+    """What the plan of the edited world shows where the case looks."""
+    documents = copy.deepcopy(WORLD)
+    for (name, path), value in edits.items():
+        _write(documents[name], path.split("."), copy.deepcopy(value))
+    stack = _planned(tuple((name, json.dumps(document)) for name, document in documents.items()), case.stack)
+    kind, path = case.shows
+    shows = stack["findings"] if kind == "finding" else [item for item in stack["resources"] if item["type"] == kind]
+    return [_read(item, path.split(".")) for item in shows]
+
+
+@functools.cache
+def _planned(files: tuple[tuple[str, str], ...], name: str) -> Any:
+    """The stack's part of the plan's document. Many cases begin with the same files."""
+    with tempfile.TemporaryDirectory() as folder:
+        platform = load_platform(build_tree(Path(folder), dict(files)))
+    [stack] = plan(platform, [name], Silent()).document()["stacks"]
+    return stack
+
+
+def optional_settings(manifests: Sequence[type[BaseModel]]) -> Iterator[str]:
+    """All that a manifest may leave out, each by the model that declares it."""
+    for model in _models(manifests):
+        fields = ((name, info) for name, info in model.model_fields.items() if name in model.__annotations__)
+        yield from (f"{model.__name__}.{name}" for name, info in fields if not info.is_required())
+
+
+def _models(manifests: Sequence[type[BaseModel]]) -> set[type[BaseModel]]:
+    """The models of the manifests, those that they inherit from, and those of what they hold."""
+    found: set[type[BaseModel]] = set()
+    waiting: list[Any] = list(manifests)
+    while waiting:
+        kind = waiting.pop()
+        waiting += get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not BaseModel and kind not in found:
+            found.add(kind)
+            waiting += [*kind.__bases__, *(info.annotation for info in kind.model_fields.values())]
+    return found
+
+
+def _write(document: Any, path: Sequence[str], value: Any) -> None:
+    for part in path[:-1]:
+        document = document[int(part)] if isinstance(document, list) else document.setdefault(part, {})
+    document[path[-1]] = value
+
+
+def _read(value: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        if isinstance(value, list):
+            value = value[int(part)] if int(part) < len(value) else None
+        else:
+            value = (value or {}).get(part)
+    return value
+
+
+def _beside(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """The values that are not among the others, each once."""
+    found: list[Any] = []
+    for value in values:
+        if value not in others and value not in found:
+            found.append(value)
+    return found
