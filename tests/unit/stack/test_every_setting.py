@@ -24,6 +24,7 @@ from tests.helpers import build_tree
 ZERO = "00000000-0000-0000-0000-0000000000"
 GROUP, OTHER, SUBSCRIPTION = f"{ZERO}aa", f"{ZERO}bb", f"{ZERO}0d"
 SUBNET = f"/subscriptions/{ZERO}0c/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
+RUNNER_SUBNET = f"{SUBNET.rpartition('/')[0]}/runners"
 ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
 LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:acme@1/churn@2:environment:dev"}
 CHURN = {"name": "churn", "repository": "github:acme/churn"}
@@ -31,6 +32,8 @@ PYPI = {"name": "pypi", "fqdn": "pypi.org"}
 LAKE = {"name": "lake", "resource_id": ACCOUNT, "group": "blob"}
 REASON = "closed later this year"
 SUPPRESSION = {"rule": "public-access", "reason": REASON, "until": "2027-03-31"}
+RUNNERS = {"organization": "acme", "projects": ["ml"], "principal_id": f"{ZERO}0e"}
+URN = "urn:pulumi:fraud-dev::mlops-bootstrap::"
 
 PLATFORM, TEAM, LINKS = "platform.yaml", "teams/fraud.yaml", "links.yaml"
 WORLD: dict[str, dict[str, Any]] = {
@@ -63,6 +66,7 @@ LOCKED: Edits = {
 MANAGED: Edits = {**LOCKED, (TEAM, "network"): "managed"}
 TAGGED: Edits = {**LOCKED, (TEAM, "outbound"): [{"name": "monitor", "service_tag": "AzureMonitor"}]}
 BUDGET: Edits = {(TEAM, "budget"): 700, (TEAM, "budget_start"): "2026-11-01"}
+RUNNING: Edits = {**LOCKED, (PLATFORM, "hub.runners"): RUNNERS}
 REGISTRY: Edits = {**LOCKED, (PLATFORM, "hub.network"): "locked"}
 
 
@@ -72,7 +76,8 @@ class Case:
 
     Attributes:
         at: Where it is written.
-        shows: The type of the resources that show it, or `finding`, and the path to what they show.
+        shows: The type of the resources that show it, or `suppressed` for findings that are, and the path to what
+            they show.
         come: The values that are there only with the setting.
         gone: The values that are there only without it.
         given: What is written in both.
@@ -94,6 +99,7 @@ BUDGETS = "azure-native:consumption:Budget"
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
 COMPUTE = "azure-native:machinelearningservices:Compute"
 RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
+POOL = "azure-native:devopsinfrastructure:Pool"
 VNET = "azure-native:network:VirtualNetwork"
 RANGES = (VNET, "inputs.addressSpace.addressPrefixes.0")
 OWN_SUBNET = (
@@ -137,6 +143,9 @@ CASES: dict[str, Case] = {
         (PLATFORM, "hub.network"), "locked",
         ("azure-native:machinelearningservices:Registry", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"],
         LOCKED, stack="hub",
+    ),
+    "Hub.runners": Case(
+        (PLATFORM, "hub.runners"), RUNNERS, (POOL, "inputs.maximumConcurrency"), [2], [], LOCKED, stack="hub"
     ),
     "Hub.subscription_id": Case(
         (PLATFORM, "hub.subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"], stack="hub"
@@ -204,7 +213,7 @@ CASES: dict[str, Case] = {
         {(TEAM, "groups.data_scientists"): GROUP},
     ),
     "Layer.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
-    "Layer.suppress": Case((TEAM, "suppress"), [SUPPRESSION], ("finding", "suppressed.reason"), [REASON], [None]),
+    "Layer.suppress": Case((TEAM, "suppress"), [SUPPRESSION], ("suppressed", "suppressed.reason"), [REASON]),
     "Layer.tags": Case(
         (TEAM, "tags"), {"cost-center": "77"},
         ("azure-native:keyvault:Vault", "inputs.tags.cost-center"), ["77"], [None],
@@ -238,9 +247,28 @@ CASES: dict[str, Case] = {
     ),
     "PlatformGroups.platform": Case((PLATFORM, "groups.platform"), GROUP, ASSIGNED, [GROUP], stack="hub"),
     "PlatformManifest.groups": Case((PLATFORM, "groups"), {"platform": GROUP}, ASSIGNED, [GROUP], stack="hub"),
+    "Runners.image": Case(
+        (PLATFORM, "hub.runners.image"), "ubuntu-22.04/latest",
+        (POOL, "inputs.fabricProfile.images.0.wellKnownImageName"), ["ubuntu-22.04/latest"], ["ubuntu-24.04/latest"],
+        RUNNING, stack="hub",
+    ),
+    "Runners.max_runners": Case(
+        (PLATFORM, "hub.runners.max_runners"), 5, (POOL, "inputs.maximumConcurrency"), [5], [2], RUNNING, stack="hub"
+    ),
+    "Runners.size": Case(
+        (PLATFORM, "hub.runners.size"), "Standard_D4ads_v5",
+        (POOL, "inputs.fabricProfile.sku.name"), ["Standard_D4ads_v5"], ["Standard_D2ads_v5"], RUNNING, stack="hub",
+    ),
+    "Runners.subnet_id": Case(
+        (PLATFORM, "hub.runners"), {**RUNNERS, "subnet_id": RUNNER_SUBNET},
+        (POOL, "inputs.fabricProfile.networkProfile.subnetId"), [RUNNER_SUBNET], [],
+        {**LOCKED, (PLATFORM, "hub.vnet"): {"subnet_id": SUBNET}}, stack="hub",
+    ),
     "Suppression.resource": Case(
         (TEAM, "suppress.0.resource"), "vault",
-        ("finding", "suppressed.reason"), [None], given={(TEAM, "suppress"): [SUPPRESSION]},
+        ("suppressed", "resource"), [f"{URN}bootstrap:vault:Vault$azure-native:keyvault:Vault::vault"],
+        [f"{URN}bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"],
+        {(TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
     ),
     "TeamEnvironment.groups": Case(
         (TEAM, "environments.dev.groups"), {"engineers": OTHER},
@@ -301,7 +329,8 @@ def shown(edits: Edits, case: Case) -> list[Any]:
         _write(documents[name], path.split("."), copy.deepcopy(value))
     stack = _planned(tuple((name, json.dumps(document)) for name, document in documents.items()), case.stack)
     kind, path = case.shows
-    shows = stack["findings"] if kind == "finding" else [item for item in stack["resources"] if item["type"] == kind]
+    suppressed = [finding for finding in stack["findings"] if finding["suppressed"]]
+    shows = suppressed if kind == "suppressed" else [item for item in stack["resources"] if item["type"] == kind]
     return [_read(item, path.split(".")) for item in shows]
 
 
