@@ -26,6 +26,10 @@ GROUP, OTHER, SUBSCRIPTION = f"{ZERO}aa", f"{ZERO}bb", f"{ZERO}0d"
 SUBNET = f"/subscriptions/{ZERO}0c/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
 RUNNER_SUBNET = f"{SUBNET.rpartition('/')[0]}/runners"
 ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
+KEY = {
+    "vault_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-keys",
+    "key": "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef",
+}
 LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:acme@1/churn@2:environment:dev"}
 CHURN = {"name": "churn", "repository": "github:acme/churn"}
 PYPI = {"name": "pypi", "fqdn": "pypi.org"}
@@ -193,6 +197,10 @@ CASES: dict[str, Case] = {
         (TEAM, "compute"), [{"name": "gpu", "size": "Standard_NC24ads_A100_v4", "max_nodes": 2}],
         (COMPUTE, "inputs.computeName"), ["gpu"], ["cpu"],
     ),
+    "Layer.customer_key": Case(
+        (TEAM, "customer_key"), KEY,
+        (WORKSPACE, "inputs.encryption.keyVaultProperties.keyVaultArmId"), [KEY["vault_id"]], [None],
+    ),
     "Layer.firewall_sku": Case(
         (TEAM, "firewall_sku"), "Basic",
         (WORKSPACE, "inputs.managedNetwork.firewallSku"), ["Basic"], ["Standard"], LOCKED,
@@ -205,6 +213,10 @@ CASES: dict[str, Case] = {
     "Layer.outbound": Case((TEAM, "outbound"), [PYPI], (RULE, "inputs.ruleName"), ["pypi"], [], LOCKED),
     "Layer.protect": Case(
         (TEAM, "protect"), True, ("azure-native:storage:StorageAccount", "protect"), [True], [False]
+    ),
+    "Layer.resource_group_id": Case(
+        (TEAM, "resource_group_id"), f"/subscriptions/{ZERO}0b/resourceGroups/rg-given",
+        ("azure-native:keyvault:Vault", "inputs.resourceGroupName"), ["rg-given"], ["rg-acme-fraud-dev"],
     ),
     "Layer.self_service": Case(
         (TEAM, "self_service"), False,
