@@ -17,6 +17,7 @@ from bootstrap.errors import InputError, did_you_mean
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
 
     Model = TypeVar("Model", bound=BaseModel)
 
@@ -145,11 +146,16 @@ def parse(text: str, path: Path) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, 1, 1)
-        raise invalid(path, [Problem(position, f"{error.problem or error.context or 'broken YAML'}.")]) from error
+        raise invalid(path, [Problem(position, f"{_in_words(error)}.")]) from error
     except (YAMLError, ValueError, RecursionError) as error:
         why = "It is nested too deeply." if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{path} is not valid YAML.", why=why) from error
     return document
+
+
+def _in_words(error: "MarkedYAMLError") -> str:
+    said = str(error.problem or error.context or "broken YAML")
+    return "there is a tab, and YAML is indented by spaces" if r"'\t'" in said else said
 
 
 class _Reader:

@@ -258,7 +258,7 @@ class Group(_Section):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return {"id": value} if isinstance(value, str) else value
+        return value if isinstance(value, dict) else {"id": value}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:

@@ -116,6 +116,11 @@ class StackPlan:
         """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""
         return resource.origin or self.settings.origin
 
+    def asked_in(self, finding: Finding) -> str:
+        """The line of the manifests that asked for what a finding is about."""
+        about = (resource for resource in self.resources if resource.urn == finding.resource)
+        return next(map(self.manifest, about), self.settings.origin)
+
     def document(self) -> dict[str, Any]:
         """The stack's part of the plan's document."""
         return {

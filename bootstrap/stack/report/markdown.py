@@ -82,7 +82,7 @@ def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
 
 def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
-    yield from (("finding", _finding(stack.name, finding)) for finding in grave(stack))
+    yield from (("finding", _finding(stack, finding)) for finding in grave(stack))
     yield from (("note", f"- `{stack.name}` {_escape(line)}") for line in notes_by_rule(stack))
     yield from (("note", f"- `{stack.name}` suppressed: {_escape(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
@@ -96,9 +96,10 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "resource list", f"{bills}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
 
-def _finding(stack: str, finding: Finding) -> str:
+def _finding(stack: StackPlan, finding: Finding) -> str:
     told = f"{_escape(finding.message)} {_escape(finding.reason)} *{_escape(finding.fix)}*"
-    return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in `{stack}`: {told}"
+    where = f"`{stack.name}` (`{stack.asked_in(finding)}`)"
+    return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {told}"
 
 
 def _fitting(kept: dict[Part, _Kept], room: int) -> tuple[dict[Part, dict[str, list[str]]], list[str]]:

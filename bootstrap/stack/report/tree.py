@@ -52,6 +52,7 @@ def _findings(stack: StackPlan) -> Iterator[str]:
         yield "findings:"
     for finding in grave(stack):
         yield f"  {finding.severity}  {finding.rule}: {finding.message}"
+        yield f"    in:  {stack.asked_in(finding)}"
         yield f"    why: {finding.reason}"
         yield f"    fix: {finding.fix}"
     yield from (f"  note  {line}" for line in notes_by_rule(stack))

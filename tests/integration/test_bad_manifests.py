@@ -1,0 +1,95 @@
+"""Mistakes in manifests, told by the command line as people make them: where, what, and what to write instead."""
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ExitCode
+from tests.helpers import build_tree, run_cli
+
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments:
+  dev: {ring: 0}
+hub:
+  alert_emails: [ml@contoso.example]
+"""
+
+
+def world(root: Path, team: str) -> Path:
+    return build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team})
+
+
+@pytest.mark.parametrize(
+    ("team", "told"),
+    [
+        ("name: fraud\nenvironments:\n  dev:\n\tbudget: 5\n", ":4:1: there is a tab, and YAML is indented by spaces."),
+        (
+            "name: fraud\ngroups: {engineers: 1111}\nenvironments: {dev: {}}\n",
+            ":2:21: groups.engineers.id: Input should be a valid string (found 1111).",
+        ),
+        (
+            "name: fraud\ngroups: {engineers: ml-engineers}\nenvironments: {dev: {}}\n",
+            ":2:21: groups.engineers.id: must be a GUID such as 11111111-2222-3333-4444-555555555555 (found",
+        ),
+        (
+            "schema_version: 2\nname: fraud\nfrom_the_future: true\nenvironments: {dev: {}}\n",
+            ":1:17: written for a newer mlops-bootstrap. Update it: uv tool upgrade mlops-bootstrap",
+        ),
+        (
+            "name: fraud\nshared: &shared {tags: {a: b}}\nenvironments: {dev: *shared}\n",
+            ":2:1: unknown key 'shared'.",
+        ),
+        ("name: fraud\nenvironments: {dev: *nowhere}\n", ":2:21: found undefined alias 'nowhere'."),
+        (
+            "name: fraud\nenvironments:\n  dev:\n    <<: {budgt: 5}\n",
+            ": unknown key 'budgt'. Did you mean 'budget'?",
+        ),
+        ("name: fraud\nenvironments:\n  dev:\n    <<: 5\n", "fraud.yaml:"),
+        ("name: fraud\nenvironments: &loop\n  dev: *loop\n", "fraud.yaml"),
+    ],
+    ids=["tab", "number for an id", "name for an id", "newer", "anchor", "no anchor", "merge", "merge of 5", "loop"],
+)
+def test_mistakes_are_told_with_their_place_and_no_plan_is_made(tmp_path: Path, team: str, told: str) -> None:
+    done = run_cli("plan", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert told in done.err
+
+
+def test_anchors_and_merge_keys_within_a_key_mean_what_they_say(tmp_path: Path) -> None:
+    team = """\
+        name: fraud
+        environments:
+          dev:
+            tags: &tags {owner: fraud, purpose: scoring}
+            compute:
+              - &small {name: cpu, size: Standard_D4ds_v5, max_nodes: 2}
+              - {<<: *small, name: more}
+        """
+    done = run_cli("platform", "show", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
+
+    assert [(one["name"], one["size"]) for one in done.document["clusters"]] == [
+        ("cpu", "Standard_D4ds_v5"),
+        ("more", "Standard_D4ds_v5"),
+    ]
+
+
+def test_a_size_that_does_not_exist_is_an_error_with_its_line_and_the_nearest_size(tmp_path: Path) -> None:
+    team = """\
+        name: fraud
+        environments:
+          dev:
+            compute:
+              - {name: cpu, size: Standard_D4ds_v55, max_nodes: 2}
+              - {name: old, size: Standard_NC6s_v3, max_nodes: 2}
+        """
+    done = run_cli("plan", "fraud-dev", "-C", world(tmp_path, team), cwd=tmp_path)
+
+    said = "error  size-known: cluster-cpu: there is no size 'Standard_D4ds_v55' (as of "
+    place = done.out.index(said)
+    assert "Did you mean 'Standard_D4ds_v5'?\n    in:  teams/fraud.yaml:5" in done.out[place : place + 200]
+    assert "size-retired: cluster-old: Standard_NC6s_v3 was retired on 2025-09-30; take NCads_A100_v4" in done.out
