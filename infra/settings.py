@@ -231,6 +231,7 @@ class Networking(_Settings):
         hub_vnet: The hub's network, if it has one.
         outbound: What jobs may reach beside what Azure ML and the hub need.
         registry_access: Whether the hub's model registry has a public address.
+        runners: Whether the hub has runners for CI inside its network.
     """
 
     ci: Ci = "public"
@@ -241,6 +242,7 @@ class Networking(_Settings):
     hub_vnet: HubVnet | None = None
     outbound: tuple[OutboundSettings, ...] = ()
     registry_access: RegistryAccess = "public"
+    runners: bool = False
 
 
 class _StackSettings(_Settings):

@@ -146,6 +146,7 @@ class Networks:
             hub_vnet=self._hubs(),
             outbound=self._outbound(stack, layers, mode),
             registry_access=self.registry_access,
+            runners=self._hub.runners is not None,
         )
 
     @property

@@ -18,6 +18,19 @@ def _links(stack: Stack) -> Iterable[Breach]:
             )
 
 
+def _runners(stack: Stack) -> Iterable[Breach]:
+    settings = stack.environment
+    if settings is None or settings.networking.ci == "public" or settings.networking.runners:
+        return
+    urns = {resource.name: resource.urn for resource in stack.resources}
+    for project in settings.projects:
+        yield Breach(
+            urns.get(f"ci-{project.name}"),
+            f"{project.name} ({project.origin}): its CI reaches {stack.name} from inside the network only, and nothing "
+            "says that there are runners.",
+        )
+
+
 STACK_RULES: tuple[Rule, ...] = (
     Rule(
         "project-not-linked", "warning", "The CI of every project can log in",
@@ -25,6 +38,14 @@ STACK_RULES: tuple[Rule, ...] = (
         "Read issuer and subject from the forge, and write them to links.yaml under the team, project and environment.",
         "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
         Whole(_links),
+    ),
+    Rule(
+        "ci-outside", "warning", "CI has runners inside the network of what has no public address",
+        "A forge's own runners cannot upload data, start jobs or share a model with the registry.",
+        "Add hub.runners for Azure DevOps. For others make runners in the hub's network, as docs/network.md says, and "
+        "suppress this rule with that as the reason.",
+        "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",
+        Whole(_runners),
     ),
 )  # fmt: skip
 """The rules on stacks as a whole."""

@@ -94,12 +94,18 @@ def _peer(
     opts: pulumi.ResourceOptions,
     on_hub: pulumi.ResourceOptions,
 ) -> None:
-    """Both directions: the hub's first, since only a gateway that is lent can be used."""
-    hubs = Reference(hub_vnet.vnet_id) if hub_vnet.vnet_id is not None else hub.vnet
-    lends: Literal["lends", "none"] = "lends" if hub_vnet.gateway else "none"
-    uses: Literal["uses", "none"] = "uses" if hub_vnet.gateway else "none"
+    """Both directions, the hub's first, since only a gateway that is lent can be used.
+
+    Nothing is written on a network of the organization's: its side of the peering is theirs.
+    """
     written = [subnet.made_by for subnet in made.subnets.values() if subnet.made_by is not None]
+    uses: Literal["uses", "none"] = "uses" if hub_vnet.gateway else "none"
+    to_hub = place.names.of("peering", "hub")
+    if hub_vnet.vnet_id is not None:
+        Peering("to-hub", PeeringArgs(to_hub, made.vnet, Reference(hub_vnet.vnet_id), uses, written), opts)
+        return
+    lends: Literal["lends", "none"] = "lends" if hub_vnet.gateway else "none"
     from_hub = Peering(
-        "from-hub", PeeringArgs(place.names.of("peering", *place.words), hubs, made.vnet, lends, written), on_hub
+        "from-hub", PeeringArgs(place.names.of("peering", *place.words), hub.vnet, made.vnet, lends, written), on_hub
     )
-    Peering("to-hub", PeeringArgs(place.names.of("peering", "hub"), made.vnet, hubs, uses, [from_hub]), opts)
+    Peering("to-hub", PeeringArgs(to_hub, made.vnet, hub.vnet, uses, [from_hub]), opts)

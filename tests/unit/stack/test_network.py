@@ -456,3 +456,44 @@ def test_in_open_networks_a_list_narrows_the_vault_only_since_nodes_come_from_an
     assert found == {
         "workspace": "on", "storage": "on", "key vault": "listed addresses", "container registry": "on",
     }  # fmt: skip
+
+
+def test_runners_leave_by_the_firewall_where_there_is_one(tmp_path: Path) -> None:
+    runners = """\
+  runners: {organization: contoso, projects: [vision], principal_id: 00000000-0000-0000-0000-0000000000d0}
+"""
+    platform = PLATFORM.replace("/24}", "/24, next_hop: 10.0.0.4, dns_servers: [10.0.0.5]}") + runners
+    hub = world(tmp_path, platform)["hub"]
+
+    assert not of_type(hub, "NatGateway")
+    assert {table["inputs"]["routes"][0]["nextHopIpAddress"] for table in of_type(hub, "RouteTable")} == {"10.0.0.4"}
+    assert of_type(hub, "network:VirtualNetwork")[0]["inputs"]["dhcpOptions"] == {"dnsServers": ["10.0.0.5"]}
+
+
+def test_nothing_is_written_on_a_hubs_network_that_is_the_organizations(tmp_path: Path) -> None:
+    given = PLATFORM.replace("address_space: 10.0.0.0/24", f"subnet_id: {SUBNET}, gateway: true")
+    stack = world(tmp_path, given)["fraud-dev"]
+    [peering] = of_type(stack, "VirtualNetworkPeering")
+
+    assert peering["inputs"]["remoteVirtualNetwork"] == {"id": SUBNET.removesuffix("/subnets/ml")}
+    assert peering["inputs"]["useRemoteGateways"] is True
+
+
+def test_a_service_tag_says_its_protocol_and_ports(tmp_path: Path) -> None:
+    outbound = 'outbound: [{name: time, service_tag: Internet, protocol: UDP, ports: "123"}]\n'
+    rules = of_type(world(tmp_path, team=TEAM + outbound)["fraud-dev"], "ManagedNetworkSettingsRule")
+
+    found = rules[-1]["inputs"]["properties"]["destination"]
+    assert (found["serviceTag"], found["protocol"], found["portRanges"]) == ("Internet", "UDP", "123")
+
+
+def test_private_ci_without_runners_is_told(tmp_path: Path) -> None:
+    project = "projects: [{name: churn, repository: github:contoso/churn}]\n"
+    runners = "  runners: {organization: a, projects: [b], principal_id: 00000000-0000-0000-0000-0000000000d0}\n"
+
+    def told(root: Path, platform: str) -> bool:
+        findings = world(root, platform, TEAM + project)["fraud-dev"]["findings"]
+        return "ci-outside" in {finding["rule"] for finding in findings}
+
+    assert told(tmp_path / "without", PLATFORM)
+    assert not told(tmp_path / "with", PLATFORM + runners)

@@ -19,7 +19,14 @@ from infra.policies.properties import (
 )
 from infra.policies.rule import UNKNOWN, Resource, Stack
 from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
-from infra.settings import EnvironmentSettings, Federation, ProjectSettings, StackSettings, SuppressionSettings
+from infra.settings import (
+    EnvironmentSettings,
+    Federation,
+    Networking,
+    ProjectSettings,
+    StackSettings,
+    SuppressionSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,12 @@ _LINKED = ProjectSettings(
 
 def with_project(project: ProjectSettings) -> StackSettings:
     return SETTINGS.model_copy(update={"projects": (project,)})
+
+
+def behind_doors(*, runners: bool) -> StackSettings:
+    """An environment with a project, whose CI has to come from inside the network."""
+    networking = Networking(ci="private", runners=runners)
+    return with_project(_LINKED).model_copy(update={"network": "locked", "networking": networking})
 
 
 def suppressing(rule: str, until: str = "2027-03-31", resource: str | None = None) -> StackSettings:
@@ -246,6 +259,10 @@ SIDES: dict[str, Sides] = {
     "project-not-linked": Sides(
         [stack(), stack(settings=with_project(_LINKED))],
         [stack(settings=with_project(_LINKED.model_copy(update={"federation": None})))],
+    ),
+    "ci-outside": Sides(
+        [stack(settings=with_project(_LINKED)), stack(settings=behind_doors(runners=True))],
+        [stack(settings=behind_doors(runners=False))],
     ),
     "suppression-expired": Sides(
         [
