@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=BaseModel)
 
+_SCHEMA_VERSION = 1
+"""The version of all our documents."""
+
 MAX_NODES = 200_000
 """How many values one document may hold after its aliases are followed; more is an attack or a mistake."""
 
@@ -101,6 +104,11 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
     """The document as an instance of `model`, or None and every mistake in it."""
     from pydantic import ValidationError
 
+    version = document.data.get("schema_version") if isinstance(document.data, dict) else None
+    if "schema_version" in model.model_fields and isinstance(version, int) and version > _SCHEMA_VERSION:
+        # Its other mistakes are only what this version does not know yet.
+        at = document.position(("schema_version",))
+        return None, [Problem(at, "written for a newer mlops-bootstrap.", "Update it: uv tool upgrade mlops-bootstrap")]
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:

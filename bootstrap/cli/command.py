@@ -6,6 +6,8 @@ A command is a plain Typer function whose first parameter is a `Session`. `comma
 
 import functools
 import inspect
+import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,12 @@ class Session:
     directory: Path
     output: str
     console: Console
+
+    def here(self, command: str) -> str:
+        """The command as the user types it next, where they stand: with `-C` when this one was given it."""
+        return (
+            command if self.directory == Path.cwd() else f"{command} -C {shlex.quote(os.path.relpath(self.directory))}"
+        )
 
 
 EXAMPLES: dict[str, tuple[str, ...]] = {}

@@ -35,6 +35,7 @@ def demo(
             "",
             f"Look at it:  {report}",
             f"Go on:       cd {place / tour.PROJECT}, and read README.md",
+            *_path_line(),
         ]
     )
     document = {
@@ -45,3 +46,16 @@ def demo(
         "steps": [{"command": step.command, "seconds": step.seconds} for step in steps],
     }
     session.console.result(text, document)
+
+
+def _path_line() -> list[str]:
+    """How to find `mlops-bootstrap` and `uv` by their names, where PATH does not know them."""
+    import shutil
+    import sys
+
+    if shutil.which("mlops-bootstrap") and shutil.which("uv"):
+        return []
+    programs = Path(sys.executable).parent
+    if sys.platform == "win32":
+        return [f"First say:   set PATH={programs};%PATH%"]
+    return [f'First say:   export PATH="{programs}:$PATH"']

@@ -66,7 +66,9 @@ def _wrong_usage(error: typer.TyperException) -> int:
         details.show()  # no command at all: the help page
     else:
         path = context.command_path if context else "mlops-bootstrap"
-        sys.stderr.write(f"error: {details.format_message()}\n  next: {path} --help\n")
+        # Typer checks choices with Pydantic, whose errors begin with their class.
+        message = details.format_message().replace("Value error, ", "")
+        sys.stderr.write(f"error: {message}\n  next: {path} --help\n")
     return ExitCode.INPUT
 
 

@@ -53,21 +53,30 @@ def gate(session: Session, run: Run = None) -> None:
     Writes decision.json beside the run. Exit code 5 when the model is refused.
     """
     from bootstrap.errors import RefusedError
-    from bootstrap.model.gate import find_run, judge, record, refusals
+    from bootstrap.model.gate import find_run, judge, record, refusals, standing
     from bootstrap.project import find_project
 
     project = find_project(session.directory)
-    session.console.progress.started("gate")
-    decision = judge(project, find_run(project, run))
+    found = find_run(project, run)
+    decision = standing(project, found)
+    if decision is not None:
+        session.console.say(
+            f"The model of run {found.id} is the champion already, by the decision below. "
+            "To judge it by the rules of now: mlops-bootstrap run, then model gate."
+        )
+    else:
+        session.console.progress.started("gate")
+        decision = judge(project, found)
+        session.console.progress.finished("gate", "passed" if decision.passed else "refused")
     path = record(project, decision).relative_to(project.root).as_posix()
-    session.console.progress.finished("gate", "passed" if decision.passed else "refused")
     text = _gate_markdown(decision) if session.output == "markdown" else _gate_text(decision, path)
     session.console.result(text, decision.model_dump(mode="json"))
     if not decision.passed:
         raise RefusedError(
             f"The model of run {decision.run} is refused.",
             details=refusals(decision),
-            hint="`model register` does not take this one. Change what was refused, then: mlops-bootstrap run",
+            hint="`model register` does not take this one. After a change of gate.yml: mlops-bootstrap model gate. "
+            "After any other: mlops-bootstrap run first, with the same --set as before.",
         )
 
 

@@ -97,7 +97,7 @@ def validate(session: Session) -> None:
 
     found = find_platform(session.directory)
     names = list(found.stacks)
-    text = f"{found.root}: the manifests are right. They describe {len(names)} stacks: {', '.join(names)}."
+    text = f"{found.root}: the manifests are right. Stacks: {', '.join(names)}."
     session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names})
 
 

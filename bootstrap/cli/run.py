@@ -51,7 +51,7 @@ def run(
     record, changed = service.run(
         project, file.resolve(), given, session.directory, session.console.progress, use_cache=cache
     )
-    session.console.result(_text(project, record, changed=changed), record.model_dump(mode="json"))
+    session.console.result(_text(session, project, record, changed=changed), record.model_dump(mode="json"))
 
 
 def _plan_text(plan: "Plan") -> str:
@@ -61,17 +61,22 @@ def _plan_text(plan: "Plan") -> str:
     return table(["job", ""], rows)
 
 
-def _text(project: "Project", record: "RunRecord", *, changed: bool) -> str:
+def _text(session: Session, project: "Project", record: "RunRecord", *, changed: bool) -> str:
+    import os
+
     from bootstrap.console import table
 
     lines = [
         table(["job", "", "seconds"], [[name, job.status, f"{job.seconds:.1f}"] for name, job in record.jobs.items()])
     ]
-    lines += ["", *(f"{name}: {artifact.path}" for name, artifact in record.outputs.items()), ""]
+    paths = {name: os.path.relpath(project.path(artifact.path)) for name, artifact in record.outputs.items()}
+    lines += ["", *(f"{name}: {path}" for name, path in paths.items()), ""]
     if changed:
         lines.append(f"run {record.id} took {record.seconds:.1f} s")
-    else:
+    elif record.seconds:
         lines.append(f"nothing has changed since run {record.id}")
+    else:
+        lines.append(f"nothing had to run: run {record.id} is made of what earlier runs made")
     if project.manifest.pipeline.evaluation in record.outputs:
-        lines.append("next: mlops-bootstrap model gate")
+        lines.append(f"next: {session.here('mlops-bootstrap model gate')}")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """The steps of the tour: real command lines, run one after the other, each with its time and its result."""
 
+import importlib.util
 import json
 import shlex
 import subprocess
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import BootstrapError, ConflictError, ExitCode
-from bootstrap.processes import child
+from bootstrap.errors import BootstrapError, ConflictError, ExitCode, MissingError
+from bootstrap.processes import child, git
 from bootstrap.progress import Progress
 
 PLATFORM, PROJECT, PAGE = "platform", "churn", "report.html"
@@ -45,9 +46,11 @@ def take(folder: Path, progress: Progress) -> list[Step]:
 
     Raises:
         ConflictError: `folder` holds something else.
+        MissingError: Something that a later step needs is not here; nothing has been done then.
         BootstrapError: A step failed; the error has that step's exit code.
     """
     _check(folder)
+    _check_tools()
     folder.mkdir(parents=True, exist_ok=True)
     return [_run(words, arguments, why, folder, progress) for words, arguments, why in _itinerary(folder)]
 
@@ -76,6 +79,16 @@ def _check(folder: Path) -> None:
             f"{folder} holds something else than a demo.",
             why=f"It has {', '.join(sorted(strangers)[:3])}.",
             hint="Name another folder: mlops-bootstrap demo DIR",
+        )
+
+
+def _check_tools() -> None:
+    """Ask beforehand for what the later steps need."""
+    git("version", cwd=Path.cwd())
+    if importlib.util.find_spec("pulumi_azure_native") is None:
+        raise MissingError(
+            "The tour plans a platform, and that needs Pulumi's Python packages, which are not installed.",
+            hint="Install them: uv tool install 'mlops-bootstrap[infra]', or in a checkout: uv sync --all-extras",
         )
 
 

@@ -84,12 +84,12 @@ def judge(project: Project, run: RunRecord) -> Decision:
         evaluation = _read_evaluation(project, run)
         problems = list(_contradictions(project, run, evaluation, champion))
         results = apply(gate.rules, evaluation, champion)
-    found = [RuleResult(rule=EVIDENCE, passed=False, message=problem) for problem in problems] or [
-        RuleResult(rule=EVIDENCE, passed=True, message=f"{len(looked_at)} files and folders are as the run left them")
-    ]
     if champion is not None:
         version = registry.folder(project, champion.sha256) / registry.RECORD
         looked_at.append(_artifact(project, version.relative_to(project.root).as_posix()))
+    found = [RuleResult(rule=EVIDENCE, passed=False, message=problem) for problem in problems] or [
+        RuleResult(rule=EVIDENCE, passed=True, message=f"{len(looked_at)} files and folders are what they should be")
+    ]
     return Decision(
         schema_version=1,
         passed=bool(results) and all(result.passed for result in [*found, *results]),
@@ -101,6 +101,20 @@ def judge(project: Project, run: RunRecord) -> Decision:
         decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
         tool=__version__,
     )
+
+
+def standing(project: Project, run: RunRecord) -> Decision | None:
+    """The decision that let the model of `run` in, when it is the champion already and `run` came before that.
+
+    There is nothing left to decide about such a run. One that was made since compares the champion with itself.
+
+    Raises:
+        InputError: The run has no model.
+    """
+    champion = registry.champion(project)
+    if champion is None or run.status != "completed" or run.champion == registry.champion_record(project):
+        return None
+    return registry.decision(project, champion) if model_of(project, run).sha256 == champion.model.sha256 else None
 
 
 def record(project: Project, decision: Decision) -> Path:
@@ -179,7 +193,8 @@ def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) 
         if scored is not None:
             yield "the evaluation has a champion, but none is registered: run again"
         return
-    if scored is None and evaluation.challenger.sha256 == champion.sha256:
+    others = scored is None or scored.sha256 != champion.sha256
+    if others and evaluation.challenger.sha256 == champion.sha256:
         yield f"this model is version {champion.version}, the champion already; to compare it with itself, run again"
     elif scored is None:
         yield f"version {champion.version} is the champion, but the evaluation has no champion: run again"

@@ -111,6 +111,7 @@ def run(
         LockedError: Another run is at work in this project.
         RefusedError: The champion's folder is not what was registered.
     """
+    _check_lock(project)
     with alone(project.state / "lock", f"Another run is at work in {project.root}."):
         for left in (project.state / "steps").glob(".*"):  # half outputs of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -137,9 +138,8 @@ class _Work:
 
     @classmethod
     def prepare(cls, project: Project, file: Path, given: Mapping[str, str], directory: Path) -> "_Work":
+        _check_lock(project)
         lock = project.root / "uv.lock"
-        if not lock.is_file():
-            raise MissingError(f"{project.root} has no uv.lock.", hint="Make it: uv lock")
         champion = registry.champion(project)
         pipeline = load_pipeline(file, given)
         inputs = _inputs(pipeline, given, directory)
@@ -235,6 +235,11 @@ class _Kept:
     outputs: dict[str, Data]
 
 
+def _check_lock(project: Project) -> None:
+    if not (project.root / "uv.lock").is_file():
+        raise MissingError(f"{project.root} has no uv.lock.", hint="Make it: uv lock")
+
+
 def _cached(kept: _Kept, job: Job) -> JobRecord:
     return kept.record.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
 
@@ -282,7 +287,11 @@ def _inputs(pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> di
         if value is not None:
             values[name] = value
     if problems:
-        raise InputError(f"The inputs of {pipeline.path.name} are wrong.", details=problems)
+        raise InputError(
+            f"The inputs of {pipeline.path.name} are wrong.",
+            details=problems,
+            hint=f"Its inputs stand in {pipeline.path}, with their defaults; --set NAME=VALUE gives others.",
+        )
     return values
 
 

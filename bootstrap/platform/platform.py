@@ -113,18 +113,8 @@ def _written(path: Path, model: type[BaseModel], mistakes: list[str]) -> Written
         mistakes += error.details or [" ".join(part for part in (error.what, error.why) if part)]
         return None
     manifest, problems = check(document, model)
-    if _is_newer(document):
-        # Its other mistakes are only what this version does not know yet.
-        at = document.position(("schema_version",))
-        mistakes.append(f"{at}: written for a newer mlops-bootstrap. Update it: uv tool upgrade mlops-bootstrap")
-        return None
     mistakes += [str(problem) for problem in problems]
     return Written(manifest, document) if manifest is not None else None
-
-
-def _is_newer(document: Document) -> bool:
-    version = document.data.get("schema_version") if isinstance(document.data, dict) else None
-    return isinstance(version, int) and version > 1
 
 
 def _stacks(merge: Merge, teams: list[Written]) -> dict[str, StackSettings]:

@@ -75,6 +75,13 @@ def test_the_tour_refuses_a_folder_with_something_else_in_it(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["novel.txt"]
 
 
+def test_the_tour_asks_beforehand_for_what_it_needs(tmp_path: Path) -> None:
+    done = run_cli("demo", "tour", cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert done.code == 3
+    assert "git is not installed" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_project_of_the_tour_is_a_repository_of_its_own(folder: Path) -> None:
     assert (folder / "churn/.git").is_dir()
 

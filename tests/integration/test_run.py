@@ -380,11 +380,20 @@ def test_outside_of_a_project_it_says_how_to_get_one(tmp_path: Path) -> None:
     assert "mlops-bootstrap new" in done.err
 
 
+def test_a_project_of_a_newer_version_is_told_so(project: Path) -> None:
+    alter(project / "mlops.yaml", "schema_version: 1", "schema_version: 2")
+    done = run(project)
+    assert done.code == 2
+    assert "mlops.yaml:1:17: written for a newer mlops-bootstrap" in done.err
+    assert not (project / ".mlops").exists()
+
+
 def test_a_project_without_a_lock_says_how_to_make_it(project: Path) -> None:
     (project / "uv.lock").unlink()
     done = run(project)
     assert done.code == 3
     assert "uv lock" in done.err
+    assert not (project / ".mlops").exists()
 
 
 def test_the_record_names_everything_by_digest(project: Path) -> None:

@@ -34,6 +34,13 @@ def test_an_unknown_option_suggests_the_nearest_one(tmp_path: Path) -> None:
     assert "--all" in done.err
 
 
+def test_an_unknown_form_of_the_result_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    done = run_cli("plan", "-o", "xml", cwd=tmp_path)
+    assert done.code == ExitCode.INPUT
+    assert "'xml' is not one of" in done.err
+    assert "Value error" not in done.err
+
+
 def test_no_command_shows_the_help(tmp_path: Path) -> None:
     done = run_cli(cwd=tmp_path)
     assert "Usage: mlops-bootstrap" in done.out + done.err

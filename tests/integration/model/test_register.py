@@ -57,7 +57,11 @@ def test_the_first_model_becomes_the_champion_and_a_second_time_changes_nothing(
     assert run_cli("model", "list", "-o", "json", cwd=root).document["versions"] == []
 
     first = run_cli("model", "register", "-o", "json", cwd=root)
+    judged_again = run_cli("model", "gate", cwd=root)
     second = run_cli("model", "register", "-o", "json", cwd=root)
+
+    assert judged_again.code == 0, judged_again.err
+    assert "is the champion already" in judged_again.err
 
     assert (first.code, first.document["changed"]) == (0, True), first.err
     assert (second.code, second.document["changed"]) == (0, False), second.err
