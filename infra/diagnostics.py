@@ -51,12 +51,15 @@ SILENT = frozenset(
         # It is based on Log Analytics: what it hears is there already, and a setting would keep it twice.
         "azure-native:applicationinsights:Component",
         "azure-native:applicationinsights:Workbook",
+        "azure-native:authorization:ManagementLockByScope",
         "azure-native:authorization:PimRoleEligibilitySchedule",
+        "azure-native:authorization:PolicyAssignment",
         "azure-native:authorization:RoleAssignment",
         "azure-native:authorization:RoleDefinition",
         "azure-native:consumption:Budget",
         "azure-native:devcenter:DevCenter",
         "azure-native:devcenter:Project",
+        "azure-native:keyvault:Key",
         "azure-native:machinelearningservices:Compute",
         "azure-native:machinelearningservices:ManagedNetworkSettingsRule",
         "azure-native:managedidentity:FederatedIdentityCredential",
@@ -76,6 +79,7 @@ SILENT = frozenset(
         "azure-native:privatedns:PrivateZone",
         "azure-native:privatedns:VirtualNetworkLink",
         "azure-native:resources:ResourceGroup",
+        "azure-native:storage:BlobContainer",
         "azure-native:storage:BlobServiceProperties",
     }
 )

@@ -28,6 +28,8 @@ Kind = Literal[
     "identity",
     "federated_credential",
     "cluster",
+    "lock",
+    "policy_assignment",
     "metric_alert",
     "query_alert",
     "activity_alert",
@@ -60,6 +62,7 @@ class Rule:
         pattern: What the whole name must match, apart from its length.
         scope: Where the name must be unique. Global ones carry a digest, since others take names too.
         source: Where the rule is published.
+        stays_taken: Whether the name stays taken for days after the resource is deleted.
     """
 
     type: str
@@ -70,6 +73,7 @@ class Rule:
     pattern: str
     scope: Literal["global", "tenant", "subscription", "resource group", "parent"]
     source: str = _RULES
+    stays_taken: bool = False
 
     def allows(self, name: str) -> bool:
         """Whether Azure would take this name."""
@@ -103,11 +107,12 @@ TABLE: dict[Kind, Rule] = {
     ),
     "workspace": Rule(
         "azure-native:machinelearningservices:Workspace", "workspaceName", "mlw", 3, 33,
-        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group",
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group", stays_taken=True,
     ),
     "storage": Rule("azure-native:storage:StorageAccount", "accountName", "st", 3, 24, r"[a-z0-9]+", "global"),
     "key_vault": Rule(
-        "azure-native:keyvault:Vault", "vaultName", "kv", 3, 24, r"[a-zA-Z](?:-?[a-zA-Z0-9])*", "global"
+        "azure-native:keyvault:Vault", "vaultName", "kv", 3, 24, r"[a-zA-Z](?:-?[a-zA-Z0-9])*", "global",
+        stays_taken=True,
     ),
     "container_registry": Rule(
         "azure-native:containerregistry:Registry", "registryName", "cr", 5, 50, r"[a-zA-Z0-9]+", "global"
@@ -128,6 +133,13 @@ TABLE: dict[Kind, Rule] = {
     # Azure allows a cluster more characters than an attached target; the shortest limit suits both.
     "cluster": Rule(
         "azure-native:machinelearningservices:Compute", "computeName", "", 2, 16, r"[a-zA-Z][a-zA-Z0-9-]*", "parent"
+    ),
+    "lock": Rule(
+        "azure-native:authorization:ManagementLockByScope", "lockName", "lock", 1, 90, r"[\w.()-]*[\w()-]", "parent"
+    ),
+    "policy_assignment": Rule(
+        "azure-native:authorization:PolicyAssignment", "policyAssignmentName", "pa", 1, 128,
+        r"[^<>*%&:\\?+/]*[^<>*%&:\\?+/ .]", "parent",
     ),
     "metric_alert": Rule(
         "azure-native:monitor:MetricAlert", "ruleName", "alert", 1, 260, r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]",
@@ -195,10 +207,12 @@ class Names:
     Attributes:
         organization: The short word that every name carries; no hyphen in it.
         tenant_id: The Entra tenant; it goes into the digest, so that two organizations of one name stay apart.
+        generation: Above 1, what was deleted and still holds its name gets another one.
     """
 
     organization: str
     tenant_id: str
+    generation: int = 1
 
     def of(self, kind: Kind, *parts: str) -> str:
         """The name of a resource.
@@ -216,7 +230,8 @@ class Names:
             ValueError: A part has other characters.
         """
         rule = TABLE[kind]
-        words = [self.organization, *parts]
+        again = [str(self.generation)] if rule.stays_taken and self.generation > 1 else []
+        words = [self.organization, *parts, *again]
         for word in words:
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", word, re.ASCII):
                 raise ValueError(f"{word!r} cannot be part of a name: lower-case letters, digits, single hyphens")

@@ -30,6 +30,21 @@ Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "pla
 """What people are to a team: who works on models, who reviews and who operates them; `platform` keeps all teams'."""
 
 
+PolicyEffect = Literal["Audit", "Deny", "Disabled"]
+"""What one of Azure's policies does: report, refuse, or nothing; the last one is not assigned."""
+
+PolicyName = Literal[
+    "approved_outbound",
+    "public_access_off",
+    "private_link",
+    "compute_local_auth_off",
+    "idle_shutdown",
+    "user_assigned_identity",
+    "customer_managed_keys",
+    "resource_logs",
+]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -253,8 +268,20 @@ class _StackSettings(_Settings):
     tags: dict[str, str]
     protect: bool
     budget: BudgetSettings | None
+    generation: int = 1
     origin: str
     suppressions: tuple[SuppressionSettings, ...] = ()
+
+
+class SubscriptionSettings(_Settings):
+    """A subscription of the platform.
+
+    Attributes:
+        networks: The network modes of the environments in it, each once.
+    """
+
+    id: str
+    networks: tuple[Network, ...]
 
 
 class HubSettings(_StackSettings):
@@ -263,21 +290,24 @@ class HubSettings(_StackSettings):
     Attributes:
         registry_locations: Where the shared model registry keeps a copy; the hub's own location is among them.
         alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
-        subscriptions: All of the platform: what is done in them is logged, and our own roles can be assigned there.
+        subscriptions: All of the platform: what is done in them is logged and judged by policies, and our own roles can
+            be assigned there.
         groups: The organization's people.
         vnet: The network for what the hub and its environments share, if any.
         registry_access: Whether the shared model registry has a public address.
         private: Whether some environment has private endpoints, so that DNS zones are needed.
         runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
+        policies: What each of Azure's policies does.
     """
 
     program: Literal["hub"] = "hub"
     log_retention_days: int
     registry_locations: tuple[str, ...]
     alert_emails: tuple[str, ...]
-    subscriptions: tuple[str, ...]
+    subscriptions: tuple[SubscriptionSettings, ...]
     groups: tuple[GroupSettings, ...]
+    policies: dict[PolicyName, PolicyEffect]
     dns: Dns = "hub"
     vnet: Vnet | None = None
     registry_access: RegistryAccess = "public"

@@ -193,6 +193,7 @@ ServiceTag = Annotated[
 Ports = Annotated[
     str, Text("ports such as 443 or 80,8000-9000", r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*")
 ]
+Generation = Annotated[int, Field(ge=1, le=99)]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -348,6 +349,26 @@ class Runners(_Section):
     subnet_id: SubnetId | None = Field(None, description="A subnet of yours, where the hub's network is yours.")
 
 
+_Refusable = Literal["Audit", "Deny", "Disabled"]
+_Reportable = Literal["Audit", "Disabled"]
+_MODE = "Assigned where all environments of a subscription are locked."
+
+
+class Policies(_Section):
+    """What Azure's own policies do in all subscriptions: report (Audit, by default), refuse (Deny), or nothing."""
+
+    approved_outbound: _Refusable | None = Field(None, description=f"Approved destinations only. {_MODE}")
+    public_access_off: _Refusable | None = Field(None, description=f"Workspaces without public access. {_MODE}")
+    private_link: _Reportable | None = Field(None, description=f"Workspaces with private endpoints. {_MODE}")
+    compute_local_auth_off: _Refusable | None = Field(None, description="Compute without logins past Entra.")
+    idle_shutdown: _Refusable | None = Field(None, description="Compute instances that shut down when idle.")
+    user_assigned_identity: _Refusable | None = Field(None, description="Workspaces with an identity of their own.")
+    customer_managed_keys: _Refusable | None = Field(
+        None, description="Workspaces encrypted with a key of the organization. By default Disabled."
+    )
+    resource_logs: _Reportable | None = Field(None, description="Workspaces that keep their logs.")
+
+
 class Hub(_Section):
     """What all teams share."""
 
@@ -369,6 +390,8 @@ class Hub(_Section):
         description="Who keeps the private DNS zones: the hub, a policy of yours that writes the records, or you, by "
         "the name and the resource id of each zone.",
     )
+    policies: Policies = Policies()
+    generation: Generation = Field(1, description="Raise it when a deleted vault blocks its name.")
 
 
 class PlatformManifest(Layer):
@@ -404,6 +427,9 @@ class TeamEnvironment(Layer):
     """A team's environment."""
 
     groups: Groups = Field(Groups(), description="Groups that stand for the team's ones here.")
+    generation: Generation = Field(
+        1, description="Raise it when a deleted workspace or vault blocks its name. Never lower it."
+    )
 
 
 class TeamManifest(Layer):

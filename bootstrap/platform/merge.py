@@ -12,6 +12,7 @@ from bootstrap.documents import Location, Position, Problem
 from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
 from bootstrap.platform.manifests import Group, LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.platform.networks import Networks
+from infra.azure_policies import POLICIES
 from infra.roles import SHARED, Entitlement
 from infra.settings import (
     BudgetSettings,
@@ -23,8 +24,10 @@ from infra.settings import (
     GroupSettings,
     HubSettings,
     MadeVnet,
+    Network,
     Persona,
     ProjectSettings,
+    SubscriptionSettings,
 )
 
 
@@ -93,7 +96,9 @@ class Merge:
             log_retention_days=hub.log_retention_days,
             registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
             alert_emails=tuple(hub.alert_emails),
-            subscriptions=tuple(dict.fromkeys([subscription, *sorted(made.subscription_id for made in environments)])),
+            subscriptions=_subscriptions(subscription, environments),
+            policies={policy.name: getattr(hub.policies, policy.name) or policy.default for policy in POLICIES},
+            generation=hub.generation,
             groups=self._platform_groups(),
             dns=hub.dns,
             vnet=vnet,
@@ -146,6 +151,7 @@ class Merge:
             resource_group_id=self._group_id(layers, subscription.value),
             customer_key=self._customer_key(layers),
             people="read" if protected else "work",
+            generation=own.environments[name].generation,
             alert_emails=tuple(emails.value) if emails else (),
             self_service=not protected and layers.value("self_service"),
             groups=self._groups(team, name),
@@ -279,3 +285,11 @@ class Merge:
 def _given(*vnets: MadeVnet | GivenSubnet | None) -> tuple[str, ...]:
     """The networks of the organization's among these, each once."""
     return tuple(sorted({vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}))
+
+
+def _subscriptions(hub: str, environments: Sequence[EnvironmentSettings]) -> tuple[SubscriptionSettings, ...]:
+    """The subscriptions of the hub and of the environments, the hub's first."""
+    modes: dict[str, set[Network]] = {hub: set()}
+    for environment in sorted(environments, key=lambda made: made.subscription_id):
+        modes.setdefault(environment.subscription_id, set()).add(environment.network)
+    return tuple(SubscriptionSettings(id=found, networks=tuple(sorted(modes[found]))) for found in modes)

@@ -1,8 +1,8 @@
 """The rules as a policy pack: a server that the engine starts and asks about every resource that it would make.
 
-Pulumi starts packs in Python through its own language host, and `pulumi-policy` wants an older protobuf than `pulumi`
-does. So this speaks the engine's protocol itself. The engine looks for an executable that is called after the runtime
-in `PulumiPolicy.yaml`, `pulumi-analyzer-policy-mlops-bootstrap`, and this package installs it.
+Pulumi starts packs in Python through its own language host, and `pulumi-policy` would hold protobuf at 5.29 for
+everything beside it. So this speaks the engine's protocol itself. The engine looks for an executable that is called
+after the runtime in `PulumiPolicy.yaml`, `pulumi-analyzer-policy-mlops-bootstrap`, and this package installs it.
 
 https://github.com/pulumi/pulumi/blob/master/proto/pulumi/analyzer.proto
 """

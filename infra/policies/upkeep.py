@@ -53,9 +53,17 @@ REPORTING: dict[str, Reporting] = {
     ONLINE: Reporting(f"{_ML}/workspaces/{{}}/onlineEndpoints/{{}}", ("workspaceName", "endpointName")),
     BATCH: Reporting(f"{_ML}/workspaces/{{}}/batchEndpoints/{{}}", ("workspaceName", "endpointName")),
     LOGS: Reporting("/Microsoft.OperationalInsights/workspaces/{}", ("workspaceName",)),
+    "azure-native:devopsinfrastructure:Pool": Reporting("/Microsoft.DevOpsInfrastructure/pools/{}", ("poolName",)),
+    "azure-native:network:NatGateway": Reporting("/Microsoft.Network/natGateways/{}", ("natGatewayName",)),
+    "azure-native:network:NetworkSecurityGroup": Reporting(
+        "/Microsoft.Network/networkSecurityGroups/{}", ("networkSecurityGroupName",)
+    ),
+    "azure-native:network:PublicIPAddress": Reporting(
+        "/Microsoft.Network/publicIPAddresses/{}", ("publicIpAddressName",)
+    ),
+    "azure-native:network:VirtualNetwork": Reporting("/Microsoft.Network/virtualNetworks/{}", ("virtualNetworkName",)),
 }
-"""What has diagnostics. Application Insights is not here: its data lies in Log Analytics already.
-https://learn.microsoft.com/azure/azure-monitor/reference/logs-index"""
+"""What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and endpoints."""
 
 
 def _diagnostics(stack: Stack) -> Iterator[Breach]:

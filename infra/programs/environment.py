@@ -15,7 +15,7 @@ from infra.components.alerts import (
     QueryAlertsArgs,
 )
 from infra.components.compute import Cluster, ClusterArgs
-from infra.components.guardrails import Budget, BudgetArgs
+from infra.components.guardrails import Budget, BudgetArgs, Locks, LocksArgs
 from infra.components.identity import Identity, IdentityArgs
 from infra.components.keys import CustomerKey
 from infra.components.monitoring import (
@@ -59,7 +59,7 @@ def environment(settings: EnvironmentSettings) -> None:
     opts = in_subscription(settings)
     mode = mode_of(settings.network, settings.networking.ci)
     inbound = {service: mode.inbound(service, settings.networking.allow_ips) for service in SERVICES}
-    names = Names(settings.organization, settings.tenant_id)
+    names = Names(settings.organization, settings.tenant_id, settings.generation)
     hub = provided(names, settings.hub_subscription_id)
 
     group = ResourceGroup(
@@ -170,6 +170,9 @@ def environment(settings: EnvironmentSettings) -> None:
         sources |= private_network(settings, place, mode, targets, hub, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
     _watch(settings, place, workspace.workspace, hub, opts)
+    if place.protect:
+        locked = {"storage": storage.account, "vault": vault.vault, "images": images.registry}
+        Locks("locks", LocksArgs(place, locked), opts)
     pulumi.export("resource_group", place.group.name)
     pulumi.export("workspace", workspace.workspace.name)
     pulumi.export("workspace_id", workspace.workspace.id)

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.alerts import ACCESS_CHANGED
+from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED
+from infra.azure_policies import POLICIES
 from infra.components.access import Access, AccessArgs, CustomRoles, CustomRolesArgs, people_of
-from infra.components.alerts import ActivityAlert, ActivityAlertArgs
-from infra.components.guardrails import Budget, BudgetArgs
+from infra.components.alerts import ActivityAlert, ActivityAlertArgs, QueryAlerts, QueryAlertsArgs
+from infra.components.guardrails import (
+    Budget,
+    BudgetArgs,
+    Locks,
+    LocksArgs,
+    PolicyAssignments,
+    PolicyAssignmentsArgs,
+)
 from infra.components.monitoring import (
     Activity,
     ActivityArgs,
@@ -21,7 +29,10 @@ from infra.components.monitoring import (
 )
 from infra.components.place import ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ModelRegistry, ModelRegistryArgs
+from infra.components.state import SecretsKey, SecretsKeyArgs, StateStorage, StateStorageArgs
+from infra.components.vault import Vault, VaultArgs
 from infra.components.workbook import Workbook, WorkbookArgs
+from infra.modes import Inbound
 from infra.naming import Names
 from infra.private_link import ZONES
 from infra.programs.subscription import in_subscription
@@ -35,7 +46,7 @@ _WORD = "hub"
 def hub(settings: HubSettings) -> None:
     """Declare the hub's resources."""
     opts = in_subscription(settings)
-    names = Names(settings.organization, settings.tenant_id)
+    names = Names(settings.organization, settings.tenant_id, settings.generation)
     group = ResourceGroup(
         "hub",
         ResourceGroupArgs(
@@ -55,16 +66,26 @@ def hub(settings: HubSettings) -> None:
     models = ModelRegistry(
         "models", ModelRegistryArgs(place, settings.registry_locations, settings.registry_access), opts
     )
-    sources = {"models": models.registry, "logs": logs.workspace}
+    state = StateStorage("state", StateStorageArgs(place), opts)
+    vault = Vault("vault", VaultArgs(place, settings.tenant_id, Inbound(public=True)), opts)
+    secrets = SecretsKey("secrets", SecretsKeyArgs(place, vault.vault), opts)
+    sources = {
+        "models": models.registry,
+        "logs": logs.workspace,
+        "state": state.account,
+        "vault": vault.vault,
+    }
     if settings.private or settings.vnet is not None:
         from infra.programs.shared import shared_network
 
         sources |= shared_network(settings, place, models, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
-    Activity("activity", ActivityArgs(place, settings.subscriptions, logs.workspace), opts)
+    subscriptions = [subscription.id for subscription in settings.subscriptions]
+    Activity("activity", ActivityArgs(place, subscriptions, logs.workspace), opts)
+    QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED, notifications.action_group), opts)
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
     Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
-    CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, settings.subscriptions), opts)
+    CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
     targets: dict[Target, Reference] = {"resource group": place.group, "model registry": models.registry}
     for people in settings.groups:
         Access(
@@ -72,11 +93,18 @@ def hub(settings: HubSettings) -> None:
             AccessArgs(people_of(people), HUB_PEOPLE[people.persona], targets, names, people.origin, people.eligible),
             opts,
         )
+    if place.protect:
+        locked = {"models": models.registry, "state": state.account, "vault": vault.vault}
+        Locks("locks", LocksArgs(place, locked), opts)
+    judged = PolicyAssignmentsArgs(place, POLICIES, settings.policies, settings.subscriptions)
+    PolicyAssignments("policies", judged, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.workspace.id)
     pulumi.export("model_registry_id", models.registry.id)
     pulumi.export("action_group_id", notifications.action_group.id)
+    pulumi.export("state_backend", state.backend)
+    pulumi.export("secrets_provider", secrets.provider)
 
 
 @dataclass(frozen=True)

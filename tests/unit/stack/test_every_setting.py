@@ -19,6 +19,7 @@ from bootstrap.platform.platform import load_platform
 from bootstrap.platform.schemas import MODELS
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
+from infra.naming import Names
 from tests.helpers import build_tree
 
 ZERO = "00000000-0000-0000-0000-0000000000"
@@ -113,6 +114,8 @@ OWN_SUBNET = (
 SUBNETS = ("azure-native:network:PrivateEndpoint", "inputs.subnet.id")
 NEXT_HOP = ("azure-native:network:RouteTable", "inputs.routes.0.nextHopIpAddress")
 ASSIGNED = ("azure-native:authorization:RoleAssignment", "inputs.principalId")
+POLICIES = ("azure-native:authorization:PolicyAssignment", "inputs.policyAssignmentName")
+NAMES = Names("acme", f"{ZERO}0a")
 
 CASES: dict[str, Case] = {
     "Cluster.low_priority": Case(
@@ -136,6 +139,10 @@ CASES: dict[str, Case] = {
         (PLATFORM, "hub.dns"), "policy",
         ("azure-native:network:PrivateDnsZoneGroup", "type"), [], ["azure-native:network:PrivateDnsZoneGroup"], LOCKED,
     ),
+    "Hub.generation": Case(
+        (PLATFORM, "hub.generation"), 2, ("azure-native:keyvault:Vault", "inputs.vaultName"),
+        [NAMES.of("key_vault", "hub", "2")], [NAMES.of("key_vault", "hub")], stack="hub",
+    ),
     "Hub.location": Case(
         (PLATFORM, "hub.location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"], stack="hub"
     ),
@@ -147,6 +154,10 @@ CASES: dict[str, Case] = {
         (PLATFORM, "hub.network"), "locked",
         ("azure-native:machinelearningservices:Registry", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"],
         LOCKED, stack="hub",
+    ),
+    "Hub.policies": Case(
+        (PLATFORM, "hub.policies"), {"idle_shutdown": "Deny"},
+        (POLICIES[0], "inputs.parameters.effect.value"), ["Deny"], stack="hub",
     ),
     "Hub.runners": Case(
         (PLATFORM, "hub.runners"), RUNNERS, (POOL, "inputs.maximumConcurrency"), [2], [], LOCKED, stack="hub"
@@ -259,6 +270,20 @@ CASES: dict[str, Case] = {
     ),
     "PlatformGroups.platform": Case((PLATFORM, "groups.platform"), GROUP, ASSIGNED, [GROUP], stack="hub"),
     "PlatformManifest.groups": Case((PLATFORM, "groups"), {"platform": GROUP}, ASSIGNED, [GROUP], stack="hub"),
+    **{
+        f"Policies.{name}": Case(
+            (PLATFORM, f"hub.policies.{name}"), "Disabled",
+            POLICIES, [], [f"pa-acme-{name.replace('_', '-')}"], LOCKED, stack="hub",
+        )
+        for name in (
+            "approved_outbound", "compute_local_auth_off", "idle_shutdown", "private_link", "public_access_off",
+            "resource_logs", "user_assigned_identity",
+        )
+    },
+    "Policies.customer_managed_keys": Case(
+        (PLATFORM, "hub.policies.customer_managed_keys"), "Audit",
+        POLICIES, ["pa-acme-customer-managed-keys"], stack="hub",
+    ),
     "Runners.image": Case(
         (PLATFORM, "hub.runners.image"), "ubuntu-22.04/latest",
         (POOL, "inputs.fabricProfile.images.0.wellKnownImageName"), ["ubuntu-22.04/latest"], ["ubuntu-24.04/latest"],
@@ -281,6 +306,10 @@ CASES: dict[str, Case] = {
         ("suppressed", "resource"), [f"{URN}bootstrap:vault:Vault$azure-native:keyvault:Vault::vault"],
         [f"{URN}bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"],
         {(TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
+    ),
+    "TeamEnvironment.generation": Case(
+        (TEAM, "environments.dev.generation"), 2,
+        (WORKSPACE, "inputs.workspaceName"), ["mlw-acme-fraud-dev-2"], ["mlw-acme-fraud-dev"],
     ),
     "TeamEnvironment.groups": Case(
         (TEAM, "environments.dev.groups"), {"engineers": OTHER},

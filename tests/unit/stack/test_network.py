@@ -116,20 +116,30 @@ def rows(mode: str, stack: Stack) -> Iterator[str]:
         yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
 
 
+def registry_row(mode: str, hub: Stack) -> str:
+    """The table's row for the hub's model registry, with the endpoints of what it keeps its files and images in."""
+    [registry] = of_type(hub, "machinelearningservices:Registry")
+    doors = sorted((group, zones) for _, group, zones in endpoints(hub))
+    ways, names = ", ".join(f"`{group}`" for group, _ in doors), ", ".join(f"`{zone}`" for _, [zone] in doors)
+    return f"| {mode} | model registry | {public_access(registry)} | {ways} | {names} |"
+
+
 def test_the_page_shows_what_each_mode_plans(tmp_path: Path, contoso: dict[str, Stack], golden: Golden) -> None:
     """The table is read from the plan's JSON; `pytest --rewrite-golden` writes it into the page."""
     modes = {
         "`open`": contoso["forecasting-dev"],
         "`managed`": contoso["fraud-dev"],
         "`managed`, `allow_ips`": contoso["fraud-prod"],
-        "`managed`, `ci: private`": world(tmp_path, team=PRIVATE_CI)["fraud-dev"],
+        "`managed`, `ci: private`": world(tmp_path / "ci", team=PRIVATE_CI)["fraud-dev"],
         "`locked`": contoso["vision-dev"],
     }
+    locked = world(tmp_path / "locked", PLATFORM + "  network: locked\n")["hub"]
+    shared = [registry_row("`hub.vnet`", contoso["hub"]), registry_row("`hub.network: locked`", locked)]
     head = [
         "| Mode | Service | Public access | Private endpoints | Their DNS zones |",
         "| --- | --- | --- | --- | --- |",
     ]
-    table = "\n".join([*head, *(row for mode, stack in modes.items() for row in rows(mode, stack))])
+    table = "\n".join([*head, *(row for mode, stack in modes.items() for row in rows(mode, stack)), *shared])
     page = PAGE.read_text(encoding="utf-8")
     begin, end = "<!-- made by tests/unit/stack/test_network.py -->\n", "\n<!-- end -->"
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from infra import diagnostics
+from infra.policies import upkeep
 from infra.policies.page import as_page
 from infra.policies.rule import UNKNOWN, Breach, Stack
 from infra.policies.rules import RULES, judge_resource, judge_stack, judge_stacks, tell
@@ -56,6 +58,12 @@ def test_what_is_not_known_yet_breaks_no_rule_on_properties() -> None:
     found = {rule.id for rule, _ in judge_resource(resource("azure-native:storage:StorageAccount", unknown))}
 
     assert not found & {"storage-no-keys", "storage-tls", "names", "argument-value", "argument-type"}
+
+
+def test_whatever_the_programs_keep_diagnostics_of_is_judged_too() -> None:
+    judged = {reporting.path.removeprefix("/").rsplit("/", 1)[0] for reporting in upkeep.REPORTING.values()}
+
+    assert diagnostics.REPORTING.keys() <= judged
 
 
 def test_the_page_is_as_the_table_says(golden: Golden) -> None:

@@ -1,0 +1,74 @@
+"""What the comparison of plan and engine finds, on states of the test's own."""
+
+from typing import Any
+
+import pytest
+
+from infra.policies.rule import UNKNOWN
+from tests.engine.comparison import described, differences, loose_ends, surprises
+
+GROUP = "/subscriptions/0/resourceGroups/rg"
+STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/st"
+
+
+def resource(id_: str, *, needs: tuple[str, ...] = (), **inputs: Any) -> dict[str, Any]:
+    type_ = "azure-native:resources:ResourceGroup" if id_ == GROUP else "azure-native:other:Thing"
+    return {"type": type_, "custom": True, "parent": "stack", "id": id_, "dependencies": list(needs), "inputs": inputs}
+
+
+def state(**others: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    stack = {"type": "pulumi:pulumi:Stack", "custom": False}
+    return {"stack": stack, "group": resource(GROUP), "storage": resource(STORAGE, needs=("group",)), **others}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        STORAGE,
+        STORAGE.upper().replace("/SUBSCRIPTIONS", "/subscriptions"),
+        f"{STORAGE}/blobServices/default",
+        f"{STORAGE}/blobServices/default/containers/c",
+        "/subscriptions/0/resourceGroups/another/providers/Microsoft.Storage/storageAccounts/theirs",
+    ],
+)
+def test_an_id_of_what_was_made_before_is_sound(target: str) -> None:
+    assert loose_ends(state(user=resource("/user", needs=("storage",), nested=[{"id": target}]))) == {}
+
+
+def test_an_id_that_nobody_has_is_found() -> None:
+    typo = STORAGE.replace("storageAccounts", "storageAccount")
+
+    assert loose_ends(state(user=resource("/user", needs=("storage",), id=typo))) == {"user": [typo.lower()]}
+
+
+def test_an_id_of_what_may_be_made_later_is_found() -> None:
+    assert loose_ends(state(user=resource("/user", needs=("group",), id=STORAGE))) == {"user": [STORAGE.lower()]}
+
+
+def test_a_way_over_others_is_a_dependency() -> None:
+    between = resource("/between", needs=("storage",))
+
+    assert loose_ends(state(between=between, user=resource("/user", needs=("between",), id=STORAGE))) == {}
+
+
+@pytest.mark.parametrize(
+    ("planned", "real", "is_a_surprise"),
+    [
+        ({"a": UNKNOWN}, {"a": "known"}, False),
+        ({"a": [UNKNOWN, 1]}, {"a": ["known", 1]}, False),
+        ({"a": UNKNOWN}, {"a": UNKNOWN}, True),
+        ({"a": 1}, {"a": 2}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, True),
+        ({"a": [1]}, {"a": [1, 1]}, True),
+    ],
+)
+def test_what_came_out_otherwise_is_a_surprise(planned: Any, real: Any, is_a_surprise: bool) -> None:
+    assert bool(surprises({"urn": {"inputs": planned}}, {"urn": {"inputs": real}})) is is_a_surprise
+
+
+def test_a_resource_that_only_one_side_has_is_a_difference() -> None:
+    told = described(state())
+
+    assert differences(told, told) == {}
+    assert differences({}, told).keys() == {"group", "storage"}
+    assert differences({**told, "group": {}}, told).keys() == {"group"}

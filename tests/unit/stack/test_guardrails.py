@@ -1,0 +1,278 @@
+"""Budgets, locks, policies and names that stay taken, as planned; and that the page says the same."""
+
+import ast
+import re
+import uuid
+from pathlib import Path
+
+import pulumi
+import pytest
+
+import infra
+from bootstrap.errors import InputError
+from bootstrap.platform.manifests import Policies
+from bootstrap.platform.platform import load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import StackPlan, plan
+from bootstrap.stack.planned import Registration
+from bootstrap.stack.recorder import record
+from infra.azure_policies import LEGACY_MODE, POLICIES
+from infra.components.guardrails import LOCKABLE, Locks, LocksArgs
+from infra.components.place import Place
+from infra.naming import Names
+from infra.reference import Reference, resource_group
+from tests.helpers import build_tree
+
+ROOT = Path(__file__).parents[3]
+CONTOSO = ROOT / "examples" / "contoso"
+PAGE = ROOT / "docs" / "guardrails.md"
+
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments:
+  dev: {ring: 0}
+  prod: {ring: 1, protect: true}
+hub: {alert_emails: [hub@contoso.example]}
+"""
+TEAM = "name: fraud\nenvironments: {dev: {}, prod: {}}\n"
+
+
+@pytest.fixture(scope="module")
+def stacks() -> dict[str, StackPlan]:
+    return {stack.name: stack for stack in plan(load_platform(CONTOSO), [], Silent()).stacks}
+
+
+def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
+    build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
+    return {stack.name: stack for stack in plan(load_platform(root), [], Silent()).stacks}
+
+
+def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
+    return [resource for resource in stack.made if resource.type.endswith(f":{suffix}")]
+
+
+def names_of(stack: StackPlan) -> set[str]:
+    """All names in Azure but those of role assignments, which follow from what they are on."""
+    return {
+        value
+        for resource in stack.made
+        for key, value in resource.inputs.items()
+        if key.endswith("Name") and isinstance(value, str) and key != "roleAssignmentName"
+    }
+
+
+# -- budgets
+
+
+def test_budgets_warn_of_what_was_spent_and_of_the_forecast(stacks: dict[str, StackPlan]) -> None:
+    for stack in stacks.values():
+        (budget,) = of_type(stack, "Budget")
+        told = {
+            (notification["thresholdType"], notification["threshold"])
+            for notification in budget.inputs["notifications"].values()
+        }
+        assert told == {("Actual", 80), ("Actual", 100), ("Forecasted", 100)}
+
+
+def test_a_budget_starts_when_the_manifest_says_whatever_the_clock_does(tmp_path: Path) -> None:
+    """Azure refuses a start in a past month when the budget is made, and another start later: it is written once."""
+    team = TEAM + "budget: 5\nbudget_start: 2020-02-01\n"
+    (budget,) = of_type(planned(tmp_path, team=team)["fraud-dev"], "Budget")
+    assert budget.inputs["timePeriod"] == {"startDate": "2020-02-01T00:00:00Z"}
+
+
+def test_no_program_asks_the_clock() -> None:
+    folder = Path(infra.__file__).parent
+    for path in [*folder.glob("programs/*.py"), *folder.glob("components/*.py"), folder / "settings.py"]:
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (
+                [node.module or ""] if isinstance(node, ast.ImportFrom) else [name.name for name in node.names]
+            )
+        }
+        assert not imported & {"datetime", "time"}, path
+
+
+# -- locks
+
+
+def test_what_cannot_be_made_again_is_locked_where_it_is_protected(tmp_path: Path) -> None:
+    stacks = planned(tmp_path)
+    locked = {
+        name: [Reference(lock.inputs["scope"]).kind for lock in of_type(stack, "ManagementLockByScope")]
+        for name, stack in stacks.items()
+    }
+
+    assert locked == {
+        "hub": [
+            "Microsoft.MachineLearningServices/registries",
+            "Microsoft.Storage/storageAccounts",
+            "Microsoft.KeyVault/vaults",
+        ],
+        "fraud-dev": [],
+        "fraud-prod": [
+            "Microsoft.Storage/storageAccounts",
+            "Microsoft.KeyVault/vaults",
+            "Microsoft.ContainerRegistry/registries",
+        ],
+    }
+
+
+def test_locks_forbid_to_delete_and_nothing_else(stacks: dict[str, StackPlan]) -> None:
+    """ReadOnly would stop the keys of a storage account from being listed, and much more."""
+    levels = {lock.inputs["level"] for stack in stacks.values() for lock in of_type(stack, "ManagementLockByScope")}
+    assert levels == {"CanNotDelete"}
+
+
+def test_neither_a_workspace_nor_a_resource_group_is_locked(stacks: dict[str, StackPlan]) -> None:
+    """A lock on the workspace or its resource group stops clusters from scaling down, which deletes nodes."""
+    scopes = [
+        Reference(lock.inputs["scope"]) for stack in stacks.values() for lock in of_type(stack, "ManagementLockByScope")
+    ]
+    assert {scope.kind for scope in scopes} <= LOCKABLE
+    assert not LOCKABLE & {"", "Microsoft.MachineLearningServices/workspaces", "Microsoft.Resources/resourceGroups"}
+
+
+@pytest.mark.parametrize("path", ["", "/providers/Microsoft.MachineLearningServices/workspaces/mlw"])
+def test_a_lock_that_would_stop_clusters_is_refused(path: str) -> None:
+    group = resource_group("00000000-0000-0000-0000-00000000000b", "rg")
+    place = Place(group, "westeurope", {}, Names("contoso", "tenant"), ("fraud",), protect=True)
+
+    def program() -> None:
+        Locks("locks", LocksArgs(place, {"one": Reference(f"{group.id}{path}")}), pulumi.ResourceOptions())
+
+    with pytest.raises(ValueError, match="stops clusters from scaling down"):
+        record("project", "stack", program, origin_of=lambda _: None, code=ROOT)
+
+
+# -- the hub's state
+
+
+def test_the_states_have_versions_and_come_back_after_deletion(stacks: dict[str, StackPlan]) -> None:
+    hub = stacks["hub"]
+    (account,), (blobs,), (container,) = (
+        of_type(hub, kind) for kind in ("StorageAccount", "BlobServiceProperties", "BlobContainer")
+    )
+
+    assert account.inputs["allowSharedKeyAccess"] is False
+    assert account.protect
+    assert container.protect
+    assert blobs.inputs["isVersioningEnabled"] is True
+    for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+        assert blobs.inputs[policy] == {"allowPermanentDelete": False, "days": 90, "enabled": True}
+    assert container.inputs["publicAccess"] == "None"
+    assert blobs.urn in container.depends_on
+
+
+def test_the_key_of_the_stacks_secrets_never_leaves_the_hubs_vault(stacks: dict[str, StackPlan]) -> None:
+    (key,), (vault,) = of_type(stacks["hub"], "Key"), of_type(stacks["hub"], "Vault")
+
+    assert key.inputs["vaultName"] == vault.inputs["vaultName"]
+    assert key.inputs["properties"]["attributes"] == {"enabled": True, "exportable": False}
+    assert set(key.inputs["properties"]["keyOps"]) == {"encrypt", "decrypt"}
+    assert key.protect
+
+
+# -- policies
+
+
+def assigned(stack: StackPlan) -> dict[tuple[str, str], str]:
+    """The effect of each assigned policy, by subscription and definition."""
+    return {
+        (found.inputs["scope"].split("/")[2][-2:], found.inputs["policyDefinitionId"].rsplit("/", 1)[1]): found.inputs[
+            "parameters"
+        ]["effect"]["value"]
+        for found in of_type(stack, "PolicyAssignment")
+    }
+
+
+def test_every_subscription_is_judged_by_what_all_modes_promise(stacks: dict[str, StackPlan]) -> None:
+    everywhere = {policy.id for policy in POLICIES if not policy.modes and policy.default == "Audit"}
+    found = assigned(stacks["hub"])
+
+    for subscription in ("b0", "d0", "f0"):
+        assert everywhere <= {definition for at, definition in found if at == subscription}
+
+
+def test_without_a_word_policies_only_report(tmp_path: Path) -> None:
+    assert set(assigned(planned(tmp_path)["hub"]).values()) == {"Audit", "AuditIfNotExists"}
+
+
+def test_what_a_mode_promises_is_asked_where_every_environment_has_that_mode(tmp_path: Path) -> None:
+    ours = {policy.id for policy in POLICIES if policy.modes}
+    team = TEAM.replace("dev: {}", "dev: {network: locked, vnet: {address_space: 10.1.0.0/24}}")
+    team += "compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]\n"
+    platform = PLATFORM.replace("hub: {", "hub: {vnet: {address_space: 10.0.0.0/24}, ")
+    own = "{ring: 0, subscription_id: 00000000-0000-0000-0000-00000000000d}"
+
+    mixed = assigned(planned(tmp_path / "mixed", platform, team)["hub"])
+    apart = assigned(planned(tmp_path / "apart", platform.replace("{ring: 0}", own), team)["hub"])
+
+    assert not ours & {definition for _, definition in mixed}
+    assert {at for at, definition in apart if definition in ours} == {"0d"}
+    assert ours <= {definition for at, definition in apart if at == "0d"}
+
+
+def test_a_manifest_says_what_policies_do(tmp_path: Path) -> None:
+    by_name = {policy.name: policy.id for policy in POLICIES}
+    hub = "hub: {policies: {idle_shutdown: Deny, resource_logs: Disabled, customer_managed_keys: Audit}, "
+    found = assigned(planned(tmp_path, PLATFORM.replace("hub: {", hub))["hub"])
+
+    assert found["0b", by_name["idle_shutdown"]] == "Deny"
+    assert found["0b", by_name["customer_managed_keys"]] == "Audit"
+    assert ("0b", by_name["resource_logs"]) not in found
+
+
+def test_an_unknown_policy_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(tmp_path, PLATFORM.replace("hub: {", "hub: {policies: {idle_shutdwon: Deny}, "))
+
+    assert "unknown key 'idle_shutdwon'. Did you mean 'idle_shutdown'?" in str(caught.value.details)
+
+
+def test_policies_are_azures_own_and_never_the_one_of_the_legacy_mode() -> None:
+    assert len({uuid.UUID(policy.id) for policy in POLICIES}) == len(POLICIES)
+    assert LEGACY_MODE not in {policy.id for policy in POLICIES}
+    assert set(Policies.model_fields) == {policy.name for policy in POLICIES}
+
+
+def test_the_page_has_the_table_of_the_policies() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| `([\w-]+)` \| (\w+) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
+
+    assert [(name, wanted, id_, default) for name, wanted, id_, default, _ in rows] == [
+        (policy.name, policy.wanted, policy.id, policy.default) for policy in POLICIES
+    ]
+    for policy, row in zip(POLICIES, rows, strict=True):
+        assert all(mode in row[4] for mode in policy.modes) if policy.modes else row[4] == "everywhere"
+
+
+# -- names
+
+
+def test_a_new_generation_renames_what_holds_its_name_after_deletion_and_nothing_else(tmp_path: Path) -> None:
+    before = names_of(planned(tmp_path)["fraud-dev"])
+    after = names_of(planned(tmp_path, team=TEAM.replace("dev: {}", "dev: {generation: 2}"))["fraud-dev"])
+
+    assert {name.split("-")[0] for name in before - after} == {"mlw", "kv"}
+    assert {name.split("-")[0] for name in after - before} == {"mlw", "kv"}
+
+
+def test_a_new_generation_of_one_environment_leaves_the_others(tmp_path: Path) -> None:
+    before = planned(tmp_path)
+    after = planned(tmp_path, team=TEAM.replace("dev: {}", "dev: {generation: 2}"))
+
+    assert names_of(before["fraud-prod"]) == names_of(after["fraud-prod"])
+    assert names_of(before["hub"]) == names_of(after["hub"])
+
+
+def test_the_hubs_vault_can_have_a_new_generation_too(tmp_path: Path) -> None:
+    before = planned(tmp_path)
+    after = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {generation: 2, "))
+
+    assert {name.split("-")[0] for name in names_of(after["hub"]) - names_of(before["hub"])} == {"kv"}
+    assert before["fraud-dev"].document() == after["fraud-dev"].document()
