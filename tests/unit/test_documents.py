@@ -187,4 +187,6 @@ def test_everyday_text_is_read_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("ruamel.yaml.YAML.compose", refuse)
     contoso = Path(__file__).parents[2] / "examples" / "contoso"
 
-    assert all(read(path).data for path in [*contoso.glob("teams/*.yaml"), contoso / "links.yaml"])
+    # Not vision.yaml: its `*` could begin an alias.
+    everyday = [contoso / "teams/fraud.yaml", contoso / "teams/forecasting.yaml", contoso / "links.yaml"]
+    assert all(read(path).data for path in everyday)
