@@ -1,5 +1,6 @@
 """Which `pulumi` the tests take, on machines of the tests' own: a PATH with what it is given, and an empty cache."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_what_was_built_is_taken_from_the_cache(machine: Path) -> None:
     built.touch()
 
     assert executable.find_or_build() == built
+
+
+def test_who_asks_at_the_same_time_waits_for_one_build(machine: Path) -> None:
+    calls = machine / "calls"
+    install(machine, "go", f'echo called >> {calls}; while [ "$1" != -o ]; do shift; done; : > "$2"')
+
+    with ThreadPoolExecutor(4) as workers:
+        found = set(workers.map(lambda _: executable.find_or_build(), range(4)))
+
+    assert found == {executable.built_path()}
+    assert calls.read_text() == "called\n"
 
 
 def test_a_failed_build_leaves_nothing_and_says_why(machine: Path) -> None:
