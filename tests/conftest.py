@@ -4,10 +4,15 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # A shell that starts us in the background lets us ignore Ctrl-C, and the commands that tests interrupt inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine is slow, and that is no mistake: an example may take its time.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 Golden = Callable[[Path, str], None]
 
