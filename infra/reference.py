@@ -63,6 +63,11 @@ class Reference:
         return self.made_by.urn.apply(lambda _: value)
 
 
+def subscription(subscription_id: str) -> Reference:
+    """A subscription."""
+    return Reference(f"/subscriptions/{subscription_id}")
+
+
 def resource_group(subscription_id: str, name: str, made_by: pulumi.Resource | None = None) -> Reference:
     """A resource group."""
     return Reference(f"/subscriptions/{subscription_id}/resourceGroups/{name}", made_by)

@@ -54,8 +54,10 @@ CONTRIBUTOR = Role("Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
 COST_READER = Role("Cost Management Reader", "72fafb9e-0641-4937-9268-a91bfd8191a3")
 FILE_PRIVILEGED_CONTRIBUTOR = Role("Storage File Data Privileged Contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd")
 KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
+LOCKS_CONTRIBUTOR = Role("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
 MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
+KEYS_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
 KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6")
 NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
 NETWORK_CONNECTION_APPROVER = Role(
@@ -106,6 +108,7 @@ CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR)
 """The roles that the hub defines."""
 
 Target = Literal[
+    "subscription",
     "resource group",
     "workspace",
     "storage",
@@ -232,7 +235,20 @@ DELIVERY = (
     Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI makes endpoints that run as this identity"),
     Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
 )
-"""What the CI identity of a project gets."""
+"""What the CI identity of a project gets where it deploys."""
+
+DELIVERY_READER = (
+    Entitlement(READER, "workspace", "Pull requests compare with what runs here; they see no data"),
+    Entitlement(READER, "model registry", "Pull requests see which models are shared"),
+)
+"""What the CI identity of a project's pull requests gets. Their code has been reviewed by nobody yet."""
+
+CUSTOMER_KEY = (
+    Entitlement(
+        KEY_VAULT_CRYPTO_USER, "customer's vault", "Storage, registry and workspace wrap their keys with the customer's"
+    ),
+)
+"""What the identity that uses the organization's own key gets."""
 
 ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
@@ -244,14 +260,56 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             WORKSPACE_BEFORE,
             WORKSPACE_AFTER,
             WORKSPACE_MANAGED_NETWORK,
+            WORKSPACE_SHARED_REGISTRY,
             CLUSTER,
             ENDPOINT,
             DELIVERY,
+            DELIVERY_READER,
+            CUSTOMER_KEY,
         )
         for entitlement in table
     )
 )
 """All roles that stacks of environments assign. None of them can give roles to others."""
+
+ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
+    dict.fromkeys(
+        entitlement.role
+        for table in (*SHARED.values(), WORKSPACE_SHARED_REGISTRY, DELIVERY, DELIVERY_READER)
+        for entitlement in table
+        if entitlement.on == "model registry"
+    )
+)
+"""The roles that stacks of environments assign on what the hub holds."""
+
+PLATFORM_READER = (Entitlement(READER, "subscription", "Pull requests compare manifests with what is there"),)
+"""What the CI of the platform repository's pull requests gets, in each subscription."""
+
+# Contributor writes nothing of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
+# built-in-roles/privileged#contributor
+PLATFORM_DEPLOYER = (
+    Entitlement(CONTRIBUTOR, "subscription", "Makes resource groups and what is in them"),
+    Entitlement(LOCKS_CONTRIBUTOR, "subscription", "Locks what must not be deleted, which Contributor may not"),
+    Entitlement(
+        RBAC_ADMINISTRATOR, "subscription", "Assigns the roles of environments, and no others",
+        ASSIGNED_IN_ENVIRONMENTS,
+    ),
+)  # fmt: skip
+"""What the CI that deploys environments gets, in each of their subscriptions."""
+
+_DEPLOY = (
+    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
+    Entitlement(KEYS_USER, "key vault", "Encrypts and decrypts the secrets in states"),
+)
+
+PLATFORM_DEPLOYER_ON_HUB = (
+    *_DEPLOY,
+    Entitlement(READER, "resource group", "Sees what environments refer to"),
+    Entitlement(
+        RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more", ASSIGNED_ON_HUB
+    ),
+)
+"""What the CI that deploys environments gets on the hub, which a person deploys."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (
@@ -260,6 +318,7 @@ HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
             RBAC_ADMINISTRATOR, "resource group", "Lets new environments use what is shared", ASSIGNED_IN_ENVIRONMENTS
         ),
         Entitlement(COST_READER, "resource group", "Follows what is spent"),
+        *_DEPLOY,
     ),
 }
 """What a persona gets on the hub."""
@@ -270,10 +329,3 @@ RUNNERS = (
     Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners puts them into their subnet"),
 )
 """What the service that makes CI's runners gets."""
-
-CUSTOMER_KEY = (
-    Entitlement(
-        KEY_VAULT_CRYPTO_USER, "customer's vault", "Storage, registry and workspace wrap their keys with the customer's"
-    ),
-)
-"""What the identity that uses the organization's own key gets."""

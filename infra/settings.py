@@ -94,6 +94,11 @@ class GroupSettings(_Settings):
     origin: str
 
 
+MOST_CREDENTIALS = 20
+"""How many federated credentials Azure allows on one identity.
+https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
+
+
 class Federation(_Settings):
     """What the forge's tokens say; read back from the forge, never computed from names."""
 
@@ -103,10 +108,16 @@ class Federation(_Settings):
 
 
 class ProjectSettings(_Settings):
-    """A repository whose CI works in this environment. Without `federation` it has an identity but cannot log in."""
+    """A repository whose CI works in this environment.
+
+    Attributes:
+        federation: How deployments log in; without it they have an identity that they cannot use.
+        reader: How pull requests log in, in the one environment that they look at.
+    """
 
     name: str
     federation: Federation | None
+    reader: Federation | None = None
     origin: str
 
 
@@ -299,6 +310,9 @@ class HubSettings(_StackSettings):
         runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
         policies: What each of Azure's policies does.
+        deployed_subscriptions: Those that environments lie in: the platform's CI deploys there.
+        deployers: How deployments of the platform repository log in.
+        reader: How pull requests of the platform repository log in.
     """
 
     program: Literal["hub"] = "hub"
@@ -314,6 +328,9 @@ class HubSettings(_StackSettings):
     private: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
+    deployed_subscriptions: tuple[str, ...]
+    deployers: tuple[Federation, ...]
+    reader: Federation | None
 
     @property
     def stack(self) -> str:

@@ -1,4 +1,4 @@
-"""`platform`: init, validate, show, schema."""
+"""`platform`: init, validate, show, link, access, schema."""
 
 import dataclasses
 import os
@@ -133,6 +133,79 @@ def show(
     settings = find_platform(session.directory).selected([stack])[0]
     document = settings.model_dump(mode="json")
     session.console.result("\n".join(_flat(document)), document)
+
+
+@command(
+    platform,
+    "platform link",
+    examples=[
+        (
+            "mlops-bootstrap platform link forecasting/returns dev -C examples/contoso"
+            " --issuer https://token.actions.githubusercontent.com"
+            " --subject repo:contoso@1001/returns@2003:environment:dev --dry-run"
+        ),
+        (
+            "mlops-bootstrap platform link forecasting/returns pull-request -C examples/contoso"
+            " --issuer https://token.actions.githubusercontent.com"
+            " --subject repo:contoso@1001/returns@2003:pull_request"
+        ),
+    ],
+)
+def link(
+    session: Session,
+    target: Annotated[
+        str, typer.Argument(metavar="TEAM/PROJECT", help="The project, or platform for the platform's own CI.")
+    ],
+    environment: Annotated[str, typer.Argument(help="The environment that is deployed to, or pull-request.")],
+    *,
+    issuer: Annotated[str, typer.Option(help="The token's iss, as read from the forge.")],
+    subject: Annotated[str, typer.Option(help="The token's sub, as read from the forge.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of links.yaml, and stop.")] = False,
+) -> None:
+    """Record in links.yaml what a forge's tokens say, so that a project's CI can log in without a secret."""
+    from bootstrap.platform.links import link_of, linked, write
+    from bootstrap.platform.names import find_root
+    from bootstrap.platform.platform import check_with_links
+
+    root = find_root(session.directory)
+    made = linked(root, target, environment, link_of(issuer, subject))
+    check_with_links(root, made.text)
+    if not dry_run and made.difference:
+        write(made)
+    changed = bool(made.difference)
+    text = made.difference if changed else f"{made.path} says so already."
+    document = {
+        "schema_version": 1, "path": str(made.path), "changed": changed, "written": changed and not dry_run,
+        "difference": made.difference,
+    }  # fmt: skip
+    session.console.result(text, document)
+
+
+@command(
+    platform,
+    "platform access",
+    examples=[
+        "mlops-bootstrap platform access -C examples/contoso",
+        "mlops-bootstrap platform access fraud-dev -C examples/contoso --output markdown",
+    ],
+    outputs=("table", "markdown", "json"),
+)
+def access(
+    session: Session,
+    stacks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STACK]...", help="Only these stacks.", autocompletion=complete_stack),
+    ] = None,
+) -> None:
+    """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
+    from bootstrap.platform.platform import find_platform
+    from bootstrap.stack import Cache, access_as_markdown, access_as_table, access_of, plans
+
+    found = find_platform(session.directory)
+    made = access_of(plans(found, stacks or [], session.console.progress, cache=Cache()))
+    render = {"table": access_as_table, "markdown": access_as_markdown}
+    text = render[session.output](made) if session.output != "json" else ""
+    session.console.result(text, made.document())
 
 
 @command(

@@ -92,6 +92,12 @@ Organization = Annotated[
 EnvironmentName = Annotated[
     str, Text("2 to 10 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,9}")
 ]
+PULL_REQUEST = "pull-request"
+"""Stands for an environment in `links.yaml` where the CI of pull requests is meant."""
+LinkName = Annotated[
+    str,
+    Text(f"an environment, or {PULL_REQUEST}", rf"[a-z][a-z0-9]{{1,9}}|{PULL_REQUEST}"),
+]
 TeamName = Annotated[str, _words(2, 24)]
 ProjectName = Annotated[str, _words(2, 32)]
 ClusterName = Annotated[str, _words(2, 16)]
@@ -116,7 +122,9 @@ Repository = Annotated[
     ),
 ]
 Issuer = Annotated[str, Text("an https address", r"https://[\w.\-]+(?:/[\w./\-]*)?")]
-Subject = Annotated[str, Text("1 to 600 characters without spaces at the ends", r"\S(?:.{0,598}\S)?")]
+Subject = Annotated[
+    str, Text("1 to 600 characters without * and without spaces at the ends", r"[^\s*](?:[^*\n]{0,598}[^\s*])?")
+]
 ToolPin = Annotated[str, Text('a version such as "0.1.*"', r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?")]
 Month = Annotated[str, Text("the first day of a month, such as 2026-11-01", r"20[0-9]{2}-(?:0[1-9]|1[0-2])-01")]
 Day = Annotated[
@@ -450,7 +458,10 @@ class Link(_Section):
 
 
 class LinksManifest(_Section):
-    """The content of `links.yaml`: by team, project and environment."""
+    """The content of `links.yaml`: by environment, or for pull requests."""
 
     schema_version: Literal[1] = 1
-    teams: dict[TeamName, dict[ProjectName, dict[EnvironmentName, Link]]] = {}
+    platform: dict[LinkName, Link] = Field({}, description="The CI of the platform repository itself.")
+    teams: dict[TeamName, dict[ProjectName, dict[LinkName, Link]]] = Field(
+        {}, description="The CI of projects, by team and project."
+    )

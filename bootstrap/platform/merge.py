@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bootstrap.documents import Location, Position, Problem
 from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
-from bootstrap.platform.manifests import Group, LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.platform.manifests import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
 from bootstrap.platform.networks import Networks
 from infra.azure_policies import POLICIES
 from infra.roles import SHARED, Entitlement
@@ -79,6 +79,7 @@ class Merge:
             if value is None:
                 self._missing(at, "the hub", key)
         budget = Said(hub.budget, self.platform.at("hub", "budget")) if hub.budget is not None else None
+        links = self.links.manifest.platform
         budget_settings = self._budget(budget, layers.said("budget_start"), hub.alert_emails)
         vnet = self.networks.hub_vnet()
         if location is None or subscription is None:
@@ -106,6 +107,11 @@ class Merge:
             registry_access=self.networks.registry_access,
             private=any(made.networking.vnet is not None for made in environments),
             linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
+            deployed_subscriptions=tuple(sorted({made.subscription_id for made in environments})),
+            deployers=tuple(
+                self._federation(link, "platform", name) for name, link in links.items() if name != PULL_REQUEST
+            ),
+            reader=(self._federation(links[PULL_REQUEST], "platform", PULL_REQUEST) if PULL_REQUEST in links else None),
         )
 
     def environment(self, team: Written, name: str) -> EnvironmentSettings | None:
@@ -231,19 +237,29 @@ class Merge:
         )
 
     def _projects(self, team: Written, environment: str) -> tuple[ProjectSettings, ...]:
-        links: LinksManifest = self.links.manifest
         own: TeamManifest = team.manifest
-        known = links.teams.get(own.name, {})
+        rings = self.platform.manifest.environments
+        # The order in which stacks are changed: pull requests look at what is changed first.
+        first = min((name for name in own.environments if name in rings), key=lambda name: (rings[name].ring, name))
         projects = []
         for index, project in enumerate(own.projects):
-            link = known.get(project.name, {}).get(environment)
-            federation = None
-            if link is not None:
-                at = self.links.at("teams", own.name, project.name, environment)
-                federation = Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(at))
-            origin = self.origin(team.at("projects", index))
-            projects.append(ProjectSettings(name=project.name, federation=federation, origin=origin))
+            known = self.links.manifest.teams.get(own.name, {}).get(project.name, {})
+            path = ("teams", own.name, project.name)
+            looks = PULL_REQUEST in known and environment == first
+            projects.append(
+                ProjectSettings(
+                    name=project.name,
+                    federation=self._federation(known[environment], *path, environment)
+                    if environment in known
+                    else None,
+                    reader=self._federation(known[PULL_REQUEST], *path, PULL_REQUEST) if looks else None,
+                    origin=self.origin(team.at("projects", index)),
+                )
+            )
         return tuple(projects)
+
+    def _federation(self, link: Link, *path: str) -> Federation:
+        return Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(self.links.at(*path)))
 
     def _tell(self, problem: Problem) -> None:
         """Note a problem that several stacks meet once."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bootstrap.documents import Document, Problem, check, read
+from bootstrap.documents import Document, Problem, check, parse, read
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.platform.layers import Written
+from bootstrap.platform.links import problems_of_links
 from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.platform.merge import Merge
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_files
@@ -79,20 +80,22 @@ def find_origins(start: Path, stack: str) -> list[Origin]:
     return origins_of_environment(merge, team, settings.environment)
 
 
-def _load(root: Path) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
+def check_with_links(root: Path, links: str) -> None:
+    """Check the manifests in `root` as if `links.yaml` had this text. Raises as `load_platform` does."""
+    _load(root, links)
+
+
+def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
     mistakes: list[str] = []
     platform = _written(root / FILE_NAME, PlatformManifest, mistakes)
     mistakes += [f"{path}: the name of a team's file ends in .yaml." for path in sorted((root / TEAMS).glob("*.yml"))]
     teams = [team for path in team_files(root) if (team := _written(path, TeamManifest, mistakes)) is not None]
-    links_path = root / LINKS
-    links: Written | None = Written(LinksManifest(), Document(links_path, {}))
-    if links_path.exists():
-        links = _written(links_path, LinksManifest, mistakes)
+    links = _links(root / LINKS, links_text, mistakes)
 
     problems: list[Problem] = [problem for team in teams for problem in _of_team(team, platform)]
     problems += _of_repositories(teams)
     if platform is not None and links is not None and not mistakes:
-        problems += _of_links(links, teams)
+        problems += problems_of_links(links, platform, teams)
         merge = Merge(root, platform, links, problems)
         stacks = _stacks(merge, teams)
         if not problems:
@@ -106,9 +109,15 @@ def _load(root: Path) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
     )
 
 
-def _written(path: Path, model: type[BaseModel], mistakes: list[str]) -> Written | None:
+def _links(path: Path, text: str | None, mistakes: list[str]) -> Written | None:
+    if text is None and not path.exists():
+        return Written(LinksManifest(), Document(path, {}))
+    return _written(path, LinksManifest, mistakes, text)
+
+
+def _written(path: Path, model: type[BaseModel], mistakes: list[str], text: str | None = None) -> Written | None:
     try:
-        document = read(path)
+        document = read(path) if text is None else parse(text, path)
     except InputError as error:
         mistakes += error.details or [" ".join(part for part in (error.what, error.why) if part)]
         return None
@@ -163,24 +172,6 @@ def _of_repositories(teams: list[Written]) -> Iterator[Problem]:
             if owner != f"{team.manifest.name}/{project.name}":
                 at = team.at("projects", index, "repository")
                 yield Problem(at, f"the repository {project.repository} is that of {owner} already.")
-
-
-def _of_links(links: Written, teams: list[Written]) -> Iterator[Problem]:
-    known_teams = {team.manifest.name: team.manifest for team in teams}
-    for team, projects in links.manifest.teams.items():
-        if team not in known_teams:
-            yield Problem(links.at("teams", team), f"there is no team {team!r}.", did_you_mean(team, known_teams))
-            continue
-        known_projects = {project.name for project in known_teams[team].projects}
-        for project, environments in projects.items():
-            if project not in known_projects:
-                message = f"the team {team!r} has no project {project!r}."
-                yield Problem(links.at("teams", team, project), message, did_you_mean(project, known_projects))
-            for environment in environments:
-                if environment not in known_teams[team].environments:
-                    at = links.at("teams", team, project, environment)
-                    message = f"the team {team!r} has no environment {environment!r}."
-                    yield Problem(at, message, did_you_mean(environment, known_teams[team].environments))
 
 
 def _check_tool(root: Path, manifest: PlatformManifest) -> None:

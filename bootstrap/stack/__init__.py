@@ -1,5 +1,6 @@
 """Stacks: plan and its reports. Only planning itself needs the extra `infra`."""
 
+from bootstrap.stack.access import access_as_markdown, access_as_table, access_of
 from bootstrap.stack.cache import Cache
 from bootstrap.stack.planned import Finding, Plan, Registration, StackPlan
 from bootstrap.stack.planner import plan, plans
@@ -11,6 +12,9 @@ __all__ = [
     "Plan",
     "Registration",
     "StackPlan",
+    "access_as_markdown",
+    "access_as_table",
+    "access_of",
     "as_html",
     "as_json",
     "as_markdown",

@@ -10,13 +10,9 @@ from infra.components.access import Principal
 from infra.components.place import Place
 from infra.origin import asked_for_by
 from infra.reference import Reference
-from infra.settings import Federation
+from infra.settings import MOST_CREDENTIALS, Federation
 
 _AUDIENCE = "api://AzureADTokenExchange"
-
-MOST_CREDENTIALS = 20
-"""How many federated credentials Azure allows on one identity.
-https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.policies.access import ACCESS_RULES
 from infra.policies.arguments import ARGUMENT_RULES
+from infra.policies.assignments import ASSIGNMENT_RULES
 from infra.policies.changes import CHANGE_RULES
 from infra.policies.limits import LIMIT_RULES
 from infra.policies.network import NETWORK_RULES
@@ -26,6 +27,7 @@ RULES: dict[str, Rule] = {
         *NETWORK_RULES,
         *SIZE_RULES,
         *LIMIT_RULES,
+        *ASSIGNMENT_RULES,
         *CHANGE_RULES,
         *STACK_RULES,
         *suppression_rules(known=lambda: RULES),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from infra.policies.rule import Breach, Rule, Stack, Whole
+from infra.settings import HubSettings
 
 
 def _links(stack: Stack) -> Iterable[Breach]:
@@ -31,11 +32,23 @@ def _runners(stack: Stack) -> Iterable[Breach]:
         )
 
 
+def _platform_links(stack: Stack) -> Iterable[Breach]:
+    if not isinstance(stack.settings, HubSettings):
+        return
+    urns = {resource.name: resource.urn for resource in stack.resources}
+    for linked, name, who in (
+        (stack.settings.deployers, "platform-deployer", "deployments of environments"),
+        (stack.settings.reader, "platform-reader", "pull requests"),
+    ):
+        if not linked:
+            yield Breach(urns.get(name), f"the platform repository's own CI cannot log in for {who}: no link says how.")
+
+
 STACK_RULES: tuple[Rule, ...] = (
     Rule(
         "project-not-linked", "warning", "The CI of every project can log in",
         "Azure compares issuer and subject letter by letter, and neither can be told from names.",
-        "Read issuer and subject from the forge, and write them to links.yaml under the team, project and environment.",
+        "Read issuer and subject from the forge, then: mlops-bootstrap platform link TEAM/PROJECT ENVIRONMENT.",
         "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
         Whole(_links),
     ),
@@ -46,6 +59,13 @@ STACK_RULES: tuple[Rule, ...] = (
         "suppress this rule with that as the reason.",
         "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",
         Whole(_runners),
+    ),
+    Rule(
+        "platform-not-linked", "warning", "The CI of the platform repository can log in",
+        "Azure compares issuer and subject letter by letter, and neither can be told from names.",
+        "Read both from the forge, then: mlops-bootstrap platform link platform ENVIRONMENT (or pull-request).",
+        "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
+        Whole(_platform_links),
     ),
 )  # fmt: skip
 """The rules on stacks as a whole."""

@@ -41,6 +41,7 @@ from infra.roles import (
     CLUSTER,
     CUSTOMER_KEY,
     DELIVERY,
+    DELIVERY_READER,
     ENDPOINT,
     PEOPLE,
     SELF_SERVICE,
@@ -135,28 +136,9 @@ def environment(settings: EnvironmentSettings) -> None:
             ),
             opts,
         )
-    for people in settings.groups:
-        own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
-        shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
-        entitlements = (*PEOPLE[people.persona, settings.people], *own, *shared)
-        Access(
-            f"people-{people.persona.replace('_', '-')}",
-            AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
-            opts,
-        )
-    for project in settings.projects:
-        ci = Identity(
-            f"ci-{project.name}",
-            IdentityArgs(
-                place,
-                f"ci-{project.name}",
-                federations=[project.federation] if project.federation is not None else [],
-                origin=project.origin,
-            ),
-            opts,
-        )
-        Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
-        pulumi.export(f"ci_{project.name}_client_id", ci.client_id)
+
+    _people(settings, names, targets, opts)
+    _delivery(settings, place, targets, opts)
 
     sources = {
         "workspace": workspace.workspace,
@@ -234,3 +216,48 @@ def _outbound(
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
     return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
+
+
+def _people(
+    settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """What the team's people, and the platform's, may do here."""
+    for people in settings.groups:
+        own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
+        shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
+        entitlements = (*PEOPLE[people.persona, settings.people], *own, *shared)
+        Access(
+            f"people-{people.persona.replace('_', '-')}",
+            AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
+            opts,
+        )
+
+
+def _delivery(
+    settings: EnvironmentSettings, place: Place, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """The identities that projects' CI acts as: one that deploys here, and one that looks, for pull requests."""
+    names = place.names
+    for project in settings.projects:
+        ci = Identity(
+            f"ci-{project.name}",
+            IdentityArgs(
+                place,
+                f"ci-{project.name}",
+                federations=[project.federation] if project.federation is not None else [],
+                origin=project.origin,
+            ),
+            opts,
+        )
+        Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
+        pulumi.export(f"ci_{project.name}_client_id", ci.client_id)
+        if project.reader is not None:
+            # Pull requests run code that nobody has reviewed: another identity, which cannot deploy.
+            looks = Identity(
+                f"pr-{project.name}",
+                IdentityArgs(place, f"pr-{project.name}", [project.reader], project.origin),
+                opts,
+            )
+            readable = AccessArgs(looks.principal, DELIVERY_READER, targets, names, project.origin)
+            Access(f"pr-{project.name}-access", readable, opts)
+            pulumi.export(f"pr_{project.name}_client_id", looks.client_id)

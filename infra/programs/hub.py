@@ -1,6 +1,6 @@
 """The hub: what all teams share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,6 +17,7 @@ from infra.components.guardrails import (
     PolicyAssignments,
     PolicyAssignmentsArgs,
 )
+from infra.components.identity import Identity, IdentityArgs
 from infra.components.monitoring import (
     Activity,
     ActivityArgs,
@@ -27,7 +28,7 @@ from infra.components.monitoring import (
     Notifications,
     NotificationsArgs,
 )
-from infra.components.place import ResourceGroup, ResourceGroupArgs
+from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ModelRegistry, ModelRegistryArgs
 from infra.components.state import SecretsKey, SecretsKeyArgs, StateStorage, StateStorageArgs
 from infra.components.vault import Vault, VaultArgs
@@ -36,8 +37,16 @@ from infra.modes import Inbound
 from infra.naming import Names
 from infra.private_link import ZONES
 from infra.programs.subscription import in_subscription
-from infra.reference import Reference, resource_group
-from infra.roles import CUSTOM_ROLES, HUB_PEOPLE, Target
+from infra.reference import Reference, resource_group, subscription
+from infra.roles import (
+    CUSTOM_ROLES,
+    HUB_PEOPLE,
+    PLATFORM_DEPLOYER,
+    PLATFORM_DEPLOYER_ON_HUB,
+    PLATFORM_READER,
+    Entitlement,
+    Target,
+)
 from infra.settings import HubSettings
 
 _WORD = "hub"
@@ -86,7 +95,12 @@ def hub(settings: HubSettings) -> None:
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
     Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
     CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
-    targets: dict[Target, Reference] = {"resource group": place.group, "model registry": models.registry}
+    targets: dict[Target, Reference] = {
+        "resource group": place.group,
+        "model registry": models.registry,
+        "storage": state.account,
+        "key vault": vault.vault,
+    }
     for people in settings.groups:
         Access(
             f"people-{people.persona.replace('_', '-')}",
@@ -98,6 +112,7 @@ def hub(settings: HubSettings) -> None:
         Locks("locks", LocksArgs(place, locked), opts)
     judged = PolicyAssignmentsArgs(place, POLICIES, settings.policies, settings.subscriptions)
     PolicyAssignments("policies", judged, opts)
+    _platform_ci(settings, place, targets, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.workspace.id)
@@ -105,6 +120,29 @@ def hub(settings: HubSettings) -> None:
     pulumi.export("action_group_id", notifications.action_group.id)
     pulumi.export("state_backend", state.backend)
     pulumi.export("secrets_provider", secrets.provider)
+
+
+def _platform_ci(
+    settings: HubSettings, place: Place, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """The identities of the platform repository's own CI: one that looks, and one that deploys environments."""
+    reader = Identity(
+        "platform-reader",
+        IdentityArgs(place, "platform-reader", [settings.reader] if settings.reader is not None else []),
+        opts,
+    )
+    deployer = Identity("platform-deployer", IdentityArgs(place, "platform-deployer", settings.deployers), opts)
+
+    def grant(who: Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]) -> None:
+        Access(name, AccessArgs(who.principal, entitlements, on, place.names, settings.origin), opts)
+
+    for each in (held.id for held in settings.subscriptions):
+        grant(reader, f"platform-reader-in-{each}", PLATFORM_READER, {"subscription": subscription(each)})
+    for each in settings.deployed_subscriptions:
+        grant(deployer, f"platform-deployer-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
+    grant(deployer, "platform-deployer-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
+    pulumi.export("platform_reader_client_id", reader.client_id)
+    pulumi.export("platform_deployer_client_id", deployer.client_id)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,15 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.platform.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, plan
+from bootstrap.stack import StackPlan, access_as_markdown, access_of, plan
 from bootstrap.stack.planned import Registration
 from infra.components.access import assigning_only
+from tests.conftest import Golden
 from tests.helpers import build_tree
 
+ROOT = Path(__file__).parents[3]
+CONTOSO = ROOT / "examples" / "contoso"
+PAGE = ROOT / "docs" / "access.md"
 ANNA, BERT, PLATFORM = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
 PLATFORM_YAML = """\
 organization: contoso
@@ -139,6 +143,103 @@ def test_the_platforms_people_give_away_only_the_roles_of_our_tables(tmp_path: P
     assert given["conditionVersion"] == "2.0"
     assert "f6c7c914-8db3-469d-8ca1-694a8f32e121" in given["condition"], "AzureML Data Scientist"
     assert "f58310d9-a9f6-439a-9e8d-f62e7b41a168" not in given["condition"], "RBAC Administrator itself"
+
+
+SUBSCRIPTION = "00000000-0000-0000-0000-00000000000b"
+
+
+def test_the_platforms_deployer_cannot_make_itself_owner_and_can_lock(tmp_path: Path) -> None:
+    """Contributor writes nothing of Microsoft.Authorization: no roles, no locks."""
+    hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
+
+    given = roles(hub, f"platform-deployer-in-{SUBSCRIPTION}")
+    assert set(given) == {
+        "contributor-on-subscription",
+        "locks-contributor-on-subscription",
+        "role-based-access-control-administrator-on-subscription",
+    }
+    condition = given["role-based-access-control-administrator-on-subscription"]["condition"]
+    assert condition.count("ba92f5b4-2d11-453d-a403-e96b0029c9fe") == 2, "Storage Blob Data Contributor, twice"
+    for gives_roles_away in ("8e3af657", "18d7d88d", "f58310d9"):
+        assert gives_roles_away not in condition
+
+
+def test_the_condition_lists_every_role_that_stacks_of_environments_assign(tmp_path: Path) -> None:
+    team = (
+        f"groups: {{engineers: {ANNA}, reviewers: {BERT}}}\nnetwork: managed\nenvironments: {{dev: {{}}, prod: {{}}}}\n"
+    )
+
+    stacks = planned(tmp_path, {"fraud": team}, f"groups: {{platform: {PLATFORM}}}\n")
+
+    assigned = {
+        resource.inputs["roleDefinitionId"].rsplit("/", 1)[1]
+        for name, stack in stacks.items()
+        for resource in stack.made
+        if name != "hub" and resource.type.endswith(":RoleAssignment")
+    }
+    admin = "role-based-access-control-administrator-on-subscription"
+    condition = roles(stacks["hub"], f"platform-deployer-in-{SUBSCRIPTION}")[admin]["condition"]
+    assert [role for role in assigned if role not in condition] == []
+
+
+def test_the_platforms_pull_requests_only_read(tmp_path: Path) -> None:
+    hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
+
+    assert set(roles(hub, "platform-reader")) == {f"in-{SUBSCRIPTION}-reader-on-subscription"}
+
+
+def test_credentials_of_one_identity_are_written_one_after_the_other() -> None:
+    """Azure answers 409 to two at once: https://github.com/pulumi/pulumi-azure-native/issues/4343"""
+    hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    first, second = (
+        next(resource for resource in hub.made if resource.name == f"platform-deployer-{number}") for number in (1, 2)
+    )
+
+    assert first.urn in second.depends_on
+    assert second.urn not in first.depends_on
+
+
+def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:
+    stack = plan(load_platform(CONTOSO), ["fraud-dev"], Silent()).stacks[0]
+
+    assert set(roles(stack, "pr-churn-access")) == {"reader-on-workspace", "reader-on-model-registry"}
+    credentials = {
+        resource.name: resource.inputs["subject"].rsplit(":", 1)[1]
+        for resource in stack.made
+        if resource.type.endswith(":FederatedIdentityCredential")
+    }
+    assert credentials == {"ci-churn-1": "dev", "pr-churn-1": "pull_request"}
+
+
+def test_the_published_page_is_what_the_code_gives(golden: Golden) -> None:
+    access = access_of(plan(load_platform(CONTOSO), [], Silent()).stacks)
+
+    golden(PAGE, access_as_markdown(access))
+
+
+def test_access_says_who_may_do_what_where_and_why() -> None:
+    made = plan(load_platform(CONTOSO), [], Silent())
+    access = access_of(made.stacks)
+
+    types = ("RoleAssignment", "PimRoleEligibilitySchedule")
+    given = [resource for stack in made.stacks for resource in stack.made if resource.type.endswith(types)]
+    assert len(access.grants) == len(given) > 100
+    assert all(grant.why and grant.scope.startswith("/subscriptions/") for grant in access.grants)
+    assert not [grant for grant in access.grants if grant.role == grant.role_id], "every role has its name"
+    # The role is on an identity, and given to another: both have to be made before.
+    operator = next(grant for grant in access.grants if grant.role == "Managed Identity Operator")
+    assert (operator.who, operator.scope.rsplit("/", 1)[1]) == ("ci-demand", "id-contoso-forecasting-dev-endpoint")
+
+
+def test_eligibilities_are_not_counted_against_azures_limit(tmp_path: Path) -> None:
+    team = "groups: {{engineers: {{id: {id}, eligible: {eligible}}}}}\nenvironments: {{dev: {{}}}}\n"
+    counts = []
+    for eligible in ("true", "false"):
+        root = tmp_path / eligible
+        planned(root, {"fraud": team.format(id=ANNA, eligible=eligible)})
+        counts.append(access_of(plan(load_platform(root), [], Silent()).stacks).assignments[SUBSCRIPTION])
+
+    assert counts[1] - counts[0] == 6
 
 
 def test_the_condition_is_written_as_azure_documents_it() -> None:

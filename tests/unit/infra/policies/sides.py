@@ -22,6 +22,7 @@ from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     EnvironmentSettings,
     Federation,
+    HubSettings,
     Networking,
     ProjectSettings,
     StackSettings,
@@ -84,6 +85,34 @@ SETTINGS = EnvironmentSettings(
 _LINKED = ProjectSettings(
     name="churn", federation=Federation(issuer="https://forge.example", subject="a", origin="links.yaml:4"), origin="x"
 )
+
+
+_LINK = Federation(issuer="https://forge.example", subject="a", origin="links.yaml:4")
+HUB = HubSettings(
+    organization="contoso",
+    tenant_id="00000000-0000-0000-0000-00000000000a",
+    subscription_id="00000000-0000-0000-0000-00000000000b",
+    location="westeurope",
+    tags={},
+    protect=True,
+    budget=None,
+    origin="platform.yaml:9",
+    log_retention_days=90,
+    registry_locations=("westeurope",),
+    alert_emails=(),
+    subscriptions=(),
+    policies={},
+    groups=(),
+    deployed_subscriptions=(),
+    deployers=(_LINK,),
+    reader=_LINK,
+)
+
+
+def assigning(count: int) -> Stack:
+    """A stack that assigns so many roles in one subscription, and some elsewhere."""
+    scopes = [*["/subscriptions/b/resourceGroups/rg"] * count, *["/subscriptions/c"] * 9]
+    return stack(*(resource(ROLE, {"scope": scope}, str(number)) for number, scope in enumerate(scopes)))
 
 
 def with_project(project: ProjectSettings) -> StackSettings:
@@ -264,6 +293,11 @@ SIDES: dict[str, Sides] = {
         [stack(settings=with_project(_LINKED)), stack(settings=behind_doors(runners=True))],
         [stack(settings=behind_doors(runners=False))],
     ),
+    "platform-not-linked": Sides(
+        [stack(), stack(settings=HUB)],
+        [stack(settings=HUB.model_copy(update={"deployers": (), "reader": None}))],
+        times=2,
+    ),
     "suppression-expired": Sides(
         [
             Stack("fraud-dev", (), suppressing("tags", until="2027-03-31"), as_of="2027-03-31"),
@@ -413,6 +447,7 @@ SIDES: dict[str, Sides] = {
     "limit-credentials": Sides([credentials(20)], [credentials(21)]),
     "credentials-in-sequence": Sides([credentials(3)], [credentials(2, in_sequence=False)]),
     "limit-assignments": Sides([assignments(4000)], [assignments(4001)]),
+    "role-assignments-near-limit": Sides([assigning(3_200), assigning(4_001)], [assigning(3_201)]),
     "change-one-way": Sides(
         [
             changed(WORKSPACE, under("managedNetwork.isolationMode", "Disabled"), APPROVED_ONLY),

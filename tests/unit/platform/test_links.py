@@ -1,0 +1,201 @@
+"""`links.yaml`: which links are refused, and what `platform link` writes."""
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ExitCode, InputError
+from bootstrap.platform.links import link_of, linked
+from bootstrap.platform.platform import load_platform
+from infra.settings import EnvironmentSettings, HubSettings
+from tests.helpers import build_tree, run_cli
+
+GITHUB = "https://token.actions.githubusercontent.com"
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments: {dev: {ring: 1}, prod: {ring: 2}, test: {ring: 0}}
+hub: {alert_emails: [ml@contoso.example]}
+"""
+TEAM = """\
+name: fraud
+environments: {dev: {}, test: {}, prod: {}}
+projects: [{name: churn, repository: github:contoso/churn}]
+"""
+LINKS = """\
+# Read from the forge by Anna
+teams:
+  fraud:
+    churn: # moved in May
+      dev: {issuer: https://token.actions.githubusercontent.com, subject: "repo:contoso@1/churn@2:environment:dev"}
+"""
+
+
+def world(root: Path, links: str = LINKS) -> Path:
+    return build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM, "links.yaml": links})
+
+
+def one(subject: str, *, issuer: str = GITHUB, environment: str = "dev") -> str:
+    return f"teams: {{fraud: {{churn: {{{environment}: {{issuer: '{issuer}', subject: '{subject}'}}}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("links", "told"),
+    [
+        (one("repo:contoso/churn:ref:refs/heads/main"), "names no environment: any workflow of the repository could"),
+        (one("repo:contoso/churn:pull_request"), "names no environment"),
+        (one("a:environment:dev", environment="pull-request"), "is that of deployments, not of pull requests"),
+        (one("repo:*:environment:dev"), "must be 1 to 600 characters without *"),
+        (
+            one("a", issuer="https://forge.example").replace("dev", "dve"),
+            "has no environment 'dve'. Did you mean 'dev'?",
+        ),
+        (f"platform: {{qa: {{issuer: '{GITHUB}', subject: 'a:environment:qa'}}}}\n", "the platform has no environment"),
+        (
+            one("a:environment:dev") + f"platform: {{dev: {{issuer: '{GITHUB}', subject: 'a:environment:dev'}}}}\n",
+            "is that of platform.dev already: one token would open both.",
+        ),
+    ],
+)
+def test_a_link_that_would_let_the_wrong_ones_in_is_refused(tmp_path: Path, links: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_platform(world(tmp_path, links))
+
+    assert len(caught.value.details) == 1
+    assert told in caught.value.details[0]
+    assert "links.yaml:" in caught.value.details[0]
+
+
+def test_the_subject_of_another_forge_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Azure DevOps' subjects carry ids and no environment."""
+    links = one("/eid1/c/pub/t/AAAA/a/BBBB/sc/CCCC/dev", issuer="https://login.microsoftonline.com/t/v2.0")
+
+    stacks = load_platform(world(tmp_path, links)).stacks
+
+    settings = stacks["fraud-dev"]
+    assert isinstance(settings, EnvironmentSettings)
+    assert settings.projects[0].federation is not None
+
+
+def test_more_credentials_than_one_identity_takes_are_refused(tmp_path: Path) -> None:
+    names = [f"env{number:02}" for number in range(21)]
+    root = world(tmp_path, "platform:\n" + "".join(
+        f"  {name}: {{issuer: '{GITHUB}', subject: 'a:environment:{name}'}}\n" for name in names
+    ))  # fmt: skip
+    environments = ", ".join(f"{name}: {{ring: 1}}" for name in [*names, "dev", "test", "prod"])
+    (root / "platform.yaml").write_text(
+        PLATFORM.replace("dev: {ring: 1}, prod: {ring: 2}, test: {ring: 0}", environments)
+    )
+
+    with pytest.raises(InputError) as caught:
+        load_platform(root)
+
+    assert "one identity takes 20 federated credentials at most" in caught.value.details[0]
+
+
+def test_pull_requests_look_at_the_environment_that_is_changed_first(tmp_path: Path) -> None:
+    root = world(tmp_path, one("repo:contoso@1/churn@2:pull_request", environment="pull-request"))
+
+    stacks = load_platform(root).stacks
+
+    readers = {
+        name: [project.reader.subject for project in stack.projects if project.reader is not None]
+        for name, stack in stacks.items()
+        if isinstance(stack, EnvironmentSettings)
+    }
+    assert readers == {"fraud-test": ["repo:contoso@1/churn@2:pull_request"], "fraud-dev": [], "fraud-prod": []}
+
+
+def test_the_platforms_own_links_are_the_hubs(tmp_path: Path) -> None:
+    links = "platform:\n" + "".join(
+        f"  {name}: {{issuer: '{GITHUB}', subject: '{subject}'}}\n"
+        for name, subject in (
+            ("pull-request", "a:pull_request"),
+            ("dev", "a:environment:dev"),
+            ("prod", "a:environment:prod"),
+        )
+    )
+
+    hub = load_platform(world(tmp_path, links)).stacks["hub"]
+
+    assert isinstance(hub, HubSettings)
+    assert [deployer.subject for deployer in hub.deployers] == ["a:environment:dev", "a:environment:prod"]
+    assert hub.reader is not None
+    assert (hub.reader.subject, hub.reader.origin) == ("a:pull_request", "links.yaml:2")
+
+
+def link(root: Path, *arguments: str) -> tuple[int, str, str]:
+    done = run_cli("platform", "link", *arguments, "--issuer", GITHUB, "-C", root, cwd=root)
+    return done.code, done.out, done.err
+
+
+def test_a_link_is_written_and_everything_else_is_kept(tmp_path: Path) -> None:
+    root = world(tmp_path)
+
+    code, out, _ = link(root, "fraud/churn", "prod", "--subject", "repo:contoso@1/churn@2:environment:prod")
+
+    text = (root / "links.yaml").read_text()
+    assert code == ExitCode.DONE
+    assert "+        subject: repo:contoso@1/churn@2:environment:prod" in out
+    assert text.startswith(LINKS.rstrip("\n"))
+    assert "# moved in May" in text
+    stack = load_platform(root).stacks["fraud-prod"]
+    assert isinstance(stack, EnvironmentSettings)
+    assert stack.projects[0].federation is not None
+
+
+def test_a_dry_run_shows_the_change_and_writes_nothing(tmp_path: Path) -> None:
+    root = world(tmp_path)
+
+    code, out, _ = link(root, "platform", "pull-request", "--subject", "repo:contoso@1/ml@3:pull_request", "--dry-run")
+
+    assert code == ExitCode.DONE
+    assert "+platform:" in out
+    assert (root / "links.yaml").read_text() == LINKS
+
+
+def test_the_same_link_again_changes_nothing(tmp_path: Path) -> None:
+    root = world(tmp_path)
+    arguments = ("fraud/churn", "prod", "--subject", "repo:contoso@1/churn@2:environment:prod")
+    link(root, *arguments)
+    before = (root / "links.yaml").read_bytes()
+
+    code, out, _ = link(root, *arguments)
+
+    assert (code, (root / "links.yaml").read_bytes()) == (ExitCode.DONE, before)
+    assert "says so already" in out
+
+
+def test_the_first_link_makes_the_file(tmp_path: Path) -> None:
+    root = build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM})
+
+    made = linked(root, "fraud/churn", "dev", link_of(GITHUB, "a:environment:dev"))
+
+    assert made.text == (
+        "schema_version: 1\nteams:\n  fraud:\n    churn:\n      dev:\n"
+        f"        issuer: {GITHUB}\n        subject: a:environment:dev\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("fraud/chrn", "dev", "--subject", "a:environment:dev"), "Did you mean 'churn'?"),
+        (("frod/churn", "dev", "--subject", "a:environment:dev"), "Did you mean 'fraud'?"),
+        (("fraud/churn", "dve", "--subject", "a:environment:dve"), "Did you mean 'dev'?"),
+        (("fraud", "dev", "--subject", "a:environment:dev"), "Write TEAM/PROJECT, or platform"),
+        (("fraud/churn", "dev", "--subject", "repo:contoso/churn:ref:refs/heads/main"), "names no environment"),
+        (("fraud/churn", "prod", "--subject", "repo:contoso@1/churn@2:environment:dev"), "one token would open both"),
+        (("fraud/churn", "prod", "--subject", " "), "--subject must be 1 to 600 characters"),
+    ],
+)
+def test_a_wrong_link_is_refused_and_nothing_is_written(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    root = world(tmp_path)
+
+    code, out, err = link(root, *arguments)
+
+    assert (code, out) == (ExitCode.INPUT, "")
+    assert told in err
+    assert (root / "links.yaml").read_text() == LINKS
