@@ -244,6 +244,10 @@ CASES: dict[str, Case] = {
     "Layer.vnet": Case(
         (TEAM, "vnet"), {"address_space": "10.2.0.0/24"}, RANGES, ["10.2.0.0/24"], ["10.1.0.0/24"], LOCKED
     ),
+    "LinksManifest.platform": Case(
+        (LINKS, "platform.dev"), LINK,
+        ("azure-native:managedidentity:FederatedIdentityCredential", "inputs.subject"), [LINK["subject"]], stack="hub",
+    ),
     "LinksManifest.teams": Case(
         (LINKS, "teams.fraud.churn.dev"), LINK,
         ("azure-native:managedidentity:FederatedIdentityCredential", "inputs.subject"), [LINK["subject"]],
