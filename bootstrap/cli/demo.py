@@ -49,13 +49,16 @@ def demo(
 
 
 def _path_line() -> list[str]:
-    """How to find `mlops-bootstrap` and `uv` by their names, where PATH does not know them."""
+    """How the user's shell finds `mlops-bootstrap` and `uv`, where they are only in our own environment."""
+    import os
     import shutil
     import sys
 
-    if shutil.which("mlops-bootstrap") and shutil.which("uv"):
-        return []
     programs = Path(sys.executable).parent
+    # `uv run` put that folder in front of the PATH of this process; the user's shell knows nothing of it.
+    path = os.pathsep.join(entry for entry in os.get_exec_path() if Path(entry) != programs)
+    if shutil.which("mlops-bootstrap", path=path) and shutil.which("uv", path=path):
+        return []
     if sys.platform == "win32":
         return [f"First say:   set PATH={programs};%PATH%"]
     return [f'First say:   export PATH="{programs}:$PATH"']

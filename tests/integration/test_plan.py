@@ -41,6 +41,17 @@ def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
     assert done.code == ExitCode.DONE
 
 
+def test_the_readme_shows_the_plan_of_a_new_platform(tmp_path: Path) -> None:
+    assert run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
+
+    printed = run_cli("plan", "example-dev", "-C", "acme", cwd=tmp_path).out.splitlines()
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme[readme.index("example-dev: ") :].partition("\n…")[0].splitlines()
+    assert len(shown) > 3
+    assert printed[: len(shown)] == shown
+
+
 def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:
     done = run_cli("plan", "hub", "-C", CONTOSO, "-o", "markdown", cwd=tmp_path)
 
