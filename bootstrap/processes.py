@@ -107,12 +107,18 @@ def _signal_group(process: "subprocess.Popen[bytes]", *, insist: bool) -> None:
         os.killpg(process.pid, signal.SIGKILL if insist else signal.SIGTERM)
 
 
-def _output(command: list[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str] = ()) -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in drop} | dict(env or {})
-    done = subprocess.run(
+def captured(
+    command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run another program to its end and return its exit code and what it printed.
+
+    Args:
+        env: The program's whole environment; ours when left out.
+    """
+    return subprocess.run(
         command,
         cwd=cwd,
-        env=environment,
+        env=env,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -120,6 +126,11 @@ def _output(command: list[str], cwd: Path, env: Mapping[str, str] | None, drop: 
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def _output(command: list[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str] = ()) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in drop} | dict(env or {})
+    done = captured(command, cwd, environment)
     if done.returncode != 0:
         name = Path(command[0]).stem
         raise InputError(

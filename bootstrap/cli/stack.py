@@ -1,14 +1,20 @@
 """The commands on stacks: `plan`."""
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
-from bootstrap.errors import BootstrapError, InputError
+from bootstrap.errors import BootstrapError, InputError, RefusedError
+
+if TYPE_CHECKING:
+    from bootstrap.platform.platform import Platform
+    from bootstrap.stack import Cache
+    from bootstrap.stack.difference import StackDifference
 
 
 def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
@@ -55,17 +61,30 @@ def plan(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Plan everything anew, also what did not change since an earlier plan.")
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="GIT_REF", help="Show what differs from the plan of an earlier commit of the platform."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With --against: exit 5 when something that holds data would be lost.")
+    ] = False,
 ) -> None:
     """Show what stacks would contain, and what is wrong with them: no account, no engine, no network."""
     if every and stacks:
         raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
+    if check and against is None:
+        raise InputError("--check goes with --against GIT_REF.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
     from bootstrap.stack import Cache, plans, report
     from bootstrap.stack.report import Report
 
     platform = find_platform(session.directory)
-    planned = plans(platform, stacks or [], session.console.progress, day, None if no_cache else Cache())
+    cache = None if no_cache else Cache()
+    if against is not None:
+        _compare(session, platform, against, stacks or [], day, cache, check=check)
+        return
+    planned = plans(platform, stacks or [], session.console.progress, day, cache)
     reports: dict[str, Report] = {
         "tree": report.as_tree,
         "table": report.as_table,
@@ -74,6 +93,44 @@ def plan(
         "json": functools.partial(report.as_json, as_of=day),
     }
     session.console.parts(reports[session.output](planned))
+
+
+def _compare(
+    session: Session,
+    platform: "Platform",
+    ref: str,
+    names: list[str],
+    day: str | None,
+    cache: "Cache | None",
+    *,
+    check: bool,
+) -> None:
+    """Print how the platform differs from an earlier commit. Raises RefusedError when `check` finds data lost."""
+    from bootstrap.stack.against import compare, resolve
+    from bootstrap.stack.report import differences
+
+    commit = resolve(platform, ref)
+    reports: dict[str, differences.Differences] = {
+        "tree": differences.as_tree,
+        "table": differences.as_table,
+        "markdown": differences.as_markdown,
+        "html": differences.as_html,
+        "json": differences.as_json,
+    }
+    lost: list[str] = []
+
+    def watched() -> "Iterator[StackDifference]":
+        for stack in compare(platform, commit, names, session.console.progress, day, cache):
+            lost.extend(f"{one.urn}: {one.action}d" for one in stack.resources if one.loses_data)
+            yield stack
+
+    session.console.parts(reports[session.output](commit, watched()))
+    if check and lost:
+        raise RefusedError(
+            "Something that holds data would be removed or replaced.",
+            details=lost,
+            hint="Make a new one beside it and move the data, or agree on the loss and leave out --check.",
+        )
 
 
 def _day(text: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from bootstrap import __version__
 from bootstrap.documents import Document, Problem, check, parse, read
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.platform.layers import Written
@@ -174,14 +175,29 @@ def _of_repositories(teams: list[Written]) -> Iterator[Problem]:
                 yield Problem(at, f"the repository {project.repository} is that of {owner} already.")
 
 
+def pinned_version(root: Path) -> str | None:
+    """The version of this tool that the platform in `root` pins, when it is another one than this; else None."""
+    try:
+        data = read(root / FILE_NAME).data
+    except InputError:
+        return None  # reading the whole platform will tell
+    pin = data.get("tool") if isinstance(data, dict) else None
+    return pin if isinstance(pin, str) and not _is_this(pin) else None
+
+
+def _is_this(pin: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return SpecifierSet(f"=={pin}").contains(__version__, prereleases=True)
+    except InvalidSpecifier:
+        return False
+
+
 def _check_tool(root: Path, manifest: PlatformManifest) -> None:
     if manifest.tool is None:
         return
-    from packaging.specifiers import SpecifierSet
-
-    from bootstrap import __version__
-
-    if not SpecifierSet(f"=={manifest.tool}").contains(__version__, prereleases=True):
+    if not _is_this(manifest.tool):
         raise InputError(
             f"The platform {manifest.organization} wants mlops-bootstrap {manifest.tool}; this is {__version__}.",
             why=f"{root / FILE_NAME} pins it, so that everybody's plans are made by the same version.",

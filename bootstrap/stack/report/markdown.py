@@ -83,8 +83,8 @@ def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
 def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
     yield from (("finding", _finding(stack, finding)) for finding in grave(stack))
-    yield from (("note", f"- `{stack.name}` {_escape(line)}") for line in notes_by_rule(stack))
-    yield from (("note", f"- `{stack.name}` suppressed: {_escape(line)}") for line in suppressed(stack))
+    yield from (("note", f"- `{stack.name}` {escaped(line)}") for line in notes_by_rule(stack))
+    yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [
         f"| {kind(one.type)} | `{label(one)}` | {'yes' if one.protect else ''} | `{stack.manifest(one)}` |"
@@ -97,7 +97,7 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
 
 
 def _finding(stack: StackPlan, finding: Finding) -> str:
-    told = f"{_escape(finding.message)} {_escape(finding.reason)} *{_escape(finding.fix)}*"
+    told = f"{escaped(finding.message)} {escaped(finding.reason)} *{escaped(finding.fix)}*"
     where = f"`{stack.name}` (`{stack.asked_in(finding)}`)"
     return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {told}"
 
@@ -146,5 +146,6 @@ def _all(texts: dict[str, list[str]]) -> list[str]:
     return [text for of_stack in texts.values() for text in of_stack]
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that a table's cell and a line of Markdown keep as it is."""
     return text.replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,226 @@
+"""Two commits of a platform repository planned, and compared stack by stack.
+
+The earlier commit is unpacked beside, and planned by the version of this tool that it pins. Neither the working tree
+nor the repository is touched. In a checkout of mlops-bootstrap itself, the programs of that commit plan it.
+"""
+
+import json
+import os
+import sys
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.digest import digest_tree
+from bootstrap.errors import BootstrapError, InputError, RemoteError
+from bootstrap.platform.names import FILE_NAME
+from bootstrap.platform.platform import Platform, load_platform, pinned_version
+from bootstrap.processes import captured, git, uv_executable
+from bootstrap.progress import Progress
+from bootstrap.stack.cache import Cache
+from bootstrap.stack.difference import StackDifference, difference
+from bootstrap.stack.planned import CODE
+from bootstrap.stack.planner import plans
+
+_OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
+"""What is in a checkout of mlops-bootstrap."""
+
+_PLANNING = ("infra", "bootstrap/platform", "bootstrap/stack")
+"""The folders of our code that decide what a plan says."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a platform is compared with.
+
+    Attributes:
+        ref: As it was asked for.
+        id: The commit's whole id.
+    """
+
+    ref: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.ref} ({self.id[:10]})"
+
+
+def resolve(platform: Platform, ref: str) -> Commit:
+    """The commit that `ref` means in the repository of the platform.
+
+    Raises:
+        InputError: There is no such commit, or the platform is in no git repository.
+        MissingError: There is no git.
+    """
+    try:
+        git("rev-parse", "--show-toplevel", cwd=platform.root)
+    except InputError as error:
+        raise InputError(f"{platform.root} is in no git repository.", why=error.why) from error
+    try:
+        arguments = ["--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
+        return Commit(ref, git("rev-parse", *arguments, cwd=platform.root))
+    except InputError as error:
+        raise InputError(
+            f"There is no commit {ref!r} in the repository of {platform.root}.",
+            hint="Name a branch, a tag or a commit that is here: git fetch brings what is not.",
+        ) from error
+
+
+def compare(
+    platform: Platform,
+    commit: Commit,
+    names: Sequence[str],
+    progress: Progress,
+    as_of: str | None = None,
+    cache: Cache | None = None,
+) -> Iterator[StackDifference]:
+    """How the platform's stacks, as its files say now, differ from those of an earlier commit.
+
+    Args:
+        names: The stacks; all of both when empty.
+        as_of, cache: As for `bootstrap.stack.plans`.
+
+    Raises:
+        InputError: There is no such stack on either side, or the earlier commit has mistakes; the message says so.
+        RemoteError: The version of this tool that the commit pins cannot be had or fails.
+    """
+    with _unpacked(platform, commit) as old_root, _Shelf() as shelf:
+        _plan_earlier(commit, old_root, shelf, progress, as_of, cache)
+        ours = [name for name in names if name in platform.stacks or name not in shelf]
+        planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
+        for stack in planned:
+            yield difference(stack.name, shelf.take(stack.name), stack.document())
+        for name in shelf.left(names):
+            yield difference(name, shelf.take(name), None)
+
+
+@contextmanager
+def _unpacked(platform: Platform, commit: Commit) -> Iterator[Path]:
+    """The platform's folder as it was in the commit."""
+    top = Path(git("rev-parse", "--show-toplevel", cwd=platform.root))
+    below = platform.root.resolve().relative_to(top.resolve())
+    with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
+        archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
+        git("archive", "--format=tar", "--output", str(archive), commit.id, cwd=top)
+        with tarfile.open(archive) as tar:
+            tar.extractall(tree, filter="data")
+        archive.unlink()
+        if not (tree / below / FILE_NAME).is_file():
+            raise InputError(f"There is no {(below / FILE_NAME).as_posix()} in {commit}.")
+        yield tree / below
+
+
+def _plan_earlier(
+    commit: Commit, root: Path, shelf: "_Shelf", progress: Progress, as_of: str | None, cache: Cache | None
+) -> None:
+    """Put the stacks of the earlier commit on the shelf."""
+    tree = next((folder for folder in (root, *root.parents) if all((folder / file).is_file() for file in _OURS)), None)
+    if tree is not None and not _is_this_code(tree):
+        command, env = [sys.executable, "-m", "bootstrap"], {"PYTHONPATH": str(tree)}
+        _by_another(command, env, commit, root, shelf, progress, as_of)
+        return
+    pin = pinned_version(root)
+    if pin is not None:
+        command = [uv_executable(), "tool", "run", "--from", f"mlops-bootstrap[infra]=={pin}", "mlops-bootstrap"]
+        _by_another(command, {}, commit, root, shelf, progress, as_of)
+        return
+    try:
+        platform = load_platform(root)
+    except BootstrapError as error:
+        raise InputError(
+            f"The manifests of {commit} have mistakes.",
+            details=[detail.replace(str(root), commit.ref) for detail in (error.details or (str(error),))],
+            hint="Compare with a commit whose manifests are right.",
+        ) from error
+    for stack in plans(platform, [], _Of(commit, progress), as_of, cache):
+        shelf.put(stack.document())
+
+
+def _is_this_code(tree: Path) -> bool:
+    """Whether a checkout of ours plans as this process does."""
+    own = CODE.parent
+    return all(digest_tree(tree / folder) == digest_tree(own / folder) for folder in _PLANNING)
+
+
+def _by_another(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    commit: Commit,
+    root: Path,
+    shelf: "_Shelf",
+    progress: Progress,
+    as_of: str | None,
+) -> None:
+    """Plan the earlier commit by another version, in a process of its own."""
+    task = f"plan {commit}"
+    progress.started(task)
+    options = ["plan", "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
+    done = captured([*command, *options], cwd=root, env={**os.environ, **env})
+    if done.returncode != 0:
+        progress.finished(task, "failed")
+        raise RemoteError(
+            f"The version that {commit} is planned by failed with exit code {done.returncode}.",
+            details=[line.replace(str(root), commit.ref) for line in done.stderr.strip().splitlines()[-20:]],
+            why=f"It is {' '.join(command[-3:])}.",
+            hint="If it cannot be had here, plan where the package index can be reached.",
+        )
+    for stack in json.loads(done.stdout)["stacks"]:
+        shelf.put(stack)
+    progress.finished(task)
+
+
+@dataclass(frozen=True)
+class _Of:
+    """Progress whose tasks say that they are the earlier commit's."""
+
+    commit: Commit
+    progress: Progress
+
+    def started(self, task: str) -> None:
+        self.progress.started(f"{task} of {self.commit.ref}")
+
+    def finished(self, task: str, outcome: str = "done") -> None:
+        self.progress.finished(f"{task} of {self.commit.ref}", outcome)
+
+    def say(self, message: str) -> None:
+        self.progress.say(message)
+
+
+class _Shelf:
+    """The stacks of one plan, kept in a file until each is asked for by its name."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the shelf is left
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def __enter__(self) -> "_Shelf":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def put(self, stack: Mapping[str, Any]) -> None:
+        packed = zlib.compress(json.dumps(stack).encode(), 1)
+        start = self._file.seek(0, os.SEEK_END)
+        self._file.write(packed)
+        self._places[stack["name"]] = (start, len(packed))
+
+    def take(self, name: str) -> Any:
+        """The stack of that name, which is not there any more afterwards; None when there is none."""
+        if name not in self._places:
+            return None
+        start, length = self._places.pop(name)
+        self._file.seek(start)
+        return json.loads(zlib.decompress(self._file.read(length)))
+
+    def left(self, names: Sequence[str]) -> list[str]:
+        """The names of the stacks that are still there, of those that were asked for."""
+        return [name for name in self._places if not names or name in names]

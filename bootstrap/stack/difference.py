@@ -1,0 +1,125 @@
+"""What differs between two plans of one stack, resource by resource and property by property.
+
+Both sides are documents of a plan (docs/plan.md), so one of them may come from another version of this tool.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from infra.policies.changes import STATEFUL, Change, changes
+
+Action = Literal["add", "remove", "change", "replace"]
+"""replace: Azure deletes it and makes it anew."""
+
+Status = Literal["added", "removed", "changed", "unchanged"]
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property whose value differs; None on the side where it is not there.
+
+    Attributes:
+        at: Its dotted path in the inputs: `properties.sku.name`, `rules.0`.
+    """
+
+    at: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a resource differs.
+
+    Attributes:
+        manifest: The line that asks for it; for one that is removed, the line that asked.
+        changed: Its properties that differ, by path.
+        effects: Those that Azure does not change in place.
+    """
+
+    action: Action
+    urn: str
+    type: str
+    name: str
+    manifest: str
+    changed: Sequence[Property]
+    effects: Sequence[Change]
+
+    @property
+    def loses_data(self) -> bool:
+        """Whether something that holds data would be removed or replaced."""
+        return self.type in STATEFUL and self.action in ("remove", "replace")
+
+    def document(self) -> dict[str, Any]:
+        """The difference as JSON."""
+        return {
+            "action": self.action,
+            "urn": self.urn,
+            "type": self.type,
+            "name": self.name,
+            "manifest": self.manifest,
+            "loses_data": self.loses_data,
+            "changed": [asdict(one) for one in self.changed],
+            "effects": [asdict(one) for one in self.effects],
+        }
+
+
+@dataclass(frozen=True)
+class StackDifference:
+    """How a stack differs."""
+
+    name: str
+    status: Status
+    resources: Sequence[Difference]
+
+    def document(self) -> dict[str, Any]:
+        """The stack's part of the comparison's document."""
+        return {"name": self.name, "status": self.status, "resources": [one.document() for one in self.resources]}
+
+
+def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> StackDifference:
+    """How the stack `name` differs between two plans; None where a plan does not have it."""
+    before, after = _made(old), _made(new)
+    found = [
+        *(_changed(before[urn], resource) for urn, resource in after.items() if urn in before),
+        *(_whole("add", resource) for urn, resource in after.items() if urn not in before),
+        *(_whole("remove", resource) for urn, resource in before.items() if urn not in after),
+    ]
+    resources = [one for one in found if one is not None]
+    status: Status = "added" if old is None else "removed" if new is None else "changed" if resources else "unchanged"
+    return StackDifference(name, status, resources)
+
+
+def _made(stack: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    """What Azure would hold of a stack, by URN."""
+    resources = stack["resources"] if stack is not None else []
+    return {one["urn"]: one for one in resources if one["type"].startswith("azure-native:")}
+
+
+def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
+    return Difference(
+        action, resource["urn"], resource["type"], resource["name"], resource["source"]["manifest"], (), ()
+    )
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference | None:
+    found = list(_properties(old["inputs"], new["inputs"], ""))
+    if not found:
+        return None
+    effects = list(changes(new["type"], old["inputs"], new["inputs"]))
+    action: Action = "replace" if any(one.effect == "replaced" for one in effects) else "change"
+    return Difference(action, new["urn"], new["type"], new["name"], new["source"]["manifest"], found, effects)
+
+
+def _properties(old: Any, new: Any, at: str) -> Iterator[Property]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            yield from _properties(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else key)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (was, will_be) in enumerate(zip(old, new, strict=True)):
+            yield from _properties(was, will_be, f"{at}.{index}")
+    elif old != new:
+        yield Property(at, None if old is _ABSENT else old, None if new is _ABSENT else new)

@@ -1,0 +1,157 @@
+"""The comparison of two plans as a tree, a table, Markdown for a pull request, a page and JSON.
+
+Only what differs is told. What loses data comes first, where the order is free.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bootstrap.console import table
+from bootstrap.page import template
+from bootstrap.stack.against import Commit
+from bootstrap.stack.difference import Action, Difference, StackDifference
+from bootstrap.stack.report.markdown import LONGEST, escaped
+from bootstrap.stack.report.words import counted, kind
+
+Differences = Callable[[Commit, Iterable[StackDifference]], Iterator[str]]
+"""A comparison as text, in parts."""
+
+_SIGNS: dict[Action, str] = {"add": "+", "remove": "-", "change": "~", "replace": "±"}
+_WORDS: dict[Action, str] = {"add": "added", "remove": "removed", "change": "changed", "replace": "replaced"}
+_LONGEST_VALUE = 120
+
+
+def as_tree(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
+    """Each stack that differs, its resources (+ added, - removed, ~ changed, ± replaced) and their properties."""
+    yield f"compared with {commit}\n"
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        if stack.status != "unchanged":
+            yield f"\n{stack.name}: {stack.status}, {_in_words(stack)}\n"
+            yield from (f"{line}\n" for resource in stack.resources for line in _lines(stack, resource))
+    yield f"\n{counted(unchanged, 'stack')} unchanged\n"
+
+
+def _lines(stack: StackDifference, resource: Difference) -> Iterator[str]:
+    data = "  [loses data]" if resource.loses_data else ""
+    yield f"  {_SIGNS[resource.action]} {kind(resource.type)}  {resource.name}  ({resource.manifest}){data}"
+    if stack.status == "changed":
+        yield from (f"      {one.at}: {_value(one.old)} → {_value(one.new)}" for one in resource.changed)
+    yield from (f"      {one.effect}: {one.why} {one.source}" for one in resource.effects)
+
+
+def as_table(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
+    """One line for each property that differs, and for each resource that is added or removed."""
+    rows = [row for stack in stacks for resource in stack.resources for row in _rows(stack, resource)]
+    yield f"compared with {commit}\n"
+    yield table(["stack", "what", "type", "name", "property", "old", "new"], rows) + "\n"
+
+
+def _rows(stack: StackDifference, resource: Difference) -> Iterator[list[str]]:
+    start = [stack.name, _WORDS[resource.action], kind(resource.type), resource.name]
+    if not resource.changed:
+        yield [*start, "", "", ""]
+    yield from ([*start, one.at, _value(one.old), _value(one.new)] for one in resource.changed)
+
+
+def as_markdown(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
+    """A comment for a pull request, below the forges' limit: what loses data, a row for each stack, then details."""
+    rows: list[str] = []
+    warnings: list[str] = []
+    details: list[str] = []
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        if stack.status != "unchanged":
+            rows.append(f"| `{stack.name}` | {stack.status} | {_in_words(stack)} |")
+            warnings += _warnings(stack)
+            details.append(_details(stack))
+    head = f"# Changes against {commit}\n\n"
+    same = f"\n{counted(unchanged, 'stack')} unchanged.\n"
+    body = ["| Stack | | Resources |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"] if rows else []
+    yield from _fitting([head, *(f"{line}\n" for line in warnings), "\n", *body, same, *details])
+
+
+def _warnings(stack: StackDifference) -> Iterator[str]:
+    """What a reviewer must see: data that is lost, and changes that Azure does not make in place."""
+    for resource in stack.resources:
+        if resource.loses_data:
+            what = f"`{resource.name}` ({kind(resource.type)}) of `{stack.name}`"
+            yield f"- **loses data**: {what} is {_WORDS[resource.action]}"
+        for one in resource.effects:
+            yield f"- **{one.effect}**: `{resource.name}` of `{stack.name}`: {escaped(one.why)} [source]({one.source})"
+
+
+def _details(stack: StackDifference) -> str:
+    lines = [line for resource in stack.resources for line in _lines(stack, resource)]
+    marked = [f"{line[2]}{line[3:]}" if line[:2] == "  " and line[2] in "+-" else line for line in lines]
+    return "\n".join(
+        [
+            "",
+            f"<details><summary>{stack.name}: {_in_words(stack)}</summary>",
+            "",
+            "```diff",
+            *marked,
+            "```",
+            "",
+            "</details>",
+        ]
+    )
+
+
+def _fitting(parts: list[str]) -> Iterator[str]:
+    """The parts in their order, as many as a comment holds, and a line that says how many are missing."""
+    room = LONGEST - 300
+    missing = 0
+    for part in parts:
+        if len(part) <= room:
+            room -= len(part)
+            yield part
+        else:
+            missing += 1
+    if missing:
+        said = f"{counted(missing, 'part')} left out: a comment holds {LONGEST:,} characters"
+        yield f"\n\n*{said}. See `--output html`.*\n"
+    else:
+        yield "\n"
+
+
+def as_html(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
+    """A page that needs nothing else."""
+    changed = []
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        if stack.status != "unchanged":
+            changed.append(stack)
+    page: str = template("bootstrap.stack.report", "differences.html.j2").render(
+        commit=commit, stacks=changed, unchanged=unchanged, in_words=_in_words, kind=kind, value=_value, words=_WORDS
+    )
+    yield page + "\n"
+
+
+def as_json(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
+    """The document: docs/plan.md."""
+    against = json.dumps({"ref": commit.ref, "commit": commit.id})
+    yield f'{{\n  "schema_version": 1,\n  "against": {against},\n  "stacks": ['
+    between = "\n    "
+    for stack in stacks:
+        yield between + json.dumps(stack.document(), indent=2, ensure_ascii=False).replace("\n", "\n    ")
+        between = ",\n    "
+    yield "\n  ]\n}\n"
+
+
+def _in_words(stack: StackDifference) -> str:
+    counts = Counter(resource.action for resource in stack.resources)
+    words = [f"{counts[action]} {word}" for action, word in _WORDS.items() if counts[action]]
+    losses = sum(resource.loses_data for resource in stack.resources)
+    words += [f"{losses} losing data"] if losses else []
+    return ", ".join(words) or "nothing in Azure"
+
+
+def _value(value: Any) -> str:
+    text = "(none)" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

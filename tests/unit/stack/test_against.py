@@ -1,0 +1,244 @@
+"""Two commits of a platform compared: a real git history, and what Azure would make of each change."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ExitCode, InputError
+from bootstrap.platform.platform import load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack.against import Commit, compare, resolve
+from bootstrap.stack.cache import Cache
+from bootstrap.stack.difference import Difference, StackDifference
+from bootstrap.stack.report import differences
+from bootstrap.stack.report.markdown import LONGEST
+from tests.helpers import build_tree, git, run_cli, tree
+
+PLATFORM = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+environments:
+  dev: {ring: 0}
+hub:
+  alert_emails: [ml@contoso.example]
+"""
+FRAUD = """\
+name: fraud
+network: managed
+compute:
+  - {name: cpu, size: Standard_D4ds_v5, max_nodes: 4}
+environments:
+  dev: {}
+"""
+CHURN = "name: churn\nenvironments: {dev: {}}\n"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("plans"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A platform in a folder of a repository, committed."""
+    repository = tmp_path / "repository"
+    platform = build_tree(
+        repository / "platform", {"platform.yaml": PLATFORM, "teams/fraud.yaml": FRAUD, "teams/churn.yaml": CHURN}
+    )
+    git("init", "--quiet", "--initial-branch=main", cwd=repository)
+    git("add", ".", cwd=repository)
+    git("commit", "--quiet", "-m", "first", cwd=repository)
+    return platform
+
+
+def edit(root: Path, file: str, old: str, new: str) -> None:
+    text = (root / file).read_text()
+    assert old in text
+    (root / file).write_text(text.replace(old, new))
+
+
+def compared(root: Path, cache: Cache, names: Sequence[str] = ()) -> dict[str, StackDifference]:
+    platform = load_platform(root)
+    found = compare(platform, resolve(platform, "HEAD"), names, Silent(), cache=cache)
+    return {stack.name: stack for stack in found}
+
+
+def of_kind(stack: StackDifference, kind: str) -> Difference:
+    [found] = [one for one in stack.resources if one.type.endswith(f":{kind}")]
+    return found
+
+
+def test_the_same_manifests_differ_in_nothing(root: Path, cache: Cache) -> None:
+    found = compared(root, cache)
+
+    assert {name: stack.status for name, stack in found.items()} == dict.fromkeys(
+        ["hub", "churn-dev", "fraud-dev"], "unchanged"
+    )
+
+
+def test_a_property_that_changes_is_told_with_both_values(root: Path, cache: Cache) -> None:
+    edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
+
+    found = compared(root, cache)
+    cluster = of_kind(found["fraud-dev"], "Compute")
+
+    assert found["hub"].status == found["churn-dev"].status == "unchanged"
+    assert [(one.action, one.name) for one in found["fraud-dev"].resources] == [("change", cluster.name)]
+    assert [(one.at, one.old, one.new) for one in cluster.changed] == [
+        ("properties.properties.scaleSettings.maxNodeCount", 4, 8)
+    ]
+    assert cluster.manifest == "teams/fraud.yaml:4"
+    assert not cluster.effects
+
+
+def test_a_size_that_azure_does_not_change_in_place_is_told(root: Path, cache: Cache) -> None:
+    edit(root, "teams/fraud.yaml", "Standard_D4ds_v5", "Standard_D8ds_v5")
+
+    cluster = of_kind(compared(root, cache)["fraud-dev"], "Compute")
+
+    assert [(one.at, one.old, one.new) for one in cluster.effects] == [
+        ("properties.properties.vmSize", "Standard_D4ds_v5", "Standard_D8ds_v5")
+    ]
+
+
+def test_a_removed_team_is_a_removed_stack_that_loses_data(root: Path, cache: Cache) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+
+    found = compared(root, cache)
+
+    assert found["churn-dev"].status == "removed"
+    assert {one.action for one in found["churn-dev"].resources} == {"remove"}
+    lost = {one.type.split(":", 1)[1] for one in found["churn-dev"].resources if one.loses_data}
+    assert lost >= {
+        "storage:StorageAccount",
+        "keyvault:Vault",
+        "containerregistry:Registry",
+        "machinelearningservices:Workspace",
+    }
+
+
+def test_a_network_that_is_opened_again_is_one_way(root: Path, cache: Cache) -> None:
+    edit(root, "teams/fraud.yaml", "network: managed", "network: open")
+
+    workspace = of_kind(compared(root, cache)["fraud-dev"], "Workspace")
+
+    assert [(one.at, one.effect) for one in workspace.effects] == [("managedNetwork.isolationMode", "one way")]
+
+
+def test_another_organization_replaces_what_carries_its_name(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
+
+    found = compared(root, cache, ["fraud-dev"])["fraud-dev"]
+    workspace = of_kind(found, "Workspace")
+
+    assert (workspace.action, workspace.loses_data) == ("replace", True)
+    assert "workspaceName" in {one.at for one in workspace.effects}
+    assert of_kind(found, "StorageAccount").loses_data
+
+
+def test_a_renamed_team_is_one_stack_less_and_one_more(root: Path, cache: Cache) -> None:
+    (root / "teams" / "churn.yaml").rename(root / "teams" / "leavers.yaml")
+    edit(root, "teams/leavers.yaml", "name: churn", "name: leavers")
+
+    found = compared(root, cache)
+
+    assert (found["churn-dev"].status, found["leavers-dev"].status) == ("removed", "added")
+
+
+def test_only_the_named_stacks_are_compared_also_those_that_are_gone(root: Path, cache: Cache) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+
+    assert list(compared(root, cache, ["churn-dev"])) == ["churn-dev"]
+    with pytest.raises(InputError, match="There is no stack 'nobody-dev'"):
+        compared(root, cache, ["nobody-dev"])
+
+
+def test_mistakes_of_the_earlier_commit_are_told_as_its_own(root: Path, cache: Cache) -> None:
+    edit(root, "teams/fraud.yaml", "network:", "netwrok:")
+    git("commit", "--quiet", "-am", "broken", cwd=root)
+    edit(root, "teams/fraud.yaml", "netwrok:", "network:")
+
+    with pytest.raises(InputError, match=r"The manifests of HEAD \(\w{10}\) have mistakes") as caught:
+        compared(root, cache)
+
+    assert caught.value.details == ("HEAD/teams/fraud.yaml:2:1: unknown key 'netwrok'. Did you mean 'network'?",)
+
+
+def test_an_unknown_commit_and_a_platform_without_git_are_refused(root: Path, tmp_path: Path) -> None:
+    alone = build_tree(tmp_path / "alone", {"platform.yaml": PLATFORM, "teams/churn.yaml": CHURN})
+
+    with pytest.raises(InputError, match="There is no commit 'nowhere'"):
+        resolve(load_platform(root), "nowhere")
+    with pytest.raises(InputError, match="There is no commit '--help'"):
+        resolve(load_platform(root), "--help")
+    with pytest.raises(InputError, match="is in no git repository"):
+        resolve(load_platform(alone), "HEAD")
+
+
+def test_a_commit_without_the_platform_is_told(root: Path, cache: Cache) -> None:
+    git("mv", "platform", "moved", cwd=root.parent)
+
+    with pytest.raises(InputError, match=r"There is no moved/platform.yaml in HEAD"):
+        compared(root.parent / "moved", cache)
+
+
+def test_check_refuses_lost_data_and_touches_nothing(root: Path, tmp_path: Path) -> None:
+    edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
+    (root / "untracked.txt").write_text("mine")
+    before = (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    done = run_cli("plan", "hub", "--against", "HEAD", "--check", "-o", "json", "-C", root, cwd=tmp_path, env=env)
+
+    assert done.code == ExitCode.REFUSED
+    assert "holds data would be removed or replaced" in done.err
+    assert done.document["against"] == {"ref": "HEAD", "commit": git("rev-parse", "HEAD", cwd=root)}
+    assert {stack["name"]: stack["status"] for stack in done.document["stacks"]} == {"hub": "changed"}
+    assert before == (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
+
+
+def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -> None:
+    """Stands in for uv, which would fetch the version from an index: it prints what that version would print."""
+    platform = load_platform(root)
+    edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
+    git("commit", "--quiet", "-am", "pinned", cwd=root)
+    edit(root, "platform.yaml", 'tool: "99.*"\n', "")
+    document = json.dumps({"schema_version": 1, "stacks": [{"name": "old-dev", "resources": []}]})
+    fake = tmp_path / "uv"
+    fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
+    fake.chmod(0o755)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(fake))
+        found = list(compare(platform, resolve(platform, "HEAD"), ["old-dev"], Silent()))
+
+    assert [(stack.name, stack.status) for stack in found] == [("old-dev", "removed")]
+    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan" in (tmp_path / "asked").read_text()
+
+
+def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
+    commit = Commit("main", "0123456789abcdef")
+    found = list(compared(root, cache, ["churn-dev"]).values())
+
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        text = "".join(report(commit, found))
+        assert "workspaceName" in text, report
+        assert "main (0123456789)" in text
+    document = json.loads("".join(differences.as_json(commit, found)))
+    assert document["stacks"][0]["name"] == "churn-dev"
+    assert "- **loses data**: `workspace`" in "".join(differences.as_markdown(commit, found))
+
+
+def test_a_comment_on_many_differences_stays_short_enough(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
+    [one] = compared(root, cache, ["churn-dev"]).values()
+
+    text = "".join(differences.as_markdown(Commit("main", "0" * 40), [one] * 40))
+
+    assert len(text) <= LONGEST
+    assert "left out: a comment holds 65,536 characters" in text
