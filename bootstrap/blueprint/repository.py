@@ -31,6 +31,9 @@ _PACKAGE = Path(bootstrap.__file__).parent
 _BRANCH = "refs/heads/blueprints"
 _BLUEPRINT_PATHS = ("copier.yml", "blueprints")
 
+_LONGEST_UNPACKING = 120.0
+"""How many seconds another process may take to unpack before we give up waiting for it."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -106,7 +109,7 @@ def snapshot_of(checkout: Path) -> Iterator[Snapshot]:
 def unpack(bundle: Path, cache: Path | None = None) -> Snapshot:
     """The blueprints in a git bundle, unpacked into the user's cache when they are not there, or not whole.
 
-    Several processes may do so at once: each unpacks beside the cache, and the first to move its result in place wins.
+    Several processes may ask at once: one unpacks, beside the place where it belongs, and the others wait for it.
 
     Args:
         bundle: A bundle whose HEAD is the commit to use.
@@ -124,26 +127,13 @@ def unpack(bundle: Path, cache: Path | None = None) -> Snapshot:
 
 
 def _unpack(bundle: Path, home: Path) -> None:
+    from filelock import FileLock
+
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".unpacking-", dir=home.parent) as folder:
-            fresh, damaged = Path(folder) / "fresh", Path(folder) / "damaged"
-            repository = fresh / "blueprints.git"
-            repository.mkdir(parents=True)
-            git("init", "--quiet", "--bare", cwd=repository)
-            git("fetch", "--quiet", str(bundle), f"+HEAD:{_BRANCH}", "+refs/tags/*:refs/tags/*", cwd=repository)
-            git("symbolic-ref", "HEAD", _BRANCH, cwd=repository)
-            commit = git("rev-parse", "HEAD", cwd=repository)
-            (fresh / "commit").write_text(commit, encoding="utf-8")
-            (fresh / "sha256").write_text(digest_tree(repository), encoding="utf-8")
-            with contextlib.suppress(FileNotFoundError):
-                home.rename(damaged)
-            try:
-                fresh.rename(home)
-            except OSError:
-                # Another process was faster; what it made is as good as ours, if it is whole.
-                if not _is_whole(home):
-                    raise
+        with FileLock(home.parent / f".{home.name}.lock", timeout=_LONGEST_UNPACKING):
+            if not _is_whole(home):  # else another process was faster
+                _replace(bundle, home)
     except (OSError, BootstrapError) as error:
         if isinstance(error, MissingError):
             raise
@@ -152,6 +142,23 @@ def _unpack(bundle: Path, home: Path) -> None:
             why=str(error),
             hint="Make that folder writable, or choose another one by the variable XDG_CACHE_HOME (on Linux).",
         ) from error
+
+
+def _replace(bundle: Path, home: Path) -> None:
+    """Unpack beside `home`, and put the result in the place of what is there."""
+    with TemporaryDirectory(prefix=".unpacking-", dir=home.parent) as folder:
+        fresh, damaged = Path(folder) / "fresh", Path(folder) / "damaged"
+        repository = fresh / "blueprints.git"
+        repository.mkdir(parents=True)
+        git("init", "--quiet", "--bare", cwd=repository)
+        git("fetch", "--quiet", str(bundle), f"+HEAD:{_BRANCH}", "+refs/tags/*:refs/tags/*", cwd=repository)
+        git("symbolic-ref", "HEAD", _BRANCH, cwd=repository)
+        commit = git("rev-parse", "HEAD", cwd=repository)
+        (fresh / "commit").write_text(commit, encoding="utf-8")
+        (fresh / "sha256").write_text(digest_tree(repository), encoding="utf-8")
+        with contextlib.suppress(FileNotFoundError):
+            home.rename(damaged)
+        fresh.rename(home)
 
 
 def _is_whole(home: Path) -> bool:
