@@ -211,6 +211,38 @@ class CustomerKeySettings(_Settings):
     origin: str
 
 
+class AdoptedSettings(_Settings):
+    """An existing workspace of the organization's, and what it is made of, by resource id.
+
+    Attributes:
+        mode: `refer`: they stay as they are, and only what is put around and into the workspace is made. `manage`: they
+            are imported, and are kept like those that we made.
+        container_registry_id, application_insights_id: None where the workspace has none.
+        identity_id: The user-assigned identity that an imported workspace acts as; None for its system-assigned one.
+    """
+
+    mode: Literal["refer", "manage"]
+    workspace_id: str
+    storage_id: str
+    key_vault_id: str
+    container_registry_id: str | None
+    application_insights_id: str | None
+    identity_id: str | None
+    origin: str
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all that is adopted."""
+        ids = (
+            self.workspace_id,
+            self.storage_id,
+            self.key_vault_id,
+            self.container_registry_id,
+            self.application_insights_id,
+        )
+        return tuple(found for found in ids if found is not None)
+
+
 class HubVnet(_Settings):
     """The hub's network, as an environment that is peered with it must know it.
 
@@ -344,6 +376,7 @@ class EnvironmentSettings(_StackSettings):
     Attributes:
         hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
         resource_group_id: A resource group of the organization's; None for one of ours.
+        adopted: A workspace of the organization's; None for one of ours.
         people: Whether people work here or only read, and CI does the work.
         alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
         self_service: Whether people make compute instances for themselves.
@@ -357,6 +390,7 @@ class EnvironmentSettings(_StackSettings):
     networking: Networking = Networking()
     resource_group_id: str | None = None
     customer_key: CustomerKeySettings | None = None
+    adopted: AdoptedSettings | None = None
     people: Literal["work", "read"]
     alert_emails: tuple[str, ...] = ()
     self_service: bool
@@ -368,6 +402,11 @@ class EnvironmentSettings(_StackSettings):
     def stack(self) -> str:
         """The stack's name."""
         return f"{self.team}-{self.environment}"
+
+    @property
+    def referred(self) -> AdoptedSettings | None:
+        """A workspace of the organization's that is used and left as it is."""
+        return self.adopted if self.adopted is not None and self.adopted.mode == "refer" else None
 
 
 StackSettings = HubSettings | EnvironmentSettings

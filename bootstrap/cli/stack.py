@@ -38,6 +38,7 @@ def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
         "mlops-bootstrap plan --all -C examples/contoso --output markdown",
         "mlops-bootstrap plan fraud-prod -C examples/contoso --as-of 2026-11-24",
         "mlops-bootstrap plan -C examples/contoso --output html",
+        "mlops-bootstrap plan forecasting-test -C examples/contoso --observed exports/forecasting-test.json",
     ],
     outputs=("tree", "table", "markdown", "html", "json"),
 )
@@ -61,6 +62,13 @@ def plan(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Plan everything anew, also what did not change since an earlier plan.")
     ] = False,
+    observed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is in Azure already, as az resource show printed it: what an import changes is judged.",
+        ),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(metavar="GIT_REF", help="Show what differs from the plan of an earlier commit of the platform."),
@@ -72,11 +80,13 @@ def plan(
     """Show what stacks would contain, and what is wrong with them: no account, no engine, no network."""
     if every and stacks:
         raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
+    if observed is not None and against is not None:
+        raise InputError("--observed goes with no --against.", why="An earlier commit met another Azure.")
     if check and against is None:
         raise InputError("--check goes with --against GIT_REF.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
-    from bootstrap.stack import Cache, plans, report
+    from bootstrap.stack import NOTHING, Cache, plans, read_observed, report
     from bootstrap.stack.report import Report
 
     platform = find_platform(session.directory)
@@ -84,7 +94,8 @@ def plan(
     if against is not None:
         _compare(session, platform, against, stacks or [], day, cache, check=check)
         return
-    planned = plans(platform, stacks or [], session.console.progress, day, cache)
+    seen = read_observed(session.directory / observed) if observed is not None else NOTHING
+    planned = plans(platform, stacks or [], session.console.progress, day, cache, seen)
     reports: dict[str, Report] = {
         "tree": report.as_tree,
         "table": report.as_table,

@@ -173,6 +173,31 @@ KeyAddress = Annotated[
         r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
     ),
 ]
+
+
+def _id_of(what: str, path: str, name: str) -> Text:
+    """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
+    shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
+    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
+
+
+WorkspaceId = Annotated[
+    str,
+    _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
+]
+StorageId = Annotated[str, _id_of("a storage account", r"Microsoft\.Storage/storageAccounts", "[a-z0-9]{3,24}")]
+ImagesId = Annotated[
+    str, _id_of("a container registry", r"Microsoft\.ContainerRegistry/registries", "[A-Za-z0-9]{5,50}")
+]
+InsightsId = Annotated[
+    str, _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}")
+]
+IdentityId = Annotated[
+    str,
+    _id_of(
+        "a user-assigned identity", r"Microsoft\.ManagedIdentity/userAssignedIdentities", r"[A-Za-z0-9][\w-]{2,127}"
+    ),
+]
 ZoneId = Annotated[
     str,
     Text(
@@ -431,8 +456,28 @@ class ProjectEntry(_Section):
     blueprint: str | None = Field(None, description="The blueprint that it was made from.")
 
 
+class Adopt(_Section):
+    """A workspace that is there already, and what it is made of."""
+
+    mode: Literal["refer", "manage"] = Field(
+        "refer",
+        description="refer: they stay as they are; access, compute, alerts and CI are made around them. manage: they "
+        "are imported, and are kept like those that are made here.",
+    )
+    workspace_id: WorkspaceId
+    storage_id: StorageId = Field(description="The storage account of its datastores.")
+    key_vault_id: VaultId
+    container_registry_id: ImagesId | None = Field(None, description="Where it has one.")
+    application_insights_id: InsightsId | None = Field(None, description="Where it has one.")
+    identity_id: IdentityId | None = Field(
+        None, description="With manage: the user-assigned identity that it acts as, unless that is the system's own."
+    )
+
+
 class TeamEnvironment(Layer):
     """A team's environment."""
+
+    adopt: Adopt | None = Field(None, description="A workspace that is there already, instead of one of ours.")
 
     groups: Groups = Field(Groups(), description="Groups that stand for the team's ones here.")
     generation: Generation = Field(

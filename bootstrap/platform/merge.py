@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.documents import Location, Position, Problem
+from bootstrap.platform.adoption import refusals
 from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
 from bootstrap.platform.manifests import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
 from bootstrap.platform.networks import Networks
 from infra.azure_policies import POLICIES
 from infra.roles import SHARED, Entitlement
 from infra.settings import (
+    AdoptedSettings,
     BudgetSettings,
     ClusterSettings,
     CustomerKeySettings,
@@ -125,13 +127,15 @@ class Merge:
             if said is None:
                 self._missing(at, f"{own.name}-{name}", key)
         protected = layers.value("protect")
-        network, networking = self.networks.environment(f"{own.name}-{name}", layers, at)
+        network, networking = self.networks.environment(f"{own.name}-{name}", layers, at, own.environments[name].adopt)
         hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
         emails = layers.said("alert_emails")
         hears = emails.value if emails else manifest.hub.alert_emails
         budget = self._budget(layers.said("budget"), layers.said("budget_start"), hears)
         if location is None or subscription is None or hub_subscription is None:
             return None
+        adopted = self._adopted(team, name, layers, subscription.value)
+        group_id = self._group_id(layers, subscription.value)
         return EnvironmentSettings(
             organization=manifest.organization,
             tenant_id=manifest.tenant_id,
@@ -154,7 +158,8 @@ class Merge:
             hub_subscription_id=hub_subscription,
             network=network,
             networking=networking,
-            resource_group_id=self._group_id(layers, subscription.value),
+            resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],
+            adopted=adopted,
             customer_key=self._customer_key(layers),
             people="read" if protected else "work",
             generation=own.environments[name].generation,
@@ -275,6 +280,16 @@ class Merge:
             message = f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}."
             self.problems.append(Problem(said.position, message))
         return str(said.value)
+
+    def _adopted(self, team: Written, environment: str, layers: Layers, subscription_id: str) -> AdoptedSettings | None:
+        adopt = team.manifest.environments[environment].adopt
+        if adopt is None:
+            return None
+        at = ("environments", environment, "adopt")
+        said = team.said(adopt, *at)
+        for key, reason in refusals(adopt, layers, team.manifest.environments[environment], subscription_id):
+            self._tell(Problem(said.keys.get(key, said.position), f"adopt: {reason}."))
+        return AdoptedSettings(**dict(adopt), origin=self.origin(said.position))
 
     def _customer_key(self, layers: Layers) -> CustomerKeySettings | None:
         said = layers.said("customer_key")

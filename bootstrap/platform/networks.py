@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bootstrap.documents import Position, Problem
 from bootstrap.platform.layers import NOWHERE, Layers, Said, Written
-from bootstrap.platform.manifests import Hub, Outbound, PlatformManifest, Vnet
+from bootstrap.platform.manifests import Adopt, Hub, Outbound, PlatformManifest, Vnet
 from infra.modes import MODES, REFUSED, Mode
 from infra.private_link import DOORS, ZONES
 from infra.settings import (
@@ -121,8 +121,16 @@ class Networks:
         manifest: PlatformManifest = self.platform.manifest
         return "private" if (self._hub.network or manifest.network) == "locked" else "public"
 
-    def environment(self, stack: str, layers: Layers, at: Position) -> tuple[Network, Networking]:
-        """The network mode of an environment and what belongs to it; `at` is where the environment is named."""
+    def environment(
+        self, stack: str, layers: Layers, at: Position, adopt: Adopt | None = None
+    ) -> tuple[Network, Networking]:
+        """The network mode of an environment and what belongs to it.
+
+        Args:
+            at: Where the environment is named.
+            adopt: A workspace that is there already. One that is only referred to has what its mode needs.
+        """
+        made = adopt is None or adopt.mode == "manage"
         network: Network = layers.value("network")
         ci: Ci = layers.value("ci") or ("private" if network == "locked" else "public")
         said = layers.said("ci") or layers.said("network")
@@ -134,7 +142,7 @@ class Networks:
         if network == "open" and self.registry_access == "private":
             reason = "its jobs have no network of their own, and could not reach the model registry, which is private"
             self._add(where, f"{stack}: network open is refused: {reason}.")
-        if mode.private and not any(not cluster.low_priority for cluster in layers.value("compute") or ()):
+        if mode.private and made and not any(not cluster.low_priority for cluster in layers.value("compute") or ()):
             reason = "images are built on one, since no public service reaches the registry"
             self._add(at, f"{stack} needs a compute cluster that is not low_priority: {reason}.")
         return network, Networking(
@@ -142,7 +150,7 @@ class Networks:
             firewall_sku=layers.value("firewall_sku"),
             allow_ips=tuple(layers.value("allow_ips") or ()),
             dns=self._hub.dns,
-            vnet=self._vnet(stack, layers, where, mode) if mode.private else None,
+            vnet=self._vnet(stack, layers, where, mode) if mode.private and (made or layers.said("vnet")) else None,
             hub_vnet=self._hubs(),
             outbound=self._outbound(stack, layers, mode),
             registry_access=self.registry_access,

@@ -95,6 +95,7 @@ def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Writte
 
     problems: list[Problem] = [problem for team in teams for problem in _of_team(team, platform)]
     problems += _of_repositories(teams)
+    problems += _of_workspaces(teams)
     if platform is not None and links is not None and not mistakes:
         problems += problems_of_links(links, platform, teams)
         merge = Merge(root, platform, links, problems)
@@ -173,6 +174,18 @@ def _of_repositories(teams: list[Written]) -> Iterator[Problem]:
             if owner != f"{team.manifest.name}/{project.name}":
                 at = team.at("projects", index, "repository")
                 yield Problem(at, f"the repository {project.repository} is that of {owner} already.")
+
+
+def _of_workspaces(teams: list[Written]) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for team in teams:
+        for name, environment in team.manifest.environments.items():
+            if environment.adopt is not None:
+                stack = f"{team.manifest.name}-{name}"
+                owner = owners.setdefault(environment.adopt.workspace_id.lower(), stack)
+                if owner != stack:
+                    at = team.at("environments", name, "adopt", "workspace_id")
+                    yield Problem(at, f"the workspace {environment.adopt.workspace_id} is that of {owner} already.")
 
 
 def pinned_version(root: Path) -> str | None:

@@ -2,13 +2,16 @@
 
 from bootstrap.stack.access import access_as_markdown, access_as_table, access_of
 from bootstrap.stack.cache import Cache
+from bootstrap.stack.observed import NOTHING, Observed, read_observed
 from bootstrap.stack.planned import Finding, Plan, Registration, StackPlan
 from bootstrap.stack.planner import plan, plans
 from bootstrap.stack.report import as_html, as_json, as_markdown, as_mermaid, as_table, as_tree
 
 __all__ = [
+    "NOTHING",
     "Cache",
     "Finding",
+    "Observed",
     "Plan",
     "Registration",
     "StackPlan",
@@ -23,4 +26,5 @@ __all__ = [
     "as_tree",
     "plan",
     "plans",
+    "read_observed",
 ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import sys
 import tempfile
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import bootstrap.stack
 from bootstrap.digest import digest_text, digest_tree
+from bootstrap.stack.order import Order
 from bootstrap.stack.packed import summary
 from bootstrap.stack.planned import CODE
-from infra.settings import StackSettings
 
 _SDK = ("pulumi", "pulumi-azure-native")
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -34,9 +35,10 @@ class Cache:
             folder = user_cache_path("mlops-bootstrap", appauthor=False) / "plans"
         self.folder = folder
 
-    def key(self, settings: StackSettings, as_of: str | None) -> str:
-        """The name of a stack's plan: another one, when anything that it depends on is another one."""
-        return digest_text("\n".join([settings.model_dump_json(), str(as_of), *_versions()]))
+    def key(self, order: Order) -> str:
+        """The name of a stack's plan: another one, when anything that it follows from is another one."""
+        observed = json.dumps(order.observed, sort_keys=True)
+        return digest_text("\n".join([order.settings.model_dump_json(), str(order.as_of), observed, *_versions()]))
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._path(key).is_file()

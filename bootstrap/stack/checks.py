@@ -1,10 +1,12 @@
 """The rules of `infra.policies`, applied to planned stacks, and what the manifests let stacks break."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bootstrap.stack.observed import NOTHING, Observed
 from bootstrap.stack.planned import Finding, Registration, as_resources, in_order
+from infra.policies.adopted import before
 from infra.policies.rule import Breach, Rule, Stack
 from infra.policies.rules import judge_resource, judge_stack, judge_stacks, tell
 from infra.policies.suppress import suppression_of
@@ -28,15 +30,16 @@ def check(
     settings: StackSettings,
     resources: Sequence[Registration],
     as_of: str | None = None,
-    before: Mapping[str, Mapping[str, Any]] | None = None,
+    observed: Observed = NOTHING,
 ) -> Checked:
     """Judge a planned stack by itself.
 
     Args:
         as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended.
-        before: The inputs that its resources had before, by URN; changes of them are judged.
+        observed: What is there already, as far as it is known; what its import would change is judged.
     """
-    stack = _as_stack(settings, resources, as_of, before or {})
+    stack = Stack(settings.stack, as_resources(resources), settings, as_of, observed=observed)
+    stack = replace(stack, before=before(stack))
     broken = [*(pair for resource in stack.resources for pair in judge_resource(resource)), *judge_stack(stack)]
     findings = [_finding(stack, rule, breach) for rule, breach in broken]
     return Checked(in_order(findings), tell(stack, broken))
@@ -57,16 +60,6 @@ def check_together(
     for name, (rule, breach) in judge_stacks(told, every=every):
         found.setdefault(name, []).append(_finding(Stack(name, (), stacks[name], as_of), rule, breach))
     return found
-
-
-def _as_stack(
-    settings: StackSettings,
-    resources: Sequence[Registration],
-    as_of: str | None,
-    before: Mapping[str, Mapping[str, Any]],
-) -> Stack:
-    """A planned stack as rules see it."""
-    return Stack(settings.stack, as_resources(resources), settings, as_of, before)
 
 
 def _finding(stack: Stack, rule: Rule, breach: Breach) -> Finding:

@@ -3,31 +3,16 @@
 Both sides are documents of a plan (docs/plan.md), so one of them may come from another version of this tool.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from infra.policies.changes import STATEFUL, Change, changes
+from infra.policies.changes import STATEFUL, Change, Property, changes, properties
 
 Action = Literal["add", "remove", "change", "replace"]
 """replace: Azure deletes it and makes it anew."""
 
 Status = Literal["added", "removed", "changed", "unchanged"]
-
-_ABSENT = object()
-
-
-@dataclass(frozen=True)
-class Property:
-    """A property whose value differs; None on the side where it is not there.
-
-    Attributes:
-        at: Its dotted path in the inputs: `properties.sku.name`, `rules.0`.
-    """
-
-    at: str
-    old: Any
-    new: Any
 
 
 @dataclass(frozen=True)
@@ -106,20 +91,9 @@ def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference | None:
-    found = list(_properties(old["inputs"], new["inputs"], ""))
+    found = list(properties(old["inputs"], new["inputs"]))
     if not found:
         return None
     effects = list(changes(new["type"], old["inputs"], new["inputs"]))
     action: Action = "replace" if any(one.effect == "replaced" for one in effects) else "change"
     return Difference(action, new["urn"], new["type"], new["name"], new["source"]["manifest"], found, effects)
-
-
-def _properties(old: Any, new: Any, at: str) -> Iterator[Property]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new}):
-            yield from _properties(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else key)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (was, will_be) in enumerate(zip(old, new, strict=True)):
-            yield from _properties(was, will_be, f"{at}.{index}")
-    elif old != new:
-        yield Property(at, None if old is _ABSENT else old, None if new is _ABSENT else new)

@@ -23,6 +23,7 @@ class Registration:
         inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
         depends_on: The URNs of what is made before it.
         custom: Whether a provider makes it; a component is only a bracket around others.
+        import_id: The id of what is there already and becomes part of the stack; None for what is made.
         code: The file and the line that made it.
         origin: The line of the manifest that asked for it, or for the component that it belongs to.
     """
@@ -35,6 +36,7 @@ class Registration:
     depends_on: tuple[str, ...]
     protect: bool
     custom: bool
+    import_id: str | None
     code: tuple[Path, int] | None
     origin: str | None
 
@@ -135,6 +137,7 @@ class StackPlan:
                     "inputs": dict(resource.inputs),
                     "depends_on": list(resource.depends_on),
                     "protect": resource.protect,
+                    "import_id": resource.import_id,
                     "source": {"manifest": self.manifest(resource), "code": _line(resource)},
                 }
                 for resource in self.resources
@@ -163,7 +166,7 @@ class Plan:
 def as_resources(registrations: Iterable[Registration]) -> list[Resource]:
     """What Azure would hold, as rules see it: without components and providers."""
     return [
-        Resource(resource.urn, resource.type, resource.name, resource.inputs, resource.depends_on)
+        Resource(resource.urn, resource.type, resource.name, resource.inputs, resource.depends_on, resource.import_id)
         for resource in registrations
         if _is_azures(resource)
     ]

@@ -14,14 +14,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
-from bootstrap.errors import MissingError
+from bootstrap.errors import InputError, MissingError
 from bootstrap.platform.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
 from bootstrap.stack.checks import check_together
+from bootstrap.stack.observed import NOTHING, Observed, adopted
+from bootstrap.stack.order import Order
 from bootstrap.stack.packed import pack, summary, unpack
 from bootstrap.stack.planned import Plan, StackPlan
-from infra.settings import StackSettings
 
 _WORTH_A_WORKER = 20
 """How many stacks a worker must have to plan before it pays for its start: it imports Pulumi for itself."""
@@ -31,14 +32,24 @@ _AHEAD = 3
 
 
 def plan(
-    platform: Platform, names: Sequence[str], progress: Progress, as_of: str | None = None, cache: Cache | None = None
+    platform: Platform,
+    names: Sequence[str],
+    progress: Progress,
+    as_of: str | None = None,
+    cache: Cache | None = None,
+    observed: Observed = NOTHING,
 ) -> Plan:
     """Plan stacks, and keep them all in memory: for a few. The arguments and errors are those of `plans`."""
-    return Plan(list(plans(platform, names, progress, as_of, cache)), as_of)
+    return Plan(list(plans(platform, names, progress, as_of, cache, observed)), as_of)
 
 
 def plans(
-    platform: Platform, names: Sequence[str], progress: Progress, as_of: str | None = None, cache: Cache | None = None
+    platform: Platform,
+    names: Sequence[str],
+    progress: Progress,
+    as_of: str | None = None,
+    cache: Cache | None = None,
+    observed: Observed = NOTHING,
 ) -> Iterator[StackPlan]:
     """Plan stacks, and give them away one after the other, in their order.
 
@@ -47,17 +58,25 @@ def plans(
         as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended. The machine's
             clock is never asked, so that a plan of the same manifests is the same tomorrow.
         cache: Where plans of earlier runs are; None plans everything anew.
+        observed: What is there already, as far as it is known, for stacks that adopt something.
 
     Raises:
-        InputError: There is no such stack.
+        InputError: There is no such stack, or none of them adopts anything that was observed.
         MissingError: Pulumi's packages are not installed.
     """
     stacks = platform.selected(list(names))
+    orders = [Order(settings, as_of, adopted(settings, observed)) for settings in stacks]
+    if observed and not any(order.observed for order in orders):
+        raise InputError(
+            "Nothing that was observed is adopted by these stacks.",
+            why=f"It is {', '.join(sorted(observed)[:3])}{', ...' if len(observed) > 3 else ''}.",  # noqa: PLR2004
+            hint="Export the ids that the manifests name: mlops-bootstrap platform show STACK",
+        )
     told: dict[str, Mapping[str, Any]] = {}
     # Only all of them together can be judged together, so they wait in a file.
     with tempfile.TemporaryFile() as waiting:
         lengths = []
-        for settings, packed in zip(stacks, _all_packed(stacks, progress, as_of, cache), strict=True):
+        for settings, packed in zip(stacks, _all_packed(orders, progress, cache), strict=True):
             told[settings.stack] = summary(packed).told
             lengths.append(waiting.write(packed))
         by_name = {settings.stack: settings for settings in stacks}
@@ -67,28 +86,27 @@ def plans(
             yield unpack(waiting.read(length), settings, found.get(settings.stack, ()))
 
 
-def _all_packed(
-    stacks: Sequence[StackSettings], progress: Progress, as_of: str | None, cache: Cache | None
-) -> Iterator[bytes]:
-    keys = [cache.key(settings, as_of) for settings in stacks] if cache is not None else [""] * len(stacks)
-    missing = [settings for settings, key in zip(stacks, keys, strict=True) if cache is None or key not in cache]
-    planned_anew = {settings.stack for settings in missing}
+def _all_packed(orders: Sequence[Order], progress: Progress, cache: Cache | None) -> Iterator[bytes]:
+    keys = [cache.key(order) if cache is not None else "" for order in orders]
+    missing = [order for order, key in zip(orders, keys, strict=True) if cache is None or key not in cache]
+    planned_anew = {order.settings.stack for order in missing}
     workers = min(_cores(), len(missing) // _WORTH_A_WORKER)
-    fresh = _by_workers(missing, as_of, workers) if workers > 1 else _here(missing, as_of)
+    fresh = _by_workers(missing, workers) if workers > 1 else _here(missing)
     if cache is not None and missing:
         cache.sweep()
     with contextlib.closing(fresh):
-        for settings, key in zip(stacks, keys, strict=True):
-            task = f"plan {settings.stack}"
+        for order, key in zip(orders, keys, strict=True):
+            stack = order.settings.stack
+            task = f"plan {stack}"
             progress.started(task)
-            found = cache.find(key) if cache is not None and settings.stack not in planned_anew else None
+            found = cache.find(key) if cache is not None and stack not in planned_anew else None
             if found is not None:
                 progress.finished(task, "cached")
                 yield found
                 continue
             try:
                 # What was in the cache and broken is planned here: there is little of it.
-                packed = next(fresh if settings.stack in planned_anew else _here([settings], as_of))
+                packed = next(fresh if stack in planned_anew else _here([order]))
             except BaseException:
                 progress.finished(task, "failed")
                 raise
@@ -98,19 +116,19 @@ def _all_packed(
             yield packed
 
 
-def _here(stacks: Iterable[StackSettings], as_of: str | None) -> Generator[bytes, None, None]:
+def _here(orders: Iterable[Order]) -> Generator[bytes, None, None]:
     """Plan in this process."""
-    for settings in stacks:
-        yield _packed(settings, as_of)
+    for order in orders:
+        yield _packed(order)
 
 
-def _by_workers(stacks: Sequence[StackSettings], as_of: str | None, workers: int) -> Generator[bytes, None, None]:
+def _by_workers(orders: Sequence[Order], workers: int) -> Generator[bytes, None, None]:
     """Plan in worker processes. They are started afresh, not forked: Pulumi has threads, and Windows has no fork."""
     with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interruption_to_parent) as pool:
         under_way: deque[Future[bytes]] = deque()
         try:
-            for settings in stacks:
-                under_way.append(pool.submit(_packed, settings, as_of))
+            for order in orders:
+                under_way.append(pool.submit(_packed, order))
                 if len(under_way) >= workers * _AHEAD:
                     yield under_way.popleft().result()
             while under_way:
@@ -119,7 +137,7 @@ def _by_workers(stacks: Sequence[StackSettings], as_of: str | None, workers: int
             pool.shutdown(cancel_futures=True)
 
 
-def _packed(settings: StackSettings, as_of: str | None) -> bytes:
+def _packed(order: Order) -> bytes:
     try:
         from bootstrap.stack.single import plan_stack
     except ModuleNotFoundError as error:
@@ -130,7 +148,7 @@ def _packed(settings: StackSettings, as_of: str | None) -> bytes:
             why=f"There is no module {error.name}.",
             hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
         ) from error
-    return pack(plan_stack(settings, as_of))
+    return pack(plan_stack(order))
 
 
 def _leave_interruption_to_parent() -> None:

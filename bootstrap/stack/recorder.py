@@ -134,6 +134,7 @@ class _Recorder(mocks.MockMonitor):
             depends_on=tuple(sorted(request.dependencies)),
             protect=request.protect,
             custom=request.custom,
+            import_id=request.importId or None,
             code=_made_by(request.stackTrace, code),
             origin=origin,
         )

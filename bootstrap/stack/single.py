@@ -5,11 +5,11 @@ import gc
 from collections.abc import Iterator
 
 from bootstrap.stack.checks import check
+from bootstrap.stack.order import Order
 from bootstrap.stack.planned import CODE, StackPlan
 from bootstrap.stack.recorder import record
 from infra.origin import origin_of
 from infra.programs import declare
-from infra.settings import StackSettings
 
 PROJECT = "mlops-bootstrap"
 """The Pulumi project's name, as in Pulumi.yaml; it is part of every URN."""
@@ -18,11 +18,12 @@ _loaded: set[str] = set()
 """The programs that were planned in this process, and so the provider modules that are loaded."""
 
 
-def plan_stack(settings: StackSettings, as_of: str | None) -> StackPlan:
-    """Plan one stack, and judge it by itself; `as_of` is the day by which what ends on a day is judged."""
+def plan_stack(order: Order) -> StackPlan:
+    """Plan one stack, and judge it by itself."""
+    settings = order.settings
     with contextlib.nullcontext() if settings.program in _loaded else _garbage_left_lying():
         resources = record(PROJECT, settings.stack, lambda: declare(settings), origin_of=origin_of, code=CODE)
-        checked = check(settings, resources, as_of)
+        checked = check(settings, resources, order.as_of, order.observed)
     _loaded.add(settings.program)
     return StackPlan(settings, resources, checked.findings, checked.told)
 

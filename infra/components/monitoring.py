@@ -109,7 +109,7 @@ class Insights(pulumi.ComponentResource):
     def __init__(self, name: str, args: InsightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:monitoring:Insights", name, None, opts)
         place = args.place
-        component_name = place.names.of("application_insights", *place.words)
+        component_name = place.name_of("application_insights")
         component = applicationinsights.Component(
             name,
             resource_group_name=place.group.name_when_made,
@@ -125,7 +125,7 @@ class Insights(pulumi.ComponentResource):
             public_network_access_for_ingestion=applicationinsights.PublicNetworkAccessType.ENABLED,
             public_network_access_for_query=applicationinsights.PublicNetworkAccessType.ENABLED,
             tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, import_=place.imported.get("application_insights")),
         )
         self.component = place.group.within(f"providers/Microsoft.Insights/components/{component_name}", component)
         self.register_outputs({"id": self.component.id})

@@ -1,12 +1,12 @@
 """Where a stack's resources lie: a resource group in a location, with the tags that all of them carry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_azure_native import resources
 
-from infra.naming import Names
+from infra.naming import Kind, Names
 from infra.origin import asked_for_by
 from infra.reference import Reference, resource_group
 
@@ -18,6 +18,7 @@ class Place:
     Attributes:
         words: The words that tell this stack's resources from others in their names.
         protect: Whether what holds data is protected from deletion.
+        imported: The ids of what is there already and becomes part of the stack, by kind.
     """
 
     group: Reference
@@ -26,10 +27,26 @@ class Place:
     names: Names
     words: tuple[str, ...]
     protect: bool
+    imported: Mapping[Kind, str] = field(default_factory=dict)
 
-    def stateful(self, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        """The options of a resource that holds data: protected where the environment says so, made after others."""
-        return pulumi.ResourceOptions(parent=parent, protect=self.protect or None, depends_on=list(after))
+    def name_of(self, kind: Kind) -> str:
+        """The name of the stack's one resource of a kind: the one that it has already, or by the naming table."""
+        if kind in self.imported:
+            return Reference(self.imported[kind]).name
+        return self.names.of(kind, *self.words)
+
+    def stateful(
+        self, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = (), *, kind: Kind | None = None
+    ) -> pulumi.ResourceOptions:
+        """The options of a resource that holds data: protected where the environment says so, made after others.
+
+        Args:
+            kind: What it is, where the stack has one of it, which may be there already; then it is imported.
+        """
+        imported = self.imported.get(kind) if kind is not None else None
+        return pulumi.ResourceOptions(
+            parent=parent, protect=self.protect or None, depends_on=list(after), import_=imported
+        )
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,7 @@ class ResourceGroupArgs:
         words: The words that tell this stack's resources from others in their names.
         protect: Whether what holds data is protected from deletion.
         given: The id of a group of the organization's, which is used instead of one of ours.
+        imported: The ids of what is there already and becomes part of the stack, by kind.
         origin: The line of the manifest that asked for the stack.
     """
 
@@ -52,6 +70,7 @@ class ResourceGroupArgs:
     protect: bool
     origin: str
     given: str | None = None
+    imported: Mapping[Kind, str] = field(default_factory=dict)
 
 
 class ResourceGroup(pulumi.ComponentResource):
@@ -69,6 +88,7 @@ class ResourceGroup(pulumi.ComponentResource):
             args.names,
             args.words,
             args.protect,
+            args.imported,
         )
         self.register_outputs({"id": self.place.group.id})
 

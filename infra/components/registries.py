@@ -38,7 +38,7 @@ class ContainerRegistry(pulumi.ComponentResource):
     def __init__(self, name: str, args: ContainerRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:registries:ContainerRegistry", name, None, opts)
         place = args.place
-        registry_name = place.names.of("container_registry", *place.words)
+        registry_name = place.name_of("container_registry")
         sku = containerregistry.SkuName.PREMIUM if args.premium else containerregistry.SkuName.STANDARD
         registry = containerregistry.Registry(
             name,
@@ -56,7 +56,7 @@ class ContainerRegistry(pulumi.ComponentResource):
             encryption=_encryption(args.key),
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
             tags=place.tags,
-            opts=place.stateful(self, args.key.after if args.key is not None else ()),
+            opts=place.stateful(self, args.key.after if args.key is not None else (), kind="container_registry"),
         )
         self.registry = place.group.within(
             f"providers/Microsoft.ContainerRegistry/registries/{registry_name}", registry

@@ -36,7 +36,7 @@ class Storage(pulumi.ComponentResource):
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:storage:Storage", name, None, opts)
         place = args.place
-        account_name = place.names.of("storage", *place.words)
+        account_name = place.name_of("storage")
         account = storage.StorageAccount(
             name,
             resource_group_name=place.group.name_when_made,
@@ -70,7 +70,7 @@ class Storage(pulumi.ComponentResource):
             identity=_identity(args.key),
             encryption=_encryption(args.key),
             tags=place.tags,
-            opts=place.stateful(self, args.key.after if args.key is not None else ()),
+            opts=place.stateful(self, args.key.after if args.key is not None else (), kind="storage"),
         )
         self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
         blobs = storage.BlobServiceProperties(

@@ -27,7 +27,7 @@ class Vault(pulumi.ComponentResource):
     def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:vault:Vault", name, None, opts)
         place = args.place
-        vault_name = place.names.of("key_vault", *place.words)
+        vault_name = place.name_of("key_vault")
         vault = keyvault.Vault(
             name,
             resource_group_name=place.group.name_when_made,
@@ -53,7 +53,7 @@ class Vault(pulumi.ComponentResource):
                 ),
             ),
             tags=place.tags,
-            opts=place.stateful(self),
+            opts=place.stateful(self, kind="key_vault"),
         )
         self.vault = place.group.within(f"providers/Microsoft.KeyVault/vaults/{vault_name}", vault)
         self.register_outputs({"id": self.vault.id})

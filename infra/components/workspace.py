@@ -31,7 +31,7 @@ class WorkspaceArgs:
     """What the workspace is made of.
 
     Attributes:
-        identity: The user-assigned identity that it acts as.
+        identity: The user-assigned identity that it acts as; None for the system's own.
         inbound: From where it can be reached.
         outwards: What its jobs and endpoints reach.
         image_builder: The cluster that builds images, where a public service of Azure's cannot.
@@ -44,7 +44,7 @@ class WorkspaceArgs:
     vault: Reference
     container_registry: Reference
     insights: Reference
-    identity: Reference
+    identity: Reference | None
     inbound: Inbound
     outwards: Outwards
     image_builder: str | None
@@ -60,7 +60,7 @@ class Workspace(pulumi.ComponentResource):
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:workspace:Workspace", name, None, opts)
         place = args.place
-        workspace_name = place.names.of("workspace", *place.words)
+        workspace_name = place.name_of("workspace")
         workspace = ml.Workspace(
             name,
             resource_group_name=place.group.name_when_made,
@@ -69,15 +69,8 @@ class Workspace(pulumi.ComponentResource):
             friendly_name=workspace_name,
             kind="Default",
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
-            identity=ml.ManagedServiceIdentityArgs(
-                type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
-                user_assigned_identities=[
-                    identity.id_when_made
-                    for identity in (args.identity, args.key.identity if args.key is not None else None)
-                    if identity is not None
-                ],
-            ),
-            primary_user_assigned_identity=args.identity.id_when_made,
+            identity=_identity(args),
+            primary_user_assigned_identity=args.identity.id_when_made if args.identity is not None else None,
             storage_account=args.storage.id_when_made,
             key_vault=args.vault.id_when_made,
             container_registry=args.container_registry.id_when_made,
@@ -95,12 +88,22 @@ class Workspace(pulumi.ComponentResource):
             v1_legacy_mode=False,
             hbi_workspace=False,
             tags=place.tags,
-            opts=place.stateful(self, args.after),
+            opts=place.stateful(self, args.after, kind="workspace"),
         )
         self.workspace = place.group.within(
             f"providers/Microsoft.MachineLearningServices/workspaces/{workspace_name}", workspace
         )
         self.register_outputs({"id": self.workspace.id})
+
+
+def _identity(args: WorkspaceArgs) -> ml.ManagedServiceIdentityArgs:
+    if args.identity is None:
+        return ml.ManagedServiceIdentityArgs(type=ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED)
+    users = [args.identity, *([args.key.identity] if args.key is not None else [])]
+    return ml.ManagedServiceIdentityArgs(
+        type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
+        user_assigned_identities=[user.id_when_made for user in users],
+    )
 
 
 def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:

@@ -70,6 +70,19 @@ class Change:
     source: str
 
 
+@dataclass(frozen=True)
+class Property:
+    """A property whose value differs; None on the side where it is not there.
+
+    Attributes:
+        at: Its dotted path in the inputs: `properties.sku.name`, `rules.0`.
+    """
+
+    at: str
+    old: Any
+    new: Any
+
+
 EVERYWHERE: tuple[CreateOnly, ...] = (
     CreateOnly("resourceGroupName", "replaced", _PATHS),
     CreateOnly("scope", "replaced", _PATHS),
@@ -188,6 +201,21 @@ STATEFUL: frozenset[str] = frozenset({STORAGE, VAULT, IMAGES, WORKSPACE, MODELS,
 """What holds data that is lost when it is replaced or deleted."""
 
 
+_ABSENT = object()
+
+
+def properties(old: Any, new: Any, at: str = "") -> Iterator[Property]:
+    """The properties that differ between two inputs, which stand at the path `at`, by path."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            yield from properties(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else key)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (was, will_be) in enumerate(zip(old, new, strict=True)):
+            yield from properties(was, will_be, f"{at}.{index}")
+    elif old != new:
+        yield Property(at, None if old is _ABSENT else old, None if new is _ABSENT else new)
+
+
 def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """The changes from one resource's old inputs to its new ones that Azure does not make in place.
 
@@ -196,7 +224,8 @@ def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
     before, after = Resource("", type_, "", old), Resource("", type_, "", new)
     for rule in (*EVERYWHERE, *CREATE_ONLY.get(type_, ())):
         was, will_be = before.at(rule.at), after.at(rule.at)
-        if was != will_be and UNKNOWN not in (was, will_be) and was is not None:
+        # What is off and what is not said are the same.
+        if (was or None) != (will_be or None) and UNKNOWN not in (was, will_be) and was is not None:
             yield Change(rule.at, was, will_be, rule.effect, f"{rule.at} is said once, when it is made.", rule.source)
     for way in ONE_WAY.get(type_, ()):
         was, will_be = before.at(way.at), after.at(way.at)

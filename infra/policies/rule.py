@@ -32,6 +32,7 @@ class Resource:
         name: Its name in the program.
         inputs: As the engine gets them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
         depends_on: The URNs of what is made before it.
+        import_id: The id of what is there already and becomes part of the stack; None where none is told.
     """
 
     urn: str
@@ -39,6 +40,7 @@ class Resource:
     name: str
     inputs: Mapping[str, Any]
     depends_on: Sequence[str] = ()
+    import_id: str | None = None
 
     def at(self, path: str) -> Any:
         """The input at a dotted path; None where there is none."""
@@ -57,6 +59,7 @@ class Stack:
         as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`. None: by no day, so nothing has ended. It is
             never the machine's clock that says it, so that the same stack is judged the same tomorrow.
         before: The inputs that its resources had before, by URN, as far as they are known.
+        observed: What is there already, as Azure describes it, by its id in lower case, as far as it is known.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Stack:
     settings: StackSettings | None = None
     as_of: str | None = None
     before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    observed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def environment(self) -> EnvironmentSettings | None:

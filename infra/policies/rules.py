@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.policies.access import ACCESS_RULES
+from infra.policies.adopted import ADOPTED_RULES
 from infra.policies.arguments import ARGUMENT_RULES
 from infra.policies.assignments import ASSIGNMENT_RULES
 from infra.policies.changes import CHANGE_RULES
@@ -29,6 +30,7 @@ RULES: dict[str, Rule] = {
         *LIMIT_RULES,
         *ASSIGNMENT_RULES,
         *CHANGE_RULES,
+        *ADOPTED_RULES,
         *STACK_RULES,
         *suppression_rules(known=lambda: RULES),
     )

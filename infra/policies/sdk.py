@@ -50,19 +50,40 @@ def mistakes(resource: Resource, kind: Mistake) -> Iterator[str]:
 
 def takes(type_: str, argument: str) -> bool:
     """Whether resources of a type have an argument, as `tags`; False where the SDK does not know the type."""
-    arguments = _arguments_of(type_)
+    arguments = arguments_of(type_)
     return arguments is not None and argument in _shape(arguments).types
+
+
+def types_of(arguments: type) -> Mapping[str, Any]:
+    """The types of a class's arguments, by the name that the engine gets."""
+    return _shape(arguments).types
+
+
+def classes_in(wanted: Any) -> list[type]:
+    """The classes of arguments that a type allows: none for plain values, several where objects are of one of them."""
+    members = _values(typing.get_args(wanted)) if typing.get_origin(wanted) in (typing.Union, UnionType) else (wanted,)
+    return [member for member in members if _types.is_input_type(member)]
+
+
+def items_in(wanted: Any) -> Any:
+    """The type of a list's items; None where a type allows no list."""
+    members = _values(typing.get_args(wanted)) if typing.get_origin(wanted) in (typing.Union, UnionType) else (wanted,)
+    for member in members:
+        origin = typing.get_origin(member)
+        if isinstance(origin, type) and issubclass(origin, Sequence):
+            return typing.get_args(member)[0]
+    return None
 
 
 @functools.lru_cache(maxsize=1)
 def _mistakes(resource: Resource) -> Sequence[tuple[Mistake, str]]:
     """All mistakes. Kept until another resource is asked for: several rules look at one resource in a row."""
-    arguments = _arguments_of(resource.type)
+    arguments = arguments_of(resource.type)
     return [] if arguments is None else list(_of_object(resource.inputs, arguments, ""))
 
 
 @functools.cache
-def _arguments_of(type_: str) -> type | None:
+def arguments_of(type_: str) -> type | None:
     """The class of a resource type's arguments; None where the type is not one of the SDK's."""
     if not type_.startswith(_PREFIX):
         return None

@@ -1,6 +1,6 @@
 """An environment: one team's workspace in one environment, and everything around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pulumi
 
@@ -17,49 +17,23 @@ from infra.components.alerts import (
 from infra.components.compute import Cluster, ClusterArgs
 from infra.components.guardrails import Budget, BudgetArgs, Locks, LocksArgs
 from infra.components.identity import Identity, IdentityArgs
-from infra.components.keys import CustomerKey
-from infra.components.monitoring import (
-    Diagnostics,
-    DiagnosticsArgs,
-    Insights,
-    InsightsArgs,
-    Notifications,
-    NotificationsArgs,
-)
+from infra.components.monitoring import Diagnostics, DiagnosticsArgs, Notifications, NotificationsArgs
 from infra.components.outbound import Outbound, OutboundArgs, Resource
 from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
-from infra.components.registries import ContainerRegistry, ContainerRegistryArgs
-from infra.components.storage import Storage, StorageArgs
-from infra.components.vault import Vault, VaultArgs
-from infra.components.workspace import Outwards, Workspace, WorkspaceArgs
-from infra.modes import SERVICES, Mode, mode_of
+from infra.modes import Mode, mode_of
 from infra.naming import Names
+from infra.programs.core import imported, joins_registry, made, referred
 from infra.programs.hub import Provided, provided
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference
-from infra.roles import (
-    CLUSTER,
-    CUSTOMER_KEY,
-    DELIVERY,
-    DELIVERY_READER,
-    ENDPOINT,
-    PEOPLE,
-    SELF_SERVICE,
-    SHARED,
-    WORKSPACE_AFTER,
-    WORKSPACE_BEFORE,
-    WORKSPACE_MANAGED_NETWORK,
-    WORKSPACE_SHARED_REGISTRY,
-    Target,
-)
-from infra.settings import ClusterSettings, CustomerKeySettings, EnvironmentSettings
+from infra.roles import CLUSTER, DELIVERY, DELIVERY_READER, ENDPOINT, PEOPLE, SELF_SERVICE, SHARED, Target
+from infra.settings import EnvironmentSettings
 
 
 def environment(settings: EnvironmentSettings) -> None:
     """Declare an environment's resources."""
     opts = in_subscription(settings)
     mode = mode_of(settings.network, settings.networking.ci)
-    inbound = {service: mode.inbound(service, settings.networking.allow_ips) for service in SERVICES}
     names = Names(settings.organization, settings.tenant_id, settings.generation)
     hub = provided(names, settings.hub_subscription_id)
 
@@ -74,65 +48,33 @@ def environment(settings: EnvironmentSettings) -> None:
             settings.protect,
             settings.origin,
             settings.resource_group_id,
+            imported(settings.adopted),
         ),
         opts,
     )
     place = group.place
 
-    key = _customer_key(settings.customer_key, place, opts) if settings.customer_key is not None else None
-    storage = Storage("storage", StorageArgs(place, inbound["storage"], key), opts)
-    vault = Vault("vault", VaultArgs(place, settings.tenant_id, inbound["key vault"]), opts)
-    premium = mode.managed or key is not None
-    images = ContainerRegistry(
-        "images", ContainerRegistryArgs(place, premium, inbound["container registry"], key), opts
-    )
-    insights = Insights("insights", InsightsArgs(place, hub.logs), opts)
-    as_workspace = Identity("workspace-identity", IdentityArgs(place, "workspace"), opts)
+    core = made(settings, place, mode, hub, opts) if settings.referred is None else referred(settings.referred)
     as_cluster = Identity("cluster-identity", IdentityArgs(place, "cluster"), opts)
     as_endpoint = Identity("endpoint-identity", IdentityArgs(place, "endpoint"), opts)
-
     targets: dict[Target, Reference] = {
         "resource group": place.group,
-        "storage": storage.account,
-        "key vault": vault.vault,
-        "container registry": images.registry,
-        "application insights": insights.component,
         "cluster identity": as_cluster.identity,
         "endpoint identity": as_endpoint.identity,
         "model registry": hub.models,
+        **core.targets,
     }
-    before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if mode.managed else ())
-    before += WORKSPACE_SHARED_REGISTRY if _joins_registry(mode, settings) else ()
-    prepared = Access(
-        "workspace-access", AccessArgs(as_workspace.principal, before, targets, names, settings.origin), opts
-    )
-    workspace = Workspace(
-        "workspace",
-        WorkspaceArgs(
-            place,
-            storage=storage.account,
-            vault=vault.vault,
-            container_registry=images.registry,
-            insights=insights.component,
-            identity=as_workspace.identity,
-            inbound=inbound["workspace"],
-            outwards=Outwards(mode.isolation, settings.networking.firewall_sku),
-            image_builder=_image_builder(settings.clusters) if mode.managed else None,
-            after=prepared.assignments,
-            key=key,
-        ),
-        opts,
-    )
-    targets["workspace"] = workspace.workspace
-    Access("workspace-self", AccessArgs(as_workspace.principal, WORKSPACE_AFTER, targets, names, settings.origin), opts)
-    Access("cluster-access", AccessArgs(as_cluster.principal, CLUSTER, targets, names, settings.origin), opts)
-    Access("endpoint-access", AccessArgs(as_endpoint.principal, ENDPOINT, targets, names, settings.origin), opts)
+    for word, identity, entitlements in (("cluster", as_cluster, CLUSTER), ("endpoint", as_endpoint, ENDPOINT)):
+        # A workspace that is adopted may have no container registry.
+        possible = [entitlement for entitlement in entitlements if entitlement.on in targets]
+        args = AccessArgs(identity.principal, possible, targets, names, settings.origin)
+        Access(f"{word}-access", args, opts)
     approved = _outbound(settings, place, mode, targets, opts) if mode.managed else []
     for cluster in settings.clusters:
         Cluster(
             f"cluster-{cluster.name}",
             ClusterArgs(
-                place, workspace.workspace, as_cluster.identity, cluster, public_nodes=not mode.managed, after=approved
+                place, core.workspace, as_cluster.identity, cluster, public_nodes=not mode.managed, after=approved
             ),
             opts,
         )
@@ -140,24 +82,18 @@ def environment(settings: EnvironmentSettings) -> None:
     _people(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
 
-    sources = {
-        "workspace": workspace.workspace,
-        "storage": storage.account,
-        "vault": vault.vault,
-        "images": images.registry,
-    }
-    if mode.private:
+    sources = core.reporting
+    if mode.private and settings.networking.vnet is not None:
         from infra.programs.private import private_network
 
         sources |= private_network(settings, place, mode, targets, hub, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
-    _watch(settings, place, workspace.workspace, hub, opts)
-    if place.protect:
-        locked = {"storage": storage.account, "vault": vault.vault, "images": images.registry}
-        Locks("locks", LocksArgs(place, locked), opts)
+    _watch(settings, place, core.workspace, hub, opts)
+    if place.protect and settings.referred is None:
+        Locks("locks", LocksArgs(place, core.lockable), opts)
     pulumi.export("resource_group", place.group.name)
-    pulumi.export("workspace", workspace.workspace.name)
-    pulumi.export("workspace_id", workspace.workspace.id)
+    pulumi.export("workspace", core.workspace.name)
+    pulumi.export("workspace_id", core.workspace.id)
     pulumi.export("endpoint_identity_id", as_endpoint.identity.id)
 
 
@@ -178,26 +114,6 @@ def _watch(
         Budget("budget", BudgetArgs(place, settings.budget, hears), opts)
 
 
-def _image_builder(clusters: Sequence[ClusterSettings]) -> str | None:
-    """The cluster that builds images: the first whose nodes nobody takes away in the middle of it."""
-    lasting = [cluster.name for cluster in clusters if not cluster.low_priority]
-    return lasting[0] if lasting else None
-
-
-def _joins_registry(mode: Mode, settings: EnvironmentSettings) -> bool:
-    """Whether the managed network gets a private endpoint to the shared model registry."""
-    return mode.approved_only or (mode.managed and settings.networking.registry_access == "private")
-
-
-def _customer_key(settings: CustomerKeySettings, place: Place, opts: pulumi.ResourceOptions) -> CustomerKey:
-    """The organization's key, and an identity of ours that may use it."""
-    user = Identity("key-identity", IdentityArgs(place, "key", origin=settings.origin), opts)
-    vault: dict[Target, Reference] = {"customer's vault": Reference(settings.vault_id)}
-    args = AccessArgs(user.principal, CUSTOMER_KEY, vault, place.names, settings.origin)
-    rights = Access("key-access", args, opts).assignments
-    return CustomerKey(settings.vault_id, settings.key, user.identity, user.client_id, rights)
-
-
 def _outbound(
     settings: EnvironmentSettings,
     place: Place,
@@ -207,15 +123,21 @@ def _outbound(
 ) -> list[pulumi.Resource]:
     """What jobs reach from the managed network, beside what Azure ML itself adds: rules to wait for."""
     networking = settings.networking
-    needed = []
-    # Batch endpoints and parallel jobs hand out their work through a queue and a table.
-    if not mode.inbound("storage", networking.allow_ips).everywhere:
-        needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("queue", "table")]
-    if _joins_registry(mode, settings):
-        needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
+    needed = _needed(settings, mode, targets) if settings.referred is None else []
     return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
+
+
+def _needed(settings: EnvironmentSettings, mode: Mode, targets: Mapping[Target, Reference]) -> list[Resource]:
+    """What the platform itself reaches from a managed network of ours."""
+    needed = []
+    # Batch endpoints and parallel jobs hand out their work through a queue and a table.
+    if not mode.inbound("storage", settings.networking.allow_ips).everywhere:
+        needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("queue", "table")]
+    if joins_registry(mode, settings):
+        needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
+    return needed
 
 
 def _people(

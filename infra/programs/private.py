@@ -53,7 +53,10 @@ def private_network(
         case GivenSubnet():
             subnet = Reference(vnet.subnet_id)
     entrances = [
-        Entrance(door, targets[door.service].id_when_made) for door in DOORS if door.service not in mode.public
+        Entrance(door, targets[door.service].id_when_made)
+        for door in DOORS
+        # A workspace that is adopted may have no container registry.
+        if door.service not in mode.public and door.service in targets
     ]
     zones = zones_of(settings.networking.dns, hub)
     PrivateEndpoints("endpoints", PrivateEndpointsArgs(place, subnet, entrances, zones, vnet.origin), opts)

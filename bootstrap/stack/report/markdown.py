@@ -19,6 +19,7 @@ from bootstrap.stack.report.words import (
     idle_in_words,
     kind,
     label,
+    marks,
     most_first,
     notes_by_rule,
     severities_in_words,
@@ -86,11 +87,8 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield from (("note", f"- `{stack.name}` {escaped(line)}") for line in notes_by_rule(stack))
     yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
-    rows = [
-        f"| {kind(one.type)} | `{label(one)}` | {'yes' if one.protect else ''} | `{stack.manifest(one)}` |"
-        for one in stack.made
-    ]
-    table = "\n".join(["| Type | Name | Protected | Asked for in |", "| --- | --- | --- | --- |", *rows])
+    rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
+    table = "\n".join(["| Type | Name | Marked | Asked for in |", "| --- | --- | --- | --- |", *rows])
     idle = "".join(f"- {count} {what}\n" for what, count in idle_in_words(stack))
     bills = f"Bills while idle:\n\n{idle}\n" if idle else ""
     yield "resource list", f"{bills}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"

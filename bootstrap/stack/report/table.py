@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from bootstrap.stack.planned import StackPlan
-from bootstrap.stack.report.words import kind, label
+from bootstrap.stack.report.words import kind, label, marks
 
-_HEADINGS = ["stack", "type", "name", "protected", "manifest"]
+_HEADINGS = ["stack", "type", "name", "marked", "manifest"]
 
 
 def as_table(stacks: Iterable[StackPlan]) -> Iterator[str]:
@@ -25,8 +25,7 @@ def as_table(stacks: Iterable[StackPlan]) -> Iterator[str]:
 
 def _rows(stack: StackPlan) -> Iterator[list[str]]:
     for resource in stack.made:
-        protected = "yes" if resource.protect else ""
-        yield [stack.name, kind(resource.type), label(resource), protected, stack.manifest(resource)]
+        yield [stack.name, kind(resource.type), label(resource), marks(resource), stack.manifest(resource)]
 
 
 def _read_back(file: IO[str]) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from bootstrap.stack.report.words import (
     idle_in_words,
     kind,
     label,
+    marks,
     notes_by_rule,
     suppressed,
 )
@@ -37,8 +38,8 @@ def _stack(stack: StackPlan) -> Iterator[str]:
         for resource in made:
             stem = "   " if last else "│  "
             branch = "└─" if resource is made[-1] else "├─"
-            protected = "  [protected]" if resource.protect else ""
-            yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{protected}"
+            marked = f"  [{said}]" if (said := marks(resource)) else ""
+            yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{marked}"
     yield "by type:"
     yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
     if stack.idle:

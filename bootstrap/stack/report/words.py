@@ -27,6 +27,12 @@ def label(resource: Registration) -> str:
     return name if unique and isinstance(name, str) and name != UNKNOWN else resource.name
 
 
+def marks(resource: Registration) -> str:
+    """What is special about how a resource is kept: `protected`, `imported`, both, or nothing."""
+    said = {"protected": resource.protect, "imported": resource.import_id is not None}
+    return ", ".join(word for word, holds in said.items() if holds)
+
+
 def counted(count: int, noun: str) -> str:
     """`1 resource`, `2 resources`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -11,6 +11,7 @@ import pytest
 from bootstrap.platform.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Cache, Plan, plan, planner
+from bootstrap.stack.order import Order
 from infra.settings import HubSettings
 from tests.helpers import run_cli
 
@@ -57,9 +58,10 @@ def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cach
     hub = contoso.stacks["hub"]
     assert isinstance(hub, HubSettings)
 
-    assert cache.key(hub, None) in cache
-    assert cache.key(hub, "2026-11-24") not in cache
-    assert cache.key(hub.model_copy(update={"log_retention_days": 31}), None) not in cache
+    assert cache.key(Order(hub)) in cache
+    assert cache.key(Order(hub, "2026-11-24")) not in cache
+    assert cache.key(Order(hub, observed={"/subscriptions/1": {"properties": {}}})) not in cache
+    assert cache.key(Order(hub.model_copy(update={"log_retention_days": 31}))) not in cache
 
 
 @pytest.mark.parametrize("part", ["code", "sdk"])
@@ -69,7 +71,7 @@ def test_a_stack_is_planned_again_when_program_or_sdk_changed(
     plan(contoso, ["hub"], Silent(), cache=cache)
     monkeypatch.setattr("bootstrap.stack.cache._versions", lambda: ("another", part))
 
-    assert cache.key(contoso.stacks["hub"], None) not in cache
+    assert cache.key(Order(contoso.stacks["hub"])) not in cache
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 500])

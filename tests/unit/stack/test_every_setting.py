@@ -31,6 +31,14 @@ KEY = {
     "vault_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-keys",
     "key": "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef",
 }
+OLD = f"/subscriptions/{ZERO}0b/resourceGroups/rg-old/providers"
+ADOPT = {
+    "mode": "manage",
+    "workspace_id": f"{OLD}/Microsoft.MachineLearningServices/workspaces/mlw-old",
+    "storage_id": f"{OLD}/Microsoft.Storage/storageAccounts/stold",
+    "key_vault_id": f"{OLD}/Microsoft.KeyVault/vaults/kv-old",
+}
+IDENTITY = f"{OLD}/Microsoft.ManagedIdentity/userAssignedIdentities/id-old"
 LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:acme@1/churn@2:environment:dev"}
 CHURN = {"name": "churn", "repository": "github:acme/churn"}
 PYPI = {"name": "pypi", "fqdn": "pypi.org"}
@@ -72,6 +80,7 @@ MANAGED: Edits = {**LOCKED, (TEAM, "network"): "managed"}
 TAGGED: Edits = {**LOCKED, (TEAM, "outbound"): [{"name": "monitor", "service_tag": "AzureMonitor"}]}
 BUDGET: Edits = {(TEAM, "budget"): 700, (TEAM, "budget_start"): "2026-11-01"}
 RUNNING: Edits = {**LOCKED, (PLATFORM, "hub.runners"): RUNNERS}
+MANAGED_BY_US: Edits = {(TEAM, "environments.dev.adopt"): ADOPT}
 REGISTRY: Edits = {**LOCKED, (PLATFORM, "hub.network"): "locked"}
 
 
@@ -118,6 +127,25 @@ POLICIES = ("azure-native:authorization:PolicyAssignment", "inputs.policyAssignm
 NAMES = Names("acme", f"{ZERO}0a")
 
 CASES: dict[str, Case] = {
+    "Adopt.application_insights_id": Case(
+        (TEAM, "environments.dev.adopt.application_insights_id"), f"{OLD}/Microsoft.Insights/components/appi-old",
+        ("azure-native:applicationinsights:Component", "inputs.resourceName"),
+        ["appi-old"], ["appi-acme-fraud-dev"], MANAGED_BY_US,
+    ),
+    "Adopt.container_registry_id": Case(
+        (TEAM, "environments.dev.adopt.container_registry_id"),
+        f"{OLD}/Microsoft.ContainerRegistry/registries/crold",
+        ("azure-native:containerregistry:Registry", "inputs.registryName"),
+        ["crold"], [NAMES.of("container_registry", "fraud", "dev")], MANAGED_BY_US,
+    ),
+    "Adopt.identity_id": Case(
+        (TEAM, "environments.dev.adopt.identity_id"), IDENTITY,
+        (WORKSPACE, "inputs.primaryUserAssignedIdentity"), [IDENTITY], [None], MANAGED_BY_US,
+    ),
+    "Adopt.mode": Case(
+        (TEAM, "environments.dev.adopt.mode"), "refer", (WORKSPACE, "import_id"), [], [ADOPT["workspace_id"]],
+        MANAGED_BY_US,
+    ),
     "Cluster.low_priority": Case(
         (TEAM, "compute.0.low_priority"), True,
         (COMPUTE, "inputs.properties.properties.vmPriority"), ["LowPriority"], ["Dedicated"],
@@ -310,6 +338,10 @@ CASES: dict[str, Case] = {
         ("suppressed", "resource"), [f"{URN}bootstrap:vault:Vault$azure-native:keyvault:Vault::vault"],
         [f"{URN}bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"],
         {(TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
+    ),
+    "TeamEnvironment.adopt": Case(
+        (TEAM, "environments.dev.adopt"), ADOPT,
+        (WORKSPACE, "inputs.workspaceName"), ["mlw-old"], ["mlw-acme-fraud-dev"],
     ),
     "TeamEnvironment.generation": Case(
         (TEAM, "environments.dev.generation"), 2,

@@ -151,12 +151,11 @@ def test_refused_requests_are_counted_for_each_vault_and_account(stacks: dict[st
 def test_changes_of_access_are_told_by_the_activity_log(stacks: dict[str, StackPlan]) -> None:
     for stack in stacks.values():
         (alert,) = of_type(stack, "ActivityLogAlert")
-        (group,) = of_type(stack, "ResourceGroup")
         category, status, operations = alert.inputs["condition"]["allOf"]
 
         assert (category["equals"], status["equals"]) == ("Administrative", "Succeeded")
         assert [leaf["equals"] for leaf in operations["anyOf"]] == list(ACCESS_CHANGED.operations)
-        assert alert.inputs["scopes"][0].endswith(group.inputs["resourceGroupName"])
+        assert alert.inputs["scopes"][0].endswith(f"/resourceGroups/{alert.inputs['resourceGroupName']}")
 
 
 def test_a_team_that_names_nobody_is_watched_by_the_hubs_people(tmp_path: Path) -> None:

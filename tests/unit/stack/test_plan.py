@@ -109,7 +109,7 @@ def test_the_document_is_version_1(planned: Plan) -> None:
         assert set(stack) == {"name", "program", "resources", "findings", "bills_while_idle"}
         for resource in stack["resources"]:
             assert set(resource) == {
-                "urn", "type", "name", "parent", "inputs", "depends_on", "protect", "source",
+                "urn", "type", "name", "parent", "inputs", "depends_on", "protect", "import_id", "source",
             }  # fmt: skip
             assert re.fullmatch(r"[\w/.-]+\.yaml:\d+", resource["source"]["manifest"])
             assert re.fullmatch(r"infra/[\w/]+\.py:\d+", resource["source"]["code"])

@@ -20,6 +20,7 @@ from infra.policies.properties import (
 from infra.policies.rule import UNKNOWN, Resource, Stack
 from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
+    AdoptedSettings,
     EnvironmentSettings,
     Federation,
     HubSettings,
@@ -186,10 +187,51 @@ def changed(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Stack
     return Stack("fraud-dev", [made], before={made.urn: old})
 
 
+OLD_STORAGE = "/subscriptions/1/resourceGroups/rg-old/providers/Microsoft.Storage/storageAccounts/stold"
+
+
+def imported(inputs: Mapping[str, Any], old: Mapping[str, Any] | None) -> Stack:
+    """A storage account that is there already, and what it is like as far as that is known."""
+    urn = f"urn:pulumi:fraud-dev::mlops-bootstrap::{STORAGE}::it"
+    made = Resource(urn, STORAGE, "it", inputs, import_id=OLD_STORAGE)
+    return Stack("fraud-dev", [made], before={urn: old} if old is not None else {})
+
+
+def adopting(storage_id: str) -> Stack:
+    """A stack that refers to a workspace, which Azure says keeps its data in `OLD_STORAGE`."""
+    group = "/subscriptions/1/resourceGroups/rg-old/providers"
+    workspace, vault = (
+        f"{group}/Microsoft.MachineLearningServices/workspaces/old",
+        f"{group}/Microsoft.KeyVault/vaults/kv",
+    )
+    adopted = AdoptedSettings(
+        mode="refer",
+        workspace_id=workspace,
+        storage_id=storage_id,
+        key_vault_id=vault,
+        container_registry_id=None,
+        application_insights_id=None,
+        identity_id=None,
+        origin="teams/fraud.yaml:4",
+    )
+    described = {"location": "West Europe", "properties": {"storageAccount": OLD_STORAGE, "keyVault": vault}}
+    settings = SETTINGS.model_copy(update={"adopted": adopted})
+    return Stack("fraud-dev", [], settings, observed={workspace.lower(): described})
+
+
 CLOSED = {"publicNetworkAccess": "Disabled"}
 APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
 SIDES: dict[str, Sides] = {
+    "adopted-differs": Sides([adopting(OLD_STORAGE)], [adopting(f"{OLD_STORAGE}2")]),
+    "adopted-changes": Sides(
+        [imported({"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_2"})],
+        [imported({"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_0"})],
+    ),
+    "adopted-loses": Sides(
+        [imported({"tags": {"a": "b"}}, {"tags": {"a": "b"}})], [imported({}, {"tags": {"a": "b"}})]
+    ),
+    "adopted-unseen": Sides([imported({}, {})], [imported({}, None)]),
     "storage-no-keys": each(STORAGE, {"allowSharedKeyAccess": False}, {}),
     "storage-no-public-blobs": each(STORAGE, {"allowBlobPublicAccess": False}, {"allowBlobPublicAccess": True}),
     "storage-tls": each(STORAGE, {"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_0"}),

@@ -1,0 +1,45 @@
+"""What cannot be said of an environment whose workspace is there already, and why."""
+
+from collections.abc import Iterator
+
+from bootstrap.platform.layers import Layers
+from bootstrap.platform.manifests import Adopt, TeamEnvironment
+
+
+def refusals(
+    adopt: Adopt, layers: Layers, environment: TeamEnvironment, subscription_id: str
+) -> Iterator[tuple[str, str]]:
+    """What is refused: the key of `adopt` that it is about, and the reason.
+
+    Args:
+        subscription_id: That of the environment.
+    """
+    found = adopt.workspace_id.split("/")[2]
+    if found.lower() != subscription_id.lower():
+        yield "workspace_id", f"the workspace is in the subscription {found}, and subscription_id is {subscription_id}"
+    group = _group(adopt.workspace_id)
+    given = layers.value("resource_group_id")
+    if given is not None and given.lower() != group.lower():
+        yield "workspace_id", f"its environment lies in the workspace's resource group, and not in {given}"
+    if layers.value("customer_key") is not None:
+        yield "workspace_id", "its encryption was decided when it was made, so customer_key cannot be said"
+    if environment.generation != 1:
+        yield "workspace_id", "it has its name already, so generation cannot be said"
+    if adopt.mode == "manage":
+        for key, id_ in _parts(adopt):
+            if _group(id_).lower() != group.lower():
+                yield key, f"manage wants all of it in one resource group, and this is not in {group}"
+    elif adopt.identity_id is not None:
+        yield "identity_id", "a workspace that is referred to keeps its identity: leave it out"
+
+
+def _parts(adopt: Adopt) -> Iterator[tuple[str, str]]:
+    """What the workspace is made of: the keys, and the ids."""
+    for key in ("storage_id", "key_vault_id", "container_registry_id", "application_insights_id"):
+        id_ = getattr(adopt, key)
+        if id_ is not None:
+            yield key, id_
+
+
+def _group(resource_id: str) -> str:
+    return resource_id.partition("/providers/")[0]

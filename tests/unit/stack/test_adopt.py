@@ -1,0 +1,369 @@
+"""A workspace that is there already: referred to, or imported; and what is known of it before anything is changed."""
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import Done, build_tree, run_cli
+from tests.unit.platform.test_manifests import mistakes
+from tests.unit.stack.test_network import PLATFORM, named, of_type, world
+
+GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-old"
+WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw-old"
+STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stold"
+VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-old"
+IMAGES = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/crold"
+INSIGHTS = f"{GROUP}/providers/microsoft.insights/components/appi-old"
+IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-old"
+
+ADOPT = {"workspace_id": WORKSPACE, "storage_id": STORAGE, "key_vault_id": VAULT, "application_insights_id": INSIGHTS}
+WITH_IMAGES = {**ADOPT, "container_registry_id": IMAGES}
+MANAGE = {**WITH_IMAGES, "mode": "manage"}
+ENGINEERS = "22222222-2222-2222-2222-222222222222"
+
+
+def team(adopt: Mapping[str, Any], **more: Any) -> str:
+    """A team's file whose one environment adopts a workspace."""
+    compute = [{"name": "cpu", "size": "Standard_D4ds_v5", "max_nodes": 1}]
+    document = {"name": "fraud", "environments": {"dev": {"adopt": dict(adopt)}}, "compute": compute}
+    return json.dumps({**document, "groups": {"engineers": ENGINEERS}, **more})
+
+
+def observe(folder: Path, adopt: Mapping[str, Any], *described: Mapping[str, Any]) -> Done:
+    """What `plan --observed` says of the stack, as JSON, when Azure describes its parts in this way."""
+    build_tree(folder, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(adopt)})
+    (folder / "azure.json").write_text(json.dumps(described))
+    return run_cli("plan", "fraud-dev", "--observed", "azure.json", "--no-cache", "--output", "json", cwd=folder)
+
+
+def findings(done: Done, prefix: str = "adopted-") -> list[tuple[str, str]]:
+    """The findings of some rules: the rule, and what is wrong."""
+    assert done.code == 0, done.err
+    [stack] = done.document["stacks"]
+    return [(one["rule"], one["message"]) for one in stack["findings"] if one["rule"].startswith(prefix)]
+
+
+WORKSPACE_IN_AZURE: dict[str, Any] = {
+    "id": WORKSPACE.replace("resourceGroups", "resourcegroups"),
+    "name": "mlw-old",
+    "type": "Microsoft.MachineLearningServices/workspaces",
+    "location": "West Europe",
+    "identity": {"type": "SystemAssigned", "principalId": "1", "tenantId": "2"},
+    "kind": "Default",
+    "sku": {"name": "Basic", "tier": "Basic"},
+    "tags": {"managed-by": "mlops-bootstrap", "organization": "contoso", "team": "fraud", "environment": "dev"},
+    "systemData": {"createdAt": "2023-01-01T00:00:00Z"},
+    "properties": {
+        "applicationInsights": INSIGHTS,
+        "containerRegistry": IMAGES,
+        "discoveryUrl": "https://westeurope.api.azureml.ms/discovery",
+        "enableDataIsolation": False,
+        "friendlyName": "mlw-old",
+        "hbiWorkspace": False,
+        "keyVault": VAULT,
+        "managedNetwork": {"isolationMode": "Disabled", "outboundRules": {}},
+        "provisionNetworkNow": False,
+        "provisioningState": "Succeeded",
+        "publicNetworkAccess": "Enabled",
+        "storageAccount": STORAGE,
+        "systemDatastoresAuthMode": "Identity",
+        "v1LegacyMode": False,
+        "workspaceId": "3",
+    },
+}
+"""A workspace in the form of https://learn.microsoft.com/rest/api/azureml/workspaces/get, as we would have made it."""
+
+STORAGE_IN_AZURE: dict[str, Any] = {
+    "id": STORAGE,
+    "name": "stold",
+    "type": "Microsoft.Storage/storageAccounts",
+    "location": "westeurope",
+    "kind": "StorageV2",
+    "sku": {"name": "Standard_LRS", "tier": "Standard"},
+    "tags": WORKSPACE_IN_AZURE["tags"],
+    "properties": {
+        "accessTier": "Hot",
+        "allowBlobPublicAccess": False,
+        "allowCrossTenantReplication": False,
+        "allowSharedKeyAccess": False,
+        "defaultToOAuthAuthentication": True,
+        "dnsEndpointType": "Standard",
+        "encryption": {
+            "keySource": "Microsoft.Storage",
+            "services": {
+                "blob": {"enabled": True, "keyType": "Account", "lastEnabledTime": "2023-01-01T00:00:00Z"},
+                "file": {"enabled": True, "keyType": "Account", "lastEnabledTime": "2023-01-01T00:00:00Z"},
+            },
+        },
+        "isHnsEnabled": False,
+        "isLocalUserEnabled": False,
+        "isSftpEnabled": False,
+        "minimumTlsVersion": "TLS1_2",
+        "networkAcls": {"bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []},
+        "primaryEndpoints": {"blob": "https://stold.blob.core.windows.net/"},
+        "provisioningState": "Succeeded",
+        "publicNetworkAccess": "Enabled",
+        "supportsHttpsTrafficOnly": True,
+    },
+}
+"""An account in the form of https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties"""
+
+
+def changed(described: Mapping[str, Any], **properties: Any) -> dict[str, Any]:
+    """The same resource with other properties."""
+    other = copy.deepcopy(dict(described))
+    other["properties"] |= properties
+    return other
+
+
+def test_a_workspace_that_is_referred_to_stays_as_it_is(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team(WITH_IMAGES))["fraud-dev"]
+
+    theirs = ("machinelearningservices:Workspace", "StorageAccount", "Vault", "containerregistry:Registry",
+              "applicationinsights:Component", "ResourceGroup", "ManagementLockByScope")  # fmt: skip
+    assert [resource for type_ in theirs for resource in of_type(stack, type_)] == []
+    assert all(resource["import_id"] is None for resource in stack["resources"])
+
+
+def test_what_is_around_and_in_it_is_made(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team(WITH_IMAGES))["fraud-dev"]
+
+    [cluster] = of_type(stack, "machinelearningservices:Compute")
+    assert (cluster["inputs"]["resourceGroupName"], cluster["inputs"]["workspaceName"]) == ("rg-old", "mlw-old")
+    assert {role["inputs"]["scope"] for role in of_type(stack, "RoleAssignment")} >= {WORKSPACE, STORAGE, IMAGES, GROUP}
+    reporting = {setting["inputs"]["resourceUri"] for setting in of_type(stack, "DiagnosticSetting")}
+    assert reporting >= {WORKSPACE, STORAGE, f"{STORAGE}/blobServices/default", VAULT, IMAGES}
+    assert {scope for alert in of_type(stack, "MetricAlert") for scope in alert["inputs"]["scopes"]} == {WORKSPACE}
+
+
+def test_without_a_container_registry_nothing_is_given_on_one(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team(ADOPT))["fraud-dev"]
+
+    assert not [role for role in of_type(stack, "RoleAssignment") if "acrpull" in role["name"]]
+
+
+def test_a_workspace_that_is_managed_is_imported_with_all_that_it_is_made_of(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team(MANAGE))["fraud-dev"]
+
+    imported = {one["import_id"]: one["inputs"] for one in stack["resources"] if one["import_id"]}
+    assert set(imported) == {WORKSPACE, STORAGE, VAULT, IMAGES, INSIGHTS}
+    assert imported[WORKSPACE]["workspaceName"] == "mlw-old"
+    assert imported[WORKSPACE]["storageAccount"] == STORAGE
+    assert imported[STORAGE]["accountName"] == "stold"
+    assert {inputs["resourceGroupName"] for inputs in imported.values()} == {"rg-old"}
+    assert not of_type(stack, "ResourceGroup")
+
+
+@pytest.mark.parametrize(
+    ("said", "identity"),
+    [
+        ({}, {"type": "SystemAssigned"}),
+        ({"identity_id": IDENTITY}, {"type": "UserAssigned", "userAssignedIdentities": [IDENTITY]}),
+    ],
+)
+def test_an_imported_workspace_keeps_its_identity_and_that_its_rights(
+    tmp_path: Path, said: Mapping[str, str], identity: Mapping[str, Any]
+) -> None:
+    stack = world(tmp_path, team=team({**MANAGE, **said}))["fraud-dev"]
+
+    [workspace] = of_type(stack, "machinelearningservices:Workspace")
+    assert workspace["inputs"]["identity"] == identity
+    assert workspace["inputs"].get("primaryUserAssignedIdentity") == said.get("identity_id")
+    assert not [one for one in stack["resources"] if one["name"].startswith("workspace-")]
+
+
+def test_what_it_has_not_is_made(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team({**ADOPT, "mode": "manage"}))["fraud-dev"]
+
+    [images] = of_type(stack, "containerregistry:Registry")
+    assert (images["import_id"], images["inputs"]["registryName"][:14]) == (None, "crcontosofraud")
+
+
+def test_a_private_workspace_that_is_referred_to_needs_no_network_of_ours(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team(WITH_IMAGES, network="locked"))["fraud-dev"]
+
+    assert not [one for one in stack["resources"] if one["type"].startswith("azure-native:network:")]
+    assert not of_type(stack, "ManagedNetworkSettingsRule")
+    [cluster] = of_type(stack, "machinelearningservices:Compute")
+    assert cluster["inputs"]["properties"]["properties"]["enableNodePublicIp"] is False
+
+
+def test_a_network_that_is_said_gets_the_endpoints_of_what_is_private(tmp_path: Path) -> None:
+    vnet = {"address_space": "10.9.0.0/24"}
+    stack = world(tmp_path, team=team(ADOPT, network="locked", vnet=vnet))["fraud-dev"]
+
+    endpoint = named(stack, "endpoints-key-vault-vault", "PrivateEndpoint")
+    assert endpoint["inputs"]["privateLinkServiceConnections"][0]["privateLinkServiceId"] == VAULT
+    assert not [one for one in of_type(stack, "PrivateEndpoint") if "container-registry" in one["name"]]
+
+
+@pytest.mark.parametrize(
+    ("adopt", "more", "told"),
+    [
+        (
+            {"workspace_id": WORKSPACE.replace("00b/", "00c/")},
+            {},
+            "fraud.yaml:1:54: adopt: the workspace is in the subscription 00000000-0000-0000-0000-00000000000c, and",
+        ),
+        ({}, {"resource_group_id": GROUP.replace("old", "new")}, "its environment lies in the workspace's resource"),
+        (
+            {},
+            {"customer_key": {"vault_id": VAULT, "key": f"https://kv-old.vault.azure.net/keys/ml/{'0' * 32}"}},
+            "its encryption was decided when it was made",
+        ),
+        ({"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")}, {}, "manage wants all of it in one"),
+        ({"identity_id": IDENTITY}, {}, "a workspace that is referred to keeps its identity: leave it out"),
+        ({"storage_id": VAULT}, {}, "adopt.storage_id: must be the resource id of a storage account"),
+        ({"mode": "take"}, {}, "adopt.mode: Input should be 'refer' or 'manage' (found 'take')"),
+    ],
+)
+def test_what_cannot_be_adopted_is_told_with_its_reason(
+    tmp_path: Path, adopt: Mapping[str, Any], more: Mapping[str, Any], told: str
+) -> None:
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team({**ADOPT, **adopt}, **more)})
+
+    assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
+
+
+def test_a_new_generation_of_what_has_its_name_is_refused(tmp_path: Path) -> None:
+    environments = {"dev": {"adopt": ADOPT, "generation": 2}}
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(ADOPT, environments=environments)})
+
+    assert any("generation cannot be said" in mistake for mistake in mistakes(tmp_path))
+
+
+def test_two_stacks_cannot_adopt_one_workspace(tmp_path: Path) -> None:
+    other = {**ADOPT, "workspace_id": WORKSPACE.replace("mlw-old", "MLW-OLD")}
+    files = {"teams/fraud.yaml": team(ADOPT), "teams/risk.yaml": team(other).replace('"fraud"', '"risk"')}
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, **files})
+
+    [mistake] = mistakes(tmp_path)
+    assert "/workspaces/MLW-OLD is that of fraud-dev already." in mistake
+
+
+def test_an_import_of_what_is_as_we_would_have_made_it_changes_and_loses_nothing(tmp_path: Path) -> None:
+    done = observe(tmp_path, MANAGE, WORKSPACE_IN_AZURE, STORAGE_IN_AZURE)
+
+    assert {told for rule, told in findings(done) if rule != "adopted-unseen"} == set()
+    unseen = {told.partition(":")[0] for rule, told in findings(done) if rule == "adopted-unseen"}
+    assert unseen == {"vault", "images", "insights"}
+
+
+def test_what_an_import_would_change_is_told_property_by_property(tmp_path: Path) -> None:
+    acls = {
+        "bypass": "AzureServices",
+        "defaultAction": "Deny",
+        "ipRules": [{"value": "20.1.2.3", "action": "Allow"}],
+    }
+    rules = [{"iPAddressOrRange": "20.1.2.3", "action": "Allow"}]
+    described = changed(STORAGE_IN_AZURE, allowSharedKeyAccess=None, minimumTlsVersion="TLS1_0", networkAcls=acls)
+
+    done = observe(tmp_path, MANAGE, WORKSPACE_IN_AZURE, described)
+
+    assert [found for found in findings(done) if found[0] != "adopted-unseen"] == [
+        ("adopted-changes", "storage: allowSharedKeyAccess is nothing, and becomes False."),
+        ("adopted-changes", "storage: minimumTlsVersion is 'TLS1_0', and becomes 'TLS1_2'."),
+        ("adopted-changes", "storage: networkRuleSet.defaultAction is 'Deny', and becomes 'Allow'."),
+        ("adopted-loses", f"storage: networkRuleSet.ipRules is {rules}, and nothing here says so."),
+    ]
+
+
+def test_what_nobody_says_and_the_first_update_would_lose_is_told(tmp_path: Path) -> None:
+    described = changed(WORKSPACE_IN_AZURE, description="Made by hand", imageBuildCompute="builder")
+    described["tags"] = {**WORKSPACE_IN_AZURE["tags"], "owner": "somebody"}
+
+    lost = {told for rule, told in findings(observe(tmp_path, MANAGE, described)) if rule == "adopted-loses"}
+
+    assert lost == {
+        "workspace: description is 'Made by hand', and nothing here says so.",
+        "workspace: imageBuildCompute is 'builder', and nothing here says so.",
+        "workspace: tags.owner is 'somebody', and nothing here says so.",
+    }
+
+
+def test_what_azure_never_does_is_an_error_before_it_is_tried(tmp_path: Path) -> None:
+    described = changed(WORKSPACE_IN_AZURE, managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound"})
+
+    [one_way] = findings(observe(tmp_path, MANAGE, described), "change-")
+
+    assert one_way[0] == "change-one-way"
+
+
+@pytest.mark.parametrize(
+    ("properties", "told"),
+    [
+        ({"storageAccount": STORAGE.replace("stold", "stother")}, f"its storageAccount is '{STORAGE[:-3]}other', and"),
+        ({"containerRegistry": None}, f"its containerRegistry is nothing, and the manifest says '{IMAGES}'"),
+        ({"managedNetwork": {"isolationMode": "AllowInternetOutbound"}}, "network open is Disabled, and its managed"),
+    ],
+)
+def test_a_manifest_that_says_otherwise_than_azure_is_an_error(
+    tmp_path: Path, properties: Mapping[str, Any], told: str
+) -> None:
+    [(rule, message)] = findings(observe(tmp_path, WITH_IMAGES, changed(WORKSPACE_IN_AZURE, **properties)))
+
+    assert rule == "adopted-differs"
+    assert told in message
+
+
+def test_another_location_is_an_error(tmp_path: Path) -> None:
+    [(rule, message)] = findings(observe(tmp_path, WITH_IMAGES, {**WORKSPACE_IN_AZURE, "location": "eastus"}))
+
+    assert (rule, message) == (
+        "adopted-differs",
+        "mlw-old: it is in eastus, and the manifest says westeurope.",
+    )
+
+
+def test_a_plan_that_knows_nothing_of_azure_says_so(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
+    done = run_cli("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=tmp_path)
+
+    assert {rule for rule, _ in findings(done)} == {"adopted-unseen"}
+
+
+def test_what_was_observed_is_part_of_what_is_kept_in_the_cache(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
+    (tmp_path / "azure.json").write_text(json.dumps({"value": [WORKSPACE_IN_AZURE]}))
+    command = ["plan", "fraud-dev", "--output", "json"]
+    blind = findings(run_cli(*command, cwd=tmp_path))
+    seen = findings(run_cli(*command, "--observed", "azure.json", cwd=tmp_path))
+
+    assert findings(run_cli(*command, cwd=tmp_path)) == blind
+    assert set(blind) - set(seen) == {("adopted-unseen", "workspace: it is not known what its import would change.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("{'id': 1}", "is no JSON"),
+        ("[]", "holds nothing"),
+        ("{}", "holds something else than resources as Azure describes them"),
+        ('[{"id": "mlw-old", "properties": {}}]', "Number 1 has no id that begins with /subscriptions/"),
+        (json.dumps([WORKSPACE_IN_AZURE, {"id": STORAGE}]), "Number 2 has no id"),
+        (json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}), "Nothing that was observed is adopted"),
+    ],
+)
+def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
+    (tmp_path / "azure.json").write_text(text)
+
+    done = run_cli("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
+
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
+
+    done = run_cli("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
+
+    assert done.code == 2
+    assert "azure.json cannot be read" in done.err
