@@ -21,7 +21,7 @@ class Difference:
 
     Attributes:
         manifest: The line that asks for it; for one that is removed, the line that asked.
-        changed: Its properties that differ, by path.
+        changed: Its properties that differ, by path; `protect`, where the engine's protection from deletion does.
         effects: Those that Azure does not change in place.
     """
 
@@ -92,6 +92,8 @@ def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference | None:
     found = list(properties(old["inputs"], new["inputs"]))
+    if old["protect"] != new["protect"]:
+        found.insert(0, Property("protect", old["protect"], new["protect"]))
     if not found:
         return None
     effects = list(changes(new["type"], old["inputs"], new["inputs"]))

@@ -95,6 +95,28 @@ def test_a_property_that_changes_is_told_with_both_values(root: Path, cache: Cac
     assert not cluster.effects
 
 
+def test_a_protection_that_is_taken_away_is_told(root: Path, cache: Cache) -> None:
+    edit(root, "teams/churn.yaml", "dev: {}", "dev: {protect: true}")
+    git("commit", "--quiet", "-am", "protected", cwd=root)
+    edit(root, "teams/churn.yaml", "dev: {protect: true}", "dev: {protect: false}")
+
+    found = compared(root, cache)["churn-dev"]
+
+    unprotected = {
+        one.type.split(":", 1)[1]
+        for one in found.resources
+        if [(change.old, change.new) for change in one.changed if change.at == "protect"] == [(True, False)]
+    }
+    assert unprotected >= {
+        "containerregistry:Registry",
+        "keyvault:Vault",
+        "machinelearningservices:Workspace",
+        "resources:ResourceGroup",
+        "storage:StorageAccount",
+    }
+    assert "protect: true → false" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+
+
 def test_a_size_that_azure_does_not_change_in_place_is_told(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "Standard_D4ds_v5", "Standard_D8ds_v5")
 
