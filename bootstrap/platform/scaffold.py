@@ -238,6 +238,7 @@ The source of truth of our machine learning platform on Azure, kept with
 ```
 mlops-bootstrap platform validate   # are the manifests right?
 mlops-bootstrap plan                # everything that Azure would hold; no account needed
+mlops-bootstrap plan --check        # in CI: exit code 5 when something must not be deployed
 mlops-bootstrap plan example-dev -o markdown
 ```
 

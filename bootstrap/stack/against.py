@@ -12,7 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from bootstrap.platform.platform import Platform, load_platform, pinned_version
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
-from bootstrap.stack.difference import StackDifference, difference
-from bootstrap.stack.planned import CODE
+from bootstrap.stack.checks import check_change
+from bootstrap.stack.difference import StackDifference, difference, made_in
+from bootstrap.stack.planned import CODE, StackPlan, refusals
 from bootstrap.stack.planner import plans
 
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
@@ -94,9 +95,23 @@ def compare(
         ours = [name for name in names if name in platform.stacks or name not in shelf]
         planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
         for stack in planned:
-            yield difference(stack.name, shelf.take(stack.name), stack.document())
+            yield _judged(stack.name, shelf.take(stack.name), stack, as_of)
         for name in shelf.left(names):
-            yield difference(name, shelf.take(name), None)
+            yield _judged(name, shelf.take(name), None, as_of)
+
+
+def _judged(name: str, old: Mapping[str, Any] | None, stack: StackPlan | None, as_of: str | None) -> StackDifference:
+    """How a stack differs, with what speaks against its deployment: its errors, and what the change does."""
+    found = difference(name, old, stack.document() if stack is not None else None)
+    lines = {one.urn: one.manifest for one in found.resources}
+    before = {one["urn"]: one["inputs"] for one in made_in(old)}
+    return replace(
+        found,
+        refusals=[
+            *(stack.refusals if stack is not None else ()),
+            *refusals(check_change(name, stack, before, as_of), lambda one: lines[one.resource or ""]),
+        ],
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -50,6 +51,45 @@ def test_the_readme_shows_the_plan_of_a_new_platform(tmp_path: Path) -> None:
     shown = readme[readme.index("example-dev: ") :].partition("\n…")[0].splitlines()
     assert len(shown) > 3
     assert printed[: len(shown)] == shown
+
+
+RETIRED = """\
+    name: fraud
+    environments:
+      dev:
+        compute:
+          - {name: old, size: Standard_NC6s_v3, max_nodes: 2}
+    """
+SUPPRESSED = """\
+    suppress: [{rule: size-retired, reason: they are kept for one more week, until: 2026-12-31}]
+    """
+
+
+def test_a_check_refuses_errors_that_nothing_suppresses_and_prints_the_plan_all_the_same(tmp_path: Path) -> None:
+    platform = """\
+        organization: contoso
+        location: westeurope
+        tenant_id: 00000000-0000-0000-0000-00000000000a
+        subscription_id: 00000000-0000-0000-0000-00000000000b
+        environments: {dev: {ring: 0}}
+        hub: {alert_emails: [ml@contoso.example]}
+        """
+    files = {"platform.yaml": platform, "teams/fraud.yaml": RETIRED}
+    build_tree(tmp_path / "wrong", files)
+    build_tree(tmp_path / "known", {**files, "teams/fraud.yaml": dedent(RETIRED) + dedent(SUPPRESSED)})
+
+    shown = run_cli("plan", "fraud-dev", "-C", "wrong", cwd=tmp_path)
+    refused = run_cli("plan", "fraud-dev", "--check", "-C", "wrong", cwd=tmp_path)
+    known = run_cli("plan", "fraud-dev", "--check", "-C", "known", cwd=tmp_path)
+    late = run_cli("plan", "fraud-dev", "--check", "--as-of", "2027-01-01", "-C", "known", cwd=tmp_path)
+
+    assert [done.code for done in (shown, refused, known, late)] == [
+        ExitCode.DONE, ExitCode.REFUSED, ExitCode.DONE, ExitCode.REFUSED,
+    ]  # fmt: skip
+    assert refused.out == shown.out
+    assert "A finding says not to deploy this." in refused.err
+    assert "  fraud-dev: size-retired: cluster-old: Standard_NC6s_v3 was retired on" in refused.err
+    assert "(teams/fraud.yaml:5)\n" in refused.err
 
 
 def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from bootstrap.stack.cache import Cache
 from bootstrap.stack.difference import Difference, StackDifference
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
-from tests.helpers import build_tree, git, run_cli, tree
+from tests.helpers import Done, build_tree, git, run_cli, tree
 
 PLATFORM = """\
 organization: contoso
@@ -212,15 +212,88 @@ def test_check_refuses_lost_data_and_touches_nothing(root: Path, tmp_path: Path)
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     (root / "untracked.txt").write_text("mine")
     before = (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
-    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
-    done = run_cli("plan", "hub", "--against", "HEAD", "--check", "-o", "json", "-C", root, cwd=tmp_path, env=env)
+    done = checked(root, tmp_path, "hub", "-o", "json")
 
     assert done.code == ExitCode.REFUSED
-    assert "holds data would be removed or replaced" in done.err
+    assert "hub: change-replaces-data: vault: what it holds is lost, since resourceGroupName goes from" in done.err
     assert done.document["against"] == {"ref": "HEAD", "commit": git("rev-parse", "HEAD", cwd=root)}
     assert {stack["name"]: stack["status"] for stack in done.document["stacks"]} == {"hub": "changed"}
     assert before == (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
+
+
+def checked(root: Path, tmp_path: Path, *more: str) -> Done:
+    """The check against the last commit, by the command line."""
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return run_cli("plan", *more, "--against", "HEAD", "--check", "-C", root, cwd=tmp_path, env=env)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "network: managed",
+            "network: open",
+            "fraud-dev: change-one-way: workspace: managedNetwork.isolationMode goes",
+        ),
+        ("D4ds_v5", "D8ds_v5", "fraud-dev: change-refused: cluster-cpu: properties.properties.vmSize goes"),
+        ("D4ds_v5", "NC6s_v3", "fraud-dev: size-retired: cluster-cpu: Standard_NC6s_v3 was retired"),
+        (
+            "managed\n",
+            "managed\nlocation: uksouth\n",
+            "fraud-dev: change-replaces-data: storage: what it holds is lost",
+        ),
+    ],
+    ids=["one way", "refused", "an error of the plan", "replaced"],
+)
+def test_check_refuses_what_azure_does_not_do_and_errors(
+    root: Path, tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    edit(root, "teams/fraud.yaml", old, new)
+
+    done = checked(root, tmp_path, "fraud-dev")
+
+    assert done.code == ExitCode.REFUSED
+    assert told in done.err
+    assert "(teams/fraud.yaml:" in done.err
+    assert f"  error  {told.removeprefix('fraud-dev: ')}" in done.out
+
+
+def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+
+    done = checked(root, tmp_path, "churn-dev")
+
+    assert done.code == ExitCode.REFUSED
+    assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
+
+
+def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, tmp_path: Path) -> None:
+    edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
+    harmless = checked(root, tmp_path, "fraud-dev")
+    edit(root, "teams/fraud.yaml", "D4ds_v5", "D8ds_v5")
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "environments:",
+        "suppress: [{rule: change-refused, resource: cluster-cpu, reason: made anew by hand, until: 2027-01-31}]\n"
+        "environments:",
+    )
+    suppressed = checked(root, tmp_path, "fraud-dev")
+
+    assert (harmless.code, suppressed.code) == (ExitCode.DONE, ExitCode.DONE)
+    assert "refused: properties.properties.vmSize is said once" in suppressed.out
+
+
+def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothing(root: Path, tmp_path: Path) -> None:
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "environments:",
+        "suppress: [{rule: change-refused, reason: it is made anew by hand, until: 2027-01-31}]\nenvironments:",
+    )
+
+    assert "suppression-unused" not in run_cli("plan", "-C", root, cwd=tmp_path).out
 
 
 def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -> None:
@@ -253,7 +326,11 @@ def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
         assert "main (0123456789)" in text
     document = json.loads("".join(differences.as_json(commit, found)))
     assert document["stacks"][0]["name"] == "churn-dev"
-    assert "- **loses data**: `workspace`" in "".join(differences.as_markdown(commit, found))
+    markdown = "".join(differences.as_markdown(commit, found))
+    assert "- **error** `change-replaces-data` in `churn-dev`: workspace: what it holds is lost, since" in markdown
+    for report in (differences.as_tree, differences.as_html):
+        assert "change-replaces-data" in "".join(report(commit, found))
+    assert {one["rule"] for one in document["stacks"][0]["refusals"]} >= {"change-replaces-data"}
 
 
 def test_a_comment_on_many_differences_stays_short_enough(root: Path, cache: Cache) -> None:

@@ -523,6 +523,14 @@ SIDES: dict[str, Sides] = {
         [
             changed(STORAGE, {"location": "uksouth"}, {"location": "westeurope"}),
             changed(WORKSPACE, {"workspaceName": "mlw"}, {"workspaceName": "mlw-2"}),
+            changed(STORAGE, {"location": "uksouth", "accountName": "a"}, {"location": "b", "accountName": "b"}),
         ],
+    ),
+    "change-removes-data": Sides(
+        [
+            changed(STORAGE, {"location": "uksouth"}, {"location": "westeurope"}),
+            Stack("fraud-dev", [], before={resource(GROUP, {}).urn: {}}),
+        ],
+        [Stack("fraud-dev", [], before={resource(STORAGE, {}).urn: {}})],
     ),
 }
