@@ -82,6 +82,12 @@ def _public(value: str) -> str:
     return value
 
 
+def _in_subscription(resource_id: str) -> str:
+    """A resource id with its subscription's id in lower case, as we write it everywhere."""
+    root, subscriptions, subscription, rest = resource_id.split("/", 3)
+    return "/".join((root, subscriptions, subscription.lower(), rest))
+
+
 def _kind_of_dns(value: Any) -> str:
     return "zones" if isinstance(value, dict) else "word"
 
@@ -106,6 +112,8 @@ Guid = Annotated[
     Text(
         "a GUID such as 11111111-2222-3333-4444-555555555555", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     ),
+    # Azure does not mind the case, and we compare.
+    AfterValidator(str.lower),
 ]
 Location = Annotated[
     str, Text("an Azure location in lower case without spaces, such as westeurope", "[a-z]{3,30}[0-9]{0,2}")
@@ -157,14 +165,20 @@ SubnetId = Annotated[
         "the resource id of a subnet, /subscriptions/.../virtualNetworks/NAME/subnets/NAME",
         rf"{_GROUP}/providers/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+",
     ),
+    AfterValidator(_in_subscription),
 ]
-GroupId = Annotated[str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP)]
+GroupId = Annotated[
+    str,
+    Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP),
+    AfterValidator(_in_subscription),
+]
 VaultId = Annotated[
     str,
     Text(
         "the resource id of a key vault, /subscriptions/.../vaults/NAME",
         rf"{_GROUP}/providers/Microsoft\.KeyVault/vaults/[A-Za-z0-9-]{{3,24}}",
     ),
+    AfterValidator(_in_subscription),
 ]
 KeyAddress = Annotated[
     str,
@@ -184,19 +198,29 @@ def _id_of(what: str, path: str, name: str) -> Text:
 WorkspaceId = Annotated[
     str,
     _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
+    AfterValidator(_in_subscription),
 ]
-StorageId = Annotated[str, _id_of("a storage account", r"Microsoft\.Storage/storageAccounts", "[a-z0-9]{3,24}")]
+StorageId = Annotated[
+    str,
+    _id_of("a storage account", r"Microsoft\.Storage/storageAccounts", "[a-z0-9]{3,24}"),
+    AfterValidator(_in_subscription),
+]
 ImagesId = Annotated[
-    str, _id_of("a container registry", r"Microsoft\.ContainerRegistry/registries", "[A-Za-z0-9]{5,50}")
+    str,
+    _id_of("a container registry", r"Microsoft\.ContainerRegistry/registries", "[A-Za-z0-9]{5,50}"),
+    AfterValidator(_in_subscription),
 ]
 InsightsId = Annotated[
-    str, _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}")
+    str,
+    _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}"),
+    AfterValidator(_in_subscription),
 ]
 IdentityId = Annotated[
     str,
     _id_of(
         "a user-assigned identity", r"Microsoft\.ManagedIdentity/userAssignedIdentities", r"[A-Za-z0-9][\w-]{2,127}"
     ),
+    AfterValidator(_in_subscription),
 ]
 ZoneId = Annotated[
     str,
@@ -204,6 +228,7 @@ ZoneId = Annotated[
         "the resource id of a private DNS zone, /subscriptions/.../privateDnsZones/NAME",
         rf"{_GROUP}/providers/Microsoft\.Network/privateDnsZones/[a-z0-9.-]+",
     ),
+    AfterValidator(_in_subscription),
 ]
 ResourceId = Annotated[
     str,
@@ -211,6 +236,7 @@ ResourceId = Annotated[
         "a resource id, /subscriptions/.../resourceGroups/.../providers/...",
         rf"{_GROUP}/providers/[\w.]+(?:/[\w.()-]+){{2,}}",
     ),
+    AfterValidator(_in_subscription),
 ]
 AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
 RunnerImage = Annotated[str, Text("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]

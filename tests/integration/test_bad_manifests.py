@@ -78,6 +78,21 @@ def test_anchors_and_merge_keys_within_a_key_mean_what_they_say(tmp_path: Path) 
     ]
 
 
+def test_one_subscription_in_two_spellings_is_one(tmp_path: Path) -> None:
+    spelled = PLATFORM.replace("000b\n", "00ab\n").replace(
+        "hub:\n", "hub:\n  subscription_id: 00000000-0000-0000-0000-0000000000AB\n"
+    )
+    root = build_tree(
+        tmp_path, {"platform.yaml": spelled, "teams/fraud.yaml": "name: fraud\nenvironments: {dev: {}}\n"}
+    )
+
+    done = run_cli("plan", "-o", "json", "-C", root, cwd=tmp_path)
+
+    assert done.code == ExitCode.DONE, done.err
+    assert "00000000-0000-0000-0000-0000000000AB" not in done.out
+    assert "two resources" not in done.err
+
+
 def test_a_size_that_is_not_known_is_a_warning_with_its_line_and_the_nearest_size(tmp_path: Path) -> None:
     team = """\
         name: fraud

@@ -3,17 +3,21 @@
 import contextlib
 import json
 import re
+import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
+from bootstrap.platform import manifests
 from bootstrap.platform.names import stack_names
 from bootstrap.platform.platform import Platform, find_platform, load_platform
 from bootstrap.platform.schemas import MODELS, schema_files
-from infra.settings import EnvironmentSettings
+from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import build_tree
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
@@ -52,6 +56,60 @@ def dev(platform: Platform) -> EnvironmentSettings:
     found = platform.stacks["fraud-dev"]
     assert isinstance(found, EnvironmentSettings)
     return found
+
+
+_A_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def test_ids_in_upper_case_are_the_same_ids(tmp_path: Path) -> None:
+    shutil.copytree(CONTOSO, tmp_path / "contoso")
+    # Not those in links.yaml: Azure compares issuers and subjects letter by letter.
+    for manifest in (tmp_path / "contoso/platform.yaml", *(tmp_path / "contoso/teams").iterdir()):
+        text = manifest.read_text(encoding="utf-8")
+        manifest.write_text(_A_GUID.sub(lambda found: found[0].upper(), text), encoding="utf-8")
+
+    assert load_platform(tmp_path / "contoso").stacks == load_platform(CONTOSO).stacks
+
+
+_IDS = [
+    name
+    for name, alias in vars(manifests).items()
+    for said in get_args(alias)[1:]
+    if isinstance(said, manifests.Text) and said.pattern.startswith("/subscriptions/")
+]
+
+
+@pytest.mark.parametrize("name", _IDS)
+def test_a_resource_id_has_its_subscription_in_lower_case(name: str) -> None:
+    [pattern] = [said.pattern for said in get_args(vars(manifests)[name]) if isinstance(said, manifests.Text)]
+    examples = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
+
+    @given(examples)
+    @settings(max_examples=5, deadline=None)
+    def lowered(resource_id: str) -> None:
+        validated = TypeAdapter(vars(manifests)[name]).validate_python(resource_id)
+        _, subscriptions, subscription, rest = resource_id.split("/", 3)
+        assert validated == f"/{subscriptions}/{subscription.lower()}/{rest}"
+
+    lowered()
+
+
+def test_one_network_in_two_spellings_is_linked_once(tmp_path: Path) -> None:
+    subnet = "/subscriptions/00000000-0000-0000-0000-00000000000E/resourceGroups/%s/providers/Microsoft.Network"
+    subnet += "/virtualNetworks/vnet/subnets/ml"
+    team = f"""\
+        name: fraud
+        network: locked
+        compute: [{{name: cpu, size: Standard_D4ds_v5, max_nodes: 2}}]
+        environments:
+          dev: {{vnet: {{subnet_id: {subnet % "rg-net"}}}}}
+          prod: {{vnet: {{subnet_id: {subnet % "RG-Net"}}}}}
+        """
+    hub = load_platform(world(tmp_path, team=team)).stacks["hub"]
+
+    assert isinstance(hub, HubSettings)
+    assert len(hub.linked_vnets) == 1
+    assert "/subscriptions/00000000-0000-0000-0000-00000000000e/" in hub.linked_vnets[0]
 
 
 def test_the_smallest_manifests_describe_a_hub_and_an_environment(tmp_path: Path) -> None:
