@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+HUB = "hub"
+"""The name of the hub's stack, and the word that stands for a team in its names: no team can be called so."""
+
 Network = Literal["open", "managed", "locked"]
 """`open`: no network of its own; everything is reachable with an Entra login. `managed`: jobs and endpoints run in the
 workspace's managed network, which may reach the internet; its door for people is as in `open`. `locked`: they reach
@@ -367,7 +370,7 @@ class HubSettings(_StackSettings):
     @property
     def stack(self) -> str:
         """The stack's name."""
-        return "hub"
+        return HUB
 
 
 class EnvironmentSettings(_StackSettings):

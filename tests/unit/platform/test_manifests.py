@@ -58,6 +58,33 @@ def dev(platform: Platform) -> EnvironmentSettings:
     return found
 
 
+def test_a_team_called_hub_is_refused_since_its_names_are_the_hubs(tmp_path: Path) -> None:
+    files = {"platform.yaml": PLATFORM, "teams/hub.yaml": "name: hub\nenvironments: {dev: {}}\n"}
+
+    [mistake] = mistakes(build_tree(tmp_path, files))
+
+    assert mistake.startswith("teams/hub.yaml:1:1: no team can be called 'hub': its stacks and names would be mixed up")
+
+
+@pytest.mark.parametrize(
+    ("organization", "team", "told"),
+    [
+        ("microsofty", "fraud", "platform.yaml:1:1: Azure refuses names that contain 'microsoft'. It reserves"),
+        ("contoso", "windows-games", "contain 'windows', as those of windows-games-dev would. It reserves the word"),
+        ("contosowin", "dows", "contain 'windows', as those of dows-dev would. It reserves the word"),
+    ],
+)
+def test_words_that_azure_reserves_are_refused(tmp_path: Path, organization: str, team: str, told: str) -> None:
+    files = {
+        "platform.yaml": PLATFORM.replace("organization: contoso", f"organization: {organization}"),
+        f"teams/{team}.yaml": f"name: {team}\nenvironments: {{dev: {{}}, prod: {{}}}}\n",
+    }
+
+    [mistake] = mistakes(build_tree(tmp_path, files))
+
+    assert told in mistake
+
+
 _A_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
