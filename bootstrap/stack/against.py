@@ -7,7 +7,6 @@ nor the repository is touched. In a checkout of mlops-bootstrap itself, the prog
 import json
 import os
 import sys
-import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 from bootstrap.digest import digest_tree
 from bootstrap.errors import BootstrapError, InputError, RemoteError
-from bootstrap.platform.names import FILE_NAME
+from bootstrap.platform.names import FILE_NAME, stack_names
 from bootstrap.platform.platform import Platform, load_platform, pinned_version
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
@@ -91,7 +90,7 @@ def compare(
         RemoteError: The version of this tool that the commit pins cannot be had or fails.
     """
     with _unpacked(platform, commit) as old_root, _Shelf() as shelf:
-        _plan_earlier(commit, old_root, shelf, progress, as_of, cache)
+        _plan_earlier(commit, old_root, names, shelf, progress, as_of, cache)
         ours = [name for name in names if name in platform.stacks or name not in shelf]
         planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
         for stack in planned:
@@ -120,40 +119,54 @@ def _unpacked(platform: Platform, commit: Commit) -> Iterator[Path]:
     top = Path(git("rev-parse", "--show-toplevel", cwd=platform.root))
     below = platform.root.resolve().relative_to(top.resolve())
     with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
-        git("archive", "--format=tar", "--output", str(archive), commit.id, cwd=top)
-        with tarfile.open(archive) as tar:
-            tar.extractall(tree, filter="data")
-        archive.unlink()
+        # An index and a working tree of its own: `git archive` would leave out or rewrite what attributes say.
+        tree = Path(folder, "tree")
+        tree.mkdir()
+        beside = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_WORK_TREE": str(tree)}
+        git("read-tree", commit.id, cwd=top, env=beside)
+        git("checkout-index", "--all", "--quiet", cwd=top, env=beside)
         if not (tree / below / FILE_NAME).is_file():
             raise InputError(f"There is no {(below / FILE_NAME).as_posix()} in {commit}.")
         yield tree / below
 
 
 def _plan_earlier(
-    commit: Commit, root: Path, shelf: "_Shelf", progress: Progress, as_of: str | None, cache: Cache | None
+    commit: Commit,
+    root: Path,
+    names: Sequence[str],
+    shelf: "_Shelf",
+    progress: Progress,
+    as_of: str | None,
+    cache: Cache | None,
 ) -> None:
-    """Put the stacks of the earlier commit on the shelf."""
+    """Put the stacks of the earlier commit on the shelf: all, or those with these names that it has."""
     tree = next((folder for folder in (root, *root.parents) if all((folder / file).is_file() for file in _OURS)), None)
     if tree is not None and not _is_this_code(tree):
         command, env = [sys.executable, "-m", "bootstrap"], {"PYTHONPATH": str(tree)}
-        _by_another(command, env, commit, root, shelf, progress, as_of)
+        _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
     pin = pinned_version(root)
     if pin is not None:
         command = [uv_executable(), "tool", "run", "--from", f"mlops-bootstrap[infra]=={pin}", "mlops-bootstrap"]
-        _by_another(command, {}, commit, root, shelf, progress, as_of)
+        _by_another(command, {}, commit, root, names, shelf, progress, as_of)
         return
-    try:
+    with _mistakes_told_as_of(commit, root):
         platform = load_platform(root)
+    wanted = [name for name in names if name in platform.stacks]
+    for stack in plans(platform, wanted, _Of(commit, progress), as_of, cache) if wanted or not names else ():
+        shelf.put(stack.document())
+
+
+@contextmanager
+def _mistakes_told_as_of(commit: Commit, root: Path) -> Iterator[None]:
+    try:
+        yield
     except BootstrapError as error:
         raise InputError(
             f"The manifests of {commit} have mistakes.",
             details=[detail.replace(str(root), commit.ref) for detail in (error.details or (str(error),))],
             hint="Compare with a commit whose manifests are right.",
         ) from error
-    for stack in plans(platform, [], _Of(commit, progress), as_of, cache):
-        shelf.put(stack.document())
 
 
 def _is_this_code(tree: Path) -> bool:
@@ -167,14 +180,20 @@ def _by_another(
     env: Mapping[str, str],
     commit: Commit,
     root: Path,
+    names: Sequence[str],
     shelf: "_Shelf",
     progress: Progress,
     as_of: str | None,
 ) -> None:
     """Plan the earlier commit by another version, in a process of its own."""
+    with _mistakes_told_as_of(commit, root):
+        known = stack_names(root)
+    wanted = [name for name in names if name in known]
+    if names and not wanted:
+        return
     task = f"plan {commit}"
     progress.started(task)
-    options = ["plan", "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
+    options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
     done = captured([*command, *options], cwd=root, env={**os.environ, **env})
     if done.returncode != 0:
         progress.finished(task, "failed")

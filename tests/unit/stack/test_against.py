@@ -302,17 +302,55 @@ def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -
     edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
     git("commit", "--quiet", "-am", "pinned", cwd=root)
     edit(root, "platform.yaml", 'tool: "99.*"\n', "")
-    document = json.dumps({"schema_version": 1, "stacks": [{"name": "old-dev", "resources": []}]})
+    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": []}]})
     fake = tmp_path / "uv"
     fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
     fake.chmod(0o755)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(fake))
-        found = list(compare(platform, resolve(platform, "HEAD"), ["old-dev"], Silent()))
+        found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent()))
 
-    assert [(stack.name, stack.status) for stack in found] == [("old-dev", "removed")]
-    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan" in (tmp_path / "asked").read_text()
+    assert [(stack.name, stack.status) for stack in found] == [("churn-dev", "changed")]
+    asked = (tmp_path / "asked").read_text()
+    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan churn-dev --output json" in asked
+
+
+def test_of_the_earlier_commit_only_the_named_stacks_are_planned(root: Path) -> None:
+    edit(root, "teams/fraud.yaml", "dev: {}", "dev: {}\n  test: {}")
+    edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
+    platform, progress = load_platform(root), Noted()
+
+    list(compare(platform, resolve(platform, "HEAD"), ["fraud-dev", "fraud-test"], progress))
+
+    assert progress.tasks == ["plan fraud-dev of HEAD", "plan fraud-dev", "plan fraud-test"]
+
+
+class Noted(Silent):
+    """Notes the tasks that were started."""
+
+    def __init__(self) -> None:
+        self.tasks: list[str] = []
+
+    def started(self, task: str) -> None:
+        self.tasks.append(task)
+
+
+@pytest.mark.parametrize("attribute", ["export-ignore", "export-subst", "eol=crlf"])
+def test_attributes_of_the_repository_change_nothing(root: Path, cache: Cache, attribute: str) -> None:
+    build_tree(root.parent, {".gitattributes": f"*.yaml text {attribute}\n"})
+    edit(root, "teams/churn.yaml", "name: churn", "name: churn\ntags: {made-by: '$Format:%H$'}")
+    git("add", ".", cwd=root.parent)
+    git("commit", "--quiet", "-m", "with attributes", cwd=root)
+    before = (git("status", "--porcelain", cwd=root), sorted(path.name for path in (root.parent / ".git").iterdir()))
+
+    found = compared(root, cache, ["churn-dev"])
+
+    assert {name: stack.status for name, stack in found.items()} == {"churn-dev": "unchanged"}
+    assert before == (
+        git("status", "--porcelain", cwd=root),
+        sorted(path.name for path in (root.parent / ".git").iterdir()),
+    )
 
 
 def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:

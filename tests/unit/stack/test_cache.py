@@ -149,6 +149,15 @@ def test_worker_processes_make_the_same_plan_in_the_same_order(
     assert plan(contoso, NAMES, Silent()) == fresh
 
 
+@pytest.mark.parametrize(("cores", "stacks", "workers"), [(128, 10_000, 61), (4, 10_000, 4), (128, 45, 2)])
+def test_there_are_as_many_workers_as_pay_and_as_windows_takes(
+    monkeypatch: pytest.MonkeyPatch, cores: int, stacks: int, workers: int
+) -> None:
+    monkeypatch.setattr(planner, "_cores", lambda: cores)
+
+    assert planner._workers(stacks) == workers
+
+
 def test_an_unchanged_second_plan_imports_no_pulumi(tmp_path: Path) -> None:
     cached = {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path), "HOME": str(tmp_path)}
     arguments = ["plan", "hub", "-C", str(CONTOSO), "-o", "json"]
