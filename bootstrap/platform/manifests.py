@@ -242,6 +242,7 @@ AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w
 RunnerImage = Annotated[str, Text("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
 ZoneName = Annotated[str, Text("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
 RuleName = Annotated[str, _words(2, 32)]
+GroupOfResource = Annotated[str, Text("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")]
 # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
 HostName = Annotated[
     str, Text("a name such as pypi.org or *.pythonhosted.org", r"(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
@@ -295,7 +296,7 @@ class Outbound(_Section):
     protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
     ports: Ports = "443"
     resource_id: ResourceId | None = Field(None, description="An Azure resource, by a private endpoint.")
-    group: str | None = Field(None, description="The part of the resource, such as blob.", pattern="^[A-Za-z]{1,40}$")
+    group: GroupOfResource | None = Field(None, description="The part of the resource, such as blob.")
 
 
 class Suppression(_Section):

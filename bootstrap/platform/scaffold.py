@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bootstrap import __version__
 from bootstrap.errors import ConflictError, InputError
+from bootstrap.mistakes import in_words
 from bootstrap.platform import manifests
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS
 from bootstrap.platform.schemas import FOLDER, schema_files
@@ -39,8 +40,8 @@ class Question:
         try:
             return str(TypeAdapter(self.type).validate_python(answer))
         except ValidationError as error:
-            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise InputError(f"{self.option} {reason}.", why=f"It is {answer!r}.") from error
+            message, _ = in_words([error.errors()[0]])
+            raise InputError(f"{self.option} {message}.") from error
 
 
 QUESTIONS: dict[str, Question] = {

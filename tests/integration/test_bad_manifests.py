@@ -29,11 +29,11 @@ def world(root: Path, team: str) -> Path:
         ("name: fraud\nenvironments:\n  dev:\n\tbudget: 5\n", ":4:1: there is a tab, and YAML is indented by spaces."),
         (
             "name: fraud\ngroups: {engineers: 1111}\nenvironments: {dev: {}}\n",
-            ":2:21: groups.engineers.id: Input should be a valid string (found 1111).",
+            ":2:21: groups.engineers: must be text (found 1111). Put it in quotes.",
         ),
         (
             "name: fraud\ngroups: {engineers: ml-engineers}\nenvironments: {dev: {}}\n",
-            ":2:21: groups.engineers.id: must be a GUID such as 11111111-2222-3333-4444-555555555555 (found",
+            ":2:21: groups.engineers: must be a GUID such as 11111111-2222-3333-4444-555555555555 (found",
         ),
         (
             "schema_version: 2\nname: fraud\nfrom_the_future: true\nenvironments: {dev: {}}\n",
@@ -43,6 +43,10 @@ def world(root: Path, team: str) -> Path:
             "name: fraud\nshared: &shared {tags: {a: b}}\nenvironments: {dev: *shared}\n",
             ":2:1: unknown key 'shared'.",
         ),
+        (
+            "name: fraud\nenvironments:\n  dev:\n",
+            ":3:7: environments.dev: is empty, and must be a mapping of keys to values. Write `dev: {}` where there is",
+        ),
         ("name: fraud\nenvironments: {dev: *nowhere}\n", ":2:21: found undefined alias 'nowhere'."),
         (
             "name: fraud\nenvironments:\n  dev:\n    <<: {budgt: 5}\n",
@@ -51,7 +55,18 @@ def world(root: Path, team: str) -> Path:
         ("name: fraud\nenvironments:\n  dev:\n    <<: 5\n", "fraud.yaml:"),
         ("name: fraud\nenvironments: &loop\n  dev: *loop\n", "fraud.yaml"),
     ],
-    ids=["tab", "number for an id", "name for an id", "newer", "anchor", "no anchor", "merge", "merge of 5", "loop"],
+    ids=[
+        "tab",
+        "number for an id",
+        "name for an id",
+        "newer",
+        "anchor",
+        "left empty",
+        "no anchor",
+        "merge",
+        "merge of 5",
+        "loop",
+    ],
 )
 def test_mistakes_are_told_with_their_place_and_no_plan_is_made(tmp_path: Path, team: str, told: str) -> None:
     done = run_cli("plan", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)

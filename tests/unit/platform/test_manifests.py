@@ -227,7 +227,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert mistakes(root) == [
         "platform.yaml:2:1: unknown key 'locaton'. Did you mean 'location'?",
         (
-            "teams/fraud.yaml:2:21: groups.engineers.id: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
+            "teams/fraud.yaml:2:21: groups.engineers: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
             "(found 'me')."
         ),
         "links.yaml:4:21: teams.fraud.churn.dev.issuer: must be an https address (found 'http://x').",
@@ -244,16 +244,16 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM, "name: fraud\nenvironments: {dve: {}}\n", "2:16: the environment 'dve' is not in platform.yaml."),
         (PLATFORM, "name: fruad\nenvironments: {dev: {}}\n", "1:1: the team 'fruad' is in a file called 'fraud.yaml'"),
         (PLATFORM, TEAM + "budget: 5\n", "4:1: there is a budget, and nothing says when it starts. Add budget_start"),
-        (PLATFORM, TEAM + "budget: .nan\n", "4:9: budget: Input should be a finite number"),
+        (PLATFORM, TEAM + "budget: .nan\n", "4:9: budget: must be a finite number (found nan)"),
         (PLATFORM, TEAM + "budget_start: 2026-11-02\n", "4:15: budget_start: must be the first day of a month"),
         (PLATFORM.replace("location", "tags: {a: b}\n#"), TEAM, "3:3: nothing says the location of fraud-dev. Add loc"),
-        (PLATFORM.replace("ring: 0", ""), TEAM, "6:8: environments.dev.ring: Field required."),
+        (PLATFORM.replace("ring: 0", ""), TEAM, "6:8: environments.dev.ring: is missing."),
         (PLATFORM, TEAM.replace("fraud", '"fr\'aud"'), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM, TEAM.replace("fraud", "fr\u0430ud"), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM, TEAM.replace("fraud", "f" * 300), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM.replace("-00000000000a", ""), TEAM, "3:12: tenant_id: must be a GUID"),
         (PLATFORM, TEAM + "projects:\n- {name: a, repository: git:x}\n", "5:10: projects.0.name: must be 2 to 32"),
-        (PLATFORM, TEAM + "network: closed\n", "4:10: network: Input should be 'open', 'managed' or 'locked'"),
+        (PLATFORM, TEAM + "network: closed\n", "4:10: network: must be 'open', 'managed' or 'locked' (found 'closed')"),
         (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap."),
         (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
         (PLATFORM, TEAM + "groups: {engineers: [", "found"),

@@ -123,7 +123,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         (HUB + "network: locked\n", "network: open\n", "4:1: fraud-dev: network open is refused: its jobs have no net"),
         (HUB, "allow_ips: [10.0.0.0/8]\n", "allow_ips.0: must be a range of public addresses"),
         (HUB, "allow_ips: [everywhere]\n", "allow_ips.0: must be an IPv4 range"),
-        (HUB, "firewall_sku: Premium\n", "firewall_sku: Input should be 'Basic' or 'Standard'"),
+        (HUB, "firewall_sku: Premium\n", "firewall_sku: must be 'Basic' or 'Standard'"),
         (HUB, "outbound: [{name: aa}]\n", "outbound rule aa: say one of fqdn, service_tag and resource_id"),
         (HUB, "outbound: [{name: aa, fqdn: a.b.cc, service_tag: Sql}]\n", "outbound rule aa: say one of"),
         (HUB, "outbound: [{name: aa, fqdn: https://a.b}]\n", "outbound.0.fqdn: must be a name such as pypi.org"),
@@ -145,7 +145,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
             HUB.replace("/24", "/26") + RUNNERS.replace("}", ", max_runners: 28}"), "",
             "hub.runners: their half of 10.0.0.0/26 has room for 27, and max_runners is more",
         ),
-        (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns.word: Input should be 'hub' or 'policy'"),
+        (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns: must be 'hub' or 'policy'"),
         (
             HUB.replace("  vnet", f"  dns: {{privatelink.azurecr.io: {SUBNET}}}\n  vnet"), "",
             "must be the resource id of a private DNS zone",
