@@ -169,7 +169,7 @@ def link(
 
     root = find_root(session.directory)
     made = linked(root, target, environment, link_of(issuer, subject))
-    check_with_links(root, made.text)
+    check_with_links(root, made.text, f"{target} {environment}")
     if not dry_run and made.difference:
         write(made)
     changed = bool(made.difference)

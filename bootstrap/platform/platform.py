@@ -1,6 +1,7 @@
 """The platform repository: its manifests read and checked together, and the settings of its stacks."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +83,42 @@ def find_origins(start: Path, stack: str) -> list[Origin]:
     return origins_of_environment(merge, team, settings.environment)
 
 
-def check_with_links(root: Path, links: str) -> None:
-    """Check the manifests in `root` as if `links.yaml` had this text. Raises as `load_platform` does."""
-    _load(root, links)
+def check_with_links(root: Path, links: str, linked: str) -> None:
+    """Check the manifests in `root` as if `links.yaml` had this text.
+
+    Args:
+        linked: What is new in it, as the user called it. Its mistakes stand in no file yet, and are told of it.
+
+    Raises:
+        InputError: As `load_platform`, with the lines of the files as they are.
+    """
+    try:
+        _load(root, links)
+    except InputError as error:
+        if not error.details:
+            raise  # another version is wanted
+        places = {_without_place(detail, root): detail for detail in _mistakes(root)}
+        told = ((_without_place(detail, root), detail) for detail in error.details)
+        raise InputError(
+            f"{linked} cannot be linked.",
+            details=[places.get(said, detail if said == detail else f"{linked}: {said}") for said, detail in told],
+            why=error.why,
+            hint="Name what the manifests have, or correct them, and run the command again.",
+        ) from error
+
+
+def _mistakes(root: Path) -> Sequence[str]:
+    """What is wrong with the manifests as they are."""
+    try:
+        _load(root)
+    except InputError as error:
+        return error.details
+    return ()
+
+
+def _without_place(mistake: str, root: Path) -> str:
+    """A mistake in `links.yaml` without its line and column; any other as it is."""
+    return re.sub(rf"^{re.escape(str(root / LINKS))}:\d+:\d+: ", "", mistake)
 
 
 def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
