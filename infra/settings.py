@@ -414,6 +414,22 @@ class EnvironmentSettings(_StackSettings):
 
 StackSettings = HubSettings | EnvironmentSettings
 
+EXAMPLE_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+EXAMPLE_TENANT = "00000000-0000-0000-0000-000000000002"
+EXAMPLE_EMAIL = "ml-platform@example.com"
+"""What `platform init` writes where nobody answered. Nothing can be deployed with them."""
+
+
+def examples_in(settings: StackSettings) -> list[str]:
+    """The example values that a stack still has, each with what it stands for."""
+    mails = {*settings.alert_emails, *settings.tags.values(), *(settings.budget.emails if settings.budget else ())}
+    found = {
+        f"tenant_id {EXAMPLE_TENANT}": settings.tenant_id == EXAMPLE_TENANT,
+        f"subscription_id {EXAMPLE_SUBSCRIPTION}": settings.subscription_id == EXAMPLE_SUBSCRIPTION,
+        f"the mail address {EXAMPLE_EMAIL}": EXAMPLE_EMAIL in mails,
+    }
+    return [words for words, there in found.items() if there]
+
 
 def from_json(text: str) -> StackSettings:
     """Settings from their JSON. Raises pydantic.ValidationError."""

@@ -94,11 +94,15 @@ def _complete(given: dict[str, str]) -> dict[str, str]:
 def validate(session: Session) -> None:
     """Check all manifests and tell every mistake with its file, line and column."""
     from bootstrap.platform.platform import find_platform
+    from infra.settings import examples_in
 
     found = find_platform(session.directory)
     names = list(found.stacks)
     text = f"{found.root}: the manifests are right. Stacks: {', '.join(names)}."
-    session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names})
+    examples = list(dict.fromkeys(words for settings in found.stacks.values() for words in examples_in(settings)))
+    warnings = [f"{words} is an example: replace it before you deploy." for words in examples]
+    text = "\n".join([text, *(f"warning: {warning}" for warning in warnings)])
+    session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names, "warnings": warnings})
 
 
 @command(

@@ -16,6 +16,7 @@ from bootstrap.mistakes import in_words
 from bootstrap.platform import manifests
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS
 from bootstrap.platform.schemas import FOLDER, schema_files
+from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 
 EXAMPLE = "EXAMPLE: replace before you deploy"
 """Marks a value that nobody gave."""
@@ -51,13 +52,13 @@ QUESTIONS: dict[str, Question] = {
     ),
     "location": Question("--location", "The Azure location", "westeurope", manifests.Location),
     "subscription": Question(
-        "--subscription", "The id of the Azure subscription", "00000000-0000-0000-0000-000000000001", manifests.Guid
+        "--subscription", "The id of the Azure subscription", EXAMPLE_SUBSCRIPTION, manifests.Guid
     ),
     "tenant": Question(
-        "--tenant", "The id of the Entra tenant", "00000000-0000-0000-0000-000000000002", manifests.Guid
+        "--tenant", "The id of the Entra tenant", EXAMPLE_TENANT, manifests.Guid
     ),
     "email": Question(
-        "--email", "The mail address that hears of alerts and budgets", "ml-platform@example.com", manifests.Email
+        "--email", "The mail address that hears of alerts and budgets", EXAMPLE_EMAIL, manifests.Email
     ),
 }  # fmt: skip
 

@@ -42,6 +42,24 @@ def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
     assert done.code == ExitCode.DONE
 
 
+def test_what_init_wrote_as_an_example_is_told_until_it_is_replaced(tmp_path: Path) -> None:
+    run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path)
+    own = ["--subscription", "11111111-2222-3333-4444-555555555555", "--tenant", "66666666-7777-8888-9999-000000000000"]
+    run_cli("platform", "init", "ours", "--defaults", *own, "--email", "ml@acme.example", cwd=tmp_path)
+
+    planned = run_cli("plan", "hub", "-C", "acme", cwd=tmp_path).out
+    validated = [run_cli("platform", "validate", "-C", name, cwd=tmp_path).out for name in ("acme", "ours")]
+
+    examples = [
+        "tenant_id 00000000-0000-0000-0000-000000000002",
+        "subscription_id 00000000-0000-0000-0000-000000000001",
+    ]
+    assert f"warning  example-value: hub has example values of platform init: {', '.join(examples)}" in planned
+    assert all(f"warning: {words} is an example: replace it before you deploy." in validated[0] for words in examples)
+    assert "warning: the mail address ml-platform@example.com is an example" in validated[0]
+    assert "warning" not in validated[1]
+
+
 def test_the_readme_shows_the_plan_of_a_new_platform(tmp_path: Path) -> None:
     assert run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
 
