@@ -6,6 +6,7 @@ documents that expand to more than `MAX_NODES` values, and, against a Pydantic m
 mistakes of a document are told at once.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,6 +162,23 @@ def parse(text: str, path: Path) -> Document:
         why = "It is nested too deeply." if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{path} is not valid YAML.", why=why) from error
     return document
+
+
+def as_yaml(data: Any) -> str:
+    """Plain data as YAML, which `parse` reads back."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True, plug_ins=[])
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.allow_unicode = True
+    yaml.width = _NEVER_FOLDED
+    stream = io.StringIO()
+    yaml.dump(data, stream)
+    return stream.getvalue().removesuffix("...\n").rstrip("\n")
+
+
+_NEVER_FOLDED = 1_000_000
 
 
 def _in_words(error: "MarkedYAMLError") -> str:

@@ -123,11 +123,12 @@ def show(
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.console import table
+    from bootstrap.documents import as_yaml
     from bootstrap.platform.platform import find_origins, find_platform
 
     if origin:
         found = find_origins(session.directory, stack)
-        rows = [[value.key, str(value.value), value.layer, value.source or ""] for value in found]
+        rows = [[value.key, as_yaml(value.value), value.layer, value.source or ""] for value in found]
         values = [dataclasses.asdict(value) for value in found]
         session.console.result(
             table(["key", "value", "layer", "said in"], rows), {"schema_version": 1, "stack": stack, "values": values}
@@ -136,7 +137,7 @@ def show(
 
     settings = find_platform(session.directory).selected([stack])[0]
     document = settings.model_dump(mode="json")
-    session.console.result("\n".join(_flat(document)), document)
+    session.console.result(as_yaml(document), document)
 
 
 @command(
@@ -242,12 +243,3 @@ def policy_pack(session: Session) -> None:
     from infra.policies import PACK_FOLDER
 
     session.console.result(str(PACK_FOLDER), {"schema_version": 1, "folder": str(PACK_FOLDER)})
-
-
-def _flat(value: object, path: str = "") -> list[str]:
-    """One line for each value: `budget.amount: 500`."""
-    if isinstance(value, dict):
-        return [line for key, item in value.items() for line in _flat(item, f"{path}.{key}" if path else str(key))]
-    if isinstance(value, list):
-        return [line for index, item in enumerate(value) for line in _flat(item, f"{path}[{index}]")]
-    return [f"{path}: {value}"]

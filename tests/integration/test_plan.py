@@ -13,6 +13,7 @@ import pytest
 
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
+from bootstrap.documents import parse
 from bootstrap.errors import ExitCode
 from tests.helpers import build_tree, finish, on_a_terminal, run_cli, tree, wait_for
 
@@ -216,6 +217,21 @@ def test_shown_settings_are_those_that_plain_pulumi_takes(tmp_path: Path) -> Non
     done = run_cli("platform", "show", "fraud-dev", "-C", CONTOSO, "-o", "json", cwd=tmp_path)
 
     assert from_json(done.out).stack == "fraud-dev"
+
+
+@pytest.mark.parametrize("stack", ["hub", "fraud-prod", "vision-dev"])
+def test_shown_settings_are_yaml_that_says_the_same_as_json(tmp_path: Path, stack: str) -> None:
+    shown = run_cli("platform", "show", stack, "-C", CONTOSO, cwd=tmp_path).out
+    document = run_cli("platform", "show", stack, "-C", CONTOSO, "-o", "json", cwd=tmp_path).document
+
+    assert parse(shown, Path("shown.yaml")).data == document
+
+
+def test_shown_origins_spell_values_as_manifests_do(tmp_path: Path) -> None:
+    rows = run_cli("platform", "show", "fraud-prod", "--origin", "-C", CONTOSO, cwd=tmp_path).out.splitlines()
+
+    values = {row.split()[0]: row.split()[1] for row in rows}
+    assert (values["protect"], values["self_service"], values["tags.cost-center"]) == ("true", "true", "'1234'")
 
 
 def test_completion_knows_the_stacks_and_imports_nothing_heavy(tmp_path: Path) -> None:

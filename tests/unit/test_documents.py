@@ -8,11 +8,11 @@ from textwrap import dedent
 from typing import Annotated, Any, Literal, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from bootstrap.documents import MAX_NODES, Document, check, load, parse, read
+from bootstrap.documents import MAX_NODES, Document, as_yaml, check, load, parse, read
 from bootstrap.errors import InputError
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
@@ -235,6 +235,15 @@ def test_anchors_and_merge_keys_mean_what_they_mean() -> None:
 def test_yaml_1_2_words_and_dates_stay_text() -> None:
     document = parse("a: no\nb: 2026-01-31\nc: on\nd: true\n", PATH)
     assert document.data == {"a": "no", "b": "2026-01-31", "c": "on", "d": True}
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["C"]))
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text("abc-", min_size=1), inner)))
+@example({"a": "no", "b": "1234", "c": "2026-01-31", "d": "", "e": " x", "f": "a: b", "g": "null", "h": "long " * 50})
+def test_what_is_written_as_yaml_is_read_back(data: Any) -> None:
+    assert parse(as_yaml({"a": data}), PATH).data == {"a": data}
 
 
 @given(st.text())
