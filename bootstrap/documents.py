@@ -170,8 +170,7 @@ def as_yaml(data: Any) -> str:
 
     yaml = YAML(typ="safe", pure=True, plug_ins=[])
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.allow_unicode = True
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.width = _NEVER_FOLDED
     stream = io.StringIO()
     yaml.dump(data, stream)
