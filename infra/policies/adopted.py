@@ -181,8 +181,8 @@ ADOPTED_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "adopted-changes", "warning", "An import changes nothing",
-        "An import is refused by the engine as long as anything differs, and would else change what runs.",
-        "Change it in Azure first, or say in the manifests what is there; then export it and plan again.", _IMPORT,
+        "The engine imports it and changes it at once: what works with it as it is may stop.",
+        "Agree on the change, or say in the manifests what is there; then export it and plan again.", _IMPORT,
         Whole(_changes),
     ),
     Rule(
