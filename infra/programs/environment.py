@@ -14,7 +14,7 @@ from infra.components.alerts import (
     QueryAlerts,
     QueryAlertsArgs,
 )
-from infra.components.compute import Cluster, ClusterArgs
+from infra.components.compute import Cluster, ClusterArgs, Instance, InstanceArgs, Kubernetes, KubernetesArgs
 from infra.components.guardrails import Budget, BudgetArgs, Locks, LocksArgs
 from infra.components.identity import Identity, IdentityArgs
 from infra.components.keys import CustomerKey
@@ -43,6 +43,8 @@ from infra.roles import (
     DELIVERY,
     DELIVERY_READER,
     ENDPOINT,
+    KUBERNETES,
+    KUBERNETES_RELAY,
     PEOPLE,
     SELF_SERVICE,
     SHARED,
@@ -136,6 +138,12 @@ def environment(settings: EnvironmentSettings) -> None:
             ),
             opts,
         )
+    for instance in settings.instances:
+        as_its_owner = InstanceArgs(
+            place, workspace.workspace, settings.tenant_id, instance, public_node=not mode.managed, after=approved
+        )
+        Instance(f"instance-{instance.name}", as_its_owner, opts)
+    _kubernetes(settings, place, as_workspace, targets, opts)
 
     _people(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
@@ -216,6 +224,28 @@ def _outbound(
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
     return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
+
+
+def _kubernetes(
+    settings: EnvironmentSettings,
+    place: Place,
+    workspace: Identity,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Attached Kubernetes clusters, and what the workspace may do on each. One may be attached several times."""
+    rights: dict[str, list[pulumi.Resource]] = {}
+    for cluster in settings.kubernetes:
+        name, given = f"kubernetes-{cluster.name}", cluster.cluster_id.lower()
+        if given not in rights:
+            on: dict[Target, Reference] = {"kubernetes cluster": Reference(cluster.cluster_id)}
+            if cluster.relay_id is not None:
+                on["azure relay"] = Reference(cluster.relay_id)
+            roles = (*KUBERNETES, *(KUBERNETES_RELAY if cluster.relay_id is not None else ()))
+            access = AccessArgs(workspace.principal, roles, on, place.names, cluster.origin)
+            rights[given] = Access(f"{name}-access", access, opts).assignments
+        args = KubernetesArgs(place, targets["workspace"], targets["cluster identity"], cluster, rights[given])
+        Kubernetes(name, args, opts)
 
 
 def _people(
