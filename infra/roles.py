@@ -57,6 +57,9 @@ KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b3
 LOCKS_CONTRIBUTOR = Role("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
 MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
+KUBERNETES_CLUSTER_ADMIN = Role("Azure Kubernetes Service Cluster Admin Role", "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8")
+KUBERNETES_EXTENSION_CONTRIBUTOR = Role("Kubernetes Extension Contributor", "85cb6faf-e071-4c9b-8136-154b5a04f717")
+RELAY_OWNER = Role("Azure Relay Owner", "2787bf04-f1f5-4bfe-8383-c8a24483ee38")
 KEYS_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
 KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6")
 NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
@@ -120,8 +123,11 @@ Target = Literal[
     "model registry",
     "hub network",
     "customer's vault",
+    "kubernetes cluster",
+    "azure relay",
 ]
-"""What a role is given on. The model registry and the network are the hub's."""
+"""What a role is given on. The model registry and the network are the hub's; vault, Kubernetes cluster and relay the
+organization's."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +222,17 @@ WORKSPACE_MANAGED_NETWORK = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
 )
 
+# https://learn.microsoft.com/azure/machine-learning/how-to-attach-kubernetes-to-workspace
+KUBERNETES = (
+    Entitlement(READER, "kubernetes cluster", "The workspace sees the cluster that it attaches"),
+    Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
+    Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
+)
+"""What the workspace's identity gets on a Kubernetes cluster before it is attached."""
+
+KUBERNETES_RELAY = (Entitlement(RELAY_OWNER, "azure relay", "The workspace reaches a cluster of Azure Arc through it"),)
+"""What it gets beside that where Azure Arc connects the cluster."""
+
 CLUSTER = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
     Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs hand out mini-batches through a queue"),
@@ -261,6 +278,8 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             WORKSPACE_AFTER,
             WORKSPACE_MANAGED_NETWORK,
             WORKSPACE_SHARED_REGISTRY,
+            KUBERNETES,
+            KUBERNETES_RELAY,
             CLUSTER,
             ENDPOINT,
             DELIVERY,

@@ -79,6 +79,40 @@ class ClusterSettings(_Settings):
     origin: str
 
 
+class InstanceSettings(_Settings):
+    """A compute instance: one person's machine for notebooks and trials.
+
+    Attributes:
+        size: The virtual machine size, as Azure spells it.
+        owner: The object id of the person that it is for.
+        idle_minutes: After so long without use it stops.
+        stop_at: When it stops every day, `HH:MM` in UTC; None for no such time.
+    """
+
+    name: str
+    size: str
+    owner: str
+    idle_minutes: int
+    stop_at: str | None
+    origin: str
+
+
+class KubernetesSettings(_Settings):
+    """A Kubernetes cluster of the organization's that a workspace runs jobs and endpoints on.
+
+    Attributes:
+        cluster_id: The resource id of the cluster, in AKS or connected by Azure Arc; in any subscription of the tenant.
+        namespace: Where in the cluster they run. It is the organization's, and there already.
+        relay_id: The Azure Relay through which a cluster of Azure Arc is reached; None for one in AKS.
+    """
+
+    name: str
+    cluster_id: str
+    namespace: str
+    relay_id: str | None
+    origin: str
+
+
 class GroupSettings(_Settings):
     """An Entra group of people, by object id, and what they are to the team.
 
@@ -396,6 +430,8 @@ class EnvironmentSettings(_StackSettings):
     self_service: bool
     groups: tuple[GroupSettings, ...]
     clusters: tuple[ClusterSettings, ...]
+    instances: tuple[InstanceSettings, ...] = ()
+    kubernetes: tuple[KubernetesSettings, ...] = ()
     projects: tuple[ProjectSettings, ...]
 
     @property

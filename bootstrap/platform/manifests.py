@@ -101,6 +101,7 @@ LinkName = Annotated[
 TeamName = Annotated[str, _words(2, 24)]
 ProjectName = Annotated[str, _words(2, 32)]
 ClusterName = Annotated[str, _words(2, 16)]
+InstanceName = Annotated[str, _words(2, 24)]
 Guid = Annotated[
     str,
     Text(
@@ -198,6 +199,30 @@ IdentityId = Annotated[
         "a user-assigned identity", r"Microsoft\.ManagedIdentity/userAssignedIdentities", r"[A-Za-z0-9][\w-]{2,127}"
     ),
 ]
+KubernetesId = Annotated[
+    str,
+    Text(
+        "the resource id of a Kubernetes cluster, /subscriptions/.../Microsoft.ContainerService/managedClusters/NAME "
+        "or /subscriptions/.../Microsoft.Kubernetes/connectedClusters/NAME",
+        rf"{_GROUP}/providers/Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)/[\w.-]{{1,63}}",
+    ),
+]
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
+KubernetesNamespace = Annotated[
+    str,
+    Text(
+        "1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or a digit",
+        "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    ),
+]
+RelayId = Annotated[
+    str,
+    Text(
+        "the resource id of an Azure Relay, /subscriptions/.../Microsoft.Relay/namespaces/NAME",
+        rf"{_GROUP}/providers/Microsoft\.Relay/namespaces/[A-Za-z0-9-]{{6,50}}",
+    ),
+]
+TimeOfDay = Annotated[str, Text("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
 ZoneId = Annotated[
     str,
     Text(
@@ -248,6 +273,26 @@ class Cluster(_Section):
             "use network: managed or locked"
         ),
     ] = None
+
+
+class Instance(_Section):
+    """A compute instance for one person. It stops when nobody uses it."""
+
+    name: InstanceName = Field(description="A word in its Azure name, which is made from it.")
+    size: VmSize
+    owner: Guid = Field(description="The object id of the person, who alone uses it.")
+    # https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance#configure-idle-shutdown
+    idle_minutes: int = Field(60, ge=15, le=3 * 24 * 60, description="It stops after so long without use.")
+    stop_at: TimeOfDay | None = Field(None, description="It stops every day at this time, in UTC.")
+
+
+class Kubernetes(_Section):
+    """A Kubernetes cluster of yours, attached to each workspace. It needs the network open."""
+
+    name: ClusterName
+    cluster_id: KubernetesId = Field(description="The cluster: in AKS, or connected by Azure Arc.")
+    namespace: KubernetesNamespace = Field(description="Where jobs and endpoints run in it. It must be there already.")
+    relay_id: RelayId | None = Field(None, description="The Azure Relay of a cluster that Azure Arc connects.")
 
 
 class Vnet(_Section):
@@ -345,6 +390,8 @@ class Layer(_Section):
         None, description="The first day that budgets count. Azure never lets it change: write it once."
     )
     compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
+    instances: list[Instance] | None = Field(None, description="Compute instances, each for one person.")
+    kubernetes: list[Kubernetes] | None = Field(None, description="Kubernetes clusters of yours to attach.")
     alert_emails: list[Email] | None = Field(
         None, min_length=1, description="Who hears of alerts and budgets; by default whoever hears of the hub's."
     )

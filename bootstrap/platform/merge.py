@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bootstrap.documents import Location, Position, Problem
 from bootstrap.platform.adoption import refusals
+from bootstrap.platform.compute import Compute
 from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
 from bootstrap.platform.manifests import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
 from bootstrap.platform.networks import Networks
@@ -18,7 +19,6 @@ from infra.roles import SHARED, Entitlement
 from infra.settings import (
     AdoptedSettings,
     BudgetSettings,
-    ClusterSettings,
     CustomerKeySettings,
     EnvironmentSettings,
     Federation,
@@ -39,6 +39,7 @@ class Merge:
 
     Attributes:
         networks: What is known of the networks, as settings are made.
+        compute: What jobs and people work on.
         root: The platform's folder; origins are relative to it.
         problems: Filled as settings are made.
     """
@@ -50,6 +51,7 @@ class Merge:
 
     def __post_init__(self) -> None:
         self.networks = Networks(self.platform, self.origin, self.problems, [])
+        self.compute = Compute(self.origin, self.problems)
 
     def layers(self, team: Written | None = None, environment: str = "") -> Layers:
         """The layers of a team's environment; without a team, those of the hub."""
@@ -166,7 +168,9 @@ class Merge:
             alert_emails=tuple(emails.value) if emails else (),
             self_service=not protected and layers.value("self_service"),
             groups=self._groups(team, name),
-            clusters=self._clusters(layers),
+            clusters=self.compute.clusters(layers),
+            instances=self.compute.instances(f"{own.name}-{name}", layers),
+            kubernetes=self.compute.kubernetes(f"{own.name}-{name}", layers),
             projects=self._projects(team, name),
         )
 
@@ -222,24 +226,6 @@ class Merge:
 
     def _group(self, persona: Persona, group: Group, at: Position) -> GroupSettings:
         return GroupSettings(persona=persona, object_id=group.id, eligible=group.eligible, origin=self.origin(at))
-
-    def _clusters(self, layers: Layers) -> tuple[ClusterSettings, ...]:
-        said = layers.said("compute")
-        if said is None:
-            return ()
-        names = [cluster.name for cluster in said.value]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self._tell(Problem(said.position, f"two compute clusters are called {name!r}."))
-        return tuple(
-            ClusterSettings(
-                name=cluster.name,
-                size=cluster.size,
-                max_nodes=cluster.max_nodes,
-                low_priority=cluster.low_priority,
-                origin=self.origin(position),
-            )
-            for cluster, position in zip(said.value, said.items, strict=True)
-        )
 
     def _projects(self, team: Written, environment: str) -> tuple[ProjectSettings, ...]:
         own: TeamManifest = team.manifest

@@ -20,11 +20,14 @@ _IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 _THINGS = {
     "": "resource group",
     "Microsoft.ContainerRegistry/registries": "container registry",
+    "Microsoft.ContainerService/managedClusters": "kubernetes cluster",
     "Microsoft.Insights/components": "application insights",
     "Microsoft.KeyVault/vaults": "key vault",
+    "Microsoft.Kubernetes/connectedClusters": "kubernetes cluster",
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.Relay/namespaces": "azure relay",
     "Microsoft.Storage/storageAccounts": "storage",
 }
 """What things are called, by Azure's name of their kind."""

@@ -14,7 +14,7 @@ from infra.components.alerts import (
     QueryAlerts,
     QueryAlertsArgs,
 )
-from infra.components.compute import Cluster, ClusterArgs
+from infra.components.compute import Cluster, ClusterArgs, Instance, InstanceArgs, Kubernetes, KubernetesArgs
 from infra.components.guardrails import Budget, BudgetArgs, Locks, LocksArgs
 from infra.components.identity import Identity, IdentityArgs
 from infra.components.monitoring import Diagnostics, DiagnosticsArgs, Notifications, NotificationsArgs
@@ -22,11 +22,22 @@ from infra.components.outbound import Outbound, OutboundArgs, Resource
 from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
 from infra.modes import Mode, mode_of
 from infra.naming import Names
-from infra.programs.core import imported, joins_registry, made, referred
+from infra.programs.core import Core, imported, joins_registry, made, referred
 from infra.programs.hub import Provided, provided
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference
-from infra.roles import CLUSTER, DELIVERY, DELIVERY_READER, ENDPOINT, PEOPLE, SELF_SERVICE, SHARED, Target
+from infra.roles import (
+    CLUSTER,
+    DELIVERY,
+    DELIVERY_READER,
+    ENDPOINT,
+    KUBERNETES,
+    KUBERNETES_RELAY,
+    PEOPLE,
+    SELF_SERVICE,
+    SHARED,
+    Target,
+)
 from infra.settings import EnvironmentSettings
 
 
@@ -78,6 +89,12 @@ def environment(settings: EnvironmentSettings) -> None:
             ),
             opts,
         )
+    for instance in settings.instances:
+        as_its_owner = InstanceArgs(
+            place, core.workspace, settings.tenant_id, instance, public_node=not mode.managed, after=approved
+        )
+        Instance(f"instance-{instance.name}", as_its_owner, opts)
+    _kubernetes(settings, place, core, targets, opts)
 
     _people(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
@@ -138,6 +155,29 @@ def _needed(settings: EnvironmentSettings, mode: Mode, targets: Mapping[Target, 
     if joins_registry(mode, settings):
         needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
     return needed
+
+
+def _kubernetes(
+    settings: EnvironmentSettings,
+    place: Place,
+    core: Core,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Attached Kubernetes clusters, and what the workspace may do on each. One may be attached several times."""
+    rights: dict[str, list[pulumi.Resource]] = {}
+    for cluster in settings.kubernetes:
+        name, given = f"kubernetes-{cluster.name}", cluster.cluster_id.lower()
+        # Of a workspace that is adopted, the identity's rights are left as they are.
+        if core.principal is not None and given not in rights:
+            on: dict[Target, Reference] = {"kubernetes cluster": Reference(cluster.cluster_id)}
+            if cluster.relay_id is not None:
+                on["azure relay"] = Reference(cluster.relay_id)
+            roles = (*KUBERNETES, *(KUBERNETES_RELAY if cluster.relay_id is not None else ()))
+            access = AccessArgs(core.principal, roles, on, place.names, cluster.origin)
+            rights[given] = Access(f"{name}-access", access, opts).assignments
+        args = KubernetesArgs(place, targets["workspace"], targets["cluster identity"], cluster, rights.get(given, ()))
+        Kubernetes(name, args, opts)
 
 
 def _people(

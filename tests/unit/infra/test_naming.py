@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.naming import TABLE, Kind, Names
+from infra.naming import TABLE, Kind, Names, rule_of
 
 LETTERS = string.ascii_lowercase
 ALNUM = LETTERS + string.digits
@@ -53,6 +53,7 @@ def test_names_never_change() -> None:
     assert names.of("resource_group", "fraud", "dev") == "rg-contoso-fraud-dev"
     assert names.of("storage", "fraud", "dev") == "stcontosofrauddel52rle42"
     assert names.of("key_vault", "fraud", "dev") == "kv-contoso-frau-kjzbieg6"
+    assert names.of("instance", "anna", "fraud", "dev") == "ci-contoso-anna-ax47s2rg"
 
 
 @pytest.mark.parametrize("part", ["", "Fraud", "a b", "a--b", "-a", "ü", 'a"b', "a/b"])
@@ -77,8 +78,24 @@ def test_parts_that_would_break_names_are_refused(part: str) -> None:
         ("resource_group", "rg\n"),
         ("log_analytics", "-log"),
         ("cluster", "c"),
+        ("instance", "ci"),
+        ("instance", "1st"),
+        ("instance", "ci_anna"),
+        ("instance", "anna-1"),
+        ("instance", "anna-"),
+        ("instance", "a" * 25),
         ("budget", "a b"),
     ],
 )
 def test_names_that_azure_refuses_are_known(kind: Kind, name: str) -> None:
     assert not TABLE[kind].allows(name)
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("AmlCompute", 16), ("Kubernetes", 16), ("ComputeInstance", 24)])
+def test_instances_and_clusters_are_of_one_type_and_have_rules_of_their_own(kind: str, longest: int) -> None:
+    inputs = {"properties.computeType": kind}
+
+    rule = rule_of("azure-native:machinelearningservices:Compute", inputs.get)
+
+    assert rule.longest == longest
+    assert rule.allows("a" * longest)

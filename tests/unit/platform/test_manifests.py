@@ -175,7 +175,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (
             PLATFORM,
             TEAM + "compute: [{name: cc, size: Standard_A, max_nodes: 1}, {name: cc, size: Standard_A, max_nodes: 1}]",
-            "4:1: two compute clusters are called 'cc'.",
+            "4:55: compute: compute has a 'cc' already, in the same workspace.",
         ),
         (
             PLATFORM,

@@ -39,6 +39,11 @@ ADOPT = {
     "key_vault_id": f"{OLD}/Microsoft.KeyVault/vaults/kv-old",
 }
 IDENTITY = f"{OLD}/Microsoft.ManagedIdentity/userAssignedIdentities/id-old"
+AKS = f"/subscriptions/{ZERO}0c/resourceGroups/rg-k8s/providers/Microsoft.ContainerService/managedClusters/aks"
+ARC = AKS.replace("ContainerService/managedClusters", "Kubernetes/connectedClusters")
+RELAY = f"/subscriptions/{ZERO}0c/resourceGroups/rg-k8s/providers/Microsoft.Relay/namespaces/relay-k8s"
+ANNA = {"name": "anna", "size": "Standard_E4ds_v5", "owner": GROUP}
+RETAIL = {"name": "retail", "cluster_id": AKS, "namespace": "ml"}
 LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:acme@1/churn@2:environment:dev"}
 CHURN = {"name": "churn", "repository": "github:acme/churn"}
 PYPI = {"name": "pypi", "fqdn": "pypi.org"}
@@ -213,6 +218,21 @@ CASES: dict[str, Case] = {
         (PLATFORM, "hub.vnet"), {"subnet_id": SUBNET},
         SUBNETS, [SUBNET], [OWN_SUBNET.format("hub")], REGISTRY, stack="hub",
     ),
+    "Instance.idle_minutes": Case(
+        (TEAM, "instances.0.idle_minutes"), 30,
+        (COMPUTE, "inputs.properties.properties.idleTimeBeforeShutdown"), ["PT30M"], ["PT60M"],
+        {(TEAM, "instances"): [ANNA]},
+    ),
+    "Instance.stop_at": Case(
+        (TEAM, "instances.0.stop_at"), "19:05",
+        (COMPUTE, "inputs.properties.properties.schedules.computeStartStop.0.cron.expression"), ["5 19 * * *"],
+        given={(TEAM, "instances"): [ANNA]},
+    ),
+    "Kubernetes.relay_id": Case(
+        (TEAM, "kubernetes"), [{**RETAIL, "cluster_id": ARC, "relay_id": RELAY}],
+        ("azure-native:authorization:RoleAssignment", "inputs.scope"), [ARC, RELAY], [AKS],
+        {(TEAM, "kubernetes"): [RETAIL]},
+    ),
     "Layer.alert_emails": Case(
         (TEAM, "alert_emails"), ["team@acme.example"],
         ("azure-native:monitor:ActionGroup", "inputs.emailReceivers.0.emailAddress"), ["team@acme.example"],
@@ -244,6 +264,11 @@ CASES: dict[str, Case] = {
         (TEAM, "firewall_sku"), "Basic",
         (WORKSPACE, "inputs.managedNetwork.firewallSku"), ["Basic"], ["Standard"], LOCKED,
     ),
+    "Layer.instances": Case(
+        (TEAM, "instances"), [ANNA],
+        (COMPUTE, "inputs.properties.properties.personalComputeInstanceSettings.assignedUser.objectId"), [GROUP],
+    ),
+    "Layer.kubernetes": Case((TEAM, "kubernetes"), [RETAIL], (COMPUTE, "inputs.properties.resourceId"), [AKS]),
     "Layer.location": Case((TEAM, "location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"]),
     "Layer.network": Case(
         (TEAM, "network"), "managed",

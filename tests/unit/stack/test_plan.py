@@ -11,8 +11,8 @@ from bootstrap.errors import InputError
 from bootstrap.platform.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Plan, Registration, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
-from infra.naming import TABLE
-from infra.policies.rule import UNKNOWN
+from infra.naming import TABLE, rule_of
+from infra.policies.rule import UNKNOWN, Resource
 from tests.conftest import Golden
 
 ROOT = Path(__file__).parents[3]
@@ -183,11 +183,12 @@ def test_credentials_carry_what_the_forge_said(stacks: dict[str, StackPlan]) -> 
 
 
 def test_names_are_those_of_the_table(stacks: dict[str, StackPlan]) -> None:
-    rules = {rule.type: rule for rule in TABLE.values()}
+    named = {rule.type for rule in TABLE.values()}
     checked = 0
     for stack in stacks.values():
         for resource in stack.made:
-            if (rule := rules.get(resource.type)) is not None:
+            if resource.type in named:
+                rule = rule_of(resource.type, Resource("", resource.type, "", resource.inputs).at)
                 assert rule.allows(resource.inputs[rule.argument]), resource.name
                 checked += 1
     assert checked > 80

@@ -316,8 +316,14 @@ SIDES: dict[str, Sides] = {
         ],
     ),
     "names": Sides(
-        [stack(resource(VAULT, {"vaultName": "kv-a"})), stack(resource(VAULT, {"vaultName": UNKNOWN}))],
         [
+            stack(resource(VAULT, {"vaultName": "kv-a"})),
+            stack(resource(VAULT, {"vaultName": UNKNOWN})),
+            stack(resource(COMPUTE, {"computeName": "ci-of-23-characters-abc", **compute("ComputeInstance")})),
+        ],
+        [
+            stack(resource(COMPUTE, {"computeName": "of-23-characters-abcdef", **compute("AmlCompute")})),
+            stack(resource(COMPUTE, {"computeName": "c", **compute("ComputeInstance")})),
             stack(resource(VAULT, {"vaultName": "1-starts-with-a-digit"})),
             stack(resource(VAULT, {})),
             stack(resource(STORAGE, {"accountName": "a" * 25})),
@@ -512,9 +518,18 @@ SIDES: dict[str, Sides] = {
         [
             changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize=UNKNOWN)),
             changed(COMPUTE, compute("AmlCompute", scaleSettings={}), compute("AmlCompute", scaleSettings={"a": 1})),
+            changed(COMPUTE, compute("AmlCompute"), compute("AmlCompute", vmSize="a")),
         ],
         [
             changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize="b")),
+            changed(
+                COMPUTE,
+                compute("ComputeInstance", idleTimeBeforeShutdown="PT60M"),
+                compute("ComputeInstance", idleTimeBeforeShutdown="PT15M"),
+            ),
+            changed(
+                COMPUTE, compute("ComputeInstance"), compute("ComputeInstance", schedules={"computeStartStop": []})
+            ),
             changed(WORKSPACE, {"keyVault": "a"}, {"keyVault": "b"}),
         ],
     ),
