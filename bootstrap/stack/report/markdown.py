@@ -13,10 +13,10 @@ from bootstrap.stack.planned import Finding, StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
     Tally,
+    bills,
     counted,
     findings_in_words,
     grave,
-    idle_in_words,
     kind,
     label,
     most_first,
@@ -91,9 +91,10 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
         for one in stack.made
     ]
     table = "\n".join(["| Type | Name | Protected | Asked for in |", "| --- | --- | --- | --- |", *rows])
-    idle = "".join(f"- {count} {what}\n" for what, count in idle_in_words(stack))
-    bills = f"Bills while idle:\n\n{idle}\n" if idle else ""
-    yield "resource list", f"{bills}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
+    idle = "".join(f"- {bill.count} {bill.what}{escaped(bill.price)}\n" for bill in bills(stack))
+    total = f"\nIn all **{stack.idle_total.text}**.\n" if stack.idle_total is not None else ""
+    billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
+    yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
 
 def _finding(stack: StackPlan, finding: Finding) -> str:
