@@ -91,6 +91,8 @@ def plan(
         raise InputError("--check goes with --against GIT_REF.")
     if prices and against is not None:
         raise InputError("--prices does not go with --against.", hint="Leave out one of them.")
+    if prices and session.output == "table":
+        raise InputError("--prices does not go with --output table.", hint="All other forms show what bills.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
     from bootstrap.stack import Cache, plans, report

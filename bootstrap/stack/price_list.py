@@ -126,8 +126,11 @@ class PriceList:
         self._folder = folder
         self._address = os.environ.get(ADDRESS_VARIABLE) or ADDRESS
         if _host(self._address) is None:
+            said = self._address if "@" not in self._address else "an address with a login, which reports would show"
             raise InputError(
-                f"{self._address!r} is no address of a price list.", hint=f"Correct {ADDRESS_VARIABLE}, or unset it."
+                f"{ADDRESS_VARIABLE} names no address of a price list.",
+                why=f"It says {said}.",
+                hint="Write https://HOST/PATH, or unset it.",
             )
         self._answers: dict[str, _Answer | None] = {}
         self._pool: PoolManager | None = None
@@ -211,7 +214,7 @@ class PriceList:
             if self._pool is None:
                 self._pool = _pool(self._address)
             response = self._pool.request("GET", url, redirect=False, headers={"Accept": "application/json"})
-        except HTTPError as error:
+        except (HTTPError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise RemoteError(
                 "Azure's price list could not be reached.", why=f"{url}: {reason}", hint=_LATER
@@ -302,19 +305,19 @@ def _per(unit: str) -> Per | None:
 
 
 def _host(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None when it is no address of the web."""
+    """Scheme, host and port; None when it is no address of the web, or has a login, which reports would show."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}[parts.scheme]
     except (ValueError, KeyError):
         return None
-    return (parts.scheme, parts.hostname, port) if parts.hostname else None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and "@" not in parts.netloc else None
 
 
 def _pool(address: str) -> "PoolManager":
     """Connections to the list, through the proxy that the environment names for it.
 
-    Raises urllib3.exceptions.HTTPError when the environment names no proxy that can be used.
+    Raises urllib3.exceptions.HTTPError or ValueError when the environment names no proxy that can be used.
     """
     from urllib.request import getproxies, proxy_bypass
 
@@ -338,4 +341,6 @@ def _pool(address: str) -> "PoolManager":
     way = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     login = ":".join(unquote(part or "") for part in (way.username, way.password)) if way.username else None
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-    return urllib3.ProxyManager(way.geturl(), proxy_headers=headers, timeout=timeout, retries=retries)
+    # Messages show the proxy's address: its password has to stay out of it.
+    address_alone = way._replace(netloc=way.netloc.rpartition("@")[2]).geturl()
+    return urllib3.ProxyManager(address_alone, proxy_headers=headers, timeout=timeout, retries=retries)

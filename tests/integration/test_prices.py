@@ -16,7 +16,7 @@ from tests.prices import Answer, AzurePrices, azure_prices, firewall, item, priv
 
 ROOT = Path(__file__).parents[2]
 CONTOSO = ROOT / "examples" / "contoso"
-GOLDEN = Path(__file__).parents[1] / "unit" / "stack" / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = Path(bootstrap.stack.report.__file__).parent / "plan.schema.json"
 
 
@@ -157,6 +157,7 @@ def test_a_price_list_that_fails_costs_the_exit_code_and_not_the_plan(azure: Azu
     ("arguments", "said"),
     [
         (["--prices", "--against", "HEAD"], "--prices does not go with --against."),
+        (["--prices", "-o", "table"], "--prices does not go with --output table."),
         (["--prices", "--currency", "euro"], "--currency must be three capital letters"),
     ],
 )

@@ -211,12 +211,16 @@ def test_a_host_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert "could not be reached" in failure()
 
 
-@pytest.mark.parametrize("address", ["prices.azure.com", "ftp://prices", "https://", "http://[", "http://a:b/"])
+@pytest.mark.parametrize(
+    "address", ["prices.azure.com", "ftp://prices", "https://", "http://[", "http://a:b/", "https://me:secret@prices/"]
+)
 def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", address)
 
-    with pytest.raises(InputError, match="is no address"):
+    with pytest.raises(InputError, match="names no address") as refused:
         PriceList("USD", Silent(), None)
+
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("currency", ["", "eur", "EURO", "E'R", "€"])
@@ -235,6 +239,17 @@ def test_the_proxy_of_the_environment_is_used(azure: AzurePrices, monkeypatch: p
 
     assert amount(price) == "0.01"
     assert azure.proxy_logins == ["Basic bWU6cEBzcw=="]
+
+
+@pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:1", "http://[", "socks5://127.0.0.1:1", "127.0.0.1:1"])
+def test_a_proxy_that_does_not_work_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", "http://prices.example/api/retail/prices")
+    monkeypatch.setenv("http_proxy", proxy)
+
+    told = failure()
+
+    assert "Azure's price list could not be reached." in told
+    assert "secret" not in told
 
 
 def test_a_host_that_cannot_prove_who_it_is_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
