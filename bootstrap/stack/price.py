@@ -71,6 +71,8 @@ class Total:
     @property
     def text(self) -> str:
         """`at least 51.10 USD a month of 730 hours`."""
+        if self.at_least and not self.amount:
+            return "not known"
         return f"{'at least ' if self.at_least else ''}{money(self.amount, self.currency)} a month of {HOURS} hours"
 
     def document(self) -> dict[str, Any]:

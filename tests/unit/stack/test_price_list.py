@@ -462,6 +462,7 @@ def test_a_sum_is_exact_and_says_when_something_is_missing() -> None:
 
     assert whole.text == "0.30 USD a month of 730 hours"
     assert part.text == "at least 0.30 USD a month of 730 hours"
+    assert Prices("USD", [NoPrice("Nobody knows.")]).total([1]).text == "not known"
     assert whole.document() == {"amount": "0.30", "currency": "USD", "at_least": False}
 
 
