@@ -13,10 +13,10 @@ from bootstrap.stack.planned import Finding, StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
     Tally,
+    bills,
     counted,
     findings_in_words,
     grave,
-    idle_in_words,
     kind,
     label,
     marks,
@@ -89,9 +89,10 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
     table = "\n".join(["| Type | Name | Marked | Asked for in |", "| --- | --- | --- | --- |", *rows])
-    idle = "".join(f"- {count} {what}\n" for what, count in idle_in_words(stack))
-    bills = f"Bills while idle:\n\n{idle}\n" if idle else ""
-    yield "resource list", f"{bills}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
+    idle = "".join(f"- {bill.count} {bill.what}{escaped(bill.price)}\n" for bill in bills(stack))
+    total = f"\nIn all **{stack.idle_total.text}**.\n" if stack.idle_total is not None else ""
+    billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
+    yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
 
 def _finding(stack: StackPlan, finding: Finding) -> str:

@@ -15,6 +15,7 @@ from bootstrap.stack.planned import Registration, StackPlan
 from bootstrap.stack.report.components import as_drawing
 from bootstrap.stack.report.words import (
     Tally,
+    bills,
     counted,
     findings_in_words,
     grave,
@@ -70,6 +71,8 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "count": len(stack.made),
         "findings": findings_in_words(stack.findings),
         "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
+        "bills": bills(stack),
+        "total": stack.idle_total.text if stack.idle_total is not None else "",
         "graph": as_drawing(stack.document()["resources"]),
         "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
     }
