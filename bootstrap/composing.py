@@ -7,6 +7,7 @@ means; what libyaml refuses, and every text with more than that in it, ruamel re
 
 import functools
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 Node = Any
 """A node of either library: `id` ("mapping", "sequence", "scalar"), `tag`, `value`, `start_mark`."""
 
-_EVERYDAY = re.compile(r"[\n !-%'-)+-;=?-~\u00a1-\u2027\u2030-\ud7ff]*")
-"""Text that libyaml, if it accepts it, reads as ruamel does: no tabs, no `&` and `*` of aliases, no `<` of merges."""
+_EVERYDAY = re.compile(r"[\n !-;=?-~\u00a1-\u2027\u2030-\ud7ff]*")
+"""Text that libyaml, if it accepts it, reads as ruamel does: no tabs, no `<` of merges."""
 
-_UNUSUAL = re.compile(r"(?:^|[\s,\[{(])[!%?|>]|^(?:---|\.\.\.)", re.MULTILINE)
-"""Tags, directives, block texts, keys in question form, several documents: where the two differ in details."""
+_UNUSUAL = re.compile(r"(?:^|[\s,\[{(:])[!%?|>&*]|^(?:---|\.\.\.)", re.MULTILINE)
+"""Tags, directives, block texts, aliases, keys in question form, several documents: where the two differ in details."""
 
 
 def compose(text: str, yaml: "YAML") -> Node | None:
@@ -28,7 +29,12 @@ def compose(text: str, yaml: "YAML") -> Node | None:
         root = _by_libyaml(text)
         if root is not None:
             return root
-    return yaml.compose(text)
+    from ruamel.yaml.error import ReusedAnchorWarning
+
+    with warnings.catch_warnings():
+        # YAML lets an anchor be said again: an alias means the nearest one above it.
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        return yaml.compose(text)
 
 
 def _by_libyaml(text: str) -> Node | None:
