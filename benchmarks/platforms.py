@@ -1,6 +1,6 @@
 """Platforms of any size, for benchmarks: the teams of examples/contoso again and again, under names of their own.
 
-A third of the teams is locked, each with ranges of addresses of its own; all are linked, and twenty share a subscription.
+A third of the teams is locked, with ranges of addresses of its own; all are linked, and twenty share a subscription.
 """
 
 import json
