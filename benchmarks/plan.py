@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.platforms import CONTOSO, of_teams
 from benchmarks.project import OURS, ROOT
-from benchmarks.timing import Promise, Row, compare, seconds
+from benchmarks.timing import Command, Promise, Row, compare, seconds
 from bootstrap.platform.platform import load_platform
 from tests.engine.executable import find_or_build
 from tests.engine.provider import serving
@@ -66,7 +66,7 @@ def further_stack(folder: Path) -> Row:
 def second_plan(folder: Path) -> Row:
     """An unchanged second `plan` of the example's ten stacks."""
     cache = {"XDG_CACHE_HOME": str(folder), "LOCALAPPDATA": str(folder)}
-    command = [OURS, "plan", "-C", CONTOSO]
+    command: Command = [OURS, "plan", "-C", CONTOSO]
     seconds(command, ROOT, cache)
     times = sorted(seconds(command, ROOT, cache) for _ in range(5))
     return Row("unchanged second `plan` of ten stacks", times[2], None, Promise(seconds=0.5))

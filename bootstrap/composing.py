@@ -22,6 +22,9 @@ _EVERYDAY = re.compile(r"[\n !-;=?-~\u00a1-\u2027\u2030-\ud7ff]*")
 _UNUSUAL = re.compile(r"(?:^|[\s,\[{(:])[!%?|>&*]|^(?:---|\.\.\.)", re.MULTILINE)
 """Tags, directives, block texts, aliases, keys in question form, several documents: where the two differ in details."""
 
+_DEEP = 1_000
+"""As many levels are no document that anybody wrote."""
+
 
 def compose(text: str, yaml: "YAML") -> Node | None:
     """The root node of a document, None for an empty one. Raises ruamel's `YAMLError`, ValueError or RecursionError."""
@@ -43,13 +46,33 @@ def _by_libyaml(text: str) -> Node | None:
     loader = _loader()
     if loader is None:
         return None
-    reading = loader(text)
     try:
-        return reading.get_single_node()
+        if _is_deep(text, loader):
+            return None
+        reading = loader(text)
+        try:
+            return reading.get_single_node()
+        finally:
+            reading.dispose()
     except YAMLError:
         return None  # ruamel tells what is wrong, or knows better
+
+
+def _is_deep(text: str, loader: Any) -> bool:
+    """Whether something is nested so deeply that libyaml's nodes, which are made in C, could overflow the stack."""
+    from yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    # Each level takes a bracket, or a column more.
+    if text.count("[") + text.count("{") + max(map(len, text.split("\n"))) < _DEEP:
+        return False
+    reading = loader(text)
+    depth = 0
+    try:
+        while (event := reading.get_event()) is not None and depth < _DEEP:
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
     finally:
         reading.dispose()
+    return depth >= _DEEP
 
 
 @functools.cache
