@@ -6,6 +6,7 @@ documents that expand to more than `MAX_NODES` values, and, against a Pydantic m
 mistakes of a document are told at once.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,17 @@ _PLAIN_TAGS = frozenset(
 )
 
 _TEXT = "tag:yaml.org,2002:str"
+
+_KINDS = {
+    "bool": "true or false", "float": "a number", "int": "a whole number", "null": "null", "timestamp": "a day"
+}  # fmt: skip
+"""What a value has to be, by the end of its tag."""
+
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+"""What an escape can write and no text has: control characters, which a terminal would obey, and halves of others."""
+
+_LONGEST = 100
+"""How many characters of a value are told."""
 
 Location = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
@@ -163,7 +175,15 @@ def parse(text: str, path: Path) -> Document:
 
 def _in_words(error: "MarkedYAMLError") -> str:
     said = str(error.problem or error.context or "broken YAML")
+    if said.startswith("but found"):
+        said = f"{error.context}, {said}"
     return "there is a tab, and YAML is indented by spaces" if r"'\t'" in said else said
+
+
+def _shown(value: object) -> str:
+    """A value as a message shows it: quoted, and not too long."""
+    said = repr(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 
 class _Reader:
@@ -210,7 +230,7 @@ class _Reader:
                 continue
             key = self._key(key_node)
             if key in result:
-                raise self._mistake(key_node, f"the key {key!r} is here twice.")
+                raise self._mistake(key_node, f"the key {_shown(key)} is here twice.")
             self._document.keys[(*at, key)] = self._position(key_node)
             result[key] = self._value(value_node, (*at, key))
         return {**{key: value for key, value in merged.items() if key not in result}, **result}
@@ -228,18 +248,24 @@ class _Reader:
     def _key(self, node: Node) -> str:
         if node.id != "scalar":
             raise self._mistake(node, "a key must be a word.")
-        return str(node.value)
+        return self._text(node)
 
     def _scalar(self, node: Node) -> Any:
         if str(node.tag) == _TEXT:
-            return node.value
+            return self._text(node)
         try:
             value = self._yaml.constructor.construct_object(_scalar_node(node))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # What a tag promises and the text does not keep (`!!int ""`), ruamel finds out in many ways.
-            raise self._mistake(node, f"{node.value!r} is not what {node.tag} says.") from error
+            kind = str(node.tag).rpartition(":")[2]
+            raise self._mistake(node, f"{_shown(node.value)} is not {_KINDS.get(kind, kind)}.") from error
         # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
         return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
+
+    def _text(self, node: Node) -> str:
+        if (found := _NO_TEXT.search(node.value)) is not None:
+            raise self._mistake(node, f"the character {found.group()!r} is not allowed here.")
+        return str(node.value)
 
     def _position(self, node: Node) -> Position:
         return Position(self._document.path, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -261,13 +287,15 @@ def _problem(document: Document, model: "type[BaseModel]", item: Mapping[str, An
         key = str(location[-1])
         return Problem(
             document.position(location, of_key=True),
-            f"unknown key {key!r}.",
+            f"unknown key {_shown(key)}.",
             did_you_mean(key, _known_keys(model, location[:-1])),
         )
     place = ".".join(str(part) for part in location)
     message = item["msg"].removeprefix("Value error, ")
     value = item["input"]
-    found = f" (found {value!r})" if isinstance(value, str | int | float | bool) and item["type"] != "missing" else ""
+    found = (
+        f" (found {_shown(value)})" if isinstance(value, str | int | float | bool) and item["type"] != "missing" else ""
+    )
     return Problem(document.position(location), f"{place}: {message}{found}." if place else f"{message}{found}.")
 
 

@@ -49,15 +49,22 @@ class Range:
 
 def overlaps(ranges: Sequence[Range]) -> Iterator[Problem]:
     """Ranges that meet: networks that are peered with the hub must be apart from it, and those of others stay free."""
-    known: list[tuple[ipaddress.IPv4Network, Range]] = []
-    for item in ranges:
-        addresses = ipaddress.IPv4Network(item.addresses)
-        for other, owner in known:
-            if addresses.overlaps(other):
-                message = f"{item.addresses} of {item.stack} overlaps {owner.addresses} of {owner.stack}"
-                yield Problem(item.position, f"{message} ({owner.position.path.name}:{owner.position.line}).")
-                break
-        known.append((addresses, item))
+    # Two ranges meet when one lies in the other; sorted like this, the one that others lie in stands before them.
+    placed = sorted(
+        ((ipaddress.IPv4Network(item.addresses), number) for number, item in enumerate(ranges)),
+        key=lambda pair: (int(pair[0].network_address), pair[0].prefixlen, pair[1]),
+    )
+    pairs = []
+    outer: tuple[ipaddress.IPv4Network, int] | None = None
+    for addresses, number in placed:
+        if outer is not None and addresses.subnet_of(outer[0]):
+            pairs.append(sorted((outer[1], number)))
+        else:
+            outer = addresses, number
+    for first, second in sorted(pairs, key=lambda pair: (pair[1], pair[0])):
+        item, owner = ranges[second], ranges[first]
+        message = f"{item.addresses} of {item.stack} overlaps {owner.addresses} of {owner.stack}"
+        yield Problem(item.position, f"{message} ({owner.position.path.name}:{owner.position.line}).")
 
 
 @dataclass

@@ -49,9 +49,33 @@ def world(root: Path, team: str) -> Path:
             ": unknown key 'budgt'. Did you mean 'budget'?",
         ),
         ("name: fraud\nenvironments:\n  dev:\n    <<: 5\n", "fraud.yaml:"),
+        (
+            'name: fraud\nenvironments: {dev: {}}\ntags: {a: "\\uD800"}\n',
+            ":3:11: the character '\\ud800' is not allowed",
+        ),
+        ("name: fraud\nenvironments: " + "[" * 100_000, "fraud.yaml is not valid YAML. It is nested too deeply."),
+        (
+            "name: fraud\nenvironments: {dev: {}}\nnetwork: locked\nvnet: {address_space: 10.1.0.0/28}\n",
+            ":4:8: vnet.address_space: 10.1.0.0/28 is too small for the private endpoints: at least /27.",
+        ),
+        ("name: churn\nenvironments: {dev: {}}\n", ":1:1: the team 'churn' is in a file called 'fraud.yaml'. Rename"),
         ("name: fraud\nenvironments: &loop\n  dev: *loop\n", "fraud.yaml"),
     ],
-    ids=["tab", "number for an id", "name for an id", "newer", "anchor", "no anchor", "merge", "merge of 5", "loop"],
+    ids=[
+        "tab",
+        "number for an id",
+        "name for an id",
+        "newer",
+        "anchor",
+        "no anchor",
+        "merge",
+        "merge of 5",
+        "half a character",
+        "deep",
+        "small",
+        "copied",
+        "loop",
+    ],
 )
 def test_mistakes_are_told_with_their_place_and_no_plan_is_made(tmp_path: Path, team: str, told: str) -> None:
     done = run_cli("plan", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)

@@ -30,6 +30,28 @@ def test_different_stacks_have_different_names(kind: Kind, one: tuple[str, str],
     assert (names.of(kind, *one) == names.of(kind, *other)) == (one == other)
 
 
+def test_no_two_of_many_stacks_share_a_name_of_any_kind() -> None:
+    """Also where names are cut: the longest organization, and teams and environments as long as the manifests allow."""
+    teams = [
+        f"{start}-{number:02}" for start in ("a-long-name-for-a-team", "a-long-name", "a") for number in range(100)
+    ]
+    environments = ["dev", "devs", "production", "productio2"]
+    names = Names("organizationof20chars", TENANT)
+    for kind in TABLE:
+        made = {names.of(kind, team, environment) for team in teams for environment in environments}
+
+        assert len(made) == len(teams) * len(environments), kind
+
+
+@given(kinds, stacks, words, words)
+def test_what_an_environment_has_several_of_has_different_names(
+    kind: Kind, stack: tuple[str, str], one: str, other: str
+) -> None:
+    names = Names("contoso", TENANT)
+
+    assert (names.of(kind, *stack, one) == names.of(kind, *stack, other)) == (one == other)
+
+
 def test_names_that_are_cut_stay_apart() -> None:
     names = Names("contoso", TENANT)
     one = names.of("workspace", "a-very-long-team-of-people", "dev")

@@ -64,6 +64,11 @@ def compute(kind: str, **properties: Any) -> dict[str, Any]:
     return {"properties": {"computeType": kind, "properties": properties}}
 
 
+def within(network: str, name: str) -> dict[str, Any]:
+    """The inputs of a subnet."""
+    return {"resourceGroupName": "rg", "virtualNetworkName": network, "subnetName": name}
+
+
 SETTINGS = EnvironmentSettings(
     organization="contoso",
     tenant_id="00000000-0000-0000-0000-00000000000a",
@@ -482,6 +487,20 @@ SIDES: dict[str, Sides] = {
             stack(cluster("Standard_DS3_v2")),
             stack(cluster("Standard_D3_v2")),
             Stack("fraud-dev", [cluster("Standard_DS3_v2")], as_of="2028-04-30"),
+        ],
+    ),
+    "names-once": Sides(
+        [
+            stack(resource(STORAGE, {"accountName": "one"}), resource(STORAGE, {"accountName": "two"}, "other")),
+            stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("b", "one"), "other")),
+            stack(resource(VAULT, {"vaultName": UNKNOWN}), resource(VAULT, {"vaultName": UNKNOWN}, "other")),
+        ],
+        [
+            stack(
+                resource(STORAGE, {"accountName": "one", "resourceGroupName": "a"}),
+                resource(STORAGE, {"accountName": "one", "resourceGroupName": "b"}, "other"),
+            ),
+            stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("A", "One"), "other")),
         ],
     ),
     "limit-entries": each(
