@@ -5,6 +5,7 @@ without reading its state.
 """
 
 import base64
+import functools
 import hashlib
 import re
 from collections.abc import Callable
@@ -218,9 +219,17 @@ def rule_of(type_: str, at: Callable[[str], object]) -> Rule:
         type_: Its Pulumi type, which must be in the table.
         at: Its input at a dotted path.
     """
-    rules = [rule for rule in TABLE.values() if rule.type == type_]
+    rules = _rules_by_type()[type_]
     variants = (rule for rule in rules if rule.variant is not None and at(rule.variant[0]) == rule.variant[1])
     return next(variants, None) or next(rule for rule in rules if rule.variant is None)
+
+
+@functools.cache
+def _rules_by_type() -> dict[str, list[Rule]]:
+    by_type: dict[str, list[Rule]] = {}
+    for rule in TABLE.values():
+        by_type.setdefault(rule.type, []).append(rule)
+    return by_type
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ organization's: that all of it comes out different is checked, and not believed.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.naming import TABLE
+from infra.naming import TABLE, rule_of
 from infra.policies.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
 from infra.policies.upkeep import GROUP
 
-_NAMES = {rule.type: rule for rule in TABLE.values()}
+_NAMED = tuple({rule.type for rule in TABLE.values()})
 
 _AROUND = (
     "resourceGroupName", "scope", "resourceUri", "workspaceName", "accountName", "virtualNetworkName",
@@ -22,10 +22,14 @@ _AROUND = (
 
 def _where(resource: Resource) -> str | None:
     """What must be there once: the type, what it lies in and the name, in lower case; None when a part is unknown."""
-    rule = _NAMES[resource.type]
-    around = () if rule.scope in ("global", "tenant") else _AROUND
+    rule = rule_of(resource.type, resource.at)
+    around = () if _is_global(resource) else _AROUND
     parts = [resource.type, *(resource.at(name) for name in (*around, rule.argument))]
     return None if UNKNOWN in parts else "/".join(str(part or "") for part in parts).lower()
+
+
+def _is_global(resource: Resource) -> bool:
+    return rule_of(resource.type, resource.at).scope in ("global", "tenant")
 
 
 def _told(stack: Stack, _found: object) -> dict[str, list[str]]:
@@ -34,11 +38,11 @@ def _told(stack: Stack, _found: object) -> dict[str, list[str]]:
     own = {group.at("resourceGroupName") for group in stack.of(GROUP)}
     urns: dict[str, list[str]] = {}
     shared: set[str] = set()
-    for resource in stack.of(*_NAMES):
+    for resource in stack.of(*_NAMED):
         where = _where(resource)
         if where is None:
             continue
-        is_global = _NAMES[resource.type].scope in ("global", "tenant")
+        is_global = _is_global(resource)
         key = where if is_global else f"{subscription}/{where}"
         urns.setdefault(key, []).append(resource.urn)
         if is_global or resource.type == GROUP or resource.at("resourceGroupName") not in own:

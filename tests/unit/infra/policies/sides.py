@@ -69,6 +69,10 @@ def within(network: str, name: str) -> dict[str, Any]:
     return {"resourceGroupName": "rg", "virtualNetworkName": network, "subnetName": name}
 
 
+def named_compute(kind: str, name: str, workspace: str) -> dict[str, Any]:
+    return {"computeName": name, "workspaceName": workspace, **compute(kind)}
+
+
 SETTINGS = EnvironmentSettings(
     organization="contoso",
     tenant_id="00000000-0000-0000-0000-00000000000a",
@@ -494,6 +498,7 @@ SIDES: dict[str, Sides] = {
             stack(resource(STORAGE, {"accountName": "one"}), resource(STORAGE, {"accountName": "two"}, "other")),
             stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("b", "one"), "other")),
             stack(resource(VAULT, {"vaultName": UNKNOWN}), resource(VAULT, {"vaultName": UNKNOWN}, "other")),
+            stack(*(resource(COMPUTE, named_compute("AmlCompute", "cpu", lies_in), lies_in) for lies_in in "ab")),
         ],
         [
             stack(
@@ -501,6 +506,7 @@ SIDES: dict[str, Sides] = {
                 resource(STORAGE, {"accountName": "one", "resourceGroupName": "b"}, "other"),
             ),
             stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("A", "One"), "other")),
+            stack(*(resource(COMPUTE, named_compute("ComputeInstance", "ci-a", lies_in), lies_in) for lies_in in "ab")),
         ],
     ),
     "limit-entries": each(
