@@ -1,19 +1,16 @@
 """Every query, parsed by Microsoft's parser of the Kusto query language, against the columns of the tables."""
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from infra import queries
 from infra.alerts import ACCESS_DENIED, ENDPOINTS
 from infra.components.workbook import SECTIONS, page
+from tests import node
 
 KQL = Path(__file__).parents[2] / "kql"
 LOGS = "/subscriptions/a/resourceGroups/b/providers/Microsoft.OperationalInsights/workspaces/c"
@@ -23,29 +20,14 @@ GROUP = "/subscriptions/a/resourcegroups/rg-contoso-fraud-dev"
 @pytest.fixture(scope="module")
 def parser() -> Path:
     """The script that parses, with what it needs installed as the lock file says."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        if os.environ.get("CI"):
-            pytest.fail("node and npm are needed to parse the queries")
-        pytest.skip("node and npm are needed to parse the queries")
-    with FileLock(KQL / ".lock"):
-        locked = json.loads((KQL / "package-lock.json").read_text())["packages"]
-        for name, package in locked.items():
-            found = KQL / name / "package.json"
-            if name and not (found.is_file() and json.loads(found.read_bytes())["version"] == package["version"]):
-                subprocess.run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=KQL, check=True)
-                break
+    node.install(KQL)
     return KQL / "check.cjs"
 
 
 def mistakes(parser: Path, texts: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     """What the parser finds wrong in each text; nothing where it is right."""
     tables = json.loads((KQL / "tables.json").read_text())["tables"]
-    done = subprocess.run(
-        ["node", str(parser)],
-        input=json.dumps({"tables": tables, "queries": dict(texts)}),
-        capture_output=True, text=True, encoding="utf-8", check=True,
-    )  # fmt: skip
-    found: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    found: dict[str, list[dict[str, Any]]] = node.answer(parser, {"tables": tables, "queries": dict(texts)})
     assert set(found) == set(texts)
     return {name: wrong for name, wrong in found.items() if wrong}
 
