@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 
 from infra.policies.properties import ROLE
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.roles import IN_SUBSCRIPTIONS, Role
 
 ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"
+IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 
 _LEARN = "https://learn.microsoft.com/azure/role-based-access-control"
 
@@ -33,7 +35,18 @@ READING: dict[str, str] = {
 }
 """Built-in roles that people may have in production at all times, by id: they change nothing that runs there."""
 
-_WIDE = re.compile(r"/subscriptions/[^/]+/?|/providers/Microsoft\.Management/managementGroups/[^/]+/?", re.IGNORECASE)
+NEEDED: frozenset[tuple[str, str]] = frozenset(
+    (entitlement.role.id, f"{entitlement.reason}.")
+    for entitlement in IN_SUBSCRIPTIONS
+    if isinstance(entitlement.role, Role)
+)
+"""What the platform's own CI needs on whole subscriptions: the role's id, and the reason that the assignment says."""
+
+_WIDE = re.compile(r"/|/subscriptions/[^/]+/?|/providers/Microsoft\.Management/managementGroups/[^/]+/?", re.IGNORECASE)
+
+# https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples
+_OF_ROLES = "roleassignments:roledefinitionid]"
+_GIVEN = re.compile(r"guidequals\s*\{([^}]*)\}")
 
 
 def role_of(assignment: Resource) -> str:
@@ -46,21 +59,53 @@ def _is_wide(assignment: Resource) -> bool:
     return bool(_WIDE.fullmatch(str(assignment.at("scope"))))
 
 
+def _gives_roles(assignment: Resource) -> bool:
+    """Whether who has the role can give any role to themselves, or one of those that can."""
+    role, condition = role_of(assignment), str(assignment.at("condition") or "").lower()
+    if role != _CONDITIONABLE:
+        return role in OWNING
+    if condition == UNKNOWN:
+        return False
+    given = " ".join(_GIVEN.findall(condition))
+    return _OF_ROLES not in condition or any(owning in given for owning in OWNING)
+
+
 def _owning(assignment: Resource) -> Iterable[str]:
-    role = role_of(assignment)
-    if role in OWNING and not (role == _CONDITIONABLE and assignment.at("condition")):
-        yield f"it gives {OWNING[role]} on {assignment.at('scope')}."
+    if _gives_roles(assignment):
+        yield f"it gives {OWNING[role_of(assignment)]} on {assignment.at('scope')}."
 
 
-def _broad(assignment: Resource) -> Iterable[str]:
-    role = role_of(assignment)
-    if role in BROAD and _is_wide(assignment):
-        yield f"it gives {BROAD[role]} on {assignment.at('scope')}."
+def _is_the_platforms(assignment: Resource, stack: Stack) -> bool:
+    """Whether the platform's own CI has the role, for a reason that stands in the table.
+
+    The identity is made by the same stack, so it has no secret, and no person and nobody else's application can take
+    its place. Its object id is not known before it is made, so it is told by what the assignment waits for.
+    """
+    ours = {identity.urn for identity in stack.of(IDENTITY)}
+    return (
+        assignment.at("principalType") == "ServicePrincipal"
+        and (role_of(assignment), assignment.at("description")) in NEEDED
+        and not ours.isdisjoint(assignment.depends_on)
+    )
 
 
-def _wide(assignment: Resource) -> Iterable[str]:
-    if _is_wide(assignment) and role_of(assignment) not in BROAD | OWNING:
-        yield f"it gives a role on {assignment.at('scope')}."
+def _wide(stack: Stack) -> Iterator[Resource]:
+    """What is given on whole subscriptions, or above them, and not needed there."""
+    given = (assignment for assignment in stack.of(ROLE, ELIGIBLE) if _is_wide(assignment))
+    return (assignment for assignment in given if not _is_the_platforms(assignment, stack))
+
+
+def _too_broad(stack: Stack) -> Iterator[Breach]:
+    for assignment in _wide(stack):
+        role = role_of(assignment)
+        if role in BROAD:
+            yield Breach(assignment.urn, f"{assignment.name}: it gives {BROAD[role]} on {assignment.at('scope')}.")
+
+
+def _too_wide(stack: Stack) -> Iterator[Breach]:
+    for assignment in _wide(stack):
+        if role_of(assignment) not in BROAD and not _gives_roles(assignment):
+            yield Breach(assignment.urn, f"{assignment.name}: it gives a role on {assignment.at('scope')}.")
 
 
 def _standing(stack: Stack) -> Iterator[Breach]:
@@ -81,18 +126,20 @@ ACCESS_RULES: tuple[Rule, ...] = (
         Each(_owning, frozenset({ROLE, ELIGIBLE})),
     ),
     Rule(
-        "role-too-broad", "warning", "Nobody may change everything in a subscription",
-        "One stolen login would reach every team in it.",
+        "role-too-broad", "warning", "Only the platform's own CI may change everything in a subscription",
+        "One stolen login would reach every team in it. The CI that makes environments needs it to make their resource "
+        "groups: its identity is made by the same stack and has no secret, and its reason stands in infra/roles.py.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/best-practices",
-        Each(_broad, frozenset({ROLE})),
+        Whole(_too_broad),
     ),
     Rule(
-        "role-too-wide", "warning", "Roles are given on resources and groups, not on subscriptions",
-        "What the subscription gets later would be reachable too.",
+        "role-too-wide", "warning", "Only the platform's own CI has roles on whole subscriptions",
+        "What the subscription gets later would be reachable too. That is what the platform's CI is for; its reasons "
+        "stand in infra/roles.py.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/scope-overview",
-        Each(_wide, frozenset({ROLE})),
+        Whole(_too_wide),
     ),
     Rule(
         "standing-access", "warning", "People change production only when they asked for it",

@@ -1,9 +1,9 @@
 """Rules on single properties: what must be set, and to what, since the SDK's and Azure's defaults are often open."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from infra.policies.rule import UNKNOWN, Each, Resource, Rule
+from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 STORAGE = "azure-native:storage:StorageAccount"
 VAULT = "azure-native:keyvault:Vault"
@@ -49,11 +49,18 @@ def is_open(resource: Resource) -> bool:
     """Whether a resource can be reached from the internet by who has an Entra login and a role."""
     network = resource.at("publicNetworkAccess") or resource.at("properties.publicNetworkAccess") or "Enabled"
     default = resource.at("networkRuleSet.defaultAction") or resource.at("properties.networkAcls.defaultAction")
-    return bool(network == "Enabled" and default != "Deny")
+    # Key vaults take it in any case.
+    return str(network).lower() == "enabled" and default not in ("Deny", UNKNOWN)
 
 
-def _public_access(resource: Resource) -> Iterable[str]:
-    return ("it can be reached from the internet by who has an Entra login and a role.",) if is_open(resource) else ()
+def _public_access(stack: Stack) -> Iterator[Breach]:
+    # Where people work, the mode of the network says what is open. The hub is judged by `locked-is-closed`.
+    if stack.settings is not None and not (stack.environment is not None and stack.environment.protect):
+        return
+    for resource in stack.of(STORAGE, VAULT, IMAGES):
+        if is_open(resource):
+            said = "anybody with an Entra login and a role reaches it, from everywhere."
+            yield Breach(resource.urn, f"{resource.name}: {said}")
 
 
 PROPERTY_RULES: tuple[Rule, ...] = (
@@ -229,11 +236,12 @@ PROPERTY_RULES: tuple[Rule, ...] = (
         Each(_principal_type, frozenset({ROLE})),
     ),
     Rule(
-        "public-access", "note", "What can be reached from the internet is known",
-        "In the networks open and managed both people and CI come in over the internet, with an Entra login.",
-        "Nothing to do where the manifests mean it; else network: locked.",
+        "public-access", "warning", "In production, what holds data does not answer the whole internet",
+        "A login that was stolen works from everywhere; a network is a second lock.",
+        "Say network: managed with allow_ips or ci: private, or network: locked (docs/network.md); or suppress this "
+        "rule and say why the data may be there.",
         f"{_LEARN}/machine-learning/how-to-network-security-overview",
-        Each(_public_access, frozenset({STORAGE, VAULT, IMAGES, WORKSPACE, MODELS})),
+        Whole(_public_access),
     ),
 )  # fmt: skip
 """The rules on single properties."""

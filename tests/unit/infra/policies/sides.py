@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.components.access import assigning_only
+from infra.policies.access import ELIGIBLE, IDENTITY
 from infra.policies.limits import CREDENTIAL
 from infra.policies.network import NETWORK, OUTBOUND_RULE, SUBNET
 from infra.policies.properties import (
@@ -141,15 +143,33 @@ IN_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg"
 IN_WORKSPACE = f"{IN_GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw"
 
 
-def role(role_id: str, scope: str = IN_GROUP, **more: Any) -> Resource:
-    definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
-    return resource(ROLE, {"roleDefinitionId": definition, "scope": scope, "principalType": "Group", **more})
+def role(role_id: str, scope: str = IN_GROUP, depends_on: Sequence[str] = (), **more: Any) -> Resource:
+    inputs = {"roleDefinitionId": definition_of(role_id), "scope": scope, "principalType": "Group", **more}
+    return resource(ROLE, inputs, depends_on=depends_on)
+
+
+def definition_of(role_id: str) -> str:
+    return f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+
+
+DEPLOYER = resource(IDENTITY, {"resourceName": "id-contoso-hub-platform-deployer"}, "platform-deployer")
+AS_DEPLOYER: dict[str, Any] = {
+    "principalType": "ServicePrincipal",
+    "description": "Makes resource groups and what is in them.",
+    "depends_on": [DEPLOYER.urn],
+}
+
+
+def only(*role_ids: str) -> str:
+    """The condition of an assignment whose holder may give these roles and no others."""
+    return assigning_only(role_ids)
 
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 GIVES_ROLES = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+OPERATOR = "00000000-0000-0000-0000-0000000000aa"
 
 
 def network(name: str, *prefixes: str, subnets: Sequence[Mapping[str, Any]] = ()) -> Resource:
@@ -244,11 +264,19 @@ SIDES: dict[str, Sides] = {
     "principal-type": each(ROLE, {"principalType": "Group"}, {}),
     "public-access": Sides(
         [
-            stack(resource(STORAGE, {"publicNetworkAccess": "Disabled"})),
-            stack(resource(STORAGE, under("networkRuleSet.defaultAction", "Deny"))),
-            stack(resource(VAULT, under("properties.publicNetworkAccess", "Disabled"))),
+            stack(resource(STORAGE, {"publicNetworkAccess": "Disabled"}), settings=PROTECTED),
+            stack(resource(STORAGE, under("networkRuleSet.defaultAction", "Deny")), settings=PROTECTED),
+            stack(resource(VAULT, under("properties.publicNetworkAccess", "Disabled")), settings=PROTECTED),
+            # Where people work, and in the hub, the network's mode says what is open.
+            stack(resource(STORAGE, {}), settings=SETTINGS),
+            stack(resource(STORAGE, {}), settings=HUB),
         ],
-        [stack(resource(STORAGE, {})), stack(resource(WORKSPACE, {"publicNetworkAccess": "Enabled"}))],
+        [
+            stack(resource(STORAGE, {}), settings=PROTECTED),
+            stack(resource(VAULT, under("properties.publicNetworkAccess", "enabled")), settings=PROTECTED),
+            # Nothing says what it is.
+            stack(resource(IMAGES, {"publicNetworkAccess": "Enabled"})),
+        ],
     ),
     "argument-known": each(STORAGE, {"accessTier": "Hot"}, {"acessTier": "Hot"}),
     "argument-required": each(STORAGE, SECURE_STORAGE, {"resourceGroupName": "rg", "sku": {}}, times=2),
@@ -352,15 +380,58 @@ SIDES: dict[str, Sides] = {
         {"policyDefinitionId": "/providers/x/policyDefinitions/e413671a-dd10-4cc1-a943-45b598596cb7"},
     ),
     "role-that-gives-roles": Sides(
-        [stack(role(GIVES_ROLES, condition="only ours")), stack(role(CONTRIBUTOR)), stack(role(UNKNOWN))],
-        [stack(role(OWNER)), stack(role(GIVES_ROLES))],
+        [
+            stack(role(GIVES_ROLES, condition=only(READER, CONTRIBUTOR))),
+            stack(role(GIVES_ROLES, condition=UNKNOWN)),
+            stack(role(CONTRIBUTOR)),
+            stack(role(UNKNOWN)),
+        ],
+        [
+            stack(role(OWNER)),
+            stack(role(GIVES_ROLES)),
+            # A condition on something else, and one that leaves the way to Owner open.
+            stack(role(GIVES_ROLES, condition=only(READER).replace("RoleDefinitionId", "PrincipalType"))),
+            stack(role(GIVES_ROLES, condition=only(READER, OWNER))),
+            stack(resource(ELIGIBLE, {"roleDefinitionId": definition_of(OWNER), "scope": IN_GROUP})),
+        ],
     ),
-    "role-too-broad": Sides([stack(role(CONTRIBUTOR, IN_GROUP))], [stack(role(CONTRIBUTOR, SUBSCRIPTION))]),
+    "role-too-broad": Sides(
+        [stack(role(CONTRIBUTOR, IN_GROUP)), stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **AS_DEPLOYER))],
+        [
+            stack(role(CONTRIBUTOR, SUBSCRIPTION)),
+            stack(resource(ELIGIBLE, {"roleDefinitionId": definition_of(CONTRIBUTOR), "scope": SUBSCRIPTION})),
+            # What the deployer has, but people have it, without our reason, or an application that others made.
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "principalType": "Group"})),
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "description": "Because."})),
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "depends_on": []})),
+        ],
+    ),
     "role-too-wide": Sides(
-        [stack(role(READER, IN_GROUP))],
+        [
+            stack(role(READER, IN_GROUP)),
+            stack(
+                DEPLOYER,
+                role(
+                    READER,
+                    SUBSCRIPTION,
+                    **{**AS_DEPLOYER, "description": "Pull requests compare manifests with what is there."},
+                ),
+            ),
+        ],
         [
             stack(role(READER, f"{SUBSCRIPTION}/")),
             stack(role(READER, "/providers/Microsoft.Management/managementGroups/root")),
+            stack(role(READER, "/")),
+            stack(role(GIVES_ROLES, SUBSCRIPTION, condition=only(READER))),
+            # The reader's reason on another role.
+            stack(
+                DEPLOYER,
+                role(
+                    OPERATOR,
+                    SUBSCRIPTION,
+                    **{**AS_DEPLOYER, "description": "Pull requests compare manifests with what is there."},
+                ),
+            ),
         ],
     ),
     "standing-access": Sides(
@@ -445,7 +516,11 @@ SIDES: dict[str, Sides] = {
         VAULT, {"tags": {str(number): "" for number in range(50)}}, {"tags": {str(number): "" for number in range(51)}}
     ),
     "limit-credentials": Sides([credentials(20)], [credentials(21)]),
-    "credentials-in-sequence": Sides([credentials(3)], [credentials(2, in_sequence=False)]),
+    "credentials-in-sequence": Sides(
+        # The engine tells resources in any order.
+        [credentials(3), stack(*reversed(credentials(3).resources))],
+        [credentials(2, in_sequence=False)],
+    ),
     "limit-assignments": Sides([assignments(4000)], [assignments(4001)]),
     "role-assignments-near-limit": Sides([assigning(3_200), assigning(4_001)], [assigning(3_201)]),
     "change-one-way": Sides(
