@@ -215,6 +215,8 @@ def _outbound(
         needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
+    if not (needed or rules):
+        return []
     return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
 
 

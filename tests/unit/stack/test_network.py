@@ -267,6 +267,11 @@ def test_who_reaches_the_internet_is_not_given_rules_for_parts_of_it(tmp_path: P
     }  # fmt: skip
 
 
+def test_where_no_rule_is_needed_none_is_shown(contoso: dict[str, Stack]) -> None:
+    assert not [resource for resource in contoso["fraud-dev"]["resources"] if resource["name"] == "outbound"]
+    assert [resource for resource in contoso["fraud-prod"]["resources"] if resource["name"] == "outbound"]
+
+
 def test_subnets_say_that_nothing_goes_out_by_itself(contoso: dict[str, Stack]) -> None:
     """Azure gives new subnets no way out since its API of July 2025; one that relies on it works only by its age."""
     subnets = [subnet for stack in contoso.values() for subnet in of_type(stack, "network:Subnet")]
