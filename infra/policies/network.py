@@ -93,9 +93,15 @@ def _default_outbound(stack: Stack) -> Iterator[Breach]:
             yield Breach(resource.urn, f"{resource.name}: defaultOutboundAccess is not set.")
 
 
+def _is_locked(resource: Resource) -> bool:
+    """Whether it is a workspace that reaches what is approved only, or a model registry without a public address."""
+    if resource.type == MODELS:
+        return bool(resource.at("publicNetworkAccess") == "Disabled")
+    return bool(resource.at("managedNetwork.isolationMode") == "AllowOnlyApprovedOutbound")
+
+
 def _open_doors(stack: Stack) -> Iterator[Breach]:
-    isolation = {workspace.at("managedNetwork.isolationMode") for workspace in stack.of(WORKSPACE)}
-    if "AllowOnlyApprovedOutbound" not in isolation:
+    if not any(map(_is_locked, stack.of(WORKSPACE, MODELS))):
         return
     for resource in stack.of(STORAGE, VAULT, IMAGES, WORKSPACE, MODELS):
         if is_open(resource):
@@ -150,9 +156,10 @@ NETWORK_RULES: tuple[Rule, ...] = (
         Whole(_default_outbound),
     ),
     Rule(
-        "locked-is-closed", "error", "Where only approved traffic goes out, nothing comes in from the internet",
-        "A door that is left open makes the rest of the network useless.",
-        "Set public_network_access to Disabled, and make a private endpoint.",
+        "locked-is-closed", "error", "Where the network is locked, nothing comes in from the internet",
+        "A door that is left open makes the rest of the network useless; the states of all stacks lie in the hub.",
+        "Set public_network_access to Disabled, and make a private endpoint. A hub gets them with hub.vnet; or say "
+        "hub.network: open.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
         Whole(_open_doors),
     ),

@@ -20,10 +20,16 @@ def _links(stack: Stack) -> Iterable[Breach]:
 
 
 def _runners(stack: Stack) -> Iterable[Breach]:
+    urns = {resource.name: resource.urn for resource in stack.resources}
+    if isinstance(stack.settings, HubSettings) and stack.settings.closed and stack.settings.runners is None:
+        yield Breach(
+            urns.get("platform-deployer"),
+            "the platform repository's CI reaches the states of stacks from inside the hub's network only, and nothing "
+            "says that there are runners.",
+        )
     settings = stack.environment
     if settings is None or settings.networking.ci == "public" or settings.networking.runners:
         return
-    urns = {resource.name: resource.urn for resource in stack.resources}
     for project in settings.projects:
         yield Breach(
             urns.get(f"ci-{project.name}"),
@@ -54,7 +60,7 @@ STACK_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ci-outside", "warning", "CI has runners inside the network of what has no public address",
-        "A forge's own runners cannot upload data, start jobs or share a model with the registry.",
+        "A forge's own runners cannot upload data, start jobs, share a model with the registry or read a state.",
         "Add hub.runners for Azure DevOps. For others make runners in the hub's network, as docs/network.md says, and "
         "suppress this rule with that as the reason.",
         "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",

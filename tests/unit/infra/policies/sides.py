@@ -13,6 +13,7 @@ from infra.policies.properties import (
     COMPUTE,
     IMAGES,
     LOGS,
+    MODELS,
     ONLINE,
     ROLE,
     STORAGE,
@@ -24,6 +25,7 @@ from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     EnvironmentSettings,
     Federation,
+    GivenSubnet,
     HubSettings,
     Networking,
     ProjectSettings,
@@ -108,6 +110,10 @@ HUB = HubSettings(
     deployed_subscriptions=(),
     deployers=(_LINK,),
     reader=_LINK,
+)
+
+CLOSED_HUB = HUB.model_copy(
+    update={"registry_access": "private", "vnet": GivenSubnet(subnet_id="/subscriptions/b/subnets/ml", origin="x")}
 )
 
 
@@ -318,8 +324,12 @@ SIDES: dict[str, Sides] = {
         [stack(settings=with_project(_LINKED.model_copy(update={"federation": None})))],
     ),
     "ci-outside": Sides(
-        [stack(settings=with_project(_LINKED)), stack(settings=behind_doors(runners=True))],
-        [stack(settings=behind_doors(runners=False))],
+        [
+            stack(settings=with_project(_LINKED)),
+            stack(settings=behind_doors(runners=True)),
+            stack(settings=HUB.model_copy(update={"registry_access": "private"})),
+        ],
+        [stack(settings=behind_doors(runners=False)), stack(settings=CLOSED_HUB)],
     ),
     "platform-not-linked": Sides(
         [stack(), stack(settings=HUB)],
@@ -468,8 +478,13 @@ SIDES: dict[str, Sides] = {
         [
             stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, CLOSED)),
             stack(resource(VAULT, {})),
+            stack(resource(MODELS, {"publicNetworkAccess": "Enabled"}), resource(STORAGE, {}), settings=HUB),
         ],
-        [stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {}))],
+        [
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {})),
+            # A hub whose registry is private, and whose states are not.
+            stack(resource(MODELS, CLOSED), resource(STORAGE, {}), settings=HUB),
+        ],
     ),
     "image-builder": Sides(
         [
