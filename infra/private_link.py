@@ -57,8 +57,12 @@ HUB_DOORS: tuple[Door, ...] = (_STORAGE_BLOBS, _VAULT)
 REGISTRY_DOOR = Door("model registry", "amlregistry", (_API,))
 REGISTRY_FILES_DOOR = Door("model registry", "blob", (_BLOB,))
 REGISTRY_IMAGES_DOOR = Door("model registry", "registry", (_IMAGES,))
-"""The doors of the hub's model registry: its own, and those of where it keeps files and images, which Azure makes and
-names."""
+"""The doors of the hub's model registry: its own; those of where it keeps files, one in each of its locations; and that
+of where it keeps images, one container registry whose endpoint leads to all its replicas. Azure makes and names both.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isolation
+https://learn.microsoft.com/azure/container-registry/container-registry-private-link
+"""
 REGISTRY_DOORS: tuple[Door, ...] = (REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR)
 
 ZONES: tuple[str, ...] = tuple(sorted({zone for door in (*DOORS, *REGISTRY_DOORS) for zone in door.zones}))

@@ -63,7 +63,7 @@ def shared_network(
     if subnet is not None and settings.vnet is not None:
         entrances = [
             Entrance(REGISTRY_DOOR, models.registry.id_when_made),
-            Entrance(REGISTRY_FILES_DOOR, models.files),
+            *(Entrance(REGISTRY_FILES_DOOR, files, location) for location, files in models.files.items()),
             Entrance(REGISTRY_IMAGES_DOOR, models.images),
         ]
         if settings.closed:

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.platform.platform import Platform, load_platform
 from tests.engine.comparison import described, differences, loose_ends, planned, surprises
-from tests.engine.stacks import live
+from tests.engine.stacks import Life, live
 from tests.helpers import build_tree
 
 PLATFORM = load_platform(Path(__file__).parents[2] / "examples" / "contoso")
@@ -39,10 +39,21 @@ def test_the_engine_makes_a_hub_that_is_locked(engine: Path, tmp_path: Path) -> 
     """The example's is not, since one of its teams is open."""
     platform = load_platform(build_tree(tmp_path / "platform", {"platform.yaml": LOCKED, "teams/fraud.yaml": TEAM}))
 
-    lives_as_planned(engine, tmp_path / "engine", platform, "hub")
+    state = lives_as_planned(engine, tmp_path / "engine", platform, "hub").state
+
+    targets = [
+        resource["inputs"]["privateLinkServiceConnections"][0]["privateLinkServiceId"]
+        for resource in state.values()
+        if resource["type"] == "azure-native:network:PrivateEndpoint"
+    ]
+    assert len(set(targets)) == len(targets)
+    # The registry and its container registry; its two locations' accounts and the states'; the vault.
+    assert sorted(target.rsplit("/", 2)[1] for target in targets) == [
+        "registries", "registries", "storageAccounts", "storageAccounts", "storageAccounts", "vaults",
+    ]  # fmt: skip
 
 
-def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) -> None:
+def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) -> Life:
     """Plan a stack, let the engine preview, make, make again and destroy it, and compare."""
     by_plan = planned(platform, name)
 
@@ -54,3 +65,4 @@ def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) 
     everything = len(by_plan) + 1  # and the stack itself
     assert (life.made, life.again) == ({"create": everything}, {"same": everything})
     assert life.ended == {"delete": everything}
+    return life

@@ -427,6 +427,28 @@ def test_a_locked_hub_keeps_states_and_keys_inside_its_network(tmp_path: Path) -
     assert {name for name, rules in told.items() if "ci-outside" in rules} == {"locked"}
 
 
+def test_the_registrys_files_have_an_endpoint_for_each_of_its_locations(contoso: dict[str, Stack]) -> None:
+    """Azure makes a storage account in each, and one container registry, whose endpoint leads to all replicas."""
+    hub = contoso["hub"]
+    [registry] = of_type(hub, "machinelearningservices:Registry")
+    made = {
+        endpoint["inputs"]["privateEndpointName"]: endpoint["inputs"]["location"]
+        for endpoint in of_type(hub, "PrivateEndpoint")
+    }
+
+    assert [region["location"] for region in registry["inputs"]["regionDetails"]] == ["westeurope", "northeurope"]
+    assert made == dict.fromkeys(
+        [
+            "pe-contoso-hub-model-registry-amlregistry",
+            "pe-contoso-hub-model-registry-blob-westeurope",
+            "pe-contoso-hub-model-registry-blob-northeurope",
+            "pe-contoso-hub-model-registry-registry",
+        ],
+        "westeurope",
+    )
+    assert len(of_type(hub, "PrivateDnsZoneGroup")) == len(made)
+
+
 def test_a_managed_environment_reaches_a_private_registry_by_a_rule(tmp_path: Path) -> None:
     stack = world(tmp_path, PLATFORM + "  network: locked\n", PRIVATE_CI)["fraud-dev"]
 
