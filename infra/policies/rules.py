@@ -9,6 +9,7 @@ from infra.policies.arguments import ARGUMENT_RULES
 from infra.policies.assignments import ASSIGNMENT_RULES
 from infra.policies.changes import CHANGE_RULES
 from infra.policies.limits import LIMIT_RULES
+from infra.policies.locations import LOCATION_RULES
 from infra.policies.network import NETWORK_RULES
 from infra.policies.properties import PROPERTY_RULES
 from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
@@ -25,6 +26,7 @@ RULES: dict[str, Rule] = {
         *UPKEEP_RULES,
         *ACCESS_RULES,
         *NETWORK_RULES,
+        *LOCATION_RULES,
         *SIZE_RULES,
         *LIMIT_RULES,
         *ASSIGNMENT_RULES,

@@ -501,6 +501,18 @@ SIDES: dict[str, Sides] = {
         [stack(resource(WORKSPACE, {}), resource(OUTBOUND_RULE, {}))],
         [stack(resource(WORKSPACE, under("managedNetwork.outboundRules", {"a": {}})), resource(OUTBOUND_RULE, {}))],
     ),
+    "location-known": Sides(
+        [
+            stack(resource(VAULT, {"location": "westeurope"}), resource(VAULT, {"location": "West US 3"})),
+            stack(resource(VAULT, {"location": UNKNOWN}), resource(ROLE, {}), resource(MODELS, {})),
+            stack(resource("azure-native:monitor:ActionGroup", {"location": "Global"})),
+        ],
+        [
+            # One mistake is told once.
+            stack(resource(VAULT, {"location": "mars"}), resource(STORAGE, {"location": "mars"})),
+            stack(resource(MODELS, {"location": "westeurope", "regionDetails": [{"location": "westeuorpe"}]})),
+        ],
+    ),
     "size-known": Sides(
         [stack(cluster("STANDARD_D4DS_V5")), stack(cluster(UNKNOWN)), stack(resource(COMPUTE, compute("Kubernetes")))],
         [stack(cluster("Standard_D4ds_v9")), stack(cluster("Standard_D5s_v5"))],
