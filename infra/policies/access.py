@@ -1,13 +1,16 @@
 """Rules on access: who could do too much, too widely, or at all times."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 
-from infra.policies.properties import ROLE
+from infra.policies.properties import ROLE, entries
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 from infra.roles import IN_SUBSCRIPTIONS, Role
 
 ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"
+DEFINITION = "azure-native:authorization:RoleDefinition"
 IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 
 _LEARN = "https://learn.microsoft.com/azure/role-based-access-control"
@@ -18,6 +21,9 @@ OWNING: dict[str, str] = {
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
 }
 """Built-in roles that let who has them give roles to themselves, by id; the last one not with a condition."""
+
+_GIVE = "microsoft.authorization/roleassignments/write"
+"""The action that gives a role."""
 
 _CONDITIONABLE = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 
@@ -41,6 +47,8 @@ NEEDED: frozenset[tuple[str, str]] = frozenset(
     if isinstance(entitlement.role, Role)
 )
 """What the platform's own CI needs on whole subscriptions: the role's id, and the reason that the assignment says."""
+
+_PROGRAMS = ("ServicePrincipal", UNKNOWN)
 
 _WIDE = re.compile(r"/|/subscriptions/[^/]+/?|/providers/Microsoft\.Management/managementGroups/[^/]+/?", re.IGNORECASE)
 
@@ -70,9 +78,22 @@ def _gives_roles(assignment: Resource) -> bool:
     return _OF_ROLES not in condition or any(owning in given for owning in OWNING)
 
 
-def _owning(assignment: Resource) -> Iterable[str]:
-    if _gives_roles(assignment):
-        yield f"it gives {OWNING[role_of(assignment)]} on {assignment.at('scope')}."
+def _owning(resource: Resource) -> Iterable[str]:
+    if resource.type == DEFINITION:
+        for permission in entries(resource.at("permissions")):
+            yield from (f"it allows {action}." for action in _giving(permission))
+    elif _gives_roles(resource):
+        yield f"it gives {OWNING[role_of(resource)]} on {resource.at('scope')}."
+
+
+def _giving(permission: Mapping[str, Any]) -> list[str]:
+    """The actions of a role that let who has it give roles, if nothing takes them back; a star stands for anything."""
+
+    def covers(action: Any) -> bool:
+        return isinstance(action, str) and fnmatchcase(_GIVE, action.lower())
+
+    actions = permission.get("actions") or ()
+    return [] if any(map(covers, permission.get("notActions") or ())) else [each for each in actions if covers(each)]
 
 
 def _is_the_platforms(assignment: Resource, stack: Stack) -> bool:
@@ -109,11 +130,12 @@ def _too_wide(stack: Stack) -> Iterator[Breach]:
 
 
 def _standing(stack: Stack) -> Iterator[Breach]:
-    if stack.environment is None or not stack.environment.protect:
+    if stack.settings is None or not stack.settings.protect:
         return
     for assignment in stack.of(ROLE):
         role = role_of(assignment)
-        if assignment.at("principalType") in ("User", "Group") and role and role not in READING:
+        # The SDK's default is a user.
+        if assignment.at("principalType") not in _PROGRAMS and role and role not in READING:
             yield Breach(assignment.urn, f"{assignment.name}: people have a role that changes {stack.name}, always.")
 
 
@@ -121,9 +143,10 @@ ACCESS_RULES: tuple[Rule, ...] = (
     Rule(
         "role-that-gives-roles", "error", "Nobody can give roles to themselves",
         "Who can is the owner of everything there, whatever else they were given.",
-        "Give Role Based Access Control Administrator with a condition that lists the roles that may be given.",
+        "Give Role Based Access Control Administrator with a condition that lists the roles that may be given; take "
+        "roleAssignments/write out of roles of your own.",
         f"{_LEARN}/delegate-role-assignments-overview",
-        Each(_owning, frozenset({ROLE, ELIGIBLE})),
+        Each(_owning, frozenset({ROLE, ELIGIBLE, DEFINITION})),
     ),
     Rule(
         "role-too-broad", "warning", "Only the platform's own CI may change everything in a subscription",

@@ -71,7 +71,8 @@ def _tags(resource: Resource) -> Iterable[str]:
 def _by_identity(stack: Stack) -> dict[str, list[Resource]]:
     by_identity: dict[str, list[Resource]] = {}
     for credential in stack.of(CREDENTIAL):
-        by_identity.setdefault(str(credential.at("resourceName")), []).append(credential)
+        if (identity := credential.at("resourceName")) != UNKNOWN:
+            by_identity.setdefault(str(identity), []).append(credential)
     return by_identity
 
 

@@ -1,9 +1,9 @@
 """Rules on single properties: what must be set, and to what, since the SDK's and Azure's defaults are often open."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.policies.rule import SECRET, UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 STORAGE = "azure-native:storage:StorageAccount"
 VAULT = "azure-native:keyvault:Vault"
@@ -13,6 +13,7 @@ MODELS = "azure-native:machinelearningservices:Registry"
 COMPUTE = "azure-native:machinelearningservices:Compute"
 ONLINE = "azure-native:machinelearningservices:OnlineEndpoint"
 BATCH = "azure-native:machinelearningservices:BatchEndpoint"
+DATASTORE = "azure-native:machinelearningservices:Datastore"
 LOGS = "azure-native:operationalinsights:Workspace"
 ROLE = "azure-native:authorization:RoleAssignment"
 
@@ -24,7 +25,7 @@ def must_be(path: str, *wanted: Any) -> Callable[[Resource], Iterable[str]]:
 
     def wrong(resource: Resource) -> Iterable[str]:
         found = resource.at(path)
-        if found != UNKNOWN and found not in wanted:
+        if found not in (UNKNOWN, SECRET, *wanted):
             allowed = " or ".join(map(repr, wanted))
             yield f"{path} is {'not set' if found is None else repr(found)}, not {allowed}."
 
@@ -37,8 +38,35 @@ def _of_kind(kind: str, wrong: Callable[[Resource], Iterable[str]]) -> Callable[
 
 
 def _services_not_encrypted(resource: Resource) -> Iterable[str]:
-    services = resource.at("encryption.services") or {}
-    return (f"encryption of {name} is off." for name, service in services.items() if service.get("enabled") is False)
+    for service in ("blob", "file", "queue", "table"):
+        if resource.at(f"encryption.services.{service}.enabled") is False:
+            yield f"encryption of {service} is off."
+
+
+def entries(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects in a list, as far as they are known."""
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return (entry for entry in listed if isinstance(entry, Mapping))
+
+
+def _public_blobs(resource: Resource) -> Iterable[str]:
+    if resource.type == STORAGE:
+        yield from must_be("allowBlobPublicAccess", False)(resource)
+    for region in entries(resource.at("regionDetails")):
+        for details in entries(region.get("storageAccountDetails")):
+            made = details.get("systemCreatedStorageAccount")
+            if isinstance(made, Mapping) and made.get("allowBlobPublicAccess") not in (False, UNKNOWN):
+                yield f"allowBlobPublicAccess is not False in {region.get('location')}."
+
+
+_KEYS = ("AccountKey", "Sas")
+"""Credentials of a datastore that are keys."""
+
+
+def _datastore_keys(resource: Resource) -> Iterable[str]:
+    kind = resource.at("properties.credentials.credentialsType")
+    if kind in _KEYS:
+        yield f"its credentials are of the type {kind}."
 
 
 def _principal_type(resource: Resource) -> Iterable[str]:
@@ -76,7 +104,7 @@ PROPERTY_RULES: tuple[Rule, ...] = (
         "Somebody would open one.",
         "Set allow_blob_public_access=False.",
         f"{_LEARN}/storage/blobs/anonymous-read-access-prevent",
-        Each(must_be("allowBlobPublicAccess", False), frozenset({STORAGE})),
+        Each(_public_blobs, frozenset({STORAGE, MODELS})),
     ),
     Rule(
         "storage-tls", "error", "Storage wants TLS 1.2 at least",
@@ -140,6 +168,13 @@ PROPERTY_RULES: tuple[Rule, ...] = (
         'Set system_datastores_auth_mode="Identity".',
         f"{_LEARN}/machine-learning/how-to-administrate-data-authentication",
         Each(must_be("systemDatastoresAuthMode", "Identity", "UserDelegationSAS"), frozenset({WORKSPACE})),
+    ),
+    Rule(
+        "datastore-no-keys", "error", "A datastore keeps no key of its storage",
+        "Who may use the workspace would have everything in it, whoever they are.",
+        'Set credentials_type="None": then it is opened with the identity of who uses it.',
+        f"{_LEARN}/machine-learning/how-to-administrate-data-authentication",
+        Each(_datastore_keys, frozenset({DATASTORE})),
     ),
     Rule(
         "workspace-v2", "error", "A workspace uses the newer API",

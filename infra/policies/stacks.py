@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from infra.policies.rule import Breach, Rule, Stack, Whole
+from infra.policies.properties import IMAGES, STORAGE, WORKSPACE
+from infra.policies.rule import UNKNOWN, Breach, Rule, Stack, Whole
 from infra.settings import HubSettings
 
 
@@ -50,6 +51,23 @@ def _platform_links(stack: Stack) -> Iterable[Breach]:
             yield Breach(urns.get(name), f"the platform repository's own CI cannot log in for {who}: no link says how.")
 
 
+_ENCRYPTED: dict[str, tuple[str, str]] = {
+    STORAGE: ("encryption.keySource", "microsoft.keyvault"),
+    IMAGES: ("encryption.status", "enabled"),
+    WORKSPACE: ("encryption.status", "enabled"),
+}
+"""Where a resource says that a customer's key encrypts it, and what it says then, in lower case."""
+
+
+def _customer_key(stack: Stack) -> Iterable[Breach]:
+    if stack.environment is None or stack.environment.customer_key is None:
+        return
+    for resource in stack.of(*_ENCRYPTED):
+        path, wanted = _ENCRYPTED[resource.type]
+        if str(resource.at(path)).lower() not in (wanted, UNKNOWN):
+            yield Breach(resource.urn, f"{resource.name}: {path} is {resource.at(path)!r}.")
+
+
 STACK_RULES: tuple[Rule, ...] = (
     Rule(
         "project-not-linked", "warning", "The CI of every project can log in",
@@ -65,6 +83,13 @@ STACK_RULES: tuple[Rule, ...] = (
         "suppress this rule with that as the reason.",
         "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",
         Whole(_runners),
+    ),
+    Rule(
+        "customer-key", "error", "Where the manifest names a key, it encrypts all that holds data",
+        "Whoever takes the key back wants nothing to stay readable. It is decided when a resource is made.",
+        "Pass the key to the resource.",
+        "https://learn.microsoft.com/azure/machine-learning/concept-customer-managed-keys",
+        Whole(_customer_key),
     ),
     Rule(
         "platform-not-linked", "warning", "The CI of the platform repository can log in",

@@ -12,6 +12,8 @@ from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
 from bootstrap.stack.checks import check
 from bootstrap.stack.planned import Registration
+from infra.policies.rule import UNKNOWN, Resource
+from infra.policies.rules import judge_resource
 from infra.settings import StackSettings
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
@@ -99,3 +101,29 @@ def test_the_example_has_no_finding_that_nobody_should_act_on() -> None:
     }
 
     assert found == {"project-not-linked"}
+
+
+@pytest.mark.parametrize("name", ["hub", "fraud-prod", "vision-prod"])
+def test_what_is_unknown_neither_breaks_a_rule_nor_the_judge(name: str) -> None:
+    """An engine's preview knows less than a plan: of any resource, any input may be unknown."""
+    [made] = plan(load_platform(CONTOSO), [name], Silent()).stacks
+    before = {(finding.rule, finding.resource) for finding in made.findings}
+
+    for resource in made.made:
+        unknown = Resource(resource.urn, resource.type, resource.name, dict.fromkeys(resource.inputs, UNKNOWN))
+        nested = {key: _unknown_within(value) for key, value in resource.inputs.items()}
+        assert {rule.id for rule, _ in judge_resource(unknown)} == set()
+        assert {rule.id for rule, _ in judge_resource(replace(unknown, inputs=nested))} == set()
+    resources = [replace(resource, inputs=dict.fromkeys(resource.inputs, UNKNOWN)) for resource in made.resources]
+    found = {(finding.rule, finding.resource) for finding in check(made.settings, resources).findings}
+    assert found - before == set()
+
+
+_KINDS = ("computeType", "criterionType", "kind", "odataType", "type")
+
+
+def _unknown_within(value: Any) -> Any:
+    """The same with every value in it unknown, but what says which kind of thing it is."""
+    if isinstance(value, dict):
+        return {key: item if key in _KINDS else _unknown_within(item) for key, item in value.items()}
+    return [_unknown_within(item) for item in value] if isinstance(value, list) else UNKNOWN

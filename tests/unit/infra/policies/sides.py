@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.components.access import assigning_only
-from infra.policies.access import ELIGIBLE, IDENTITY
+from infra.policies.access import DEFINITION, ELIGIBLE, IDENTITY
 from infra.policies.limits import CREDENTIAL
-from infra.policies.network import NETWORK, OUTBOUND_RULE, SUBNET
+from infra.policies.network import NETWORK, OUTBOUND_RULE, RULES, SUBNET
 from infra.policies.properties import (
     BATCH,
     COMPUTE,
+    DATASTORE,
     IMAGES,
     LOGS,
     MODELS,
@@ -21,8 +22,9 @@ from infra.policies.properties import (
     WORKSPACE,
 )
 from infra.policies.rule import UNKNOWN, Resource, Stack
-from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
+from infra.policies.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
+    CustomerKeySettings,
     EnvironmentSettings,
     Federation,
     GivenSubnet,
@@ -212,12 +214,41 @@ def changed(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Stack
     return Stack("fraud-dev", [made], before={made.urn: old})
 
 
+def replicated(public: bool) -> dict[str, Any]:
+    """A model registry in one location, with whether its storage may have public containers."""
+    account = {"systemCreatedStorageAccount": {"allowBlobPublicAccess": public}}
+    return {"regionDetails": [{"location": "westeurope", "storageAccountDetails": [account]}]}
+
+
+def said_of_budget(**notification: Any) -> Resource:
+    return resource(BUDGET, {"notifications": {"actual80": {"enabled": True, **notification}}}, "budget")
+
+
+def recorded(**setting: Any) -> Stack:
+    """A vault, and a diagnostic setting that is about it."""
+    about = {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV", **setting}
+    return stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, about))
+
+
+def security_rule(source: str, **more: str) -> dict[str, Any]:
+    rule = {"name": "in", "direction": "Inbound", "access": "Allow", "sourceAddressPrefix": source, **more}
+    return {"securityRules": [rule]}
+
+
+STORED = "Microsoft.Storage/storageAccounts/st"
+TO_LOGS = {"workspaceId": "/subscriptions/b/logs", "logs": [{"categoryGroup": "allLogs", "enabled": True}]}
+ENCRYPTED = SETTINGS.model_copy(
+    update={"customer_key": CustomerKeySettings(vault_id="/subscriptions/b/kv", key="https://kv/keys/a/1", origin="x")}
+)
 CLOSED = {"publicNetworkAccess": "Disabled"}
 APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
 SIDES: dict[str, Sides] = {
     "storage-no-keys": each(STORAGE, {"allowSharedKeyAccess": False}, {}),
-    "storage-no-public-blobs": each(STORAGE, {"allowBlobPublicAccess": False}, {"allowBlobPublicAccess": True}),
+    "storage-no-public-blobs": Sides(
+        [stack(resource(STORAGE, {"allowBlobPublicAccess": False})), stack(resource(MODELS, replicated(False)))],
+        [stack(resource(STORAGE, {"allowBlobPublicAccess": True})), stack(resource(MODELS, replicated(True)))],
+    ),
     "storage-tls": each(STORAGE, {"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_0"}),
     "storage-https": each(STORAGE, {"enableHttpsTrafficOnly": True}, {"enableHttpsTrafficOnly": False}),
     "storage-no-local-users": each(STORAGE, {"isLocalUserEnabled": False}, {"isLocalUserEnabled": True}),
@@ -232,6 +263,11 @@ SIDES: dict[str, Sides] = {
     "images-no-admin": each(IMAGES, {"adminUserEnabled": False}, {"adminUserEnabled": True}),
     "images-no-anonymous": each(IMAGES, {"anonymousPullEnabled": False}, {"anonymousPullEnabled": True}),
     "datastores-by-identity": each(WORKSPACE, {"systemDatastoresAuthMode": "Identity"}, {}),
+    "datastore-no-keys": each(
+        DATASTORE,
+        under("properties.credentials.credentialsType", "None"),
+        under("properties.credentials.credentialsType", "AccountKey"),
+    ),
     "workspace-v2": each(WORKSPACE, {"v1LegacyMode": False}, {"v1LegacyMode": True}),
     "compute-no-local-login": Sides(
         [
@@ -331,6 +367,14 @@ SIDES: dict[str, Sides] = {
         ],
         [stack(settings=behind_doors(runners=False)), stack(settings=CLOSED_HUB)],
     ),
+    "customer-key": Sides(
+        [
+            stack(resource(STORAGE, {})),
+            stack(resource(STORAGE, under("encryption.keySource", "Microsoft.Keyvault")), settings=ENCRYPTED),
+            stack(resource(WORKSPACE, under("encryption.status", "Enabled")), settings=ENCRYPTED),
+        ],
+        [stack(resource(kind, {}), settings=ENCRYPTED) for kind in (STORAGE, IMAGES, WORKSPACE)],
+    ),
     "platform-not-linked": Sides(
         [stack(), stack(settings=HUB)],
         [stack(settings=HUB.model_copy(update={"deployers": (), "reader": None}))],
@@ -354,27 +398,35 @@ SIDES: dict[str, Sides] = {
     ),
     "diagnostics": Sides(
         [
-            stack(
-                resource(VAULT, {"vaultName": "kv"}),
-                resource(DIAGNOSTICS, {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV"}),
-            ),
-            stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, {"resourceUri": UNKNOWN})),
+            recorded(**TO_LOGS),
+            recorded(**TO_LOGS, resourceUri=UNKNOWN),
+            recorded(workspaceId=UNKNOWN, metrics=UNKNOWN),
             stack(resource(GROUP, {})),
         ],
         [
             stack(resource(VAULT, {"vaultName": "kv"})),
+            # Sent nowhere, and nothing sent.
+            recorded(logs=TO_LOGS["logs"]),
+            recorded(**{**TO_LOGS, "logs": [{"categoryGroup": "allLogs", "enabled": False}], "metrics": []}),
             stack(
                 resource(STORAGE, {"accountName": "st"}),
                 resource(
                     DIAGNOSTICS,
-                    {"resourceUri": f"{IN_GROUP}/providers/Microsoft.Storage/storageAccounts/st/blobServices/default"},
+                    {
+                        "resourceUri": f"{IN_GROUP}/providers/{STORED}/blobServices/default",
+                        **TO_LOGS,
+                    },
                 ),
             ),
         ],
     ),
     "budget": Sides(
-        [stack(resource(WORKSPACE, {}), resource("azure-native:consumption:Budget", {})), stack(resource(GROUP, {}))],
-        [stack(resource(WORKSPACE, {}))],
+        [
+            stack(resource(WORKSPACE, {}), said_of_budget(contactEmails=["ml@contoso.example"])),
+            stack(resource(WORKSPACE, {}), said_of_budget(contactGroups=[UNKNOWN])),
+            stack(resource(GROUP, {})),
+        ],
+        [stack(resource(WORKSPACE, {})), stack(resource(WORKSPACE, {}), said_of_budget(contactEmails=[]))],
     ),
     "owner-tag": Sides(
         [stack(resource(VAULT, {"tags": {"Owner": "fraud@contoso.example"}})), stack(resource(ROLE, {}))],
@@ -395,9 +447,18 @@ SIDES: dict[str, Sides] = {
             stack(role(GIVES_ROLES, condition=UNKNOWN)),
             stack(role(CONTRIBUTOR)),
             stack(role(UNKNOWN)),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["Microsoft.Storage/*", "*/read"]}]})),
+            stack(
+                resource(
+                    DEFINITION,
+                    {"permissions": [{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}]},
+                )
+            ),
         ],
         [
             stack(role(OWNER)),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["*"], "notActions": []}]})),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["Microsoft.Authorization/roleAssignments/*"]}]})),
             stack(role(GIVES_ROLES)),
             # A condition on something else, and one that leaves the way to Owner open.
             stack(role(GIVES_ROLES, condition=only(READER).replace("RoleDefinitionId", "PrincipalType"))),
@@ -450,7 +511,11 @@ SIDES: dict[str, Sides] = {
             stack(role(READER), settings=PROTECTED),
             stack(role(CONTRIBUTOR, principalType="ServicePrincipal"), settings=PROTECTED),
         ],
-        [stack(role(CONTRIBUTOR), settings=PROTECTED)],
+        [
+            stack(role(CONTRIBUTOR), settings=PROTECTED),
+            stack(role(CONTRIBUTOR, principalType="ForeignGroup"), settings=PROTECTED),
+            stack(role(CONTRIBUTOR), settings=HUB),
+        ],
     ),
     "address-clash": Sides(
         [stack(network("a", "10.0.0.0/16", "10.0.0.0/17"), network("b", "10.1.0.0/16")), stack(network("a", UNKNOWN))],
@@ -482,9 +547,20 @@ SIDES: dict[str, Sides] = {
         ],
         [
             stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {})),
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(ONLINE, {"properties": {}})),
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), cluster("Standard_D4ds_v5")),
             # A hub whose registry is private, and whose states are not.
             stack(resource(MODELS, CLOSED), resource(STORAGE, {}), settings=HUB),
         ],
+    ),
+    "inbound-from-internet": Sides(
+        [
+            stack(resource(RULES, security_rule("VirtualNetwork"))),
+            stack(resource(RULES, security_rule("*", access="Deny"))),
+            stack(resource(RULES, security_rule("*", direction="Outbound"))),
+            stack(resource(RULES, {"securityRules": UNKNOWN})),
+        ],
+        [stack(resource(RULES, security_rule("*"))), stack(resource(RULES, security_rule("Internet")))],
     ),
     "image-builder": Sides(
         [
