@@ -316,6 +316,9 @@ PLATFORM_DEPLOYER = (
 )  # fmt: skip
 """What the CI that deploys environments gets, in each of their subscriptions."""
 
+IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
+"""All that is given on whole subscriptions, to identities of the hub's; `infra.policies.access` blames all else."""
+
 _DEPLOY = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
     Entitlement(KEYS_USER, "key vault", "Encrypts and decrypts the secrets in states"),

@@ -403,6 +403,11 @@ class HubSettings(_StackSettings):
         """The stack's name."""
         return "hub"
 
+    @property
+    def closed(self) -> bool:
+        """Whether states and keys too are reached from the hub's network only: it is locked, and there is one."""
+        return self.registry_access == "private" and self.vnet is not None
+
 
 class EnvironmentSettings(_StackSettings):
     """One team in one environment.

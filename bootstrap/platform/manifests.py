@@ -458,7 +458,9 @@ class Hub(_Section):
     alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     network: Literal["open", "locked"] | None = Field(
-        None, description="locked: the model registry has no public address. By default as the organization's."
+        None,
+        description="locked: the model registry has no public address, and with vnet neither have the states of stacks "
+        "and the key of their secrets. By default as the organization's.",
     )
     vnet: HubVnet | None = Field(None, description="The network that environments and people come through.")
     runners: Runners | None = Field(None, description="Runners inside the hub's network.")

@@ -4,14 +4,14 @@ Ranges are those of networks that we make. What is in a network of the organizat
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bootstrap.documents import Position, Problem
 from bootstrap.platform.layers import NOWHERE, Layers, Said, Written
 from bootstrap.platform.manifests import Adopt, Hub, Outbound, PlatformManifest, Vnet
 from infra.modes import MODES, REFUSED, Mode
-from infra.private_link import DOORS, ZONES
+from infra.private_link import DOORS, HUB_DOORS, REGISTRY_DOORS, ZONES, Door
 from infra.settings import (
     Ci,
     GivenSubnet,
@@ -89,6 +89,7 @@ class Networks:
         if hub.vnet is None:
             return None
         said = self.platform.said(hub.vnet, "hub", "vnet")
+        self._zones([*REGISTRY_DOORS, *(HUB_DOORS if self.registry_access == "private" else ())])
         if not self._is_one(said) or hub.vnet.address_space is None:
             return self._given(said)
         whole = ipaddress.IPv4Network(hub.vnet.address_space)
@@ -181,7 +182,7 @@ class Networks:
         if said is None:
             self._add(at, f"{stack} has private endpoints, and nothing says the vnet that they lie in.", _VNET_HINT)
             return None
-        self._zones(mode)
+        self._zones(door for door in DOORS if door.service not in mode.public)
         vnet: Vnet = said.value
         if not self._is_one(said) or vnet.address_space is None:
             return self._given(said)
@@ -222,11 +223,11 @@ class Networks:
         subnet: str | None = said.value.subnet_id
         return GivenSubnet(subnet_id=subnet, origin=self.origin(said.position)) if subnet is not None else None
 
-    def _zones(self, mode: Mode) -> None:
+    def _zones(self, doors: Iterable[Door]) -> None:
         dns = self._hub.dns
         if isinstance(dns, str):
             return
-        needed = {zone for door in DOORS if door.service not in mode.public for zone in door.zones}
+        needed = {zone for door in doors for zone in door.zones}
         at = self.platform.at("hub", "dns")
         for zone in sorted(needed - set(dns)):
             self._add(at, f"hub.dns: the zone {zone} is needed and not given.")

@@ -332,10 +332,20 @@ class ZoneLinks(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class Entrance:
-    """A door of a service, and the id of the resource that it leads to."""
+    """A door of a service, and the id of the resource that it leads to.
+
+    Attributes:
+        location: Where that lies, if the service has one in each of several locations.
+    """
 
     door: Door
     target: pulumi.Input[str]
+    location: str | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tells it from the others of a stack."""
+        return (self.door.word, self.location) if self.location is not None else (self.door.word,)
 
 
 @dataclass(frozen=True)
@@ -361,12 +371,12 @@ class PrivateEndpoints(pulumi.ComponentResource):
         super().__init__("bootstrap:network:PrivateEndpoints", name, None, opts)
         asked_for_by(self, args.origin)
         for entrance in args.entrances:
-            self._endpoint(f"{name}-{entrance.door.word}", args, entrance)
+            self._endpoint("-".join([name, *entrance.words]), args, entrance)
         self.register_outputs({})
 
     def _endpoint(self, name: str, args: PrivateEndpointsArgs, entrance: Entrance) -> None:
         place, door = args.place, entrance.door
-        endpoint_name = place.names.of("private_endpoint", *place.words, door.word)
+        endpoint_name = place.names.of("private_endpoint", *place.words, *entrance.words)
         endpoint = network.PrivateEndpoint(
             name,
             resource_group_name=place.group.name_when_made,

@@ -36,8 +36,9 @@ def _tags(resource: Resource) -> Iterable[str]:
 
     if not sdk.takes(resource.type, "tags"):
         return
-    missing = [tag for tag in REQUIRED_TAGS if tag not in (resource.at("tags") or {})]
-    if missing:
+    tags = resource.at("tags") or {}
+    missing = [tag for tag in REQUIRED_TAGS if tag not in tags]
+    if tags != UNKNOWN and missing:
         yield f"the tags {', '.join(missing)} are missing."
 
 

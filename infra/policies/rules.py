@@ -10,6 +10,7 @@ from infra.policies.arguments import ARGUMENT_RULES
 from infra.policies.assignments import ASSIGNMENT_RULES
 from infra.policies.changes import CHANGE_RULES
 from infra.policies.limits import LIMIT_RULES
+from infra.policies.locations import LOCATION_RULES
 from infra.policies.network import NETWORK_RULES
 from infra.policies.once import ONCE_RULES
 from infra.policies.properties import PROPERTY_RULES
@@ -28,6 +29,7 @@ RULES: dict[str, Rule] = {
         *UPKEEP_RULES,
         *ACCESS_RULES,
         *NETWORK_RULES,
+        *LOCATION_RULES,
         *SIZE_RULES,
         *LIMIT_RULES,
         *ASSIGNMENT_RULES,

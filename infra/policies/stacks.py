@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from infra.policies.rule import Breach, Rule, Stack, Whole
+from infra.policies.properties import IMAGES, STORAGE, WORKSPACE
+from infra.policies.rule import UNKNOWN, Breach, Rule, Stack, Whole
 from infra.settings import HubSettings
 
 
@@ -20,10 +21,16 @@ def _links(stack: Stack) -> Iterable[Breach]:
 
 
 def _runners(stack: Stack) -> Iterable[Breach]:
+    urns = {resource.name: resource.urn for resource in stack.resources}
+    if isinstance(stack.settings, HubSettings) and stack.settings.closed and stack.settings.runners is None:
+        yield Breach(
+            urns.get("platform-deployer"),
+            "the platform repository's CI reaches the states of stacks from inside the hub's network only, and nothing "
+            "says that there are runners.",
+        )
     settings = stack.environment
     if settings is None or settings.networking.ci == "public" or settings.networking.runners:
         return
-    urns = {resource.name: resource.urn for resource in stack.resources}
     for project in settings.projects:
         yield Breach(
             urns.get(f"ci-{project.name}"),
@@ -44,6 +51,23 @@ def _platform_links(stack: Stack) -> Iterable[Breach]:
             yield Breach(urns.get(name), f"the platform repository's own CI cannot log in for {who}: no link says how.")
 
 
+_ENCRYPTED: dict[str, tuple[str, str]] = {
+    STORAGE: ("encryption.keySource", "microsoft.keyvault"),
+    IMAGES: ("encryption.status", "enabled"),
+    WORKSPACE: ("encryption.status", "enabled"),
+}
+"""Where a resource says that a customer's key encrypts it, and what it says then, in lower case."""
+
+
+def _customer_key(stack: Stack) -> Iterable[Breach]:
+    if stack.environment is None or stack.environment.customer_key is None:
+        return
+    for resource in stack.of(*_ENCRYPTED):
+        path, wanted = _ENCRYPTED[resource.type]
+        if str(resource.at(path)).lower() not in (wanted, UNKNOWN):
+            yield Breach(resource.urn, f"{resource.name}: {path} is {resource.at(path)!r}.")
+
+
 STACK_RULES: tuple[Rule, ...] = (
     Rule(
         "project-not-linked", "warning", "The CI of every project can log in",
@@ -54,11 +78,18 @@ STACK_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ci-outside", "warning", "CI has runners inside the network of what has no public address",
-        "A forge's own runners cannot upload data, start jobs or share a model with the registry.",
+        "A forge's own runners cannot upload data, start jobs, share a model with the registry or read a state.",
         "Add hub.runners for Azure DevOps. For others make runners in the hub's network, as docs/network.md says, and "
         "suppress this rule with that as the reason.",
         "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",
         Whole(_runners),
+    ),
+    Rule(
+        "customer-key", "error", "Where the manifest names a key, it encrypts all that holds data",
+        "Whoever takes the key back wants nothing to stay readable. It is decided when a resource is made.",
+        "Pass the key to the resource.",
+        "https://learn.microsoft.com/azure/machine-learning/concept-customer-managed-keys",
+        Whole(_customer_key),
     ),
     Rule(
         "platform-not-linked", "warning", "The CI of the platform repository can log in",

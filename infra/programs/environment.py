@@ -143,6 +143,8 @@ def _outbound(
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
     needed = _needed(settings, mode, targets) if settings.referred is None else []
+    if not (needed or rules):
+        return []
     return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
 
 

@@ -75,9 +75,16 @@ def hub(settings: HubSettings) -> None:
     models = ModelRegistry(
         "models", ModelRegistryArgs(place, settings.registry_locations, settings.registry_access), opts
     )
-    state = StateStorage("state", StateStorageArgs(place), opts)
-    vault = Vault("vault", VaultArgs(place, settings.tenant_id, Inbound(public=True)), opts)
+    inbound = Inbound(public=not settings.closed)
+    state = StateStorage("state", StateStorageArgs(place, inbound), opts)
+    vault = Vault("vault", VaultArgs(place, settings.tenant_id, inbound), opts)
     secrets = SecretsKey("secrets", SecretsKeyArgs(place, vault.vault), opts)
+    targets: dict[Target, Reference] = {
+        "resource group": place.group,
+        "model registry": models.registry,
+        "storage": state.account,
+        "key vault": vault.vault,
+    }
     sources = {
         "models": models.registry,
         "logs": logs.workspace,
@@ -87,7 +94,7 @@ def hub(settings: HubSettings) -> None:
     if settings.private or settings.vnet is not None:
         from infra.programs.shared import shared_network
 
-        sources |= shared_network(settings, place, models, opts)
+        sources |= shared_network(settings, place, models, targets, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
     subscriptions = [subscription.id for subscription in settings.subscriptions]
     Activity("activity", ActivityArgs(place, subscriptions, logs.workspace), opts)
@@ -95,12 +102,6 @@ def hub(settings: HubSettings) -> None:
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
     Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
     CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
-    targets: dict[Target, Reference] = {
-        "resource group": place.group,
-        "model registry": models.registry,
-        "storage": state.account,
-        "key vault": vault.vault,
-    }
     for people in settings.groups:
         Access(
             f"people-{people.persona.replace('_', '-')}",

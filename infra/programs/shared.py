@@ -26,18 +26,22 @@ from infra.components.network import (
 from infra.components.place import Place
 from infra.components.registries import ModelRegistry
 from infra.components.runners import SERVICE, RunnerPool, RunnerPoolArgs
-from infra.private_link import REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
+from infra.private_link import HUB_DOORS, REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
 from infra.reference import Reference
-from infra.roles import RUNNERS
+from infra.roles import RUNNERS, Target
 from infra.settings import Dns, GivenSubnet, HubSettings, MadeVnet, RunnerSettings
 
 _RUNNERS = "runners"
 
 
 def shared_network(
-    settings: HubSettings, place: Place, models: ModelRegistry, opts: pulumi.ResourceOptions
+    settings: HubSettings,
+    place: Place,
+    models: ModelRegistry,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
 ) -> dict[str, Reference]:
-    """Declare the hub's zones, its network, and the model registry's private endpoints in it.
+    """Declare the hub's zones, its network, and private endpoints in it: the model registry's, and in a closed hub all.
 
     Returns what of it has logs or metrics, by words.
     """
@@ -59,9 +63,11 @@ def shared_network(
     if subnet is not None and settings.vnet is not None:
         entrances = [
             Entrance(REGISTRY_DOOR, models.registry.id_when_made),
-            Entrance(REGISTRY_FILES_DOOR, models.files),
+            *(Entrance(REGISTRY_FILES_DOOR, files, location) for location, files in models.files.items()),
             Entrance(REGISTRY_IMAGES_DOOR, models.images),
         ]
+        if settings.closed:
+            entrances += [Entrance(door, targets[door.service].id_when_made) for door in HUB_DOORS]
         args = PrivateEndpointsArgs(place, subnet, entrances, zones, settings.vnet.origin)
         PrivateEndpoints("endpoints", args, opts)
     return reporting

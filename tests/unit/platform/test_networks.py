@@ -188,6 +188,19 @@ def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -
     assert len(found) == 8
 
 
+def test_the_hubs_own_endpoints_need_zones_too(tmp_path: Path) -> None:
+    zone = f"{SUBNET.partition('/virtualNetworks')[0]}/privateDnsZones/privatelink.azurecr.io"
+    given = f"  dns: {{privatelink.azurecr.io: {zone}}}\n"
+
+    def missing(root: Path, more: str = "") -> list[str]:
+        told = mistakes(world(root, HUB + given + more, team("network: managed\n")))
+        return [mistake.split("the zone ")[1].split()[0] for mistake in told]
+
+    registrys = ["privatelink.api.azureml.ms", "privatelink.blob.core.windows.net"]
+    assert missing(tmp_path / "open") == registrys
+    assert missing(tmp_path / "locked", "  network: locked\n") == [*registrys, "privatelink.vaultcore.azure.net"]
+
+
 def test_compute_in_a_network_of_ones_own_is_refused_with_its_reason(tmp_path: Path) -> None:
     own = team("").replace("max_nodes: 1", f"max_nodes: 1, subnet_id: {SUBNET}")
 

@@ -289,7 +289,10 @@ CASES: dict[str, Case] = {
         {(TEAM, "groups.data_scientists"): GROUP},
     ),
     "Layer.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
-    "Layer.suppress": Case((TEAM, "suppress"), [SUPPRESSION], ("suppressed", "suppressed.reason"), [REASON]),
+    "Layer.suppress": Case(
+        (TEAM, "suppress"), [SUPPRESSION], ("suppressed", "suppressed.reason"), [REASON],
+        given={(TEAM, "protect"): True},
+    ),
     "Layer.tags": Case(
         (TEAM, "tags"), {"cost-center": "77"},
         ("azure-native:keyvault:Vault", "inputs.tags.cost-center"), ["77"], [None],
@@ -362,7 +365,7 @@ CASES: dict[str, Case] = {
         (TEAM, "suppress.0.resource"), "vault",
         ("suppressed", "resource"), [f"{URN}bootstrap:vault:Vault$azure-native:keyvault:Vault::vault"],
         [f"{URN}bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"],
-        {(TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
+        {(TEAM, "protect"): True, (TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
     ),
     "TeamEnvironment.adopt": Case(
         (TEAM, "environments.dev.adopt"), ADOPT,

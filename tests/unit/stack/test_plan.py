@@ -146,7 +146,8 @@ def test_nothing_is_unknown_but_what_azure_decides(stacks: dict[str, StackPlan])
     assert unknown == {
         ("RoleAssignment", "principalId", ""),
         ("Registry", "encryption", "images"),
-        ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob"),
+        ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob-northeurope"),
+        ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob-westeurope"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-registry"),
     }
 

@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.components.access import assigning_only
+from infra.policies.access import DEFINITION, ELIGIBLE, IDENTITY
 from infra.policies.limits import CREDENTIAL
-from infra.policies.network import NETWORK, OUTBOUND_RULE, SUBNET
+from infra.policies.network import NETWORK, OUTBOUND_RULE, RULES, SUBNET
 from infra.policies.properties import (
     BATCH,
     COMPUTE,
+    DATASTORE,
     IMAGES,
     LOGS,
+    MODELS,
     ONLINE,
     ROLE,
     STORAGE,
@@ -18,11 +22,13 @@ from infra.policies.properties import (
     WORKSPACE,
 )
 from infra.policies.rule import UNKNOWN, Resource, Stack
-from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
+from infra.policies.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     AdoptedSettings,
+    CustomerKeySettings,
     EnvironmentSettings,
     Federation,
+    GivenSubnet,
     HubSettings,
     Networking,
     ProjectSettings,
@@ -118,6 +124,10 @@ HUB = HubSettings(
     reader=_LINK,
 )
 
+CLOSED_HUB = HUB.model_copy(
+    update={"registry_access": "private", "vnet": GivenSubnet(subnet_id="/subscriptions/b/subnets/ml", origin="x")}
+)
+
 
 def assigning(count: int) -> Stack:
     """A stack that assigns so many roles in one subscription, and some elsewhere."""
@@ -151,15 +161,33 @@ IN_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg"
 IN_WORKSPACE = f"{IN_GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw"
 
 
-def role(role_id: str, scope: str = IN_GROUP, **more: Any) -> Resource:
-    definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
-    return resource(ROLE, {"roleDefinitionId": definition, "scope": scope, "principalType": "Group", **more})
+def role(role_id: str, scope: str = IN_GROUP, depends_on: Sequence[str] = (), **more: Any) -> Resource:
+    inputs = {"roleDefinitionId": definition_of(role_id), "scope": scope, "principalType": "Group", **more}
+    return resource(ROLE, inputs, depends_on=depends_on)
+
+
+def definition_of(role_id: str) -> str:
+    return f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+
+
+DEPLOYER = resource(IDENTITY, {"resourceName": "id-contoso-hub-platform-deployer"}, "platform-deployer")
+AS_DEPLOYER: dict[str, Any] = {
+    "principalType": "ServicePrincipal",
+    "description": "Makes resource groups and what is in them.",
+    "depends_on": [DEPLOYER.urn],
+}
+
+
+def only(*role_ids: str) -> str:
+    """The condition of an assignment whose holder may give these roles and no others."""
+    return assigning_only(role_ids)
 
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 GIVES_ROLES = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+OPERATOR = "00000000-0000-0000-0000-0000000000aa"
 
 
 def network(name: str, *prefixes: str, subnets: Sequence[Mapping[str, Any]] = ()) -> Resource:
@@ -228,6 +256,32 @@ def adopting(storage_id: str) -> Stack:
     return Stack("fraud-dev", [], settings, observed={workspace.lower(): described})
 
 
+def replicated(public: bool) -> dict[str, Any]:
+    """A model registry in one location, with whether its storage may have public containers."""
+    account = {"systemCreatedStorageAccount": {"allowBlobPublicAccess": public}}
+    return {"regionDetails": [{"location": "westeurope", "storageAccountDetails": [account]}]}
+
+
+def said_of_budget(**notification: Any) -> Resource:
+    return resource(BUDGET, {"notifications": {"actual80": {"enabled": True, **notification}}}, "budget")
+
+
+def recorded(**setting: Any) -> Stack:
+    """A vault, and a diagnostic setting that is about it."""
+    about = {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV", **setting}
+    return stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, about))
+
+
+def security_rule(source: str, **more: str) -> dict[str, Any]:
+    rule = {"name": "in", "direction": "Inbound", "access": "Allow", "sourceAddressPrefix": source, **more}
+    return {"securityRules": [rule]}
+
+
+STORED = "Microsoft.Storage/storageAccounts/st"
+TO_LOGS = {"workspaceId": "/subscriptions/b/logs", "logs": [{"categoryGroup": "allLogs", "enabled": True}]}
+ENCRYPTED = SETTINGS.model_copy(
+    update={"customer_key": CustomerKeySettings(vault_id="/subscriptions/b/kv", key="https://kv/keys/a/1", origin="x")}
+)
 CLOSED = {"publicNetworkAccess": "Disabled"}
 APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
@@ -242,7 +296,10 @@ SIDES: dict[str, Sides] = {
     ),
     "adopted-unseen": Sides([imported({}, {})], [imported({}, None)]),
     "storage-no-keys": each(STORAGE, {"allowSharedKeyAccess": False}, {}),
-    "storage-no-public-blobs": each(STORAGE, {"allowBlobPublicAccess": False}, {"allowBlobPublicAccess": True}),
+    "storage-no-public-blobs": Sides(
+        [stack(resource(STORAGE, {"allowBlobPublicAccess": False})), stack(resource(MODELS, replicated(False)))],
+        [stack(resource(STORAGE, {"allowBlobPublicAccess": True})), stack(resource(MODELS, replicated(True)))],
+    ),
     "storage-tls": each(STORAGE, {"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_0"}),
     "storage-https": each(STORAGE, {"enableHttpsTrafficOnly": True}, {"enableHttpsTrafficOnly": False}),
     "storage-no-local-users": each(STORAGE, {"isLocalUserEnabled": False}, {"isLocalUserEnabled": True}),
@@ -257,6 +314,11 @@ SIDES: dict[str, Sides] = {
     "images-no-admin": each(IMAGES, {"adminUserEnabled": False}, {"adminUserEnabled": True}),
     "images-no-anonymous": each(IMAGES, {"anonymousPullEnabled": False}, {"anonymousPullEnabled": True}),
     "datastores-by-identity": each(WORKSPACE, {"systemDatastoresAuthMode": "Identity"}, {}),
+    "datastore-no-keys": each(
+        DATASTORE,
+        under("properties.credentials.credentialsType", "None"),
+        under("properties.credentials.credentialsType", "AccountKey"),
+    ),
     "workspace-v2": each(WORKSPACE, {"v1LegacyMode": False}, {"v1LegacyMode": True}),
     "compute-no-local-login": Sides(
         [
@@ -295,11 +357,19 @@ SIDES: dict[str, Sides] = {
     "principal-type": each(ROLE, {"principalType": "Group"}, {}),
     "public-access": Sides(
         [
-            stack(resource(STORAGE, {"publicNetworkAccess": "Disabled"})),
-            stack(resource(STORAGE, under("networkRuleSet.defaultAction", "Deny"))),
-            stack(resource(VAULT, under("properties.publicNetworkAccess", "Disabled"))),
+            stack(resource(STORAGE, {"publicNetworkAccess": "Disabled"}), settings=PROTECTED),
+            stack(resource(STORAGE, under("networkRuleSet.defaultAction", "Deny")), settings=PROTECTED),
+            stack(resource(VAULT, under("properties.publicNetworkAccess", "Disabled")), settings=PROTECTED),
+            # Where people work, and in the hub, the network's mode says what is open.
+            stack(resource(STORAGE, {}), settings=SETTINGS),
+            stack(resource(STORAGE, {}), settings=HUB),
         ],
-        [stack(resource(STORAGE, {})), stack(resource(WORKSPACE, {"publicNetworkAccess": "Enabled"}))],
+        [
+            stack(resource(STORAGE, {}), settings=PROTECTED),
+            stack(resource(VAULT, under("properties.publicNetworkAccess", "enabled")), settings=PROTECTED),
+            # Nothing says what it is.
+            stack(resource(IMAGES, {"publicNetworkAccess": "Enabled"})),
+        ],
     ),
     "argument-known": each(STORAGE, {"accessTier": "Hot"}, {"acessTier": "Hot"}),
     "argument-required": each(STORAGE, SECURE_STORAGE, {"resourceGroupName": "rg", "sku": {}}, times=2),
@@ -347,8 +417,20 @@ SIDES: dict[str, Sides] = {
         [stack(settings=with_project(_LINKED.model_copy(update={"federation": None})))],
     ),
     "ci-outside": Sides(
-        [stack(settings=with_project(_LINKED)), stack(settings=behind_doors(runners=True))],
-        [stack(settings=behind_doors(runners=False))],
+        [
+            stack(settings=with_project(_LINKED)),
+            stack(settings=behind_doors(runners=True)),
+            stack(settings=HUB.model_copy(update={"registry_access": "private"})),
+        ],
+        [stack(settings=behind_doors(runners=False)), stack(settings=CLOSED_HUB)],
+    ),
+    "customer-key": Sides(
+        [
+            stack(resource(STORAGE, {})),
+            stack(resource(STORAGE, under("encryption.keySource", "Microsoft.Keyvault")), settings=ENCRYPTED),
+            stack(resource(WORKSPACE, under("encryption.status", "Enabled")), settings=ENCRYPTED),
+        ],
+        [stack(resource(kind, {}), settings=ENCRYPTED) for kind in (STORAGE, IMAGES, WORKSPACE)],
     ),
     "platform-not-linked": Sides(
         [stack(), stack(settings=HUB)],
@@ -373,27 +455,35 @@ SIDES: dict[str, Sides] = {
     ),
     "diagnostics": Sides(
         [
-            stack(
-                resource(VAULT, {"vaultName": "kv"}),
-                resource(DIAGNOSTICS, {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV"}),
-            ),
-            stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, {"resourceUri": UNKNOWN})),
+            recorded(**TO_LOGS),
+            recorded(**TO_LOGS, resourceUri=UNKNOWN),
+            recorded(workspaceId=UNKNOWN, metrics=UNKNOWN),
             stack(resource(GROUP, {})),
         ],
         [
             stack(resource(VAULT, {"vaultName": "kv"})),
+            # Sent nowhere, and nothing sent.
+            recorded(logs=TO_LOGS["logs"]),
+            recorded(**{**TO_LOGS, "logs": [{"categoryGroup": "allLogs", "enabled": False}], "metrics": []}),
             stack(
                 resource(STORAGE, {"accountName": "st"}),
                 resource(
                     DIAGNOSTICS,
-                    {"resourceUri": f"{IN_GROUP}/providers/Microsoft.Storage/storageAccounts/st/blobServices/default"},
+                    {
+                        "resourceUri": f"{IN_GROUP}/providers/{STORED}/blobServices/default",
+                        **TO_LOGS,
+                    },
                 ),
             ),
         ],
     ),
     "budget": Sides(
-        [stack(resource(WORKSPACE, {}), resource("azure-native:consumption:Budget", {})), stack(resource(GROUP, {}))],
-        [stack(resource(WORKSPACE, {}))],
+        [
+            stack(resource(WORKSPACE, {}), said_of_budget(contactEmails=["ml@contoso.example"])),
+            stack(resource(WORKSPACE, {}), said_of_budget(contactGroups=[UNKNOWN])),
+            stack(resource(GROUP, {})),
+        ],
+        [stack(resource(WORKSPACE, {})), stack(resource(WORKSPACE, {}), said_of_budget(contactEmails=[]))],
     ),
     "owner-tag": Sides(
         [stack(resource(VAULT, {"tags": {"Owner": "fraud@contoso.example"}})), stack(resource(ROLE, {}))],
@@ -409,15 +499,67 @@ SIDES: dict[str, Sides] = {
         {"policyDefinitionId": "/providers/x/policyDefinitions/e413671a-dd10-4cc1-a943-45b598596cb7"},
     ),
     "role-that-gives-roles": Sides(
-        [stack(role(GIVES_ROLES, condition="only ours")), stack(role(CONTRIBUTOR)), stack(role(UNKNOWN))],
-        [stack(role(OWNER)), stack(role(GIVES_ROLES))],
+        [
+            stack(role(GIVES_ROLES, condition=only(READER, CONTRIBUTOR))),
+            stack(role(GIVES_ROLES, condition=UNKNOWN)),
+            stack(role(CONTRIBUTOR)),
+            stack(role(UNKNOWN)),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["Microsoft.Storage/*", "*/read"]}]})),
+            stack(
+                resource(
+                    DEFINITION,
+                    {"permissions": [{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}]},
+                )
+            ),
+        ],
+        [
+            stack(role(OWNER)),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["*"], "notActions": []}]})),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["Microsoft.Authorization/roleAssignments/*"]}]})),
+            stack(role(GIVES_ROLES)),
+            # A condition on something else, and one that leaves the way to Owner open.
+            stack(role(GIVES_ROLES, condition=only(READER).replace("RoleDefinitionId", "PrincipalType"))),
+            stack(role(GIVES_ROLES, condition=only(READER, OWNER))),
+            stack(resource(ELIGIBLE, {"roleDefinitionId": definition_of(OWNER), "scope": IN_GROUP})),
+        ],
     ),
-    "role-too-broad": Sides([stack(role(CONTRIBUTOR, IN_GROUP))], [stack(role(CONTRIBUTOR, SUBSCRIPTION))]),
+    "role-too-broad": Sides(
+        [stack(role(CONTRIBUTOR, IN_GROUP)), stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **AS_DEPLOYER))],
+        [
+            stack(role(CONTRIBUTOR, SUBSCRIPTION)),
+            stack(resource(ELIGIBLE, {"roleDefinitionId": definition_of(CONTRIBUTOR), "scope": SUBSCRIPTION})),
+            # What the deployer has, but people have it, without our reason, or an application that others made.
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "principalType": "Group"})),
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "description": "Because."})),
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "depends_on": []})),
+        ],
+    ),
     "role-too-wide": Sides(
-        [stack(role(READER, IN_GROUP))],
+        [
+            stack(role(READER, IN_GROUP)),
+            stack(
+                DEPLOYER,
+                role(
+                    READER,
+                    SUBSCRIPTION,
+                    **{**AS_DEPLOYER, "description": "Pull requests compare manifests with what is there."},
+                ),
+            ),
+        ],
         [
             stack(role(READER, f"{SUBSCRIPTION}/")),
             stack(role(READER, "/providers/Microsoft.Management/managementGroups/root")),
+            stack(role(READER, "/")),
+            stack(role(GIVES_ROLES, SUBSCRIPTION, condition=only(READER))),
+            # The reader's reason on another role.
+            stack(
+                DEPLOYER,
+                role(
+                    OPERATOR,
+                    SUBSCRIPTION,
+                    **{**AS_DEPLOYER, "description": "Pull requests compare manifests with what is there."},
+                ),
+            ),
         ],
     ),
     "standing-access": Sides(
@@ -426,7 +568,11 @@ SIDES: dict[str, Sides] = {
             stack(role(READER), settings=PROTECTED),
             stack(role(CONTRIBUTOR, principalType="ServicePrincipal"), settings=PROTECTED),
         ],
-        [stack(role(CONTRIBUTOR), settings=PROTECTED)],
+        [
+            stack(role(CONTRIBUTOR), settings=PROTECTED),
+            stack(role(CONTRIBUTOR, principalType="ForeignGroup"), settings=PROTECTED),
+            stack(role(CONTRIBUTOR), settings=HUB),
+        ],
     ),
     "address-clash": Sides(
         [stack(network("a", "10.0.0.0/16", "10.0.0.0/17"), network("b", "10.1.0.0/16")), stack(network("a", UNKNOWN))],
@@ -454,8 +600,24 @@ SIDES: dict[str, Sides] = {
         [
             stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, CLOSED)),
             stack(resource(VAULT, {})),
+            stack(resource(MODELS, {"publicNetworkAccess": "Enabled"}), resource(STORAGE, {}), settings=HUB),
         ],
-        [stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {}))],
+        [
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {})),
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(ONLINE, {"properties": {}})),
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), cluster("Standard_D4ds_v5")),
+            # A hub whose registry is private, and whose states are not.
+            stack(resource(MODELS, CLOSED), resource(STORAGE, {}), settings=HUB),
+        ],
+    ),
+    "inbound-from-internet": Sides(
+        [
+            stack(resource(RULES, security_rule("VirtualNetwork"))),
+            stack(resource(RULES, security_rule("*", access="Deny"))),
+            stack(resource(RULES, security_rule("*", direction="Outbound"))),
+            stack(resource(RULES, {"securityRules": UNKNOWN})),
+        ],
+        [stack(resource(RULES, security_rule("*"))), stack(resource(RULES, security_rule("Internet")))],
     ),
     "image-builder": Sides(
         [
@@ -471,6 +633,18 @@ SIDES: dict[str, Sides] = {
     "outbound-rules-once": Sides(
         [stack(resource(WORKSPACE, {}), resource(OUTBOUND_RULE, {}))],
         [stack(resource(WORKSPACE, under("managedNetwork.outboundRules", {"a": {}})), resource(OUTBOUND_RULE, {}))],
+    ),
+    "location-known": Sides(
+        [
+            stack(resource(VAULT, {"location": "westeurope"}), resource(VAULT, {"location": "West US 3"})),
+            stack(resource(VAULT, {"location": UNKNOWN}), resource(ROLE, {}), resource(MODELS, {})),
+            stack(resource("azure-native:monitor:ActionGroup", {"location": "Global"})),
+        ],
+        [
+            # One mistake is told once.
+            stack(resource(VAULT, {"location": "mars"}), resource(STORAGE, {"location": "mars"})),
+            stack(resource(MODELS, {"location": "westeurope", "regionDetails": [{"location": "westeuorpe"}]})),
+        ],
     ),
     "size-known": Sides(
         [stack(cluster("STANDARD_D4DS_V5")), stack(cluster(UNKNOWN)), stack(resource(COMPUTE, compute("Kubernetes")))],
@@ -518,7 +692,11 @@ SIDES: dict[str, Sides] = {
         VAULT, {"tags": {str(number): "" for number in range(50)}}, {"tags": {str(number): "" for number in range(51)}}
     ),
     "limit-credentials": Sides([credentials(20)], [credentials(21)]),
-    "credentials-in-sequence": Sides([credentials(3)], [credentials(2, in_sequence=False)]),
+    "credentials-in-sequence": Sides(
+        # The engine tells resources in any order.
+        [credentials(3), stack(*reversed(credentials(3).resources))],
+        [credentials(2, in_sequence=False)],
+    ),
     "limit-assignments": Sides([assignments(4000)], [assignments(4001)]),
     "role-assignments-near-limit": Sides([assigning(3_200), assigning(4_001)], [assigning(3_201)]),
     "change-one-way": Sides(
