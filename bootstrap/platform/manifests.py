@@ -173,6 +173,13 @@ KeyAddress = Annotated[
         r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
     ),
 ]
+LogsId = Annotated[
+    str,
+    Text(
+        "the resource id of a Log Analytics workspace, /subscriptions/.../workspaces/NAME",
+        rf"{_GROUP}/providers/Microsoft\.OperationalInsights/workspaces/[A-Za-z0-9-]{{4,63}}",
+    ),
+]
 ZoneId = Annotated[
     str,
     Text(
@@ -383,6 +390,9 @@ class Hub(_Section):
     location: Location | None = Field(None, description="By default the organization's.")
     subscription_id: Guid | None = Field(None, description="By default the organization's.")
     log_retention_days: int = Field(90, ge=30, le=730)
+    log_analytics_id: LogsId | None = Field(
+        None, description="A Log Analytics workspace of yours, instead of one of the hub's."
+    )
     alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     network: Literal["open", "locked"] | None = Field(

@@ -25,6 +25,7 @@ _THINGS = {
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Storage/storageAccounts": "storage",
 }
 """What things are called, by Azure's name of their kind."""

@@ -61,7 +61,7 @@ def environment(settings: EnvironmentSettings) -> None:
     mode = mode_of(settings.network, settings.networking.ci)
     inbound = {service: mode.inbound(service, settings.networking.allow_ips) for service in SERVICES}
     names = Names(settings.organization, settings.tenant_id, settings.generation)
-    hub = provided(names, settings.hub_subscription_id)
+    hub = provided(names, settings.hub_subscription_id, settings.log_analytics_id)
 
     group = ResourceGroup(
         "group",
