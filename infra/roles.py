@@ -121,13 +121,14 @@ Target = Literal[
     "cluster identity",
     "endpoint identity",
     "model registry",
+    "log analytics",
     "hub network",
     "customer's vault",
     "kubernetes cluster",
     "azure relay",
 ]
-"""What a role is given on. The model registry and the network are the hub's; vault, Kubernetes cluster and relay the
-organization's."""
+"""What a role is given on. The model registry, the logs and the network are the hub's; the customer's vault, Kubernetes
+clusters and relays the organization's."""
 
 
 @dataclass(frozen=True)
@@ -332,6 +333,13 @@ PLATFORM_DEPLOYER_ON_HUB = (
     ),
 )
 """What the CI that deploys environments gets on the hub, which a person deploys."""
+
+# Whoever links a resource to a workspace of logs in another subscription needs sharedKeys/action on it, keys or not:
+# https://learn.microsoft.com/azure/azure-monitor/app/create-workspace-resource
+PLATFORM_DEPLOYER_ON_LOGS = (
+    Entitlement(MONITORING_CONTRIBUTOR, "log analytics", "Lets environments send their logs and telemetry there"),
+)
+"""What it gets on the logs, where they are the hub's; on the organization's own, the organization gives it."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (

@@ -365,6 +365,8 @@ class HubSettings(_StackSettings):
     """The hub: what all teams share.
 
     Attributes:
+        log_retention_days: How long the hub's logs are kept; None where they are the organization's.
+        log_analytics_id: A Log Analytics workspace of the organization's; None for the hub's own.
         registry_locations: Where the shared model registry keeps a copy; the hub's own location is among them.
         alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
         subscriptions: All of the platform: what is done in them is logged and judged by policies, and our own roles can
@@ -382,7 +384,8 @@ class HubSettings(_StackSettings):
     """
 
     program: Literal["hub"] = "hub"
-    log_retention_days: int
+    log_retention_days: int | None
+    log_analytics_id: str | None = None
     registry_locations: tuple[str, ...]
     alert_emails: tuple[str, ...]
     subscriptions: tuple[SubscriptionSettings, ...]
@@ -414,6 +417,7 @@ class EnvironmentSettings(_StackSettings):
 
     Attributes:
         hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
+        log_analytics_id: A Log Analytics workspace of the organization's; None for the hub's.
         resource_group_id: A resource group of the organization's; None for one of ours.
         adopted: A workspace of the organization's; None for one of ours.
         people: Whether people work here or only read, and CI does the work.
@@ -425,6 +429,7 @@ class EnvironmentSettings(_StackSettings):
     team: str
     environment: str
     hub_subscription_id: str
+    log_analytics_id: str | None = None
     network: Network
     networking: Networking = Networking()
     resource_group_id: str | None = None

@@ -61,11 +61,20 @@ class Text:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "description": f"Must be {self.wanted}."}
 
 
+_GROUP = r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[\w.()-]{1,90}"
+
+
 def _words(shortest: int, longest: int) -> Text:
     return Text(
         f"{shortest} to {longest} lower-case letters, digits and single hyphens, beginning with a letter",
         rf"(?=.{{{shortest},{longest}}}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
     )
+
+
+def _id_of(what: str, path: str, name: str) -> Text:
+    """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
+    shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
+    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
 
 
 def _range(value: str) -> str:
@@ -151,7 +160,6 @@ AddressRange = Annotated[
     str, Text("an IPv4 range such as 10.20.0.0/24", rf"{_ADDRESS}/(?:3[0-2]|[12]?[0-9])"), AfterValidator(_range)
 ]
 PublicRange = Annotated[AddressRange, AfterValidator(_public)]
-_GROUP = r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[\w.()-]{1,90}"
 SubnetId = Annotated[
     str,
     Text(
@@ -160,13 +168,7 @@ SubnetId = Annotated[
     ),
 ]
 GroupId = Annotated[str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP)]
-VaultId = Annotated[
-    str,
-    Text(
-        "the resource id of a key vault, /subscriptions/.../vaults/NAME",
-        rf"{_GROUP}/providers/Microsoft\.KeyVault/vaults/[A-Za-z0-9-]{{3,24}}",
-    ),
-]
+VaultId = Annotated[str, _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}")]
 KeyAddress = Annotated[
     str,
     Text(
@@ -174,14 +176,6 @@ KeyAddress = Annotated[
         r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
     ),
 ]
-
-
-def _id_of(what: str, path: str, name: str) -> Text:
-    """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
-    shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
-    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
-
-
 WorkspaceId = Annotated[
     str,
     _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
@@ -215,21 +209,12 @@ KubernetesNamespace = Annotated[
         "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
     ),
 ]
-RelayId = Annotated[
-    str,
-    Text(
-        "the resource id of an Azure Relay, /subscriptions/.../Microsoft.Relay/namespaces/NAME",
-        rf"{_GROUP}/providers/Microsoft\.Relay/namespaces/[A-Za-z0-9-]{{6,50}}",
-    ),
-]
+RelayId = Annotated[str, _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}")]
 TimeOfDay = Annotated[str, Text("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
-ZoneId = Annotated[
-    str,
-    Text(
-        "the resource id of a private DNS zone, /subscriptions/.../privateDnsZones/NAME",
-        rf"{_GROUP}/providers/Microsoft\.Network/privateDnsZones/[a-z0-9.-]+",
-    ),
+LogsId = Annotated[
+    str, _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}")
 ]
+ZoneId = Annotated[str, _id_of("a private DNS zone", r"Microsoft\.Network/privateDnsZones", "[a-z0-9.-]+")]
 ResourceId = Annotated[
     str,
     Text(
@@ -455,6 +440,9 @@ class Hub(_Section):
     location: Location | None = Field(None, description="By default the organization's.")
     subscription_id: Guid | None = Field(None, description="By default the organization's.")
     log_retention_days: int = Field(90, ge=30, le=730)
+    log_analytics_id: LogsId | None = Field(
+        None, description="A Log Analytics workspace of yours, instead of one of the hub's."
+    )
     alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     network: Literal["open", "locked"] | None = Field(

@@ -86,6 +86,9 @@ class Merge:
         links = self.links.manifest.platform
         budget_settings = self._budget(budget, layers.said("budget_start"), hub.alert_emails)
         vnet = self.networks.hub_vnet()
+        if hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set:
+            message = "hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time."
+            self._tell(Problem(self.platform.at("hub", "log_retention_days"), message, "Take it out."))
         if location is None or subscription is None:
             return None
         return HubSettings(
@@ -98,7 +101,8 @@ class Merge:
             budget=budget_settings,
             origin=self.origin(at),
             suppressions=layers.suppressions(self.origin),
-            log_retention_days=hub.log_retention_days,
+            log_retention_days=hub.log_retention_days if hub.log_analytics_id is None else None,
+            log_analytics_id=hub.log_analytics_id,
             registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
             alert_emails=tuple(hub.alert_emails),
             subscriptions=_subscriptions(subscription, environments),
@@ -158,6 +162,7 @@ class Merge:
             team=own.name,
             environment=name,
             hub_subscription_id=hub_subscription,
+            log_analytics_id=manifest.hub.log_analytics_id,
             network=network,
             networking=networking,
             resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],

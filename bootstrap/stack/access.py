@@ -27,6 +27,7 @@ _THINGS = {
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Relay/namespaces": "azure relay",
     "Microsoft.Storage/storageAccounts": "storage",
 }

@@ -1,6 +1,6 @@
 """What bills while nothing runs: a table by type and property. What it costs is Azure's to say (`plan --prices`)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,8 +173,9 @@ def _firewalls(resources: Sequence[Resource]) -> Iterator[IdleCost]:
     """
     by_name = any(rule.type == OUTBOUND_RULE and rule.at("properties.type") == "FQDN" for rule in resources)
     for resource in resources:
-        inline = resource.at("managedNetwork.outboundRules") or {}
-        named = by_name or any(rule.get("type") == "FQDN" for rule in inline.values())
+        inline = resource.at("managedNetwork.outboundRules")
+        rules = inline.values() if isinstance(inline, Mapping) else ()
+        named = by_name or any(rule.get("type") == "FQDN" for rule in rules)
         closed = resource.type == WORKSPACE and resource.at("managedNetwork.isolationMode") == _HAS_CLOSED_NETWORK
         if closed and named:
             sku = str(resource.at("managedNetwork.firewallSku") or "Standard")

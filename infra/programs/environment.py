@@ -46,7 +46,7 @@ def environment(settings: EnvironmentSettings) -> None:
     opts = in_subscription(settings)
     mode = mode_of(settings.network, settings.networking.ci)
     names = Names(settings.organization, settings.tenant_id, settings.generation)
-    hub = provided(names, settings.hub_subscription_id)
+    hub = provided(names, settings.hub_subscription_id, settings.log_analytics_id)
 
     group = ResourceGroup(
         "group",

@@ -43,6 +43,7 @@ from infra.roles import (
     HUB_PEOPLE,
     PLATFORM_DEPLOYER,
     PLATFORM_DEPLOYER_ON_HUB,
+    PLATFORM_DEPLOYER_ON_LOGS,
     PLATFORM_READER,
     Entitlement,
     Target,
@@ -70,7 +71,7 @@ def hub(settings: HubSettings) -> None:
         opts,
     )
     place = group.place
-    logs = Logs("logs", LogsArgs(place, settings.log_retention_days), opts)
+    logs = _logs(settings, place, opts)
     notifications = Notifications("notifications", NotificationsArgs(place, "ml-platform", settings.alert_emails), opts)
     models = ModelRegistry(
         "models", ModelRegistryArgs(place, settings.registry_locations, settings.registry_access), opts
@@ -87,20 +88,21 @@ def hub(settings: HubSettings) -> None:
     }
     sources = {
         "models": models.registry,
-        "logs": logs.workspace,
         "state": state.account,
         "vault": vault.vault,
     }
+    if settings.log_analytics_id is None:
+        sources["logs"], targets["log analytics"] = logs, logs
     if settings.private or settings.vnet is not None:
         from infra.programs.shared import shared_network
 
         sources |= shared_network(settings, place, models, targets, opts)
-    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
+    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs), opts)
     subscriptions = [subscription.id for subscription in settings.subscriptions]
-    Activity("activity", ActivityArgs(place, subscriptions, logs.workspace), opts)
+    Activity("activity", ActivityArgs(place, subscriptions, logs), opts)
     QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED, notifications.action_group), opts)
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
-    Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
+    Workbook("workbook", WorkbookArgs(place, logs), opts)
     CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
     for people in settings.groups:
         Access(
@@ -116,11 +118,20 @@ def hub(settings: HubSettings) -> None:
     _platform_ci(settings, place, targets, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
-    pulumi.export("log_analytics_id", logs.workspace.id)
+    pulumi.export("log_analytics_id", logs.id)
     pulumi.export("model_registry_id", models.registry.id)
     pulumi.export("action_group_id", notifications.action_group.id)
     pulumi.export("state_backend", state.backend)
     pulumi.export("secrets_provider", secrets.provider)
+
+
+def _logs(settings: HubSettings, place: Place, opts: pulumi.ResourceOptions) -> Reference:
+    """The Log Analytics workspace that everything reports to: the organization's, or one of ours."""
+    if settings.log_analytics_id is not None:
+        return Reference(settings.log_analytics_id)
+    if settings.log_retention_days is None:
+        raise ValueError("nothing says how long the hub's logs are kept")
+    return Logs("logs", LogsArgs(place, settings.log_retention_days), opts).workspace
 
 
 def _platform_ci(
@@ -142,13 +153,15 @@ def _platform_ci(
     for each in settings.deployed_subscriptions:
         grant(deployer, f"platform-deployer-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
     grant(deployer, "platform-deployer-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
+    if "log analytics" in targets:
+        grant(deployer, "platform-deployer-on-logs", PLATFORM_DEPLOYER_ON_LOGS, targets)
     pulumi.export("platform_reader_client_id", reader.client_id)
     pulumi.export("platform_deployer_client_id", deployer.client_id)
 
 
 @dataclass(frozen=True)
 class Provided:
-    """What the hub makes for other stacks. Its network and its DNS zones are there where the settings say so."""
+    """What other stacks take from the hub. Its network and its DNS zones are there where the settings say so."""
 
     logs: Reference
     action_group: Reference
@@ -157,13 +170,16 @@ class Provided:
     zones: Mapping[str, Reference]
 
 
-def provided(names: Names, subscription_id: str) -> Provided:
-    """What the hub in that subscription makes for other stacks, by the naming table: no state is read."""
+def provided(names: Names, subscription_id: str, log_analytics_id: str | None) -> Provided:
+    """What the hub in that subscription makes for other stacks, by the naming table: no state is read.
+
+    Args:
+        log_analytics_id: Where the logs are the organization's: their id.
+    """
     group = resource_group(subscription_id, names.of("resource_group", _WORD))
+    logs = group.within(f"providers/Microsoft.OperationalInsights/workspaces/{names.of('log_analytics', _WORD)}", None)
     return Provided(
-        logs=group.within(
-            f"providers/Microsoft.OperationalInsights/workspaces/{names.of('log_analytics', _WORD)}", None
-        ),
+        logs=logs if log_analytics_id is None else Reference(log_analytics_id),
         action_group=group.within(f"providers/Microsoft.Insights/actionGroups/{names.of('action_group', _WORD)}", None),
         models=group.within(
             f"providers/Microsoft.MachineLearningServices/registries/{names.of('model_registry', _WORD)}", None

@@ -53,6 +53,21 @@ def test_the_engine_makes_a_hub_that_is_locked(engine: Path, tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["hub", "fraud-dev"])
+def test_the_engine_makes_stacks_whose_logs_are_the_organizations(engine: Path, tmp_path: Path, name: str) -> None:
+    logs = (
+        "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-logs/providers/"
+        "Microsoft.OperationalInsights/workspaces/log-all"
+    )
+    files = {"platform.yaml": f"{LOCKED}  log_analytics_id: {logs}\n", "teams/fraud.yaml": TEAM}
+    platform = load_platform(build_tree(tmp_path / "platform", files))
+
+    state = lives_as_planned(engine, tmp_path / "engine", platform, name).state
+
+    settings = [made for made in state.values() if made["type"] == "azure-native:monitor:DiagnosticSetting"]
+    assert {setting["inputs"]["workspaceId"] for setting in settings} == {logs}
+
+
 def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) -> Life:
     """Plan a stack, let the engine preview, make, make again and destroy it, and compare."""
     by_plan = planned(platform, name)

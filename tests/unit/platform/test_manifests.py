@@ -35,6 +35,11 @@ environments:
   dev: {}
 """
 
+LOGS = (
+    "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-logs/providers/"
+    "Microsoft.OperationalInsights/workspaces/log-all"
+)
+
 
 def world(root: Path, platform: str = PLATFORM, team: str = TEAM, links: str | None = None) -> Path:
     files = {"platform.yaml": platform, "teams/fraud.yaml": team}
@@ -169,6 +174,11 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM.replace("-00000000000a", ""), TEAM, "3:12: tenant_id: must be a GUID"),
         (PLATFORM, TEAM + "projects:\n- {name: a, repository: git:x}\n", "5:10: projects.0.name: must be 2 to 32"),
         (PLATFORM, TEAM + "network: closed\n", "4:10: network: Input should be 'open', 'managed' or 'locked'"),
+        (
+            PLATFORM + f"  log_retention_days: 90\n  log_analytics_id: {LOGS}\n", TEAM,
+            "10:3: hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time.",
+        ),
+        (PLATFORM + f"  log_analytics_id: {LOGS}s/x\n", TEAM, "hub.log_analytics_id: must be the resource id of a Log"),
         (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap."),
         (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
         (PLATFORM, TEAM + "groups: {engineers: [", "found"),

@@ -27,6 +27,8 @@ GROUP, OTHER, SUBSCRIPTION = f"{ZERO}aa", f"{ZERO}bb", f"{ZERO}0d"
 SUBNET = f"/subscriptions/{ZERO}0c/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
 RUNNER_SUBNET = f"{SUBNET.rpartition('/')[0]}/runners"
 ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
+LOGS = f"/subscriptions/{ZERO}0c/resourceGroups/rg-logs/providers/Microsoft.OperationalInsights/workspaces/log-all"
+OWN_LOGS = LOGS.replace(f"{ZERO}0c", f"{ZERO}0b").replace("rg-logs", "rg-acme-hub").replace("log-all", "log-acme-hub")
 KEY = {
     "vault_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-keys",
     "key": "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef",
@@ -178,6 +180,10 @@ CASES: dict[str, Case] = {
     ),
     "Hub.location": Case(
         (PLATFORM, "hub.location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"], stack="hub"
+    ),
+    "Hub.log_analytics_id": Case(
+        (PLATFORM, "hub.log_analytics_id"), LOGS,
+        ("azure-native:applicationinsights:Component", "inputs.workspaceResourceId"), [LOGS], [OWN_LOGS],
     ),
     "Hub.log_retention_days": Case(
         (PLATFORM, "hub.log_retention_days"), 400,

@@ -108,6 +108,32 @@ def test_logs_are_kept_as_long_as_the_manifest_says(tmp_path: Path) -> None:
     assert of_type(stacks["hub"], "Workspace")[0].inputs["retentionInDays"] == 365
 
 
+def test_logs_may_be_the_organizations(tmp_path: Path) -> None:
+    """Nothing is written on them: their retention, their diagnostics and who may use them are the organization's."""
+    theirs = f"/subscriptions/{'0' * 8}-0000-0000-0000-0000000000cc/resourceGroups/rg-logs/providers"
+    theirs += "/Microsoft.OperationalInsights/workspaces/log-all"
+    stacks = planned(tmp_path, PLATFORM.replace("hub: {", f"hub: {{log_analytics_id: {theirs}, "))
+
+    assert not [made for made in stacks["hub"].made if made.type == "azure-native:operationalinsights:Workspace"]
+    for stack in stacks.values():
+        settings = of_type(stack, "DiagnosticSetting")
+        assert {setting.inputs["workspaceId"] for setting in settings} == {theirs}
+        assert theirs not in {setting.inputs["resourceUri"] for setting in settings}
+        assert theirs not in {assignment.inputs["scope"] for assignment in of_type(stack, "RoleAssignment")}
+    assert of_type(stacks["hub"], "Workbook")[0].inputs["sourceId"] == theirs
+
+
+def test_who_deploys_environments_may_send_to_the_hubs_logs(stacks: dict[str, StackPlan]) -> None:
+    """Azure wants sharedKeys/action of whoever links a resource to a workspace in another subscription."""
+    [found] = [
+        assignment
+        for assignment in of_type(stacks["hub"], "RoleAssignment")
+        if "/Microsoft.OperationalInsights/workspaces/" in assignment.inputs["scope"]
+    ]
+
+    assert found.inputs["roleDefinitionId"].endswith("/749f88d5-cbae-40b8-bcfc-e573ddc772fa")
+
+
 def test_every_environment_watches_all_that_the_tables_say(stacks: dict[str, StackPlan]) -> None:
     for name, stack in stacks.items():
         if name != "hub":
