@@ -227,6 +227,19 @@ def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> Non
         load_platform(world(tmp_path, PLATFORM + 'tool: "99.*"\n'))
 
 
+def test_what_only_the_pinned_version_knows_is_no_mistake(tmp_path: Path) -> None:
+    newer = PLATFORM + 'tool: "99.*"\nfrom_the_future: true\n'
+
+    with pytest.raises(InputError, match=r"wants mlops-bootstrap 99\.\*"):
+        load_platform(world(tmp_path, newer, TEAM + "also_new: 1\n"))
+
+
+def test_a_pin_that_is_no_version_is_a_mistake(tmp_path: Path) -> None:
+    [mistake] = mistakes(world(tmp_path, PLATFORM + "tool: latest\n"))
+
+    assert mistake == "platform.yaml:10:7: tool: must be a version such as \"0.1.*\" (found 'latest')."
+
+
 def test_a_platform_is_found_from_below(tmp_path: Path) -> None:
     root = world(tmp_path)
 
