@@ -169,7 +169,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM.replace("-00000000000a", ""), TEAM, "3:12: tenant_id: must be a GUID"),
         (PLATFORM, TEAM + "projects:\n- {name: a, repository: git:x}\n", "5:10: projects.0.name: must be 2 to 32"),
         (PLATFORM, TEAM + "network: closed\n", "4:10: network: Input should be 'open', 'managed' or 'locked'"),
-        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap."),
+        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap: it says 2, and this"),
         (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
         (PLATFORM, TEAM + "groups: {engineers: [", "found"),
         (
