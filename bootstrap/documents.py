@@ -43,6 +43,9 @@ _KINDS = {
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 """What an escape can write and no text has: control characters, which a terminal would obey, and halves of others."""
 
+_MAPPING = "Input should be a mapping of keys to values; one that says nothing is written {}"
+"""Instead of Pydantic's words, which name a class of ours."""
+
 _LONGEST = 100
 """How many characters of a value are told."""
 
@@ -120,7 +123,8 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
     if "schema_version" in model.model_fields and isinstance(version, int) and version > _SCHEMA_VERSION:
         # Its other mistakes are only what this version does not know yet.
         at = document.position(("schema_version",))
-        return None, [Problem(at, "written for a newer mlops-bootstrap.", "Update it: uv tool upgrade mlops-bootstrap")]
+        message = f"written for a newer mlops-bootstrap: it says {version}, and this one reads {_SCHEMA_VERSION}."
+        return None, [Problem(at, message, "Update it: uv tool upgrade mlops-bootstrap")]
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
@@ -291,7 +295,7 @@ def _problem(document: Document, model: "type[BaseModel]", item: Mapping[str, An
             did_you_mean(key, _known_keys(model, location[:-1])),
         )
     place = ".".join(str(part) for part in location)
-    message = item["msg"].removeprefix("Value error, ")
+    message = _MAPPING if item["type"] in ("dict_type", "model_type") else item["msg"].removeprefix("Value error, ")
     value = item["input"]
     found = (
         f" (found {_shown(value)})" if isinstance(value, str | int | float | bool) and item["type"] != "missing" else ""

@@ -355,7 +355,7 @@ _EDITS: dict[str, Edit] = {
     "line ends of Windows": lambda _, text: text.replace("\n", "\r\n"),
     "line ends of old": lambda _, text: text.replace("\n", "\r"),
     "tabs": lambda _, text: text.replace("  ", "\t"),
-    "UTF-16": lambda _, text: text.encode("utf-16").decode("utf-8", "surrogateescape"),
+    "UTF-16": lambda _, text: text.encode("utf-16", "surrogatepass").decode("utf-8", "surrogateescape"),
 }
 """The edits of one file, by name."""
 

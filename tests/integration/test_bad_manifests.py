@@ -37,7 +37,7 @@ def world(root: Path, team: str) -> Path:
         ),
         (
             "schema_version: 2\nname: fraud\nfrom_the_future: true\nenvironments: {dev: {}}\n",
-            ":1:17: written for a newer mlops-bootstrap. Update it: uv tool upgrade mlops-bootstrap",
+            ":1:17: written for a newer mlops-bootstrap: it says 2, and this one reads 1. Update it: uv tool upgrade",
         ),
         (
             "name: fraud\nshared: &shared {tags: {a: b}}\nenvironments: {dev: *shared}\n",
@@ -58,6 +58,10 @@ def world(root: Path, team: str) -> Path:
             "name: fraud\nenvironments: {dev: {}}\nnetwork: locked\nvnet: {address_space: 10.1.0.0/28}\n",
             ":4:8: vnet.address_space: 10.1.0.0/28 is too small for the private endpoints: at least /27.",
         ),
+        (
+            "name: fraud\nenvironments:\n  dev:\n",
+            ":3:7: environments.dev: Input should be a mapping of keys to values; one",
+        ),
         ("name: churn\nenvironments: {dev: {}}\n", ":1:1: the team 'churn' is in a file called 'fraud.yaml'. Rename"),
         ("name: fraud\nenvironments: &loop\n  dev: *loop\n", "fraud.yaml"),
     ],
@@ -73,6 +77,7 @@ def world(root: Path, team: str) -> Path:
         "half a character",
         "deep",
         "small",
+        "no mapping",
         "copied",
         "loop",
     ],

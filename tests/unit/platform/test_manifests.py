@@ -179,7 +179,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
             "10:3: hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time.",
         ),
         (PLATFORM + f"  log_analytics_id: {LOGS}s/x\n", TEAM, "hub.log_analytics_id: must be the resource id of a Log"),
-        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap."),
+        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap: it says 2, and this"),
         (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
         (PLATFORM, TEAM + "groups: {engineers: [", "found"),
         (
@@ -235,6 +235,19 @@ def test_a_team_file_that_would_be_overlooked_is_a_mistake(tmp_path: Path) -> No
 def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"wants mlops-bootstrap 99\.\*"):
         load_platform(world(tmp_path, PLATFORM + 'tool: "99.*"\n'))
+
+
+def test_what_only_the_pinned_version_knows_is_no_mistake(tmp_path: Path) -> None:
+    newer = PLATFORM + 'tool: "99.*"\nfrom_the_future: true\n'
+
+    with pytest.raises(InputError, match=r"wants mlops-bootstrap 99\.\*"):
+        load_platform(world(tmp_path, newer, TEAM + "also_new: 1\n"))
+
+
+def test_a_pin_that_is_no_version_is_a_mistake(tmp_path: Path) -> None:
+    [mistake] = mistakes(world(tmp_path, PLATFORM + "tool: latest\n"))
+
+    assert mistake == "platform.yaml:10:7: tool: must be a version such as \"0.1.*\" (found 'latest')."
 
 
 def test_a_platform_is_found_from_below(tmp_path: Path) -> None:
