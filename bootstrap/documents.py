@@ -53,9 +53,9 @@ Location = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1. A thousand manifests have a hundred thousand of them."""
 
     path: Path
     line: int
@@ -218,12 +218,14 @@ class _Reader:
             if node.id == "mapping":
                 return self._mapping(node, at)
             if node.id == "sequence":
-                for index, item in enumerate(node.value):
-                    self._document.keys[(*at, index)] = self._position(item)
-                return [self._value(item, (*at, index)) for index, item in enumerate(node.value)]
+                return [self._item(item, (*at, index)) for index, item in enumerate(node.value)]
             return self._scalar(node)
         finally:
             self._open.discard(id(node))
+
+    def _item(self, node: Node, at: Location) -> Any:
+        self._document.keys[at] = self._position(node)
+        return self._value(node, at)
 
     def _mapping(self, node: Node, at: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -235,8 +237,9 @@ class _Reader:
             key = self._key(key_node)
             if key in result:
                 raise self._mistake(key_node, f"the key {_shown(key)} is here twice.")
-            self._document.keys[(*at, key)] = self._position(key_node)
-            result[key] = self._value(value_node, (*at, key))
+            place = (*at, key)
+            self._document.keys[place] = self._position(key_node)
+            result[key] = self._value(value_node, place)
         return {**{key: value for key, value in merged.items() if key not in result}, **result}
 
     def _merge(self, node: Node, at: Location) -> dict[str, Any]:
