@@ -218,7 +218,7 @@ class VirtualNetwork(pulumi.ComponentResource):
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return self._reports(f"{name}-nat", place, f"natGateways/{gateway_name}", gateway)
+        return place.group.within(f"providers/Microsoft.Network/natGateways/{gateway_name}", gateway)
 
     def _reports(self, word: str, place: Place, path: str, made: pulumi.Resource) -> Reference:
         self.reporting[word] = place.group.within(f"providers/Microsoft.Network/{path}", made)

@@ -109,4 +109,4 @@ def _runners(
         service = Principal(runners.principal_id, runners.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL)
         args = AccessArgs(service, RUNNERS, {"hub network": vnet}, place.names, runners.origin)
         rights = Access("runners-access", args, opts).assignments
-    return {_RUNNERS: RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).pool}
+    return RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).reporting
