@@ -57,8 +57,10 @@ KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b3
 LOCKS_CONTRIBUTOR = Role("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
 MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
-KEYS_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
-KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6")
+KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
+KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER = Role(
+    "Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6"
+)
 NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
 NETWORK_CONNECTION_APPROVER = Role(
     "Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
@@ -245,7 +247,9 @@ DELIVERY_READER = (
 
 CUSTOMER_KEY = (
     Entitlement(
-        KEY_VAULT_CRYPTO_USER, "customer's vault", "Storage, registry and workspace wrap their keys with the customer's"
+        KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER,
+        "customer's vault",
+        "Storage, registry and workspace wrap their keys with the customer's",
     ),
 )
 """What the identity that uses the organization's own key gets."""
@@ -299,7 +303,7 @@ PLATFORM_DEPLOYER = (
 
 _DEPLOY = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
-    Entitlement(KEYS_USER, "key vault", "Encrypts and decrypts the secrets in states"),
+    Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
 )
 
 PLATFORM_DEPLOYER_ON_HUB = (
