@@ -106,7 +106,15 @@ OPERATOR = CustomRole(
 )
 """AzureML Data Scientist would let an operator run code on data, and delete models."""
 
-CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR)
+LOG_SENDER = CustomRole(
+    "ML log sender",
+    "Points diagnostic settings of other resources at a Log Analytics workspace. Reads no logs.",
+    # https://learn.microsoft.com/azure/azure-monitor/logs/manage-access
+    ("Microsoft.OperationalInsights/workspaces/read", "Microsoft.OperationalInsights/workspaces/sharedKeys/action"),
+)
+"""Log Analytics Contributor and Monitoring Contributor could change the workspace and delete what is kept there."""
+
+CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER)
 """The roles that the hub defines."""
 
 Target = Literal[
@@ -120,10 +128,11 @@ Target = Literal[
     "cluster identity",
     "endpoint identity",
     "model registry",
+    "logs",
     "hub network",
     "customer's vault",
 ]
-"""What a role is given on. The model registry and the network are the hub's."""
+"""What a role is given on. The model registry, the logs and the network are the hub's."""
 
 
 @dataclass(frozen=True)
@@ -309,6 +318,7 @@ _DEPLOY = (
 PLATFORM_DEPLOYER_ON_HUB = (
     *_DEPLOY,
     Entitlement(READER, "resource group", "Sees what environments refer to"),
+    Entitlement(LOG_SENDER, "logs", "Sends the logs and metrics of environments to the hub"),
     Entitlement(
         RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more", ASSIGNED_ON_HUB
     ),

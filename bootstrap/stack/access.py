@@ -25,6 +25,8 @@ _THINGS = {
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.Network/virtualNetworks": "network",
+    "Microsoft.OperationalInsights/workspaces": "logs",
     "Microsoft.Storage/storageAccounts": "storage",
 }
 """What things are called, by Azure's name of their kind."""

@@ -94,12 +94,15 @@ def hub(settings: HubSettings) -> None:
     QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED, notifications.action_group), opts)
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
     Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
-    CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
+    own_roles = CustomRoles(
+        "roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts
+    )
     targets: dict[Target, Reference] = {
         "resource group": place.group,
         "model registry": models.registry,
         "storage": state.account,
         "key vault": vault.vault,
+        "logs": logs.workspace,
     }
     for people in settings.groups:
         Access(
@@ -112,7 +115,7 @@ def hub(settings: HubSettings) -> None:
         Locks("locks", LocksArgs(place, locked), opts)
     judged = PolicyAssignmentsArgs(place, POLICIES, settings.policies, settings.subscriptions)
     PolicyAssignments("policies", judged, opts)
-    _platform_ci(settings, place, targets, opts)
+    _platform_ci(settings, place, targets, own_roles, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.workspace.id)
@@ -123,7 +126,11 @@ def hub(settings: HubSettings) -> None:
 
 
 def _platform_ci(
-    settings: HubSettings, place: Place, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+    settings: HubSettings,
+    place: Place,
+    targets: Mapping[Target, Reference],
+    own_roles: CustomRoles,
+    opts: pulumi.ResourceOptions,
 ) -> None:
     """The identities of the platform repository's own CI: one that looks, and one that deploys environments."""
     reader = Identity(
@@ -134,7 +141,8 @@ def _platform_ci(
     deployer = Identity("platform-deployer", IdentityArgs(place, "platform-deployer", settings.deployers), opts)
 
     def grant(who: Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]) -> None:
-        Access(name, AccessArgs(who.principal, entitlements, on, place.names, settings.origin), opts)
+        args = AccessArgs(who.principal, entitlements, on, place.names, settings.origin, after=own_roles.definitions)
+        Access(name, args, opts)
 
     for each in (held.id for held in settings.subscriptions):
         grant(reader, f"platform-reader-in-{each}", PLATFORM_READER, {"subscription": subscription(each)})

@@ -121,6 +121,7 @@ def test_our_own_roles_are_defined_once_for_all_subscriptions(tmp_path: Path) ->
     assert {resource.name for resource in definitions} == {
         "roles-ml-compute-instance-self-service",
         "roles-ml-operator",
+        "roles-ml-log-sender",
     }
     assert all(
         resource.inputs["assignableScopes"]
@@ -162,6 +163,22 @@ def test_the_platforms_deployer_cannot_make_itself_owner_and_can_lock(tmp_path: 
     assert condition.count("ba92f5b4-2d11-453d-a403-e96b0029c9fe") == 2, "Storage Blob Data Contributor, twice"
     for gives_roles_away in ("8e3af657", "18d7d88d", "f58310d9"):
         assert gives_roles_away not in condition
+
+
+def test_the_platforms_deployer_can_send_diagnostics_to_the_hub_once_the_role_is_defined(tmp_path: Path) -> None:
+    """Azure wants the right to the destination's keys, which Reader has not. It reads no logs with it."""
+    hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
+    [logs] = [resource for resource in hub.made if resource.type.endswith("operationalinsights:Workspace")]
+    [definition] = [resource for resource in hub.made if resource.name == "roles-ml-log-sender"]
+    [assignment] = [resource for resource in hub.made if resource.name.endswith("-ml-log-sender-on-logs")]
+
+    assert definition.inputs["permissions"][0]["actions"] == [
+        "Microsoft.OperationalInsights/workspaces/read",
+        "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
+    ]
+    assert assignment.inputs["scope"].endswith(f"/workspaces/{logs.inputs['workspaceName']}")
+    assert assignment.inputs["roleDefinitionId"] == definition_id(definition, SUBSCRIPTION)
+    assert definition.urn in assignment.depends_on
 
 
 def test_the_condition_lists_every_role_that_stacks_of_environments_assign(tmp_path: Path) -> None:
