@@ -114,7 +114,35 @@ LOG_SENDER = CustomRole(
 )
 """Log Analytics Contributor and Monitoring Contributor could change the workspace and delete what is kept there."""
 
-CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER)
+NETWORK_PEER = CustomRole(
+    "ML network peer",
+    "Peers other networks with a network. Changes nothing else of it.",
+    # https://learn.microsoft.com/azure/virtual-network/virtual-network-manage-peering#permissions
+    (
+        "Microsoft.Network/virtualNetworks/read",
+        "Microsoft.Network/virtualNetworks/peer/action",
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/read",
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/write",
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/delete",
+    ),
+)
+"""Network Contributor could change subnets, routes and rules of the network."""
+
+NAME_LINKER = CustomRole(
+    "ML name linker",
+    "Links private DNS zones to networks, and lets private endpoints write their names there. Writes no records.",
+    # https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
+    (
+        "Microsoft.Network/privateDnsZones/read",
+        "Microsoft.Network/privateDnsZones/join/action",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/write",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/delete",
+    ),
+)
+"""Private DNS Zone Contributor could delete the zones, and lead names of others to addresses of its own."""
+
+CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER, NETWORK_PEER, NAME_LINKER)
 """The roles that the hub defines."""
 
 Target = Literal[
@@ -324,6 +352,19 @@ PLATFORM_DEPLOYER_ON_HUB = (
     ),
 )
 """What the CI that deploys environments gets on the hub, which a person deploys."""
+
+PLATFORM_DEPLOYER_ON_NETWORK = (
+    Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),
+)
+"""What it gets where the hub has a network of ours, and environments are peered with it."""
+
+PLATFORM_DEPLOYER_ON_ZONES = (
+    # All zones of the hub lie in its group, and the role is about nothing else there.
+    Entitlement(
+        NAME_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
+    ),
+)
+"""What it gets where the hub keeps the DNS zones of private endpoints."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (

@@ -43,11 +43,13 @@ from infra.roles import (
     HUB_PEOPLE,
     PLATFORM_DEPLOYER,
     PLATFORM_DEPLOYER_ON_HUB,
+    PLATFORM_DEPLOYER_ON_NETWORK,
+    PLATFORM_DEPLOYER_ON_ZONES,
     PLATFORM_READER,
     Entitlement,
     Target,
 )
-from infra.settings import HubSettings
+from infra.settings import HubSettings, MadeVnet
 
 _WORD = "hub"
 
@@ -104,6 +106,8 @@ def hub(settings: HubSettings) -> None:
         "key vault": vault.vault,
         "logs": logs.workspace,
     }
+    if isinstance(settings.vnet, MadeVnet):
+        targets["hub network"] = sources["network"]
     for people in settings.groups:
         Access(
             f"people-{people.persona.replace('_', '-')}",
@@ -148,7 +152,11 @@ def _platform_ci(
         grant(reader, f"platform-reader-in-{each}", PLATFORM_READER, {"subscription": subscription(each)})
     for each in settings.deployed_subscriptions:
         grant(deployer, f"platform-deployer-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
-    grant(deployer, "platform-deployer-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
+    on_hub = PLATFORM_DEPLOYER_ON_HUB
+    if settings.private:
+        on_hub += PLATFORM_DEPLOYER_ON_NETWORK if "hub network" in targets else ()
+        on_hub += PLATFORM_DEPLOYER_ON_ZONES if settings.dns == "hub" else ()
+    grant(deployer, "platform-deployer-on-hub", on_hub, targets)
     pulumi.export("platform_reader_client_id", reader.client_id)
     pulumi.export("platform_deployer_client_id", deployer.client_id)
 

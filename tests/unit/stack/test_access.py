@@ -122,6 +122,8 @@ def test_our_own_roles_are_defined_once_for_all_subscriptions(tmp_path: Path) ->
         "roles-ml-compute-instance-self-service",
         "roles-ml-operator",
         "roles-ml-log-sender",
+        "roles-ml-network-peer",
+        "roles-ml-name-linker",
     }
     assert all(
         resource.inputs["assignableScopes"]
@@ -179,6 +181,39 @@ def test_the_platforms_deployer_can_send_diagnostics_to_the_hub_once_the_role_is
     assert assignment.inputs["scope"].endswith(f"/workspaces/{logs.inputs['workspaceName']}")
     assert assignment.inputs["roleDefinitionId"] == definition_id(definition, SUBSCRIPTION)
     assert definition.urn in assignment.depends_on
+
+
+HUB_VNET = "  vnet: {address_space: 10.0.0.0/24}\n"
+LOCKED = """\
+network: locked
+vnet: {address_space: 10.1.0.0/24}
+compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]
+environments: {dev: {}}
+"""
+SUBNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/v/subnets/ml"
+PEER, LINKER = "ml-network-peer-on-hub-network", "ml-name-linker-on-resource-group"
+
+
+@pytest.mark.parametrize(
+    ("hub", "team", "given"),
+    [
+        (HUB_VNET, LOCKED, {PEER, LINKER}),
+        (HUB_VNET, "environments: {dev: {}}\n", set()),
+        (HUB_VNET + "  dns: policy\n", LOCKED, {PEER}),
+        (f"  vnet: {{subnet_id: {SUBNET}}}\n", LOCKED, {LINKER}),
+    ],
+    ids=["private", "open", "the-zones-are-a-policys", "the-network-is-the-organizations"],
+)
+def test_the_platforms_deployer_gets_what_private_environments_write_on_the_hub(
+    tmp_path: Path, hub: str, team: str, given: set[str]
+) -> None:
+    made = planned(tmp_path, {"fraud": team}, hub)["hub"]
+
+    found = roles(made, "platform-deployer-on-hub")
+    assert found.keys() & {PEER, LINKER} == given
+    assert not [name for name in found if "network-contributor" in name]
+    if PEER in given:
+        assert found[PEER]["scope"].endswith("/virtualNetworks/vnet-contoso-hub")
 
 
 def test_the_condition_lists_every_role_that_stacks_of_environments_assign(tmp_path: Path) -> None:
