@@ -156,7 +156,7 @@ Target = Literal[
     "cluster identity",
     "endpoint identity",
     "model registry",
-    "logs",
+    "log analytics",
     "hub network",
     "customer's vault",
 ]
@@ -336,7 +336,7 @@ PLATFORM_DEPLOYER = (
         ASSIGNED_IN_ENVIRONMENTS,
     ),
 )  # fmt: skip
-"""What the CI that deploys environments gets, in each of their subscriptions."""
+"""What the CI that deploys an environment of all teams gets, in each subscription that its stacks lie in."""
 
 _DEPLOY = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
@@ -346,12 +346,16 @@ _DEPLOY = (
 PLATFORM_DEPLOYER_ON_HUB = (
     *_DEPLOY,
     Entitlement(READER, "resource group", "Sees what environments refer to"),
-    Entitlement(LOG_SENDER, "logs", "Sends the logs and metrics of environments to the hub"),
     Entitlement(
         RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more", ASSIGNED_ON_HUB
     ),
 )
 """What the CI that deploys environments gets on the hub, which a person deploys."""
+
+PLATFORM_DEPLOYER_ON_LOGS = (
+    Entitlement(LOG_SENDER, "log analytics", "Sends the logs and metrics of environments to the hub"),
+)
+"""What it gets on the logs, where they are the hub's."""
 
 PLATFORM_DEPLOYER_ON_NETWORK = (
     Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),

@@ -94,16 +94,27 @@ class GroupSettings(_Settings):
     origin: str
 
 
-MOST_CREDENTIALS = 20
-"""How many federated credentials Azure allows on one identity.
-https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
-
-
 class Federation(_Settings):
     """What the forge's tokens say; read back from the forge, never computed from names."""
 
     issuer: str
     subject: str
+    origin: str
+
+
+class DeployerSettings(_Settings):
+    """The platform repository's CI where it deploys one environment, of all teams.
+
+    Attributes:
+        subscriptions: Those that the environment's stacks lie in.
+        private: Whether some of them have private endpoints, which are found and reached through the hub.
+        federation: How it logs in; without it there is an identity that it cannot use.
+    """
+
+    environment: str
+    subscriptions: tuple[str, ...]
+    private: bool
+    federation: Federation | None
     origin: str
 
 
@@ -342,8 +353,7 @@ class HubSettings(_StackSettings):
         runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
         policies: What each of Azure's policies does.
-        deployed_subscriptions: Those that environments lie in: the platform's CI deploys there.
-        deployers: How deployments of the platform repository log in.
+        deployers: The platform repository's CI, which is somebody else in each environment that it deploys.
         reader: How pull requests of the platform repository log in.
     """
 
@@ -360,8 +370,7 @@ class HubSettings(_StackSettings):
     private: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
-    deployed_subscriptions: tuple[str, ...]
-    deployers: tuple[Federation, ...]
+    deployers: tuple[DeployerSettings, ...]
     reader: Federation | None
 
     @property

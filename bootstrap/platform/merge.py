@@ -20,6 +20,7 @@ from infra.settings import (
     BudgetSettings,
     ClusterSettings,
     CustomerKeySettings,
+    DeployerSettings,
     EnvironmentSettings,
     Federation,
     GivenSubnet,
@@ -109,10 +110,7 @@ class Merge:
             registry_access=self.networks.registry_access,
             private=any(made.networking.vnet is not None for made in environments),
             linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
-            deployed_subscriptions=tuple(sorted({made.subscription_id for made in environments})),
-            deployers=tuple(
-                self._federation(link, "platform", name) for name, link in links.items() if name != PULL_REQUEST
-            ),
+            deployers=self._deployers(environments),
             reader=(self._federation(links[PULL_REQUEST], "platform", PULL_REQUEST) if PULL_REQUEST in links else None),
         )
 
@@ -262,6 +260,25 @@ class Merge:
                 )
             )
         return tuple(projects)
+
+    def _deployers(self, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
+        """The platform's CI in each environment that has stacks."""
+        manifest: PlatformManifest = self.platform.manifest
+        links = self.links.manifest.platform
+        deployers = []
+        for name in manifest.environments:
+            stacks = [made for made in environments if made.environment == name]
+            if stacks:
+                deployers.append(
+                    DeployerSettings(
+                        environment=name,
+                        subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
+                        private=any(made.networking.vnet is not None for made in stacks),
+                        federation=self._federation(links[name], "platform", name) if name in links else None,
+                        origin=self.origin(self.platform.at("environments", name)),
+                    )
+                )
+        return tuple(deployers)
 
     def _federation(self, link: Link, *path: str) -> Federation:
         return Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(self.links.at(*path)))

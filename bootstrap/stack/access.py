@@ -26,7 +26,7 @@ _THINGS = {
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
     "Microsoft.Network/virtualNetworks": "network",
-    "Microsoft.OperationalInsights/workspaces": "logs",
+    "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Storage/storageAccounts": "storage",
 }
 """What things are called, by Azure's name of their kind."""

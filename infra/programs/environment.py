@@ -163,12 +163,7 @@ def _delivery(
     for project in settings.projects:
         ci = Identity(
             f"ci-{project.name}",
-            IdentityArgs(
-                place,
-                f"ci-{project.name}",
-                federations=[project.federation] if project.federation is not None else [],
-                origin=project.origin,
-            ),
+            IdentityArgs(place, f"ci-{project.name}", project.federation, project.origin),
             opts,
         )
         Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
@@ -177,7 +172,7 @@ def _delivery(
             # Pull requests run code that nobody has reviewed: another identity, which cannot deploy.
             looks = Identity(
                 f"pr-{project.name}",
-                IdentityArgs(place, f"pr-{project.name}", [project.reader], project.origin),
+                IdentityArgs(place, f"pr-{project.name}", project.reader, project.origin),
                 opts,
             )
             readable = AccessArgs(looks.principal, DELIVERY_READER, targets, names, project.origin)

@@ -155,7 +155,7 @@ def test_the_platforms_deployer_cannot_make_itself_owner_and_can_lock(tmp_path: 
     """Contributor writes nothing of Microsoft.Authorization: no roles, no locks."""
     hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
 
-    given = roles(hub, f"platform-deployer-in-{SUBSCRIPTION}")
+    given = roles(hub, f"platform-deployer-dev-in-{SUBSCRIPTION}")
     assert set(given) == {
         "contributor-on-subscription",
         "locks-contributor-on-subscription",
@@ -172,7 +172,7 @@ def test_the_platforms_deployer_can_send_diagnostics_to_the_hub_once_the_role_is
     hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
     [logs] = [resource for resource in hub.made if resource.type.endswith("operationalinsights:Workspace")]
     [definition] = [resource for resource in hub.made if resource.name == "roles-ml-log-sender"]
-    [assignment] = [resource for resource in hub.made if resource.name.endswith("-ml-log-sender-on-logs")]
+    [assignment] = [resource for resource in hub.made if resource.name.endswith("-ml-log-sender-on-log-analytics")]
 
     assert definition.inputs["permissions"][0]["actions"] == [
         "Microsoft.OperationalInsights/workspaces/read",
@@ -209,9 +209,8 @@ def test_the_platforms_deployer_gets_what_private_environments_write_on_the_hub(
 ) -> None:
     made = planned(tmp_path, {"fraud": team}, hub)["hub"]
 
-    found = roles(made, "platform-deployer-on-hub")
-    assert found.keys() & {PEER, LINKER} == given
-    assert not [name for name in found if "network-contributor" in name]
+    found = roles(made, "platform-deployer-dev-on-network") | roles(made, "platform-deployer-dev-on-zones")
+    assert found.keys() == given
     if PEER in given:
         assert found[PEER]["scope"].endswith("/virtualNetworks/vnet-contoso-hub")
 
@@ -230,7 +229,7 @@ def test_the_condition_lists_every_role_that_stacks_of_environments_assign(tmp_p
         if name != "hub" and resource.type.endswith(":RoleAssignment")
     }
     admin = "role-based-access-control-administrator-on-subscription"
-    condition = roles(stacks["hub"], f"platform-deployer-in-{SUBSCRIPTION}")[admin]["condition"]
+    condition = roles(stacks["hub"], f"platform-deployer-dev-in-{SUBSCRIPTION}")[admin]["condition"]
     assert [role for role in assigned if role not in condition] == []
 
 
@@ -240,15 +239,29 @@ def test_the_platforms_pull_requests_only_read(tmp_path: Path) -> None:
     assert set(roles(hub, "platform-reader")) == {f"in-{SUBSCRIPTION}-reader-on-subscription"}
 
 
-def test_credentials_of_one_identity_are_written_one_after_the_other() -> None:
-    """Azure answers 409 to two at once: https://github.com/pulumi/pulumi-azure-native/issues/4343"""
+def test_whoever_deploys_one_environment_of_the_platform_cannot_log_in_to_another() -> None:
+    """A forge asks for approvals by environment: dev's job, which needs none, must not reach prod."""
     hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
-    first, second = (
-        next(resource for resource in hub.made if resource.name == f"platform-deployer-{number}") for number in (1, 2)
-    )
 
-    assert first.urn in second.depends_on
-    assert second.urn not in first.depends_on
+    subjects = {
+        resource.inputs["resourceName"].rsplit("-", 1)[1]: resource.inputs["subject"].rsplit(":", 1)[1]
+        for resource in hub.made
+        if resource.type.endswith(":FederatedIdentityCredential") and "deployer" in resource.inputs["resourceName"]
+    }
+    assert subjects == {name: name for name in ("dev", "test", "prod")}
+
+
+def test_a_deployer_has_roles_in_the_subscriptions_of_its_environment_and_in_no_other(tmp_path: Path) -> None:
+    own = "00000000-0000-0000-0000-0000000000ff"
+    team = f"environments: {{dev: {{}}, prod: {{subscription_id: {own}}}}}\n"
+
+    hub = planned(tmp_path, {"fraud": team})["hub"]
+
+    for environment, subscription in (("dev", SUBSCRIPTION), ("prod", own)):
+        given = roles(hub, f"platform-deployer-{environment}-in")
+        assert {entry["scope"] for entry in given.values()} == {f"/subscriptions/{subscription}"}
+        assert len(given) == 3
+    assert roles(hub, "platform-deployer-test") == {}
 
 
 def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:

@@ -21,6 +21,7 @@ from infra.policies.rule import UNKNOWN, Resource, Stack
 from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     AdoptedSettings,
+    DeployerSettings,
     EnvironmentSettings,
     Federation,
     HubSettings,
@@ -89,6 +90,9 @@ _LINKED = ProjectSettings(
 
 
 _LINK = Federation(issuer="https://forge.example", subject="a", origin="links.yaml:4")
+_DEPLOYER = DeployerSettings(
+    environment="dev", subscriptions=("d",), private=False, federation=_LINK, origin="platform.yaml:7"
+)
 HUB = HubSettings(
     organization="contoso",
     tenant_id="00000000-0000-0000-0000-00000000000a",
@@ -104,10 +108,18 @@ HUB = HubSettings(
     subscriptions=(),
     policies={},
     groups=(),
-    deployed_subscriptions=(),
-    deployers=(_LINK,),
+    deployers=(_DEPLOYER,),
     reader=_LINK,
 )
+
+
+def deploying(*subscriptions: str) -> HubSettings:
+    """A hub whose environments have their stacks in these subscriptions."""
+    deployers = [
+        _DEPLOYER.model_copy(update={"environment": f"e{number}", "subscriptions": (each,)})
+        for number, each in enumerate(subscriptions)
+    ]
+    return HUB.model_copy(update={"deployers": tuple(deployers)})
 
 
 def assigning(count: int) -> Stack:
@@ -337,8 +349,17 @@ SIDES: dict[str, Sides] = {
     ),
     "platform-not-linked": Sides(
         [stack(), stack(settings=HUB)],
-        [stack(settings=HUB.model_copy(update={"deployers": (), "reader": None}))],
+        [
+            stack(
+                settings=HUB.model_copy(
+                    update={"deployers": (_DEPLOYER.model_copy(update={"federation": None}),), "reader": None}
+                )
+            )
+        ],
         times=2,
+    ),
+    "deployers-apart": Sides(
+        [stack(), stack(settings=HUB), stack(settings=deploying("d", "e"))], [stack(settings=deploying("d", "D"))]
     ),
     "suppression-expired": Sides(
         [
