@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.policies.access import ELIGIBLE
 from infra.policies.limits import CREDENTIAL
 from infra.policies.network import NETWORK, OUTBOUND_RULE, SUBNET
 from infra.policies.properties import (
@@ -357,6 +358,10 @@ SIDES: dict[str, Sides] = {
             )
         ],
         times=2,
+    ),
+    "eligible-by-person": Sides(
+        [stack(resource(ROLE, {})), stack(resource(ELIGIBLE, {}), settings=HUB)],
+        [stack(resource(ELIGIBLE, {}), resource(ELIGIBLE, {}, "other"))],
     ),
     "deployers-apart": Sides(
         [stack(), stack(settings=HUB), stack(settings=deploying("d", "e"))], [stack(settings=deploying("d", "D"))]
