@@ -225,7 +225,7 @@ SHARED: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] =
     ("reviewers", "read"): _SEE_SHARED,
 }
 """What a persona gets on what all teams share. Azure refuses a second assignment of one role to one group on one
-resource, so only one of the stacks that know the group gives it."""
+resource, so one stack gives it: the first of the team, and of the first team that names the group."""
 
 _SELF_SERVICE = (
     Entitlement(SELF_SERVICE_INSTANCES, "workspace", "Makes compute instances, which shut down when idle"),

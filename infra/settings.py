@@ -84,14 +84,22 @@ class GroupSettings(_Settings):
 
     Attributes:
         eligible: Whether they only may activate their roles, for some hours, instead of having them always.
-        shares: Whether this stack gives them their roles on what all teams share; else another one does.
     """
 
     persona: Persona
     object_id: str
     eligible: bool
-    shares: bool = False
     origin: str
+
+
+class SharedGroupSettings(GroupSettings):
+    """A group of a team's, as it uses what all teams share.
+
+    Attributes:
+        people: Whether there is an environment where its members work, or they only read.
+    """
+
+    people: Literal["work", "read"]
 
 
 class Federation(_Settings):
@@ -387,6 +395,7 @@ class EnvironmentSettings(_StackSettings):
         resource_group_id: A resource group of the organization's; None for one of ours.
         adopted: A workspace of the organization's; None for one of ours.
         people: Whether people work here or only read, and CI does the work.
+        shared: The team's groups that get their roles on what all teams share from this stack, wherever they are named.
         alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
         self_service: Whether people make compute instances for themselves.
     """
@@ -404,6 +413,7 @@ class EnvironmentSettings(_StackSettings):
     alert_emails: tuple[str, ...] = ()
     self_service: bool
     groups: tuple[GroupSettings, ...]
+    shared: tuple[SharedGroupSettings, ...] = ()
     clusters: tuple[ClusterSettings, ...]
     projects: tuple[ProjectSettings, ...]
 

@@ -30,6 +30,7 @@ from infra.settings import (
     Network,
     Persona,
     ProjectSettings,
+    SharedGroupSettings,
     SubscriptionSettings,
 )
 
@@ -169,17 +170,43 @@ class Merge:
         )
 
     def share_out(self, environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
-        """The same settings, with each group getting its roles on what all teams share from the first that knows it."""
-        given: set[tuple[str, tuple[Entitlement, ...]]] = set()
-        shared_out = []
+        """The same settings, with the groups that get their roles on what all teams share from each stack.
+
+        A team's first environment gives them to all of the team's groups, whatever environment names them, so that a
+        role stays with its stack when a group comes to another environment or leaves it. What two teams give alike, the
+        first of them gives, by their names.
+
+        Args:
+            environments: In the order in which they are changed.
+        """
+        first: dict[str, str] = {}
         for made in environments:
-            groups = []
+            first.setdefault(made.team, made.stack)
+        given: dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings] = {}
+        owner: dict[tuple[str, tuple[Entitlement, ...]], str] = {}
+        for made in sorted(environments, key=lambda made: made.team):
             for group in made.groups:
-                key = (group.object_id.lower(), SHARED.get((group.persona, made.people), ()))
-                groups.append(group.model_copy(update={"shares": key not in given}))
-                given.add(key)
-            shared_out.append(made.model_copy(update={"groups": tuple(groups)}))
-        return shared_out
+                entitlements = SHARED.get((group.persona, made.people), ())
+                key = (group.object_id.lower(), entitlements)
+                if not entitlements or owner.setdefault(key, made.team) != made.team:
+                    continue
+                before = given.get(key)
+                # Who has standing access in one environment needs no activation for what it shares with the others.
+                eligible = group.eligible and (before is None or before.eligible)
+                told = before or SharedGroupSettings(**dict(group), people=made.people)
+                given[key] = told.model_copy(update={"eligible": eligible})
+        return [
+            made.model_copy(
+                update={
+                    "shared": tuple(
+                        group
+                        for key, group in given.items()
+                        if first[made.team] == made.stack and owner[key] == made.team
+                    )
+                }
+            )
+            for made in environments
+        ]
 
     def _budget(self, amount: Said | None, start: Said | None, emails: Sequence[str]) -> BudgetSettings | None:
         if amount is None:

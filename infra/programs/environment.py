@@ -80,6 +80,7 @@ def environment(settings: EnvironmentSettings) -> None:
         )
 
     _people(settings, names, targets, opts)
+    _shared(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
 
     sources = core.reporting
@@ -146,13 +147,24 @@ def _people(
     """What the team's people, and the platform's, may do here."""
     for people in settings.groups:
         own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
-        shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
-        entitlements = (*PEOPLE[people.persona, settings.people], *own, *shared)
+        entitlements = (*PEOPLE[people.persona, settings.people], *own)
         Access(
             f"people-{people.persona.replace('_', '-')}",
             AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
             opts,
         )
+
+
+def _shared(
+    settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """What the team's people may do with what all teams share, in the one stack of the team that gives it."""
+    for people in settings.shared:
+        # Called after the group alone: its persona may change, and the role be the same.
+        args = AccessArgs(
+            people_of(people), SHARED[people.persona, people.people], targets, names, people.origin, people.eligible
+        )
+        Access(f"shared-{people.object_id.lower()}", args, opts)
 
 
 def _delivery(

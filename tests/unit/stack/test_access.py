@@ -82,12 +82,49 @@ def test_no_two_stacks_give_one_group_the_same_role_on_the_same_thing(tmp_path: 
     given = [
         (entry["scope"], entry["roleDefinitionId"].rsplit("/", 1)[1], entry["principalId"])
         for stack in stacks.values()
-        for entry in roles(stack, "people").values()
+        for prefix in ("people", "shared")
+        for entry in roles(stack, prefix).values()
     ]
     assert len(set(given)) == len(given) > 20
-    registry = "azureml-registry-user-on-model-registry"
-    shared = [name for name, stack in stacks.items() if registry in roles(stack, "people-engineers")]
-    assert shared == ["churn-dev"]
+    assert [name for name, stack in stacks.items() if roles(stack, f"shared-{ANNA}")] == ["churn-dev"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "prod: {groups: {reviewers: GROUP}}, dev: {}",
+            "prod: {groups: {reviewers: GROUP}}, dev: {groups: {reviewers: GROUP}}",
+        ),
+        ("dev: {}, test: {groups: {engineers: GROUP}}", "dev: {groups: {engineers: GROUP}}, test: {}"),
+        ("dev: {groups: {engineers: GROUP}}", "dev: {groups: {data_scientists: GROUP}}"),
+    ],
+    ids=["comes-to-dev-too", "moves-from-test-to-dev", "becomes-another-persona"],
+)
+def test_a_role_on_what_all_share_stays_with_its_stack_whatever_environment_names_the_group(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    """Else one stack makes an assignment that is there, and another then deletes it under the first."""
+    stacks = [
+        planned(tmp_path / when, {"fraud": f"environments: {{{said.replace('GROUP', ANNA)}}}\n"})
+        for when, said in (("before", before), ("after", after))
+    ]
+
+    first, second = ({name: roles(stack, "shared") for name, stack in each.items()} for each in stacks)
+    assert first == second
+    assert list(filter(first.get, first)) == ["fraud-dev"]
+    assert len(first["fraud-dev"]) == 1
+
+
+def test_a_group_is_eligible_for_what_all_share_only_where_it_is_eligible_everywhere(tmp_path: Path) -> None:
+    team = f"""\
+groups: {{engineers: {{id: {ANNA}, eligible: true}}, data_scientists: {{id: {BERT}, eligible: true}}}}
+environments: {{dev: {{}}, test: {{groups: {{engineers: {ANNA}}}}}}}
+"""
+    stack = planned(tmp_path, {"fraud": team})["fraud-dev"]
+
+    assert [name[:8] for name in roles(stack, "shared")] == [ANNA[:8]]
+    assert [name[:8] for name in roles(stack, "shared", "PimRoleEligibilitySchedule")] == [BERT[:8]]
 
 
 @pytest.mark.parametrize("engineers", [ANNA.upper(), PLATFORM])
