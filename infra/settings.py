@@ -165,17 +165,17 @@ class MadeVnet(_Settings):
         endpoint_subnet: The range of the private endpoints, within it.
         runner_subnet: The range of the CI's runners, within it; only a hub has one.
         dns_servers: Who answers names in it; Azure, when there are none.
+        gateway_subnet: The range of the hub's VPN or ExpressRoute gateway, within it; None where there is none.
         next_hop: The address of the firewall that everything goes out by; without one nothing leaves.
-        gateway: Whether a hub's network has a VPN or ExpressRoute gateway that peered networks use.
     """
 
     kind: Literal["made"] = "made"
     address_space: str
     endpoint_subnet: str
     runner_subnet: str | None = None
+    gateway_subnet: str | None = None
     dns_servers: tuple[str, ...]
     next_hop: str | None
-    gateway: bool = False
     origin: str
 
 

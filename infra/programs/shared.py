@@ -96,7 +96,9 @@ def _network(vnet: MadeVnet, place: Place, opts: pulumi.ResourceOptions) -> Virt
     if vnet.runner_subnet is not None:
         way_out: Literal["firewall", "nat"] = "firewall" if vnet.next_hop else "nat"
         subnets.append(Subnet(_RUNNERS, vnet.runner_subnet, way_out, serves=False, delegated_to=SERVICE))
-    args = VirtualNetworkArgs(place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin)
+    args = VirtualNetworkArgs(
+        place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin, vnet.gateway_subnet
+    )
     return VirtualNetwork("network", args, opts)
 
 
