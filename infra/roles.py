@@ -155,6 +155,8 @@ Target = Literal[
     "application insights",
     "cluster identity",
     "endpoint identity",
+    "storage blob endpoint",
+    "storage file endpoint",
     "model registry",
     "log analytics",
     "hub network",
@@ -255,6 +257,13 @@ WORKSPACE_MANAGED_NETWORK = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
 )
 
+# https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
+WORKSPACE_PRIVATE_STORAGE = (
+    Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
+    Entitlement(READER, "storage file endpoint", "The studio keeps notebooks and AutoML behind the private endpoint"),
+)
+"""What it needs where the storage has private endpoints: else the studio shows no data in the network either."""
+
 CLUSTER = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
     Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs hand out mini-batches through a queue"),
@@ -302,6 +311,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             WORKSPACE_AFTER,
             WORKSPACE_MANAGED_NETWORK,
             WORKSPACE_SHARED_REGISTRY,
+            WORKSPACE_PRIVATE_STORAGE,
             CLUSTER,
             ENDPOINT,
             DELIVERY,

@@ -26,6 +26,7 @@ _THINGS = {
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.Network/privateEndpoints": "private endpoint",
     "Microsoft.Network/virtualNetworks": "network",
     "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Storage/storageAccounts": "storage",

@@ -374,11 +374,18 @@ class PrivateEndpointsArgs:
 
 
 class PrivateEndpoints(pulumi.ComponentResource):
-    """A private endpoint for each entrance, with its names in the DNS zones."""
+    """A private endpoint for each entrance, with its names in the DNS zones.
+
+    Attributes:
+        endpoints: By the words of their doors.
+    """
+
+    endpoints: dict[str, Reference]
 
     def __init__(self, name: str, args: PrivateEndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:network:PrivateEndpoints", name, None, opts)
         asked_for_by(self, args.origin)
+        self.endpoints = {}
         for entrance in args.entrances:
             self._endpoint(f"{name}-{entrance.door.word}", args, entrance)
         self.register_outputs({})
@@ -402,12 +409,15 @@ class PrivateEndpoints(pulumi.ComponentResource):
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.endpoints[door.word] = place.group.within(
+            f"providers/Microsoft.Network/privateEndpoints/{endpoint_name}", endpoint
+        )
         if args.zones is None:
             return
         network.PrivateDnsZoneGroup(
             f"{name}-names",
             resource_group_name=place.group.name_when_made,
-            private_endpoint_name=place.group.within(endpoint_name, endpoint).name_when_made,
+            private_endpoint_name=self.endpoints[door.word].name_when_made,
             private_dns_zone_group_name="default",
             private_dns_zone_configs=[
                 network.PrivateDnsZoneConfigArgs(

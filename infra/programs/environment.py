@@ -87,7 +87,7 @@ def environment(settings: EnvironmentSettings) -> None:
     if mode.private and settings.networking.vnet is not None:
         from infra.programs.private import private_network
 
-        sources |= private_network(settings, place, mode, targets, hub, opts)
+        sources |= private_network(settings, place, mode, targets, hub, core.own, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
     _watch(settings, place, core.workspace, hub, opts)
     if place.protect and settings.referred is None:
