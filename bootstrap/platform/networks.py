@@ -155,13 +155,15 @@ class Networks:
         if network == "open" and self.registry_access == "private":
             reason = "its jobs have no network of their own, and could not reach the model registry, which is private"
             self._add(where, f"{stack}: network open is refused: {reason}.")
-        if mode.private and made and not any(not cluster.low_priority for cluster in layers.value("compute") or ()):
+        ips = tuple(layers.value("allow_ips") or ())
+        lasting = [cluster for cluster in layers.value("compute") or () if not cluster.low_priority]
+        if made and not lasting and not mode.inbound("container registry", ips).everywhere:
             reason = "images are built on one, since no public service reaches the registry"
             self._add(at, f"{stack} needs a compute cluster that is not low_priority: {reason}.")
         return network, Networking(
             ci=ci,
             firewall_sku=layers.value("firewall_sku"),
-            allow_ips=tuple(layers.value("allow_ips") or ()),
+            allow_ips=ips,
             dns=self._hub.dns,
             vnet=self._vnet(stack, layers, where, mode) if mode.private and (made or layers.said("vnet")) else None,
             hub_vnet=self._hubs(),

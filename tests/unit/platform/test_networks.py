@@ -185,6 +185,24 @@ def test_a_private_environment_needs_a_cluster_that_lasts_to_build_images(tmp_pa
     assert mistakes(root) == [f"teams/fraud.yaml:2:16: {told} reaches the registry."]
 
 
+def test_a_registry_that_is_narrowed_needs_a_cluster_to_build_images_and_one_that_is_not_does_not(
+    tmp_path: Path,
+) -> None:
+    """Azure's build service comes from no listed address. In open networks the registry is not narrowed."""
+    spot = CPU.replace("max_nodes: 1", "max_nodes: 1, low_priority: true")
+    ips = "allow_ips: [20.40.60.0/24]\n"
+    teams = {
+        "narrowed": f"network: managed\n{ips}{spot}", "managed": f"network: managed\n{spot}",
+        "open": f"network: open\n{ips}{spot}",
+    }  # fmt: skip
+    root = world(tmp_path, team="name: fraud\nenvironments: {dev: {}}\n")
+    for name, said in teams.items():
+        build_tree(root, {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}"})
+
+    told = mistakes(root)
+    assert [mistake.split(": ")[1].split(" ")[0] for mistake in told] == ["narrowed-dev"], told
+
+
 def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -> None:
     zone = f"{SUBNET.partition('/virtualNetworks')[0]}/privateDnsZones/privatelink"
     given = f"  dns: {{privatelink.azurecr.io: {zone}.azurecr.io, privatelink.mongo.com: {zone}.mongo.com}}\n"

@@ -473,7 +473,10 @@ SIDES: dict[str, Sides] = {
             stack(resource(WORKSPACE, {"imageBuildCompute": "cpu"}), resource(IMAGES, CLOSED)),
             stack(resource(WORKSPACE, {}), resource(IMAGES, {})),
         ],
-        [stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED))],
+        [
+            stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED)),
+            stack(resource(WORKSPACE, {}), resource(IMAGES, under("networkRuleSet.defaultAction", "Deny"))),
+        ],
     ),
     "private-images-premium": each(
         IMAGES, {**CLOSED, "sku": {"name": "Premium"}}, {**CLOSED, "sku": {"name": "Standard"}}
