@@ -334,7 +334,11 @@ ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
 """The roles that stacks of environments assign on what the hub holds."""
 
 PLATFORM_READER = (Entitlement(READER, "subscription", "Pull requests compare manifests with what is there"),)
-"""What the CI of the platform repository's pull requests gets, in each subscription."""
+"""What the CI of the platform repository's pull requests gets, in each subscription.
+
+Nothing on the states and their key, so it cannot preview: `pulumi preview` decrypts the secrets of the stack that it
+reads, and code that nobody has reviewed must not. Pull requests plan, which takes no state.
+"""
 
 # Contributor writes nothing of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
 # built-in-roles/privileged#contributor
