@@ -118,19 +118,22 @@ class GroupSettings(_Settings):
 
     Attributes:
         eligible: Whether they only may activate their roles, for some hours, instead of having them always.
-        shares: Whether this stack gives them their roles on what all teams share; else another one does.
     """
 
     persona: Persona
     object_id: str
     eligible: bool
-    shares: bool = False
     origin: str
 
 
-MOST_CREDENTIALS = 20
-"""How many federated credentials Azure allows on one identity.
-https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
+class SharedGroupSettings(GroupSettings):
+    """A group of a team's, as it uses what all teams share.
+
+    Attributes:
+        people: Whether there is an environment where its members work, or they only read.
+    """
+
+    people: Literal["work", "read"]
 
 
 class Federation(_Settings):
@@ -138,6 +141,22 @@ class Federation(_Settings):
 
     issuer: str
     subject: str
+    origin: str
+
+
+class DeployerSettings(_Settings):
+    """The platform repository's CI where it deploys one environment, of all teams.
+
+    Attributes:
+        subscriptions: Those that the environment's stacks lie in.
+        private: Whether some of them have private endpoints, which are found and reached through the hub.
+        federation: How it logs in; without it there is an identity that it cannot use.
+    """
+
+    environment: str
+    subscriptions: tuple[str, ...]
+    private: bool
+    federation: Federation | None
     origin: str
 
 
@@ -180,17 +199,17 @@ class MadeVnet(_Settings):
         endpoint_subnet: The range of the private endpoints, within it.
         runner_subnet: The range of the CI's runners, within it; only a hub has one.
         dns_servers: Who answers names in it; Azure, when there are none.
+        gateway_subnet: The range of the hub's VPN or ExpressRoute gateway, within it; None where there is none.
         next_hop: The address of the firewall that everything goes out by; without one nothing leaves.
-        gateway: Whether a hub's network has a VPN or ExpressRoute gateway that peered networks use.
     """
 
     kind: Literal["made"] = "made"
     address_space: str
     endpoint_subnet: str
     runner_subnet: str | None = None
+    gateway_subnet: str | None = None
     dns_servers: tuple[str, ...]
     next_hop: str | None
-    gateway: bool = False
     origin: str
 
 
@@ -378,8 +397,7 @@ class HubSettings(_StackSettings):
         runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
         policies: What each of Azure's policies does.
-        deployed_subscriptions: Those that environments lie in: the platform's CI deploys there.
-        deployers: How deployments of the platform repository log in.
+        deployers: The platform repository's CI, which is somebody else in each environment that it deploys.
         reader: How pull requests of the platform repository log in.
     """
 
@@ -397,8 +415,7 @@ class HubSettings(_StackSettings):
     private: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
-    deployed_subscriptions: tuple[str, ...]
-    deployers: tuple[Federation, ...]
+    deployers: tuple[DeployerSettings, ...]
     reader: Federation | None
 
     @property
@@ -421,6 +438,7 @@ class EnvironmentSettings(_StackSettings):
         resource_group_id: A resource group of the organization's; None for one of ours.
         adopted: A workspace of the organization's; None for one of ours.
         people: Whether people work here or only read, and CI does the work.
+        shared: The team's groups that get their roles on what all teams share from this stack, wherever they are named.
         alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
         self_service: Whether people make compute instances for themselves.
     """
@@ -439,6 +457,7 @@ class EnvironmentSettings(_StackSettings):
     alert_emails: tuple[str, ...] = ()
     self_service: bool
     groups: tuple[GroupSettings, ...]
+    shared: tuple[SharedGroupSettings, ...] = ()
     clusters: tuple[ClusterSettings, ...]
     instances: tuple[InstanceSettings, ...] = ()
     kubernetes: tuple[KubernetesSettings, ...] = ()

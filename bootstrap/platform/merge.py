@@ -20,6 +20,7 @@ from infra.settings import (
     AdoptedSettings,
     BudgetSettings,
     CustomerKeySettings,
+    DeployerSettings,
     EnvironmentSettings,
     Federation,
     GivenSubnet,
@@ -29,6 +30,7 @@ from infra.settings import (
     Network,
     Persona,
     ProjectSettings,
+    SharedGroupSettings,
     SubscriptionSettings,
 )
 
@@ -115,10 +117,7 @@ class Merge:
             registry_access=self.networks.registry_access,
             private=any(made.networking.vnet is not None for made in environments),
             linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
-            deployed_subscriptions=tuple(sorted({made.subscription_id for made in environments})),
-            deployers=tuple(
-                self._federation(link, "platform", name) for name, link in links.items() if name != PULL_REQUEST
-            ),
+            deployers=self._deployers(environments),
             reader=(self._federation(links[PULL_REQUEST], "platform", PULL_REQUEST) if PULL_REQUEST in links else None),
         )
 
@@ -180,17 +179,43 @@ class Merge:
         )
 
     def share_out(self, environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
-        """The same settings, with each group getting its roles on what all teams share from the first that knows it."""
-        given: set[tuple[str, tuple[Entitlement, ...]]] = set()
-        shared_out = []
+        """The same settings, with the groups that get their roles on what all teams share from each stack.
+
+        A team's first environment gives them to all of the team's groups, whatever environment names them, so that a
+        role stays with its stack when a group comes to another environment or leaves it. What two teams give alike, the
+        first of them gives, by their names.
+
+        Args:
+            environments: In the order in which they are changed.
+        """
+        first: dict[str, str] = {}
         for made in environments:
-            groups = []
+            first.setdefault(made.team, made.stack)
+        given: dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings] = {}
+        owner: dict[tuple[str, tuple[Entitlement, ...]], str] = {}
+        for made in sorted(environments, key=lambda made: made.team):
             for group in made.groups:
-                key = (group.object_id.lower(), SHARED.get((group.persona, made.people), ()))
-                groups.append(group.model_copy(update={"shares": key not in given}))
-                given.add(key)
-            shared_out.append(made.model_copy(update={"groups": tuple(groups)}))
-        return shared_out
+                entitlements = SHARED.get((group.persona, made.people), ())
+                key = (group.object_id.lower(), entitlements)
+                if not entitlements or owner.setdefault(key, made.team) != made.team:
+                    continue
+                before = given.get(key)
+                # Who has standing access in one environment needs no activation for what it shares with the others.
+                eligible = group.eligible and (before is None or before.eligible)
+                told = before or SharedGroupSettings(**dict(group), people=made.people)
+                given[key] = told.model_copy(update={"eligible": eligible})
+        return [
+            made.model_copy(
+                update={
+                    "shared": tuple(
+                        group
+                        for key, group in given.items()
+                        if first[made.team] == made.stack and owner[key] == made.team
+                    )
+                }
+            )
+            for made in environments
+        ]
 
     def _budget(self, amount: Said | None, start: Said | None, emails: Sequence[str]) -> BudgetSettings | None:
         if amount is None:
@@ -253,6 +278,25 @@ class Merge:
                 )
             )
         return tuple(projects)
+
+    def _deployers(self, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
+        """The platform's CI in each environment that has stacks."""
+        manifest: PlatformManifest = self.platform.manifest
+        links = self.links.manifest.platform
+        deployers = []
+        for name in manifest.environments:
+            stacks = [made for made in environments if made.environment == name]
+            if stacks:
+                deployers.append(
+                    DeployerSettings(
+                        environment=name,
+                        subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
+                        private=any(made.networking.vnet is not None for made in stacks),
+                        federation=self._federation(links[name], "platform", name) if name in links else None,
+                        origin=self.origin(self.platform.at("environments", name)),
+                    )
+                )
+        return tuple(deployers)
 
     def _federation(self, link: Link, *path: str) -> Federation:
         return Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(self.links.at(*path)))

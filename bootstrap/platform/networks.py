@@ -29,6 +29,10 @@ SMALLEST = 27
 """The longest prefix of a subnet: 32 addresses, of which Azure keeps five and an environment's endpoints take a dozen.
 https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq"""
 
+SMALLEST_GATEWAY = 27
+"""Likewise of the subnet of a gateway, as Microsoft recommends it.
+https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-network-gateways#gwsub"""
+
 KEPT = 5
 """Addresses that Azure keeps of every subnet."""
 
@@ -84,7 +88,10 @@ class Networks:
     ranges: list[Range]
 
     def hub_vnet(self) -> MadeVnet | GivenSubnet | None:
-        """The hub's network. Its first half is for private endpoints, the second one for runners."""
+        """The hub's network: half of it for private endpoints, a quarter for runners, and one for a gateway.
+
+        A quarter that nobody needs stays free, so that runners or a gateway that come later move nothing.
+        """
         hub = self._hub
         if hub.vnet is None:
             return None
@@ -94,17 +101,23 @@ class Networks:
             return self._given(said)
         whole = ipaddress.IPv4Network(hub.vnet.address_space)
         if whole.prefixlen > SMALLEST - 1:
-            self._problem(said, "address_space", f"{whole} is too small for two subnets of at least /{SMALLEST}")
+            self._problem(
+                said, "address_space", f"{whole} is too small: the endpoints' half must be /{SMALLEST} at least"
+            )
             return None
-        endpoints, runners = whole.subnets(1)
+        endpoints, rest = whole.subnets(1)
+        runners, gateway = rest.subnets(1)
+        if hub.vnet.gateway and gateway.prefixlen > SMALLEST_GATEWAY:
+            message = f"{whole} is too small for a gateway, whose quarter must be /{SMALLEST_GATEWAY} at least"
+            self._problem(said, "address_space", message)
         self.ranges.insert(0, Range("hub", str(whole), said.keys["address_space"]))
         return MadeVnet(
             address_space=str(whole),
             endpoint_subnet=str(endpoints),
             runner_subnet=str(runners) if hub.runners is not None else None,
+            gateway_subnet=str(gateway) if hub.vnet.gateway else None,
             dns_servers=tuple(hub.vnet.dns_servers),
             next_hop=hub.vnet.next_hop,
-            gateway=hub.vnet.gateway,
             origin=self.origin(said.position),
         )
 
@@ -119,8 +132,8 @@ class Networks:
             self._add(at, "hub.runners need a network of the hub's: add hub.vnet, or runners.subnet_id.")
         elif made is not None and runners.subnet_id is not None:
             self._add(at, "hub.runners: subnet_id is for a network of yours, and hub.vnet is one of ours.")
-        elif made is not None and (free := ipaddress.IPv4Network(made).num_addresses // 2 - KEPT) < runners.max_runners:
-            self._add(at, f"hub.runners: their half of {made} has room for {free}, and max_runners is more.")
+        elif made is not None and (free := ipaddress.IPv4Network(made).num_addresses // 4 - KEPT) < runners.max_runners:
+            self._add(at, f"hub.runners: their quarter of {made} has room for {free}, and max_runners is more.")
         return RunnerSettings(**dict(runners), origin=self.origin(at))
 
     @property
@@ -150,13 +163,15 @@ class Networks:
         if network == "open" and self.registry_access == "private":
             reason = "its jobs have no network of their own, and could not reach the model registry, which is private"
             self._add(where, f"{stack}: network open is refused: {reason}.")
-        if mode.private and made and not any(not cluster.low_priority for cluster in layers.value("compute") or ()):
+        ips = tuple(layers.value("allow_ips") or ())
+        lasting = [cluster for cluster in layers.value("compute") or () if not cluster.low_priority]
+        if made and not lasting and not mode.inbound("container registry", ips).everywhere:
             reason = "images are built on one, since no public service reaches the registry"
             self._add(at, f"{stack} needs a compute cluster that is not low_priority: {reason}.")
         return network, Networking(
             ci=ci,
             firewall_sku=layers.value("firewall_sku"),
-            allow_ips=tuple(layers.value("allow_ips") or ()),
+            allow_ips=ips,
             dns=self._hub.dns,
             vnet=self._vnet(stack, layers, where, mode) if mode.private and (made or layers.said("vnet")) else None,
             hub_vnet=self._hubs(),

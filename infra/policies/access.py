@@ -8,6 +8,7 @@ from typing import Any
 from infra.policies.properties import ROLE, entries
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 from infra.roles import IN_SUBSCRIPTIONS, Role
+from infra.settings import HubSettings
 
 ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"
 DEFINITION = "azure-native:authorization:RoleDefinition"
@@ -139,6 +140,15 @@ def _standing(stack: Stack) -> Iterator[Breach]:
             yield Breach(assignment.urn, f"{assignment.name}: people have a role that changes {stack.name}, always.")
 
 
+def _eligible(stack: Stack) -> Iterator[Breach]:
+    count = sum(1 for _ in stack.of(ELIGIBLE))
+    # The hub is deployed by such a person anyway.
+    if count and not isinstance(stack.settings, HubSettings):
+        yield Breach(
+            None, f"{stack.name} has {count} eligibilities, which the platform's CI can neither make nor change."
+        )
+
+
 ACCESS_RULES: tuple[Rule, ...] = (
     Rule(
         "role-that-gives-roles", "error", "Nobody can give roles to themselves",
@@ -170,6 +180,15 @@ ACCESS_RULES: tuple[Rule, ...] = (
         "Say eligible: true for the group, so that its members ask for the role when they need it.",
         "https://learn.microsoft.com/entra/id-governance/privileged-identity-management/pim-resource-roles-assign-roles",
         Whole(_standing),
+    ),
+    Rule(
+        "eligible-by-person", "note", "It is known which stacks a person deploys",
+        "Eligibilities take Microsoft.Authorization/roleEligibilityScheduleRequests/write, and who has that can make "
+        "itself Owner: the platform's CI has not.",
+        "Who is Owner or User Access Administrator there deploys the stack the first time, when its eligible groups "
+        "change, and with --refresh once the year of an eligibility is over. CI deploys it in between.",
+        "https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/privileged",
+        Whole(_eligible),
     ),
 )  # fmt: skip
 """The rules on access."""

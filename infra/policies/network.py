@@ -138,15 +138,15 @@ def _let_in(group: Resource) -> Iterable[str]:
 
 
 def _image_builder(stack: Stack) -> Iterator[Breach]:
-    if any(images.at("publicNetworkAccess") == "Disabled" for images in stack.of(IMAGES)):
+    if any(not is_open(images) for images in stack.of(IMAGES)):
         for workspace in stack.of(WORKSPACE):
             if not workspace.at("imageBuildCompute"):
                 yield Breach(workspace.urn, f"{workspace.name}: imageBuildCompute is not set.")
 
 
 def _premium(images: Resource) -> Iterable[str]:
-    if images.at("publicNetworkAccess") == "Disabled" and images.at("sku.name") not in ("Premium", UNKNOWN):
-        yield f"its SKU is {images.at('sku.name')}, and its public access is off."
+    if not is_open(images) and images.at("sku.name") not in ("Premium", UNKNOWN):
+        yield f"its SKU is {images.at('sku.name')}, and its public access is off or narrowed."
 
 
 def _provisioned(workspace: Resource) -> Iterable[str]:
@@ -200,15 +200,15 @@ NETWORK_RULES: tuple[Rule, ...] = (
         Each(_let_in, frozenset({RULES})),
     ),
     Rule(
-        "image-builder", "error", "A workspace whose container registry is private has a cluster that builds images",
+        "image-builder", "error", "A workspace whose container registry is closed or narrowed has an image builder",
         "Azure's own build agents do not reach the registry, and no environment can be built.",
         "Set image_build_compute to a cluster of the workspace.",
-        f"{_LEARN}/machine-learning/how-to-secure-workspace-vnet",
+        f"{_LEARN}/container-registry/manage-network-bypass-policy-for-tasks",
         Whole(_image_builder),
     ),
     Rule(
-        "private-images-premium", "error", "A private container registry is Premium",
-        "Other SKUs have no private endpoints.",
+        "private-images-premium", "error", "A container registry that is private or narrowed is Premium",
+        "Other SKUs have no private endpoints and no lists of addresses.",
         "Set the SKU to Premium.",
         f"{_LEARN}/container-registry/container-registry-private-link",
         Each(_premium, frozenset({IMAGES})),

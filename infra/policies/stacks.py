@@ -24,7 +24,7 @@ def _runners(stack: Stack) -> Iterable[Breach]:
     urns = {resource.name: resource.urn for resource in stack.resources}
     if isinstance(stack.settings, HubSettings) and stack.settings.closed and stack.settings.runners is None:
         yield Breach(
-            urns.get("platform-deployer"),
+            urns.get("state"),
             "the platform repository's CI reaches the states of stacks from inside the hub's network only, and nothing "
             "says that there are runners.",
         )
@@ -43,11 +43,13 @@ def _platform_links(stack: Stack) -> Iterable[Breach]:
     if not isinstance(stack.settings, HubSettings):
         return
     urns = {resource.name: resource.urn for resource in stack.resources}
-    for linked, name, who in (
-        (stack.settings.deployers, "platform-deployer", "deployments of environments"),
-        (stack.settings.reader, "platform-reader", "pull requests"),
-    ):
-        if not linked:
+    logins = [("platform-reader", "pull requests", stack.settings.reader)]
+    logins += [
+        (f"platform-deployer-{deployer.environment}", f"deployments of {deployer.environment}", deployer.federation)
+        for deployer in stack.settings.deployers
+    ]
+    for name, who, federation in logins:
+        if federation is None:
             yield Breach(urns.get(name), f"the platform repository's own CI cannot log in for {who}: no link says how.")
 
 
@@ -66,6 +68,19 @@ def _customer_key(stack: Stack) -> Iterable[Breach]:
         path, wanted = _ENCRYPTED[resource.type]
         if str(resource.at(path)).lower() not in (wanted, UNKNOWN):
             yield Breach(resource.urn, f"{resource.name}: {path} is {resource.at(path)!r}.")
+
+
+def _shared_subscriptions(stack: Stack) -> Iterable[Breach]:
+    if not isinstance(stack.settings, HubSettings):
+        return
+    by_subscription: dict[str, list[str]] = {}
+    for deployer in stack.settings.deployers:
+        for subscription in deployer.subscriptions:
+            by_subscription.setdefault(subscription.lower(), []).append(deployer.environment)
+    for subscription, environments in by_subscription.items():
+        if len(environments) > 1:
+            named = ", ".join(environments)
+            yield Breach(None, f"{named} have stacks in the subscription {subscription}: who deploys one reaches all.")
 
 
 STACK_RULES: tuple[Rule, ...] = (
@@ -97,6 +112,13 @@ STACK_RULES: tuple[Rule, ...] = (
         "Read both from the forge, then: mlops-bootstrap platform link platform ENVIRONMENT (or pull-request).",
         "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
         Whole(_platform_links),
+    ),
+    Rule(
+        "deployers-apart", "note", "Environments lie in subscriptions of their own",
+        "The platform's CI has an identity for each environment, with rights on the subscriptions of its stacks.",
+        "Give environments that not everybody may deploy a subscription_id of their own.",
+        "https://learn.microsoft.com/azure/cloud-adoption-framework/ready/landing-zone/design-area/resource-org-subscriptions",
+        Whole(_shared_subscriptions),
     ),
 )  # fmt: skip
 """The rules on stacks as a whole."""

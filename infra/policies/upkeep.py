@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.policies.properties import BATCH, IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
+from infra.policies.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
@@ -52,10 +52,9 @@ REPORTING: dict[str, Reporting] = {
     WORKSPACE: Reporting(f"{_ML}/workspaces/{{}}", ("workspaceName",)),
     MODELS: Reporting(f"{_ML}/registries/{{}}", ("registryName",)),
     ONLINE: Reporting(f"{_ML}/workspaces/{{}}/onlineEndpoints/{{}}", ("workspaceName", "endpointName")),
-    BATCH: Reporting(f"{_ML}/workspaces/{{}}/batchEndpoints/{{}}", ("workspaceName", "endpointName")),
     LOGS: Reporting("/Microsoft.OperationalInsights/workspaces/{}", ("workspaceName",)),
+    "azure-native:devcenter:DevCenter": Reporting("/Microsoft.DevCenter/devcenters/{}", ("devCenterName",)),
     "azure-native:devopsinfrastructure:Pool": Reporting("/Microsoft.DevOpsInfrastructure/pools/{}", ("poolName",)),
-    "azure-native:network:NatGateway": Reporting("/Microsoft.Network/natGateways/{}", ("natGatewayName",)),
     "azure-native:network:NetworkSecurityGroup": Reporting(
         "/Microsoft.Network/networkSecurityGroups/{}", ("networkSecurityGroupName",)
     ),
@@ -64,7 +63,7 @@ REPORTING: dict[str, Reporting] = {
     ),
     "azure-native:network:VirtualNetwork": Reporting("/Microsoft.Network/virtualNetworks/{}", ("virtualNetworkName",)),
 }
-"""What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and endpoints."""
+"""What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and online endpoints."""
 
 
 def _diagnostics(stack: Stack) -> Iterator[Breach]:

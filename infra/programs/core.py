@@ -36,7 +36,7 @@ class Core:
     Attributes:
         images: Its container registry; None where it has none.
         insights: Its Application Insights; None where it has none.
-        principal: The identity that it acts as, where that is one of ours.
+        principal: The identity of ours that it acts as; None where it acts as another.
     """
 
     workspace: Reference

@@ -97,13 +97,14 @@ def environment(settings: EnvironmentSettings) -> None:
     _kubernetes(settings, place, core, targets, opts)
 
     _people(settings, names, targets, opts)
+    _shared(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
 
     sources = core.reporting
     if mode.private and settings.networking.vnet is not None:
         from infra.programs.private import private_network
 
-        sources |= private_network(settings, place, mode, targets, hub, opts)
+        sources |= private_network(settings, place, mode, targets, hub, core.principal, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
     _watch(settings, place, core.workspace, hub, opts)
     if place.protect and settings.referred is None:
@@ -188,13 +189,24 @@ def _people(
     """What the team's people, and the platform's, may do here."""
     for people in settings.groups:
         own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
-        shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
-        entitlements = (*PEOPLE[people.persona, settings.people], *own, *shared)
+        entitlements = (*PEOPLE[people.persona, settings.people], *own)
         Access(
             f"people-{people.persona.replace('_', '-')}",
             AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
             opts,
         )
+
+
+def _shared(
+    settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """What the team's people may do with what all teams share, in the one stack of the team that gives it."""
+    for people in settings.shared:
+        # Called after the group alone: its persona may change, and the role be the same.
+        args = AccessArgs(
+            people_of(people), SHARED[people.persona, people.people], targets, names, people.origin, people.eligible
+        )
+        Access(f"shared-{people.object_id.lower()}", args, opts)
 
 
 def _delivery(
@@ -205,12 +217,7 @@ def _delivery(
     for project in settings.projects:
         ci = Identity(
             f"ci-{project.name}",
-            IdentityArgs(
-                place,
-                f"ci-{project.name}",
-                federations=[project.federation] if project.federation is not None else [],
-                origin=project.origin,
-            ),
+            IdentityArgs(place, f"ci-{project.name}", project.federation, project.origin),
             opts,
         )
         Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
@@ -219,7 +226,7 @@ def _delivery(
             # Pull requests run code that nobody has reviewed: another identity, which cannot deploy.
             looks = Identity(
                 f"pr-{project.name}",
-                IdentityArgs(place, f"pr-{project.name}", [project.reader], project.origin),
+                IdentityArgs(place, f"pr-{project.name}", project.reader, project.origin),
                 opts,
             )
             readable = AccessArgs(looks.principal, DELIVERY_READER, targets, names, project.origin)

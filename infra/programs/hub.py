@@ -44,11 +44,13 @@ from infra.roles import (
     PLATFORM_DEPLOYER,
     PLATFORM_DEPLOYER_ON_HUB,
     PLATFORM_DEPLOYER_ON_LOGS,
+    PLATFORM_DEPLOYER_ON_NETWORK,
+    PLATFORM_DEPLOYER_ON_ZONES,
     PLATFORM_READER,
     Entitlement,
     Target,
 )
-from infra.settings import HubSettings
+from infra.settings import Federation, HubSettings, MadeVnet
 
 _WORD = "hub"
 
@@ -103,7 +105,11 @@ def hub(settings: HubSettings) -> None:
     QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED, notifications.action_group), opts)
     ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
     Workbook("workbook", WorkbookArgs(place, logs), opts)
-    CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
+    own_roles = CustomRoles(
+        "roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts
+    )
+    if isinstance(settings.vnet, MadeVnet):
+        targets["hub network"] = sources["network"]
     for people in settings.groups:
         Access(
             f"people-{people.persona.replace('_', '-')}",
@@ -115,7 +121,7 @@ def hub(settings: HubSettings) -> None:
         Locks("locks", LocksArgs(place, locked), opts)
     judged = PolicyAssignmentsArgs(place, POLICIES, settings.policies, settings.subscriptions)
     PolicyAssignments("policies", judged, opts)
-    _platform_ci(settings, place, targets, opts)
+    _platform_ci(settings, place, targets, own_roles, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.id)
@@ -135,28 +141,39 @@ def _logs(settings: HubSettings, place: Place, opts: pulumi.ResourceOptions) -> 
 
 
 def _platform_ci(
-    settings: HubSettings, place: Place, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+    settings: HubSettings,
+    place: Place,
+    targets: Mapping[Target, Reference],
+    own_roles: CustomRoles,
+    opts: pulumi.ResourceOptions,
 ) -> None:
-    """The identities of the platform repository's own CI: one that looks, and one that deploys environments."""
-    reader = Identity(
-        "platform-reader",
-        IdentityArgs(place, "platform-reader", [settings.reader] if settings.reader is not None else []),
-        opts,
-    )
-    deployer = Identity("platform-deployer", IdentityArgs(place, "platform-deployer", settings.deployers), opts)
+    """The identities of the platform repository's own CI: one that looks, and one for each environment it deploys."""
+
+    def made(purpose: str, federation: Federation | None, origin: str) -> Identity:
+        identity = Identity(purpose, IdentityArgs(place, purpose, federation, origin), opts)
+        pulumi.export(f"{purpose.replace('-', '_')}_client_id", identity.client_id)
+        return identity
 
     def grant(who: Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]) -> None:
-        Access(name, AccessArgs(who.principal, entitlements, on, place.names, settings.origin), opts)
+        args = AccessArgs(who.principal, entitlements, on, place.names, settings.origin, after=own_roles.definitions)
+        Access(name, args, opts)
 
+    reader = made("platform-reader", settings.reader, settings.origin)
     for each in (held.id for held in settings.subscriptions):
         grant(reader, f"platform-reader-in-{each}", PLATFORM_READER, {"subscription": subscription(each)})
-    for each in settings.deployed_subscriptions:
-        grant(deployer, f"platform-deployer-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
-    grant(deployer, "platform-deployer-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
-    if "log analytics" in targets:
-        grant(deployer, "platform-deployer-on-logs", PLATFORM_DEPLOYER_ON_LOGS, targets)
-    pulumi.export("platform_reader_client_id", reader.client_id)
-    pulumi.export("platform_deployer_client_id", deployer.client_id)
+    for deployer in settings.deployers:
+        # Who may deploy one environment can log in to no other: a forge asks for approvals by environment.
+        purpose = f"platform-deployer-{deployer.environment}"
+        who = made(purpose, deployer.federation, deployer.origin)
+        for each in deployer.subscriptions:
+            grant(who, f"{purpose}-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
+        grant(who, f"{purpose}-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
+        if "log analytics" in targets:
+            grant(who, f"{purpose}-on-logs", PLATFORM_DEPLOYER_ON_LOGS, targets)
+        if deployer.private and "hub network" in targets:
+            grant(who, f"{purpose}-on-network", PLATFORM_DEPLOYER_ON_NETWORK, targets)
+        if deployer.private and settings.dns == "hub":
+            grant(who, f"{purpose}-on-zones", PLATFORM_DEPLOYER_ON_ZONES, targets)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,9 @@ def _network(vnet: MadeVnet, place: Place, opts: pulumi.ResourceOptions) -> Virt
     if vnet.runner_subnet is not None:
         way_out: Literal["firewall", "nat"] = "firewall" if vnet.next_hop else "nat"
         subnets.append(Subnet(_RUNNERS, vnet.runner_subnet, way_out, serves=False, delegated_to=SERVICE))
-    args = VirtualNetworkArgs(place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin)
+    args = VirtualNetworkArgs(
+        place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin, vnet.gateway_subnet
+    )
     return VirtualNetwork("network", args, opts)
 
 
@@ -115,4 +117,4 @@ def _runners(
         service = Principal(runners.principal_id, runners.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL)
         args = AccessArgs(service, RUNNERS, {"hub network": vnet}, place.names, runners.origin)
         rights = Access("runners-access", args, opts).assignments
-    return {_RUNNERS: RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).pool}
+    return RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).reporting

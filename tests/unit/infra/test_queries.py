@@ -1,6 +1,7 @@
 """Every query, parsed by Microsoft's parser of the Kusto query language, against the columns of the tables."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,30 @@ def test_a_query_that_an_alert_measures_gives_the_columns_that_it_judges(parser:
         for watch in watches
     }
     assert mistakes(parser, texts) == {}
+
+
+def test_whose_access_was_changed_is_read_from_the_event_that_says_it() -> None:
+    """The request stands in the event of the start only, the deleted assignment in that of the success.
+
+    https://learn.microsoft.com/azure/role-based-access-control/role-assignments-alert
+    """
+    statements = queries.text("who-changed-access").split(";\n")
+    [asked] = [statement for statement in statements if "requestbody" in statement]
+    [done] = [statement for statement in statements if "responseBody" in statement]
+
+    assert '"Start"' in asked
+    assert '"Success"' not in asked
+    assert '"Success"' in done
+    assert "join kind=leftouter asked on CorrelationId" in done
+
+
+@pytest.mark.parametrize("name", [name for name in queries.names() if "Storage" in queries.text(name)])
+def test_storage_requests_are_not_counted_by_connection(name: str) -> None:
+    """https://learn.microsoft.com/azure/azure-monitor/reference/tables/storagebloblogs says address and port."""
+    text = queries.text(name)
+    counted = re.findall(r"\n    by (.*)", text)
+
+    assert not any("CallerIpAddress" in by for by in counted) or 'replace_regex(CallerIpAddress, @":' in text
 
 
 @pytest.mark.parametrize("name", queries.names())

@@ -291,9 +291,11 @@ def test_subnets_say_that_nothing_goes_out_by_itself(contoso: dict[str, Stack]) 
     """Azure gives new subnets no way out since its API of July 2025; one that relies on it works only by its age."""
     subnets = [subnet for stack in contoso.values() for subnet in of_type(stack, "network:Subnet")]
 
-    assert len(subnets) == 4
+    assert len(subnets) == 5
     for subnet in subnets:
         assert subnet["inputs"]["defaultOutboundAccess"] is False
+        if subnet["inputs"]["subnetName"] == "GatewaySubnet":
+            continue
         assert subnet["inputs"]["routeTable"]["id"]
         assert subnet["inputs"]["networkSecurityGroup"]["id"]
         assert subnet["inputs"]["privateEndpointNetworkPolicies"] == "Enabled"
@@ -476,6 +478,35 @@ def test_ci_reaches_private_services_and_the_registry_from_runners_in_the_hubs_n
     rights = [role["urn"] for role in of_type(hub, "RoleAssignment") if role["name"].startswith("runners-access")]
     assert len(rights) == 2
     assert set(rights) <= set(pool["depends_on"])
+
+
+@pytest.mark.parametrize("team", [TEAM, PRIVATE_CI], ids=["locked", "private-ci"])
+def test_the_studio_sees_data_behind_private_endpoints(tmp_path: Path, team: str) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network"""
+    stack = world(tmp_path, team=team)["fraud-dev"]
+    endpoints_of_storage = {
+        endpoint["inputs"]["privateEndpointName"]: endpoint
+        for endpoint in of_type(stack, "PrivateEndpoint")
+        if endpoint["inputs"]["privateLinkServiceConnections"][0]["groupIds"] in (["blob"], ["file"])
+    }
+    given = [role for role in of_type(stack, "RoleAssignment") if role["name"].startswith("workspace-endpoints")]
+
+    assert {role["inputs"]["scope"].rsplit("/", 1)[1] for role in given} == set(endpoints_of_storage)
+    assert {role["inputs"]["roleDefinitionId"].rsplit("/", 1)[1] for role in given} == {
+        "acdd72a7-3385-48ef-bd42-f606fba81ae7"  # Reader
+    }
+    [identity] = [found for found in of_type(stack, "UserAssignedIdentity") if found["name"] == "workspace-identity"]
+    for role in given:
+        assert identity["urn"] in role["depends_on"]
+        assert endpoints_of_storage[role["inputs"]["scope"].rsplit("/", 1)[1]]["urn"] in role["depends_on"]
+
+
+def test_the_hubs_network_has_a_place_for_the_gateway_as_azure_wants_it(contoso: dict[str, Stack]) -> None:
+    """It is known by its name. A gateway is not made in a subnet with rules, or with a route to everywhere."""
+    subnet = named(contoso["hub"], "network-gateway", "network:Subnet")["inputs"]
+
+    assert (subnet["subnetName"], subnet["addressPrefix"]) == ("GatewaySubnet", "10.40.0.192/26")
+    assert not subnet.keys() & {"networkSecurityGroup", "routeTable", "delegations", "natGateway"}
 
 
 def test_no_secret_of_a_forge_passes_through_the_plan(contoso: dict[str, Stack]) -> None:

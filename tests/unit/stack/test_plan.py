@@ -182,7 +182,7 @@ def test_credentials_carry_what_the_forge_said(stacks: dict[str, StackPlan]) -> 
 
     assert credential.inputs["subject"] == "repo:contoso@1001/churn@2002:environment:prod"
     assert credential.inputs["audiences"] == ["api://AzureADTokenExchange"]
-    assert credential.origin == "links.yaml:25"
+    assert credential.origin == "links.yaml:28"
 
 
 def test_names_are_those_of_the_table(stacks: dict[str, StackPlan]) -> None:

@@ -26,6 +26,7 @@ from infra.policies.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     AdoptedSettings,
     CustomerKeySettings,
+    DeployerSettings,
     EnvironmentSettings,
     Federation,
     GivenSubnet,
@@ -104,6 +105,9 @@ _LINKED = ProjectSettings(
 
 
 _LINK = Federation(issuer="https://forge.example", subject="a", origin="links.yaml:4")
+_DEPLOYER = DeployerSettings(
+    environment="dev", subscriptions=("d",), private=False, federation=_LINK, origin="platform.yaml:7"
+)
 HUB = HubSettings(
     organization="contoso",
     tenant_id="00000000-0000-0000-0000-00000000000a",
@@ -119,14 +123,22 @@ HUB = HubSettings(
     subscriptions=(),
     policies={},
     groups=(),
-    deployed_subscriptions=(),
-    deployers=(_LINK,),
+    deployers=(_DEPLOYER,),
     reader=_LINK,
 )
 
 CLOSED_HUB = HUB.model_copy(
     update={"registry_access": "private", "vnet": GivenSubnet(subnet_id="/subscriptions/b/subnets/ml", origin="x")}
 )
+
+
+def deploying(*subscriptions: str) -> HubSettings:
+    """A hub whose environments have their stacks in these subscriptions."""
+    deployers = [
+        _DEPLOYER.model_copy(update={"environment": f"e{number}", "subscriptions": (each,)})
+        for number, each in enumerate(subscriptions)
+    ]
+    return HUB.model_copy(update={"deployers": tuple(deployers)})
 
 
 def assigning(count: int) -> Stack:
@@ -434,8 +446,21 @@ SIDES: dict[str, Sides] = {
     ),
     "platform-not-linked": Sides(
         [stack(), stack(settings=HUB)],
-        [stack(settings=HUB.model_copy(update={"deployers": (), "reader": None}))],
+        [
+            stack(
+                settings=HUB.model_copy(
+                    update={"deployers": (_DEPLOYER.model_copy(update={"federation": None}),), "reader": None}
+                )
+            )
+        ],
         times=2,
+    ),
+    "eligible-by-person": Sides(
+        [stack(resource(ROLE, {})), stack(resource(ELIGIBLE, {}), settings=HUB)],
+        [stack(resource(ELIGIBLE, {}), resource(ELIGIBLE, {}, "other"))],
+    ),
+    "deployers-apart": Sides(
+        [stack(), stack(settings=HUB), stack(settings=deploying("d", "e"))], [stack(settings=deploying("d", "D"))]
     ),
     "suppression-expired": Sides(
         [
@@ -624,7 +649,10 @@ SIDES: dict[str, Sides] = {
             stack(resource(WORKSPACE, {"imageBuildCompute": "cpu"}), resource(IMAGES, CLOSED)),
             stack(resource(WORKSPACE, {}), resource(IMAGES, {})),
         ],
-        [stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED))],
+        [
+            stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED)),
+            stack(resource(WORKSPACE, {}), resource(IMAGES, under("networkRuleSet.defaultAction", "Deny"))),
+        ],
     ),
     "private-images-premium": each(
         IMAGES, {**CLOSED, "sku": {"name": "Premium"}}, {**CLOSED, "sku": {"name": "Standard"}}
