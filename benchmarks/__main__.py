@@ -2,13 +2,13 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import command_line, plan, project
+from benchmarks import command_line, plan, project, scale
 from benchmarks.timing import Row
 
-COMPARISONS: dict[str, Callable[[Path], Row]] = {
+COMPARISONS: dict[str, Callable[[Path], Row | Iterable[Row]]] = {
     "help": command_line.help_page,
     "version": command_line.version,
     "new": project.new,
@@ -16,21 +16,27 @@ COMPARISONS: dict[str, Callable[[Path], Row]] = {
     "second-run": project.second_run,
     "plan": plan.one_environment,
     "plan-engine": plan.one_environment_by_the_engine,
+    "further-stack": plan.further_stack,
+    "second-plan": plan.second_plan,
+    "plan-1000": scale.thousand_stacks,
+    "validate-1000": scale.thousand_teams,
     "demo": project.demo,
 }
 """What can be compared, by name; each is given a folder that vanishes afterwards."""
 
 
 def main(names: list[str]) -> int:
-    """Print a row for each of the named comparisons, or for all of them."""
+    """Print the rows of the named comparisons, or of all of them."""
     unknown = [name for name in names if name not in COMPARISONS]
     if unknown:
         print(f"Unknown: {', '.join(unknown)}. Known: {', '.join(COMPARISONS)}.", file=sys.stderr)
         return 2
-    print("| What | Ours, s | Peer | Peer's, s | Ratio | Promised |\n|---|---|---|---|---|---|")
+    print("| What | Ours | Peer | Peer's | Ratio | Promised |\n|---|---|---|---|---|---|")
     for name in names or COMPARISONS:
         with tempfile.TemporaryDirectory() as folder:
-            print(COMPARISONS[name](Path(folder)), flush=True)
+            rows = COMPARISONS[name](Path(folder))
+            for row in [rows] if isinstance(rows, Row) else rows:
+                print(row, flush=True)
     return 0
 
 

@@ -7,6 +7,7 @@ means; what libyaml refuses, and every text with more than that in it, ruamel re
 
 import functools
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 Node = Any
 """A node of either library: `id` ("mapping", "sequence", "scalar"), `tag`, `value`, `start_mark`."""
 
-_EVERYDAY = re.compile(r"[\n !-%'-)+-;=?-~\u00a1-\u2027\u2030-\ud7ff]*")
-"""Text that libyaml, if it accepts it, reads as ruamel does: no tabs, no `&` and `*` of aliases, no `<` of merges."""
+_EVERYDAY = re.compile(r"[\n !-;=?-~\u00a1-\u2027\u2030-\ud7ff]*")
+"""Text that libyaml, if it accepts it, reads as ruamel does: no tabs, no `<` of merges."""
 
-_UNUSUAL = re.compile(r"(?:^|[\s,\[{(])[!%?|>]|^(?:---|\.\.\.)", re.MULTILINE)
-"""Tags, directives, block texts, keys in question form, several documents: where the two differ in details."""
+_UNUSUAL = re.compile(r"(?:^|[\s,\[{(:])[!%?|>&*]|^(?:---|\.\.\.)", re.MULTILINE)
+"""Tags, directives, block texts, aliases, keys in question form, several documents: where the two differ in details."""
+
+_DEEP = 1_000
+"""As many levels are no document that anybody wrote."""
 
 
 def compose(text: str, yaml: "YAML") -> Node | None:
@@ -28,7 +32,12 @@ def compose(text: str, yaml: "YAML") -> Node | None:
         root = _by_libyaml(text)
         if root is not None:
             return root
-    return yaml.compose(text)
+    from ruamel.yaml.error import ReusedAnchorWarning
+
+    with warnings.catch_warnings():
+        # YAML lets an anchor be said again: an alias means the nearest one above it.
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        return yaml.compose(text)
 
 
 def _by_libyaml(text: str) -> Node | None:
@@ -37,13 +46,33 @@ def _by_libyaml(text: str) -> Node | None:
     loader = _loader()
     if loader is None:
         return None
-    reading = loader(text)
     try:
-        return reading.get_single_node()
+        if _is_deep(text, loader):
+            return None
+        reading = loader(text)
+        try:
+            return reading.get_single_node()
+        finally:
+            reading.dispose()
     except YAMLError:
         return None  # ruamel tells what is wrong, or knows better
+
+
+def _is_deep(text: str, loader: Any) -> bool:
+    """Whether something is nested so deeply that libyaml's nodes, which are made in C, could overflow the stack."""
+    from yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    # Each level takes a bracket, or a column more.
+    if text.count("[") + text.count("{") + max(map(len, text.split("\n"))) < _DEEP:
+        return False
+    reading = loader(text)
+    depth = 0
+    try:
+        while (event := reading.get_event()) is not None and depth < _DEEP:
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
     finally:
         reading.dispose()
+    return depth >= _DEEP
 
 
 @functools.cache

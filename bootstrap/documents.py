@@ -7,6 +7,7 @@ mistakes of a document are told at once.
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from bootstrap.composing import Node, compose
 from bootstrap.errors import InputError, did_you_mean
-from bootstrap.mistakes import in_words
+from bootstrap.mistakes import in_words, shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -37,13 +38,21 @@ _PLAIN_TAGS = frozenset(
 
 _TEXT = "tag:yaml.org,2002:str"
 
+_KINDS = {
+    "bool": "true or false", "float": "a number", "int": "a whole number", "null": "null", "timestamp": "a day"
+}  # fmt: skip
+"""What a value has to be, by the end of its tag."""
+
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+"""What an escape can write and no text has: control characters, which a terminal would obey, and halves of others."""
+
 Location = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1. A thousand manifests have a hundred thousand of them."""
 
     path: Path
     line: int
@@ -111,7 +120,8 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
     if "schema_version" in model.model_fields and isinstance(version, int) and version > _SCHEMA_VERSION:
         # Its other mistakes are only what this version does not know yet.
         at = document.position(("schema_version",))
-        return None, [Problem(at, "written for a newer mlops-bootstrap.", "Update it: uv tool upgrade mlops-bootstrap")]
+        message = f"written for a newer mlops-bootstrap: it says {version}, and this one reads {_SCHEMA_VERSION}."
+        return None, [Problem(at, message, "Update it: uv tool upgrade mlops-bootstrap")]
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
@@ -182,6 +192,8 @@ _NEVER_FOLDED = 1_000_000
 
 def _in_words(error: "MarkedYAMLError") -> str:
     said = str(error.problem or error.context or "broken YAML")
+    if said.startswith("but found"):
+        said = f"{error.context}, {said}"
     return "there is a tab, and YAML is indented by spaces" if r"'\t'" in said else said
 
 
@@ -213,12 +225,14 @@ class _Reader:
             if node.id == "mapping":
                 return self._mapping(node, at)
             if node.id == "sequence":
-                for index, item in enumerate(node.value):
-                    self._document.keys[(*at, index)] = self._position(item)
-                return [self._value(item, (*at, index)) for index, item in enumerate(node.value)]
+                return [self._item(item, (*at, index)) for index, item in enumerate(node.value)]
             return self._scalar(node)
         finally:
             self._open.discard(id(node))
+
+    def _item(self, node: Node, at: Location) -> Any:
+        self._document.keys[at] = self._position(node)
+        return self._value(node, at)
 
     def _mapping(self, node: Node, at: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -229,9 +243,10 @@ class _Reader:
                 continue
             key = self._key(key_node)
             if key in result:
-                raise self._mistake(key_node, f"the key {key!r} is here twice.")
-            self._document.keys[(*at, key)] = self._position(key_node)
-            result[key] = self._value(value_node, (*at, key))
+                raise self._mistake(key_node, f"the key {shown(key)} is here twice.")
+            place = (*at, key)
+            self._document.keys[place] = self._position(key_node)
+            result[key] = self._value(value_node, place)
         return {**{key: value for key, value in merged.items() if key not in result}, **result}
 
     def _merge(self, node: Node, at: Location) -> dict[str, Any]:
@@ -247,18 +262,24 @@ class _Reader:
     def _key(self, node: Node) -> str:
         if node.id != "scalar":
             raise self._mistake(node, "a key must be a word.")
-        return str(node.value)
+        return self._text(node)
 
     def _scalar(self, node: Node) -> Any:
         if str(node.tag) == _TEXT:
-            return node.value
+            return self._text(node)
         try:
             value = self._yaml.constructor.construct_object(_scalar_node(node))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # What a tag promises and the text does not keep (`!!int ""`), ruamel finds out in many ways.
-            raise self._mistake(node, f"{node.value!r} is not what {node.tag} says.") from error
+            kind = str(node.tag).rpartition(":")[2]
+            raise self._mistake(node, f"{shown(node.value)} is not {_KINDS.get(kind, kind)}.") from error
         # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
         return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
+
+    def _text(self, node: Node) -> str:
+        if (found := _NO_TEXT.search(node.value)) is not None:
+            raise self._mistake(node, f"the character {found.group()!r} is not allowed here.")
+        return str(node.value)
 
     def _position(self, node: Node) -> Position:
         return Position(self._document.path, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -287,7 +308,7 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         if first["type"] == "extra_forbidden":
             key = str(location[-1])
             suggestion = did_you_mean(key, _known_keys(model, first["loc"][:-1]))
-            yield Problem(document.position(location, of_key=True), f"unknown key {key!r}.", suggestion)
+            yield Problem(document.position(location, of_key=True), f"unknown key {shown(key)}.", suggestion)
             continue
         key = location[-1] if location and isinstance(location[-1], str) else ""
         message, suggestion = in_words(errors, key)

@@ -74,15 +74,16 @@ def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
         return "Put it in quotes."
     if words == "a whole number" and isinstance(value, str) and value.isdecimal():
         return "Write it without quotes."
-    if words == _LIST and key and isinstance(value, str):
+    if words == _LIST and key and isinstance(value, str) and len(value) <= _LONGEST:
         return f"Write `{key}: [{value}]`."
     return ""
 
 
+def shown(value: object) -> str:
+    """A value as a message shows it: as YAML spells it, quoted where it is text, and not too long."""
+    said = str(value).lower() if isinstance(value, bool) else repr(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+
+
 def _found(value: Any) -> str:
-    if isinstance(value, bool):
-        return f" (found {str(value).lower()})"
-    if isinstance(value, str | int | float):
-        shown = repr(value)
-        return f" (found {shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + '…'})"
-    return ""
+    return f" (found {shown(value)})" if isinstance(value, str | int | float) else ""

@@ -1,6 +1,6 @@
 """Which kinds of resources report logs and metrics, as tables: all that report are kept, and none is forgotten.
 
-https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/logs-index
+https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/metrics-index
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Reports:
 
     Attributes:
         logs: Whether it has logs.
-        metrics: Whether it has metrics.
+        metrics: Whether it has metrics that a diagnostic setting can export; Azure refuses to ask others for them.
         tables: `Dedicated` where Azure would put its logs into the table of all kinds, unless it is told not to.
         services: Paths below the resource that report on their own, and have logs and metrics.
     """
@@ -25,11 +25,11 @@ class Reports:
 
 REPORTING: dict[str, Reports] = {
     "Microsoft.ContainerRegistry/registries": Reports(),
+    "Microsoft.DevCenter/devcenters": Reports(),
     "Microsoft.DevOpsInfrastructure/pools": Reports(),
     "Microsoft.KeyVault/vaults": Reports(tables="Dedicated"),
-    "Microsoft.MachineLearningServices/registries": Reports(),
+    "Microsoft.MachineLearningServices/registries": Reports(metrics=False),
     "Microsoft.MachineLearningServices/workspaces": Reports(),
-    "Microsoft.Network/natGateways": Reports(logs=False),
     "Microsoft.Network/networkSecurityGroups": Reports(metrics=False),
     "Microsoft.Network/publicIPAddresses": Reports(),
     "Microsoft.Network/virtualNetworks": Reports(),
@@ -44,7 +44,7 @@ REPORTING: dict[str, Reports] = {
         ),
     ),
 }
-"""The kinds that have diagnostic settings, by Azure's name. Endpoints have them too: docs/monitoring.md tells how."""
+"""The kinds that have diagnostic settings, by Azure's name. Online endpoints have them too: docs/monitoring.md."""
 
 SILENT = frozenset(
     {
@@ -57,7 +57,6 @@ SILENT = frozenset(
         "azure-native:authorization:RoleAssignment",
         "azure-native:authorization:RoleDefinition",
         "azure-native:consumption:Budget",
-        "azure-native:devcenter:DevCenter",
         "azure-native:devcenter:Project",
         "azure-native:keyvault:Key",
         "azure-native:machinelearningservices:Compute",
@@ -69,13 +68,15 @@ SILENT = frozenset(
         "azure-native:monitor:DiagnosticSetting",
         "azure-native:monitor:MetricAlert",
         "azure-native:monitor:ScheduledQueryRule",
+        # It counts bytes, and its metrics cannot be exported: https://github.com/MicrosoftDocs/azure-docs/pull/126397
+        "azure-native:network:NatGateway",
         "azure-native:network:PrivateDnsZoneGroup",
-        # It counts bytes; who came through it, the service behind it says.
+        # It counts bytes that cannot be exported; who came through it, the service behind it says.
         "azure-native:network:PrivateEndpoint",
         "azure-native:network:RouteTable",
         "azure-native:network:Subnet",
         "azure-native:network:VirtualNetworkPeering",
-        # It counts its records.
+        # It counts its records, which cannot be exported.
         "azure-native:privatedns:PrivateZone",
         "azure-native:privatedns:VirtualNetworkLink",
         "azure-native:resources:ResourceGroup",

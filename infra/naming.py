@@ -5,12 +5,15 @@ without reading its state.
 """
 
 import base64
+import functools
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 _RULES = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
+_INSTANCES = "https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance"
 _REGISTRY = "https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries"
 _DIGEST_LENGTH = 8
 
@@ -28,6 +31,7 @@ Kind = Literal[
     "identity",
     "federated_credential",
     "cluster",
+    "instance",
     "lock",
     "policy_assignment",
     "metric_alert",
@@ -63,6 +67,7 @@ class Rule:
         scope: Where the name must be unique. Global ones carry a digest, since others take names too.
         source: Where the rule is published.
         stays_taken: Whether the name stays taken for days after the resource is deleted.
+        variant: An input and its value, where the rule is for such resources of the type only.
     """
 
     type: str
@@ -74,6 +79,7 @@ class Rule:
     scope: Literal["global", "tenant", "subscription", "resource group", "parent"]
     source: str = _RULES
     stays_taken: bool = False
+    variant: tuple[str, str] | None = None
 
     def allows(self, name: str) -> bool:
         """Whether Azure would take this name."""
@@ -133,6 +139,12 @@ TABLE: dict[Kind, Rule] = {
     # Azure allows a cluster more characters than an attached target; the shortest limit suits both.
     "cluster": Rule(
         "azure-native:machinelearningservices:Compute", "computeName", "", 2, 16, r"[a-zA-Z][a-zA-Z0-9-]*", "parent"
+    ),
+    # Its address carries the name and the location, whoever's it is. After a hyphen comes a letter, sooner or later.
+    "instance": Rule(
+        "azure-native:machinelearningservices:Compute", "computeName", "ci", 3, 24,
+        r"[a-zA-Z](?:[a-zA-Z0-9]|-(?=.*[a-zA-Z]))*", "global", _INSTANCES,
+        variant=("properties.computeType", "ComputeInstance"),
     ),
     "lock": Rule(
         "azure-native:authorization:ManagementLockByScope", "lockName", "lock", 1, 90, r"[\w.()-]*[\w()-]", "parent"
@@ -209,6 +221,26 @@ def reserved_in(*words: str) -> str | None:
     """What Azure reserves and a name of these words would contain, also across them: some names have no hyphens."""
     together = "".join(words).replace("-", "")
     return next((word for word in RESERVED if word in together), None)
+
+
+def rule_of(type_: str, at: Callable[[str], object]) -> Rule:
+    """The rule on the name of a resource: the one for its variant, where its type has several.
+
+    Args:
+        type_: Its Pulumi type, which must be in the table.
+        at: Its input at a dotted path.
+    """
+    rules = _rules_by_type()[type_]
+    variants = (rule for rule in rules if rule.variant is not None and at(rule.variant[0]) == rule.variant[1])
+    return next(variants, None) or next(rule for rule in rules if rule.variant is None)
+
+
+@functools.cache
+def _rules_by_type() -> dict[str, list[Rule]]:
+    by_type: dict[str, list[Rule]] = {}
+    for rule in TABLE.values():
+        by_type.setdefault(rule.type, []).append(rule)
+    return by_type
 
 
 @dataclass(frozen=True)

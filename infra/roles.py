@@ -57,8 +57,13 @@ KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b3
 LOCKS_CONTRIBUTOR = Role("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137")
 MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
 MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
-KEYS_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
-KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6")
+KUBERNETES_CLUSTER_ADMIN = Role("Azure Kubernetes Service Cluster Admin Role", "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8")
+KUBERNETES_EXTENSION_CONTRIBUTOR = Role("Kubernetes Extension Contributor", "85cb6faf-e071-4c9b-8136-154b5a04f717")
+RELAY_OWNER = Role("Azure Relay Owner", "2787bf04-f1f5-4bfe-8383-c8a24483ee38")
+KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
+KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER = Role(
+    "Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6"
+)
 NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
 NETWORK_CONNECTION_APPROVER = Role(
     "Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
@@ -104,7 +109,43 @@ OPERATOR = CustomRole(
 )
 """AzureML Data Scientist would let an operator run code on data, and delete models."""
 
-CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR)
+LOG_SENDER = CustomRole(
+    "ML log sender",
+    "Points diagnostic settings of other resources at a Log Analytics workspace. Reads no logs.",
+    # https://learn.microsoft.com/azure/azure-monitor/logs/manage-access
+    ("Microsoft.OperationalInsights/workspaces/read", "Microsoft.OperationalInsights/workspaces/sharedKeys/action"),
+)
+"""Log Analytics Contributor and Monitoring Contributor could change the workspace and delete what is kept there."""
+
+NETWORK_PEER = CustomRole(
+    "ML network peer",
+    "Peers other networks with a network. Changes nothing else of it.",
+    # https://learn.microsoft.com/azure/virtual-network/virtual-network-manage-peering#permissions
+    (
+        "Microsoft.Network/virtualNetworks/read",
+        "Microsoft.Network/virtualNetworks/peer/action",
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/read",
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/write",
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/delete",
+    ),
+)
+"""Network Contributor could change subnets, routes and rules of the network."""
+
+NAME_LINKER = CustomRole(
+    "ML name linker",
+    "Links private DNS zones to networks, and lets private endpoints write their names there. Writes no records.",
+    # https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
+    (
+        "Microsoft.Network/privateDnsZones/read",
+        "Microsoft.Network/privateDnsZones/join/action",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/write",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks/delete",
+    ),
+)
+"""Private DNS Zone Contributor could delete the zones, and lead names of others to addresses of its own."""
+
+CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER, NETWORK_PEER, NAME_LINKER)
 """The roles that the hub defines."""
 
 Target = Literal[
@@ -117,11 +158,17 @@ Target = Literal[
     "application insights",
     "cluster identity",
     "endpoint identity",
+    "storage blob endpoint",
+    "storage file endpoint",
     "model registry",
+    "log analytics",
     "hub network",
     "customer's vault",
+    "kubernetes cluster",
+    "azure relay",
 ]
-"""What a role is given on. The model registry and the network are the hub's."""
+"""What a role is given on. The model registry, the logs and the network are the hub's; the customer's vault, Kubernetes
+clusters and relays the organization's."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +233,7 @@ SHARED: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] =
     ("reviewers", "read"): _SEE_SHARED,
 }
 """What a persona gets on what all teams share. Azure refuses a second assignment of one role to one group on one
-resource, so only one of the stacks that know the group gives it."""
+resource, so one stack gives it: the first of the team, and of the first team that names the group."""
 
 _SELF_SERVICE = (
     Entitlement(SELF_SERVICE_INSTANCES, "workspace", "Makes compute instances, which shut down when idle"),
@@ -215,6 +262,24 @@ WORKSPACE_SHARED_REGISTRY = (
 WORKSPACE_MANAGED_NETWORK = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
 )
+
+# https://learn.microsoft.com/azure/machine-learning/how-to-attach-kubernetes-to-workspace
+KUBERNETES = (
+    Entitlement(READER, "kubernetes cluster", "The workspace sees the cluster that it attaches"),
+    Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
+    Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
+)
+"""What the workspace's identity gets on a Kubernetes cluster before it is attached."""
+
+KUBERNETES_RELAY = (Entitlement(RELAY_OWNER, "azure relay", "The workspace reaches a cluster of Azure Arc through it"),)
+"""What it gets beside that where Azure Arc connects the cluster."""
+
+# https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
+WORKSPACE_PRIVATE_STORAGE = (
+    Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
+    Entitlement(READER, "storage file endpoint", "The studio keeps notebooks and AutoML behind the private endpoint"),
+)
+"""What it needs where the storage has private endpoints: else the studio shows no data in the network either."""
 
 CLUSTER = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
@@ -245,7 +310,9 @@ DELIVERY_READER = (
 
 CUSTOMER_KEY = (
     Entitlement(
-        KEY_VAULT_CRYPTO_USER, "customer's vault", "Storage, registry and workspace wrap their keys with the customer's"
+        KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER,
+        "customer's vault",
+        "Storage, registry and workspace wrap their keys with the customer's",
     ),
 )
 """What the identity that uses the organization's own key gets."""
@@ -261,6 +328,9 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             WORKSPACE_AFTER,
             WORKSPACE_MANAGED_NETWORK,
             WORKSPACE_SHARED_REGISTRY,
+            KUBERNETES,
+            KUBERNETES_RELAY,
+            WORKSPACE_PRIVATE_STORAGE,
             CLUSTER,
             ENDPOINT,
             DELIVERY,
@@ -283,7 +353,11 @@ ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
 """The roles that stacks of environments assign on what the hub holds."""
 
 PLATFORM_READER = (Entitlement(READER, "subscription", "Pull requests compare manifests with what is there"),)
-"""What the CI of the platform repository's pull requests gets, in each subscription."""
+"""What the CI of the platform repository's pull requests gets, in each subscription.
+
+Nothing on the states and their key, so it cannot preview: `pulumi preview` decrypts the secrets of the stack that it
+reads, and code that nobody has reviewed must not. Pull requests plan, which takes no state.
+"""
 
 # Contributor writes nothing of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
 # built-in-roles/privileged#contributor
@@ -295,11 +369,14 @@ PLATFORM_DEPLOYER = (
         ASSIGNED_IN_ENVIRONMENTS,
     ),
 )  # fmt: skip
-"""What the CI that deploys environments gets, in each of their subscriptions."""
+"""What the CI that deploys an environment of all teams gets, in each subscription that its stacks lie in."""
+
+IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
+"""All that is given on whole subscriptions, to identities of the hub's; `infra.policies.access` blames all else."""
 
 _DEPLOY = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
-    Entitlement(KEYS_USER, "key vault", "Encrypts and decrypts the secrets in states"),
+    Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
 )
 
 PLATFORM_DEPLOYER_ON_HUB = (
@@ -310,6 +387,24 @@ PLATFORM_DEPLOYER_ON_HUB = (
     ),
 )
 """What the CI that deploys environments gets on the hub, which a person deploys."""
+
+PLATFORM_DEPLOYER_ON_LOGS = (
+    Entitlement(LOG_SENDER, "log analytics", "Sends the logs and metrics of environments to the hub"),
+)
+"""What it gets on the logs, where they are the hub's."""
+
+PLATFORM_DEPLOYER_ON_NETWORK = (
+    Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),
+)
+"""What it gets where the hub has a network of ours, and environments are peered with it."""
+
+PLATFORM_DEPLOYER_ON_ZONES = (
+    # All zones of the hub lie in its group, and the role is about nothing else there.
+    Entitlement(
+        NAME_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
+    ),
+)
+"""What it gets where the hub keeps the DNS zones of private endpoints."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (

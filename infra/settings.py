@@ -82,24 +82,61 @@ class ClusterSettings(_Settings):
     origin: str
 
 
+class InstanceSettings(_Settings):
+    """A compute instance: one person's machine for notebooks and trials.
+
+    Attributes:
+        size: The virtual machine size, as Azure spells it.
+        owner: The object id of the person that it is for.
+        idle_minutes: After so long without use it stops.
+        stop_at: When it stops every day, `HH:MM` in UTC; None for no such time.
+    """
+
+    name: str
+    size: str
+    owner: str
+    idle_minutes: int
+    stop_at: str | None
+    origin: str
+
+
+class KubernetesSettings(_Settings):
+    """A Kubernetes cluster of the organization's that a workspace runs jobs and endpoints on.
+
+    Attributes:
+        cluster_id: The resource id of the cluster, in AKS or connected by Azure Arc; in any subscription of the tenant.
+        namespace: Where in the cluster they run. It is the organization's, and there already.
+        relay_id: The Azure Relay through which a cluster of Azure Arc is reached; None for one in AKS.
+    """
+
+    name: str
+    cluster_id: str
+    namespace: str
+    relay_id: str | None
+    origin: str
+
+
 class GroupSettings(_Settings):
     """An Entra group of people, by object id, and what they are to the team.
 
     Attributes:
         eligible: Whether they only may activate their roles, for some hours, instead of having them always.
-        shares: Whether this stack gives them their roles on what all teams share; else another one does.
     """
 
     persona: Persona
     object_id: str
     eligible: bool
-    shares: bool = False
     origin: str
 
 
-MOST_CREDENTIALS = 20
-"""How many federated credentials Azure allows on one identity.
-https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations"""
+class SharedGroupSettings(GroupSettings):
+    """A group of a team's, as it uses what all teams share.
+
+    Attributes:
+        people: Whether there is an environment where its members work, or they only read.
+    """
+
+    people: Literal["work", "read"]
 
 
 class Federation(_Settings):
@@ -107,6 +144,22 @@ class Federation(_Settings):
 
     issuer: str
     subject: str
+    origin: str
+
+
+class DeployerSettings(_Settings):
+    """The platform repository's CI where it deploys one environment, of all teams.
+
+    Attributes:
+        subscriptions: Those that the environment's stacks lie in.
+        private: Whether some of them have private endpoints, which are found and reached through the hub.
+        federation: How it logs in; without it there is an identity that it cannot use.
+    """
+
+    environment: str
+    subscriptions: tuple[str, ...]
+    private: bool
+    federation: Federation | None
     origin: str
 
 
@@ -149,17 +202,17 @@ class MadeVnet(_Settings):
         endpoint_subnet: The range of the private endpoints, within it.
         runner_subnet: The range of the CI's runners, within it; only a hub has one.
         dns_servers: Who answers names in it; Azure, when there are none.
+        gateway_subnet: The range of the hub's VPN or ExpressRoute gateway, within it; None where there is none.
         next_hop: The address of the firewall that everything goes out by; without one nothing leaves.
-        gateway: Whether a hub's network has a VPN or ExpressRoute gateway that peered networks use.
     """
 
     kind: Literal["made"] = "made"
     address_space: str
     endpoint_subnet: str
     runner_subnet: str | None = None
+    gateway_subnet: str | None = None
     dns_servers: tuple[str, ...]
     next_hop: str | None
-    gateway: bool = False
     origin: str
 
 
@@ -334,6 +387,8 @@ class HubSettings(_StackSettings):
     """The hub: what all teams share.
 
     Attributes:
+        log_retention_days: How long the hub's logs are kept; None where they are the organization's.
+        log_analytics_id: A Log Analytics workspace of the organization's; None for the hub's own.
         registry_locations: Where the shared model registry keeps a copy; the hub's own location is among them.
         alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
         subscriptions: All of the platform: what is done in them is logged and judged by policies, and our own roles can
@@ -345,13 +400,13 @@ class HubSettings(_StackSettings):
         runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
         policies: What each of Azure's policies does.
-        deployed_subscriptions: Those that environments lie in: the platform's CI deploys there.
-        deployers: How deployments of the platform repository log in.
+        deployers: The platform repository's CI, which is somebody else in each environment that it deploys.
         reader: How pull requests of the platform repository log in.
     """
 
     program: Literal["hub"] = "hub"
-    log_retention_days: int
+    log_retention_days: int | None
+    log_analytics_id: str | None = None
     registry_locations: tuple[str, ...]
     alert_emails: tuple[str, ...]
     subscriptions: tuple[SubscriptionSettings, ...]
@@ -363,8 +418,7 @@ class HubSettings(_StackSettings):
     private: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
-    deployed_subscriptions: tuple[str, ...]
-    deployers: tuple[Federation, ...]
+    deployers: tuple[DeployerSettings, ...]
     reader: Federation | None
 
     @property
@@ -372,15 +426,22 @@ class HubSettings(_StackSettings):
         """The stack's name."""
         return HUB
 
+    @property
+    def closed(self) -> bool:
+        """Whether states and keys too are reached from the hub's network only: it is locked, and there is one."""
+        return self.registry_access == "private" and self.vnet is not None
+
 
 class EnvironmentSettings(_StackSettings):
     """One team in one environment.
 
     Attributes:
         hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
+        log_analytics_id: A Log Analytics workspace of the organization's; None for the hub's.
         resource_group_id: A resource group of the organization's; None for one of ours.
         adopted: A workspace of the organization's; None for one of ours.
         people: Whether people work here or only read, and CI does the work.
+        shared: The team's groups that get their roles on what all teams share from this stack, wherever they are named.
         alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
         self_service: Whether people make compute instances for themselves.
     """
@@ -389,6 +450,7 @@ class EnvironmentSettings(_StackSettings):
     team: str
     environment: str
     hub_subscription_id: str
+    log_analytics_id: str | None = None
     network: Network
     networking: Networking = Networking()
     resource_group_id: str | None = None
@@ -398,7 +460,10 @@ class EnvironmentSettings(_StackSettings):
     alert_emails: tuple[str, ...] = ()
     self_service: bool
     groups: tuple[GroupSettings, ...]
+    shared: tuple[SharedGroupSettings, ...] = ()
     clusters: tuple[ClusterSettings, ...]
+    instances: tuple[InstanceSettings, ...] = ()
+    kubernetes: tuple[KubernetesSettings, ...] = ()
     projects: tuple[ProjectSettings, ...]
 
     @property

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bootstrap.platform.platform import Platform
     from bootstrap.stack import Cache, StackPlan
     from bootstrap.stack.difference import StackDifference
+    from bootstrap.stack.report import Report
 
     Judged = TypeVar("Judged", StackPlan, StackDifference)
 
@@ -41,6 +42,7 @@ def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
         "mlops-bootstrap plan fraud-prod -C examples/contoso --as-of 2026-11-24",
         "mlops-bootstrap plan --all --check -C examples/contoso --output html",
         "mlops-bootstrap plan forecasting-test -C examples/contoso --observed exports/forecasting-test.json",
+        "mlops-bootstrap plan fraud-dev -C examples/contoso --prices --currency EUR",
     ],
     outputs=("tree", "table", "markdown", "html", "json"),
 )
@@ -77,6 +79,16 @@ def plan(
         str | None,
         typer.Option(metavar="GIT_REF", help="Show what differs from the plan of an earlier commit of the platform."),
     ] = None,
+    prices: Annotated[
+        bool,
+        typer.Option("--prices", help="Ask Azure's public price list what bills while nothing runs: needs no account."),
+    ] = False,
+    currency: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE", envvar="MLOPS_BOOTSTRAP_CURRENCY", help="With --prices: in this currency, such as EUR."
+        ),
+    ] = "USD",
     check: Annotated[
         bool,
         typer.Option(
@@ -86,15 +98,21 @@ def plan(
         ),
     ] = False,
 ) -> None:
-    """Show what stacks would contain, and what is wrong with them: no account, no engine, no network."""
+    """Show what stacks would contain, and what is wrong with them: no account, no engine.
+
+    No network is used, unless --prices asks Azure's public price list.
+    """
     if every and stacks:
         raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
     if observed is not None and against is not None:
         raise InputError("--observed goes with no --against.", why="An earlier commit met another Azure.")
+    if prices and against is not None:
+        raise InputError("--prices does not go with --against.", hint="Leave out one of them.")
+    if prices and session.output == "table":
+        raise InputError("--prices does not go with --output table.", hint="All other forms show what bills.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.platform.platform import find_platform
     from bootstrap.stack import NOTHING, Cache, plans, read_observed, report
-    from bootstrap.stack.report import Report
 
     platform = find_platform(session.directory)
     cache = None if no_cache else Cache()
@@ -111,9 +129,22 @@ def plan(
         "html": report.as_html,
         "json": functools.partial(report.as_json, as_of=day),
     }
-    session.console.parts(reports[session.output](planned))
+    if prices:
+        _price(session, planned, reports[session.output], currency, anew=no_cache)
+    else:
+        session.console.parts(reports[session.output](planned))
     if check:
         _refuse(refused)
+
+
+def _price(session: Session, planned: "Iterator[StackPlan]", report: "Report", currency: str, *, anew: bool) -> None:
+    """Print the plan with prices. Raises RemoteError, when it is printed, if the price list could not be asked."""
+    from bootstrap.stack.price_list import PriceList, price_folder, priced
+
+    prices = PriceList(currency, session.console.progress, None if anew else price_folder())
+    session.console.parts(report(priced(planned, prices)))
+    if prices.failure is not None:
+        raise prices.failure
 
 
 def _noting(refused: list[str], stacks: "Iterator[Judged]") -> "Iterator[Judged]":

@@ -15,7 +15,6 @@ from bootstrap.mistakes import in_words
 from bootstrap.platform.layers import Written
 from bootstrap.platform.manifests import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.platform.names import LINKS
-from infra.settings import MOST_CREDENTIALS
 
 _GITHUB = "token.actions."
 """How the host of GitHub's issuer begins, on github.com and on an enterprise's own domain."""
@@ -30,9 +29,6 @@ def problems_of_links(links: Written, platform: Written, teams: Sequence[Written
     manifest: LinksManifest = links.manifest
     organization: PlatformManifest = platform.manifest
     yield from _of_environments(links, ("platform",), manifest.platform, organization.environments, "the platform")
-    if len(set(manifest.platform) - {PULL_REQUEST}) > MOST_CREDENTIALS:
-        message = f"one identity takes {MOST_CREDENTIALS} federated credentials at most, and these are more."
-        yield Problem(links.at("platform"), message)
     known_teams: dict[str, TeamManifest] = {team.manifest.name: team.manifest for team in teams}
     for team, projects in manifest.teams.items():
         if team not in known_teams:

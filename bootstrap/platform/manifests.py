@@ -61,11 +61,20 @@ class Text:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "description": f"Must be {self.wanted}."}
 
 
+_GROUP = r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[\w.()-]{1,90}"
+
+
 def _words(shortest: int, longest: int) -> Text:
     return Text(
         f"{shortest} to {longest} lower-case letters, digits and single hyphens, beginning with a letter",
         rf"(?=.{{{shortest},{longest}}}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
     )
+
+
+def _id_of(what: str, path: str, name: str) -> Text:
+    """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
+    shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
+    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
 
 
 def _range(value: str) -> str:
@@ -107,6 +116,7 @@ LinkName = Annotated[
 TeamName = Annotated[str, _words(2, 24)]
 ProjectName = Annotated[str, _words(2, 32)]
 ClusterName = Annotated[str, _words(2, 16)]
+InstanceName = Annotated[str, _words(2, 24)]
 Guid = Annotated[
     str,
     Text(
@@ -158,7 +168,6 @@ AddressRange = Annotated[
     str, Text("an IPv4 range such as 10.20.0.0/24", rf"{_ADDRESS}/(?:3[0-2]|[12]?[0-9])"), AfterValidator(_range)
 ]
 PublicRange = Annotated[AddressRange, AfterValidator(_public)]
-_GROUP = r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[\w.()-]{1,90}"
 SubnetId = Annotated[
     str,
     Text(
@@ -174,10 +183,7 @@ GroupId = Annotated[
 ]
 VaultId = Annotated[
     str,
-    Text(
-        "the resource id of a key vault, /subscriptions/.../vaults/NAME",
-        rf"{_GROUP}/providers/Microsoft\.KeyVault/vaults/[A-Za-z0-9-]{{3,24}}",
-    ),
+    _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}"),
     AfterValidator(_in_subscription),
 ]
 KeyAddress = Annotated[
@@ -187,14 +193,6 @@ KeyAddress = Annotated[
         r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
     ),
 ]
-
-
-def _id_of(what: str, path: str, name: str) -> Text:
-    """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
-    shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
-    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
-
-
 WorkspaceId = Annotated[
     str,
     _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
@@ -222,12 +220,37 @@ IdentityId = Annotated[
     ),
     AfterValidator(_in_subscription),
 ]
-ZoneId = Annotated[
+KubernetesId = Annotated[
     str,
     Text(
-        "the resource id of a private DNS zone, /subscriptions/.../privateDnsZones/NAME",
-        rf"{_GROUP}/providers/Microsoft\.Network/privateDnsZones/[a-z0-9.-]+",
+        "the resource id of a Kubernetes cluster, /subscriptions/.../Microsoft.ContainerService/managedClusters/NAME "
+        "or /subscriptions/.../Microsoft.Kubernetes/connectedClusters/NAME",
+        rf"{_GROUP}/providers/Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)/[\w.-]{{1,63}}",
     ),
+    AfterValidator(_in_subscription),
+]
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
+KubernetesNamespace = Annotated[
+    str,
+    Text(
+        "1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or a digit",
+        "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    ),
+]
+RelayId = Annotated[
+    str,
+    _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}"),
+    AfterValidator(_in_subscription),
+]
+TimeOfDay = Annotated[str, Text("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
+LogsId = Annotated[
+    str,
+    _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}"),
+    AfterValidator(_in_subscription),
+]
+ZoneId = Annotated[
+    str,
+    _id_of("a private DNS zone", r"Microsoft\.Network/privateDnsZones", "[a-z0-9.-]+"),
     AfterValidator(_in_subscription),
 ]
 ResourceId = Annotated[
@@ -275,6 +298,26 @@ class Cluster(_Section):
             "use network: managed or locked"
         ),
     ] = None
+
+
+class Instance(_Section):
+    """A compute instance for one person. It stops when nobody uses it."""
+
+    name: InstanceName = Field(description="A word in its Azure name, which is made from it.")
+    size: VmSize
+    owner: Guid = Field(description="The object id of the person, who alone uses it.")
+    # https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance#configure-idle-shutdown
+    idle_minutes: int = Field(60, ge=15, le=3 * 24 * 60, description="It stops after so long without use.")
+    stop_at: TimeOfDay | None = Field(None, description="It stops every day at this time, in UTC.")
+
+
+class Kubernetes(_Section):
+    """A Kubernetes cluster of yours, attached to each workspace. It needs the network open."""
+
+    name: ClusterName
+    cluster_id: KubernetesId = Field(description="The cluster: in AKS, or connected by Azure Arc.")
+    namespace: KubernetesNamespace = Field(description="Where jobs and endpoints run in it. It must be there already.")
+    relay_id: RelayId | None = Field(None, description="The Azure Relay of a cluster that Azure Arc connects.")
 
 
 class Vnet(_Section):
@@ -372,6 +415,8 @@ class Layer(_Section):
         None, description="The first day that budgets count. Azure never lets it change: write it once."
     )
     compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
+    instances: list[Instance] | None = Field(None, description="Compute instances, each for one person.")
+    kubernetes: list[Kubernetes] | None = Field(None, description="Kubernetes clusters of yours to attach.")
     alert_emails: list[Email] | None = Field(
         None, min_length=1, description="Who hears of alerts and budgets; by default whoever hears of the hub's."
     )
@@ -435,10 +480,15 @@ class Hub(_Section):
     location: Location | None = Field(None, description="By default the organization's.")
     subscription_id: Guid | None = Field(None, description="By default the organization's.")
     log_retention_days: int = Field(90, ge=30, le=730)
+    log_analytics_id: LogsId | None = Field(
+        None, description="A Log Analytics workspace of yours, instead of one of the hub's."
+    )
     alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     network: Literal["open", "locked"] | None = Field(
-        None, description="locked: the model registry has no public address. By default as the organization's."
+        None,
+        description="locked: the model registry has no public address, and with vnet neither have the states of stacks "
+        "and the key of their secrets. By default as the organization's.",
     )
     vnet: HubVnet | None = Field(None, description="The network that environments and people come through.")
     runners: Runners | None = Field(None, description="Runners inside the hub's network.")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bootstrap.documents import Location, Position, Problem
 from bootstrap.platform.adoption import refusals
+from bootstrap.platform.compute import Compute
 from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
 from bootstrap.platform.manifests import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
 from bootstrap.platform.networks import Networks
@@ -18,8 +19,8 @@ from infra.roles import SHARED, Entitlement
 from infra.settings import (
     AdoptedSettings,
     BudgetSettings,
-    ClusterSettings,
     CustomerKeySettings,
+    DeployerSettings,
     EnvironmentSettings,
     Federation,
     GivenSubnet,
@@ -29,6 +30,7 @@ from infra.settings import (
     Network,
     Persona,
     ProjectSettings,
+    SharedGroupSettings,
     SubscriptionSettings,
 )
 
@@ -39,6 +41,7 @@ class Merge:
 
     Attributes:
         networks: What is known of the networks, as settings are made.
+        compute: What jobs and people work on.
         root: The platform's folder; origins are relative to it.
         problems: Filled as settings are made.
     """
@@ -50,6 +53,7 @@ class Merge:
 
     def __post_init__(self) -> None:
         self.networks = Networks(self.platform, self.origin, self.problems, [])
+        self.compute = Compute(self.origin, self.problems)
 
     def layers(self, team: Written | None = None, environment: str = "") -> Layers:
         """The layers of a team's environment; without a team, those of the hub."""
@@ -84,6 +88,9 @@ class Merge:
         links = self.links.manifest.platform
         budget_settings = self._budget(budget, layers.said("budget_start"), hub.alert_emails)
         vnet = self.networks.hub_vnet()
+        if hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set:
+            message = "hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time."
+            self._tell(Problem(self.platform.at("hub", "log_retention_days"), message, "Take it out."))
         if location is None or subscription is None:
             return None
         return HubSettings(
@@ -96,7 +103,8 @@ class Merge:
             budget=budget_settings,
             origin=self.origin(at),
             suppressions=layers.suppressions(self.origin),
-            log_retention_days=hub.log_retention_days,
+            log_retention_days=hub.log_retention_days if hub.log_analytics_id is None else None,
+            log_analytics_id=hub.log_analytics_id,
             registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
             alert_emails=tuple(hub.alert_emails),
             subscriptions=_subscriptions(subscription, environments),
@@ -109,10 +117,7 @@ class Merge:
             registry_access=self.networks.registry_access,
             private=any(made.networking.vnet is not None for made in environments),
             linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
-            deployed_subscriptions=tuple(sorted({made.subscription_id for made in environments})),
-            deployers=tuple(
-                self._federation(link, "platform", name) for name, link in links.items() if name != PULL_REQUEST
-            ),
+            deployers=self._deployers(environments),
             reader=(self._federation(links[PULL_REQUEST], "platform", PULL_REQUEST) if PULL_REQUEST in links else None),
         )
 
@@ -156,6 +161,7 @@ class Merge:
             team=own.name,
             environment=name,
             hub_subscription_id=hub_subscription,
+            log_analytics_id=manifest.hub.log_analytics_id,
             network=network,
             networking=networking,
             resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],
@@ -166,22 +172,50 @@ class Merge:
             alert_emails=tuple(emails.value) if emails else (),
             self_service=not protected and layers.value("self_service"),
             groups=self._groups(team, name),
-            clusters=self._clusters(layers),
+            clusters=self.compute.clusters(layers),
+            instances=self.compute.instances(f"{own.name}-{name}", layers),
+            kubernetes=self.compute.kubernetes(f"{own.name}-{name}", layers),
             projects=self._projects(team, name),
         )
 
     def share_out(self, environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
-        """The same settings, with each group getting its roles on what all teams share from the first that knows it."""
-        given: set[tuple[str, tuple[Entitlement, ...]]] = set()
-        shared_out = []
+        """The same settings, with the groups that get their roles on what all teams share from each stack.
+
+        A team's first environment gives them to all of the team's groups, whatever environment names them, so that a
+        role stays with its stack when a group comes to another environment or leaves it. What two teams give alike, the
+        first of them gives, by their names.
+
+        Args:
+            environments: In the order in which they are changed.
+        """
+        first: dict[str, str] = {}
         for made in environments:
-            groups = []
+            first.setdefault(made.team, made.stack)
+        given: dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings] = {}
+        owner: dict[tuple[str, tuple[Entitlement, ...]], str] = {}
+        for made in sorted(environments, key=lambda made: made.team):
             for group in made.groups:
-                key = (group.object_id.lower(), SHARED.get((group.persona, made.people), ()))
-                groups.append(group.model_copy(update={"shares": key not in given}))
-                given.add(key)
-            shared_out.append(made.model_copy(update={"groups": tuple(groups)}))
-        return shared_out
+                entitlements = SHARED.get((group.persona, made.people), ())
+                key = (group.object_id.lower(), entitlements)
+                if not entitlements or owner.setdefault(key, made.team) != made.team:
+                    continue
+                before = given.get(key)
+                # Who has standing access in one environment needs no activation for what it shares with the others.
+                eligible = group.eligible and (before is None or before.eligible)
+                told = before or SharedGroupSettings(**dict(group), people=made.people)
+                given[key] = told.model_copy(update={"eligible": eligible})
+        return [
+            made.model_copy(
+                update={
+                    "shared": tuple(
+                        group
+                        for key, group in given.items()
+                        if first[made.team] == made.stack and owner[key] == made.team
+                    )
+                }
+            )
+            for made in environments
+        ]
 
     def _budget(self, amount: Said | None, start: Said | None, emails: Sequence[str]) -> BudgetSettings | None:
         if amount is None:
@@ -223,24 +257,6 @@ class Merge:
     def _group(self, persona: Persona, group: Group, at: Position) -> GroupSettings:
         return GroupSettings(persona=persona, object_id=group.id, eligible=group.eligible, origin=self.origin(at))
 
-    def _clusters(self, layers: Layers) -> tuple[ClusterSettings, ...]:
-        said = layers.said("compute")
-        if said is None:
-            return ()
-        names = [cluster.name for cluster in said.value]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self._tell(Problem(said.position, f"two compute clusters are called {name!r}."))
-        return tuple(
-            ClusterSettings(
-                name=cluster.name,
-                size=cluster.size,
-                max_nodes=cluster.max_nodes,
-                low_priority=cluster.low_priority,
-                origin=self.origin(position),
-            )
-            for cluster, position in zip(said.value, said.items, strict=True)
-        )
-
     def _projects(self, team: Written, environment: str) -> tuple[ProjectSettings, ...]:
         own: TeamManifest = team.manifest
         rings = self.platform.manifest.environments
@@ -262,6 +278,25 @@ class Merge:
                 )
             )
         return tuple(projects)
+
+    def _deployers(self, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
+        """The platform's CI in each environment that has stacks."""
+        manifest: PlatformManifest = self.platform.manifest
+        links = self.links.manifest.platform
+        deployers = []
+        for name in manifest.environments:
+            stacks = [made for made in environments if made.environment == name]
+            if stacks:
+                deployers.append(
+                    DeployerSettings(
+                        environment=name,
+                        subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
+                        private=any(made.networking.vnet is not None for made in stacks),
+                        federation=self._federation(links[name], "platform", name) if name in links else None,
+                        origin=self.origin(self.platform.at("environments", name)),
+                    )
+                )
+        return tuple(deployers)
 
     def _federation(self, link: Link, *path: str) -> Federation:
         return Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(self.links.at(*path)))

@@ -4,14 +4,14 @@ Ranges are those of networks that we make. What is in a network of the organizat
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bootstrap.documents import Position, Problem
 from bootstrap.platform.layers import NOWHERE, Layers, Said, Written
 from bootstrap.platform.manifests import Adopt, Hub, Outbound, PlatformManifest, Vnet
 from infra.modes import MODES, REFUSED, Mode
-from infra.private_link import DOORS, ZONES
+from infra.private_link import DOORS, HUB_DOORS, REGISTRY_DOORS, ZONES, Door
 from infra.settings import (
     Ci,
     GivenSubnet,
@@ -28,6 +28,10 @@ from infra.settings import (
 SMALLEST = 27
 """The longest prefix of a subnet: 32 addresses, of which Azure keeps five and an environment's endpoints take a dozen.
 https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq"""
+
+SMALLEST_GATEWAY = 27
+"""Likewise of the subnet of a gateway, as Microsoft recommends it.
+https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-network-gateways#gwsub"""
 
 KEPT = 5
 """Addresses that Azure keeps of every subnet."""
@@ -49,15 +53,22 @@ class Range:
 
 def overlaps(ranges: Sequence[Range]) -> Iterator[Problem]:
     """Ranges that meet: networks that are peered with the hub must be apart from it, and those of others stay free."""
-    known: list[tuple[ipaddress.IPv4Network, Range]] = []
-    for item in ranges:
-        addresses = ipaddress.IPv4Network(item.addresses)
-        for other, owner in known:
-            if addresses.overlaps(other):
-                message = f"{item.addresses} of {item.stack} overlaps {owner.addresses} of {owner.stack}"
-                yield Problem(item.position, f"{message} ({owner.position.path.name}:{owner.position.line}).")
-                break
-        known.append((addresses, item))
+    # Two ranges meet when one lies in the other; sorted like this, the one that others lie in stands before them.
+    placed = sorted(
+        ((ipaddress.IPv4Network(item.addresses), number) for number, item in enumerate(ranges)),
+        key=lambda pair: (int(pair[0].network_address), pair[0].prefixlen, pair[1]),
+    )
+    pairs = []
+    outer: tuple[ipaddress.IPv4Network, int] | None = None
+    for addresses, number in placed:
+        if outer is not None and addresses.subnet_of(outer[0]):
+            pairs.append(sorted((outer[1], number)))
+        else:
+            outer = addresses, number
+    for first, second in sorted(pairs, key=lambda pair: (pair[1], pair[0])):
+        item, owner = ranges[second], ranges[first]
+        message = f"{item.addresses} of {item.stack} overlaps {owner.addresses} of {owner.stack}"
+        yield Problem(item.position, f"{message} ({owner.position.path.name}:{owner.position.line}).")
 
 
 @dataclass
@@ -77,26 +88,36 @@ class Networks:
     ranges: list[Range]
 
     def hub_vnet(self) -> MadeVnet | GivenSubnet | None:
-        """The hub's network. Its first half is for private endpoints, the second one for runners."""
+        """The hub's network: half of it for private endpoints, a quarter for runners, and one for a gateway.
+
+        A quarter that nobody needs stays free, so that runners or a gateway that come later move nothing.
+        """
         hub = self._hub
         if hub.vnet is None:
             return None
         said = self.platform.said(hub.vnet, "hub", "vnet")
+        self._zones([*REGISTRY_DOORS, *(HUB_DOORS if self.registry_access == "private" else ())])
         if not self._is_one(said) or hub.vnet.address_space is None:
             return self._given(said)
         whole = ipaddress.IPv4Network(hub.vnet.address_space)
         if whole.prefixlen > SMALLEST - 1:
-            self._problem(said, "address_space", f"{whole} is too small for two subnets of at least /{SMALLEST}")
+            self._problem(
+                said, "address_space", f"{whole} is too small: the endpoints' half must be /{SMALLEST} at least"
+            )
             return None
-        endpoints, runners = whole.subnets(1)
+        endpoints, rest = whole.subnets(1)
+        runners, gateway = rest.subnets(1)
+        if hub.vnet.gateway and gateway.prefixlen > SMALLEST_GATEWAY:
+            message = f"{whole} is too small for a gateway, whose quarter must be /{SMALLEST_GATEWAY} at least"
+            self._problem(said, "address_space", message)
         self.ranges.insert(0, Range("hub", str(whole), said.keys["address_space"]))
         return MadeVnet(
             address_space=str(whole),
             endpoint_subnet=str(endpoints),
             runner_subnet=str(runners) if hub.runners is not None else None,
+            gateway_subnet=str(gateway) if hub.vnet.gateway else None,
             dns_servers=tuple(hub.vnet.dns_servers),
             next_hop=hub.vnet.next_hop,
-            gateway=hub.vnet.gateway,
             origin=self.origin(said.position),
         )
 
@@ -111,8 +132,8 @@ class Networks:
             self._add(at, "hub.runners need a network of the hub's: add hub.vnet, or runners.subnet_id.")
         elif made is not None and runners.subnet_id is not None:
             self._add(at, "hub.runners: subnet_id is for a network of yours, and hub.vnet is one of ours.")
-        elif made is not None and (free := ipaddress.IPv4Network(made).num_addresses // 2 - KEPT) < runners.max_runners:
-            self._add(at, f"hub.runners: their half of {made} has room for {free}, and max_runners is more.")
+        elif made is not None and (free := ipaddress.IPv4Network(made).num_addresses // 4 - KEPT) < runners.max_runners:
+            self._add(at, f"hub.runners: their quarter of {made} has room for {free}, and max_runners is more.")
         return RunnerSettings(**dict(runners), origin=self.origin(at))
 
     @property
@@ -142,13 +163,15 @@ class Networks:
         if network == "open" and self.registry_access == "private":
             reason = "its jobs have no network of their own, and could not reach the model registry, which is private"
             self._add(where, f"{stack}: network open is refused: {reason}.")
-        if mode.private and made and not any(not cluster.low_priority for cluster in layers.value("compute") or ()):
+        ips = tuple(layers.value("allow_ips") or ())
+        lasting = [cluster for cluster in layers.value("compute") or () if not cluster.low_priority]
+        if made and not lasting and not mode.inbound("container registry", ips).everywhere:
             reason = "images are built on one, since no public service reaches the registry"
             self._add(at, f"{stack} needs a compute cluster that is not low_priority: {reason}.")
         return network, Networking(
             ci=ci,
             firewall_sku=layers.value("firewall_sku"),
-            allow_ips=tuple(layers.value("allow_ips") or ()),
+            allow_ips=ips,
             dns=self._hub.dns,
             vnet=self._vnet(stack, layers, at, mode) if mode.private and (made or layers.said("vnet")) else None,
             hub_vnet=self._hubs(),
@@ -177,7 +200,7 @@ class Networks:
                 told = "the hub has no vnet, with which those that are made for environments are peered."
                 self._add(self.platform.at("hub"), told, _HUB_HINT)
             return None
-        self._zones(mode)
+        self._zones(door for door in DOORS if door.service not in mode.public)
         vnet: Vnet = said.value
         if not self._is_one(said) or vnet.address_space is None:
             return self._given(said)
@@ -218,11 +241,11 @@ class Networks:
         subnet: str | None = said.value.subnet_id
         return GivenSubnet(subnet_id=subnet, origin=self.origin(said.position)) if subnet is not None else None
 
-    def _zones(self, mode: Mode) -> None:
+    def _zones(self, doors: Iterable[Door]) -> None:
         dns = self._hub.dns
         if isinstance(dns, str):
             return
-        needed = {zone for door in DOORS if door.service not in mode.public for zone in door.zones}
+        needed = {zone for door in doors for zone in door.zones}
         at = self.platform.at("hub", "dns")
         for zone in sorted(needed - set(dns)):
             self._add(at, f"hub.dns: the zone {zone} is needed and not given.")

@@ -122,6 +122,7 @@ def _without_place(mistake: str, root: Path) -> str:
 
 
 def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
+    _check_tool(root)
     mistakes: list[str] = []
     platform = _written(root / FILE_NAME, PlatformManifest, mistakes)
     mistakes += [f"{path}: the name of a team's file ends in .yaml." for path in sorted((root / TEAMS).glob("*.yml"))]
@@ -137,7 +138,6 @@ def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Writte
         merge = Merge(root, platform, links, problems)
         stacks = _stacks(merge, teams)
         if not problems:
-            _check_tool(root, platform.manifest)
             return merge, teams, stacks
     mistakes += [str(problem) for problem in problems]
     raise InputError(
@@ -256,24 +256,24 @@ def pinned_version(root: Path) -> str | None:
     except InputError:
         return None  # reading the whole platform will tell
     pin = data.get("tool") if isinstance(data, dict) else None
-    return pin if isinstance(pin, str) and not _is_this(pin) else None
+    return pin if isinstance(pin, str) and _is_another(pin) else None
 
 
-def _is_this(pin: str) -> bool:
+def _is_another(pin: str) -> bool:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
-        return SpecifierSet(f"=={pin}").contains(__version__, prereleases=True)
+        return not SpecifierSet(f"=={pin}").contains(__version__, prereleases=True)
     except InvalidSpecifier:
-        return False
+        return False  # reading the whole platform will tell
 
 
-def _check_tool(root: Path, manifest: PlatformManifest) -> None:
-    if manifest.tool is None:
-        return
-    if not _is_this(manifest.tool):
+def _check_tool(root: Path) -> None:
+    """What is wrong in the files is for the version that they are written for to say."""
+    pin = pinned_version(root)
+    if pin is not None:
         raise InputError(
-            f"The platform {manifest.organization} wants mlops-bootstrap {manifest.tool}; this is {__version__}.",
+            f"The platform in {root} wants mlops-bootstrap {pin}; this is {__version__}.",
             why=f"{root / FILE_NAME} pins it, so that everybody's plans are made by the same version.",
-            hint=f"Run that version: uvx --from 'mlops-bootstrap=={manifest.tool}' mlops-bootstrap",
+            hint=f"Run that version: uvx --from 'mlops-bootstrap[infra]=={pin}' mlops-bootstrap",
         )

@@ -12,6 +12,7 @@ from infra.naming import Names
 from infra.policies.assignments import counted
 from infra.policies.limits import MOST_ASSIGNMENTS
 from infra.roles import CustomRole, Role
+from infra.settings import EnvironmentSettings
 
 _ASSIGNMENT = "azure-native:authorization:RoleAssignment"
 _ELIGIBILITY = "azure-native:authorization:PimRoleEligibilitySchedule"
@@ -20,11 +21,17 @@ _IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 _THINGS = {
     "": "resource group",
     "Microsoft.ContainerRegistry/registries": "container registry",
+    "Microsoft.ContainerService/managedClusters": "kubernetes cluster",
     "Microsoft.Insights/components": "application insights",
     "Microsoft.KeyVault/vaults": "key vault",
+    "Microsoft.Kubernetes/connectedClusters": "kubernetes cluster",
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
     "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.Network/privateEndpoints": "private endpoint",
+    "Microsoft.Network/virtualNetworks": "network",
+    "Microsoft.OperationalInsights/workspaces": "log analytics",
+    "Microsoft.Relay/namespaces": "azure relay",
     "Microsoft.Storage/storageAccounts": "storage",
 }
 """What things are called, by Azure's name of their kind."""
@@ -139,7 +146,8 @@ def access_as_markdown(access: Access) -> str:
 def _grants(stack: StackPlan) -> Iterator[Grant]:
     names = Names(stack.settings.organization, stack.settings.tenant_id)
     titles = {role.id_in(names): role.name for role in _roles()}
-    personas = {group.object_id.lower(): group.persona for group in stack.settings.groups}
+    shared = stack.settings.shared if isinstance(stack.settings, EnvironmentSettings) else ()
+    personas = {group.object_id.lower(): group.persona for group in (*shared, *stack.settings.groups)}
     identities = {resource.urn: resource for resource in stack.made if resource.type == _IDENTITY}
     for resource in stack.made:
         if resource.type not in (_ASSIGNMENT, _ELIGIBILITY):

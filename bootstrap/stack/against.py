@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.digest import digest_tree
-from bootstrap.errors import BootstrapError, InputError, RemoteError
+from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
 from bootstrap.platform.names import FILE_NAME, stack_names
 from bootstrap.platform.platform import Platform, load_platform, pinned_version
 from bootstrap.processes import captured, git, uv_executable
@@ -142,13 +142,16 @@ def _plan_earlier(
     """Put the stacks of the earlier commit on the shelf: all, or those with these names that it has."""
     tree = next((folder for folder in (root, *root.parents) if all((folder / file).is_file() for file in _OURS)), None)
     if tree is not None and not _is_this_code(tree):
-        command, env = [sys.executable, "-m", "bootstrap"], {"PYTHONPATH": str(tree)}
+        command, env = [sys.executable, "-m", "bootstrap"], {**os.environ, "PYTHONPATH": str(tree)}
         _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
     pin = pinned_version(root)
     if pin is not None:
         command = [uv_executable(), "tool", "run", "--from", f"mlops-bootstrap[infra]=={pin}", "mlops-bootstrap"]
-        _by_another(command, {}, commit, root, names, shelf, progress, as_of)
+        # A path to other code, as of a checkout of ours, must not stand before the code of that version.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        _fetch(command, env, pin, commit, root, progress)
+        _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
     with _mistakes_told_as_of(commit, root):
         platform = load_platform(root)
@@ -175,6 +178,24 @@ def _is_this_code(tree: Path) -> bool:
     return all(digest_tree(tree / folder) == digest_tree(own / folder) for folder in _PLANNING)
 
 
+def _fetch(
+    command: Sequence[str], env: Mapping[str, str], pin: str, commit: Commit, root: Path, progress: Progress
+) -> None:
+    """Let uv get the pinned version before it is asked for a plan."""
+    task = f"get mlops-bootstrap {pin}"
+    progress.started(task)
+    done = captured([*command, "--version"], cwd=root, env=env)
+    if done.returncode != 0:
+        progress.finished(task, "failed")
+        raise RemoteError(
+            f"mlops-bootstrap {pin} cannot be had, and {commit} pins it.",
+            details=_last_words(done.stderr, commit, root),
+            why=f"uv was asked for {command[-2]}, as `tool` in the {FILE_NAME} of that commit says.",
+            hint="Compare where the package index can be reached, or with a commit that pins a version that is there.",
+        )
+    progress.finished(task)
+
+
 def _by_another(
     command: Sequence[str],
     env: Mapping[str, str],
@@ -194,18 +215,31 @@ def _by_another(
     task = f"plan {commit}"
     progress.started(task)
     options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
-    done = captured([*command, *options], cwd=root, env={**os.environ, **env})
+    done = captured([*command, *options], cwd=root, env=env)
+    said, why = _last_words(done.stderr, commit, root), f"It was planned by {' '.join(command[-3:])}."
     if done.returncode != 0:
         progress.finished(task, "failed")
+    if done.returncode == ExitCode.INPUT:
+        hint = "Compare with a commit whose manifests are right."
+        raise InputError(f"{commit} is refused by the version that it is planned by.", details=said, why=why, hint=hint)
+    if done.returncode != 0:
+        what = f"The version that {commit} is planned by failed with exit code {done.returncode}."
         raise RemoteError(
-            f"The version that {commit} is planned by failed with exit code {done.returncode}.",
-            details=[line.replace(str(root), commit.ref) for line in done.stderr.strip().splitlines()[-20:]],
-            why=f"It is {' '.join(command[-3:])}.",
-            hint="If it cannot be had here, plan where the package index can be reached.",
+            what, details=said, why=why, hint="Compare with a commit that pins a version that works here."
         )
-    for stack in json.loads(done.stdout)["stacks"]:
+    document = json.loads(done.stdout)
+    if document["schema_version"] != 1:
+        progress.finished(task, "failed")
+        what = f"The version that {commit} is planned by writes its plans in a newer form."
+        raise InputError(what, why=why, hint="Update this one: uv tool upgrade mlops-bootstrap")
+    for stack in document["stacks"]:
         shelf.put(stack)
     progress.finished(task)
+
+
+def _last_words(said: str, commit: Commit, root: Path) -> list[str]:
+    """The end of what another program said, with the commit's name for the folder that it was unpacked in."""
+    return [line.replace(str(root), commit.ref) for line in said.strip().splitlines()[-20:]]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import infra
+from bootstrap.stack.price import NoPrice, Price, Prices, Total
 from infra.policies.idle import IdleCost, idle_costs
 from infra.policies.rule import SEVERITIES, Resource, Severity
 from infra.settings import StackSettings, SuppressionSettings
@@ -123,12 +124,14 @@ class StackPlan:
         resources: Components and what they make, in the order in which the program declares them.
         findings: What to know or to change, the gravest first.
         told: What the rules that judge stacks together have to know of it, as plain data.
+        prices: What Azure asks for each of `idle`; None when nobody asked Azure.
     """
 
     settings: StackSettings
     resources: Sequence[Registration]
     findings: Sequence[Finding]
     told: Mapping[str, Any]
+    prices: Prices | None = None
 
     @property
     def name(self) -> str:
@@ -149,6 +152,17 @@ class StackPlan:
     def refusals(self) -> list[Refusal]:
         """Why it should not be deployed."""
         return refusals(self.findings, self.asked_in)
+
+    @property
+    def bills(self) -> list[tuple[IdleCost, Price | NoPrice | None]]:
+        """What bills while nothing runs, each with its price, or None when nobody asked for prices."""
+        idle = self.idle
+        return list(zip(idle, self.prices.each if self.prices is not None else [None] * len(idle), strict=True))
+
+    @property
+    def idle_total(self) -> Total | None:
+        """What that costs in a month; None when nobody asked for prices."""
+        return self.prices.total(cost.count for cost in self.idle) if self.prices is not None else None
 
     def manifest(self, resource: Registration) -> str:
         """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""
@@ -179,7 +193,8 @@ class StackPlan:
                 for resource in self.resources
             ],
             "findings": [finding.document() for finding in self.findings],
-            "bills_while_idle": [cost.document() for cost in self.idle],
+            "bills_while_idle": [{**cost.document(), **_price_document(price)} for cost, price in self.bills],
+            **({"idle_total": self.idle_total.document()} if self.idle_total is not None else {}),
         }
 
 
@@ -210,6 +225,12 @@ def as_resources(registrations: Iterable[Registration]) -> list[Resource]:
 
 def _is_azures(resource: Registration) -> bool:
     return resource.custom and not resource.type.startswith("pulumi:")
+
+
+def _price_document(price: Price | NoPrice | None) -> dict[str, Any]:
+    if isinstance(price, NoPrice):
+        return {"price": None, "no_price": price.reason}
+    return {"price": price.document()} if price is not None else {}
 
 
 def _line(resource: Registration) -> str | None:

@@ -65,9 +65,13 @@ def _record(
         args.opts.aliases = None
         return pulumi.ResourceTransformationResult(args.props, args.opts)
 
-    def observed() -> None:
+    async def observed() -> None:
         pulumi.runtime.register_stack_transformation(observe)
         program()
+        # Pulumi waits too, and looks at all outputs again whenever one is known: with hundreds that takes as long as
+        # all the rest. Those that fail stay in the set, and Pulumi raises what they raised.
+        while unknown := [output for output in settings.SETTINGS.outputs if not output.done()]:
+            await asyncio.wait(unknown)
 
     settings.reset_options(project=project, stack=stack, preview=True, organization="organization")
     settings.SETTINGS.monitor = monitor

@@ -49,6 +49,7 @@ class AccessArgs:
         names: The organization's names, which our own roles' ids follow from.
         origin: The line of the manifest that asked for the principal's access.
         eligible: Whether the principal has to activate its roles before it uses them.
+        after: What must be there before, such as definitions of our own roles.
     """
 
     principal: Principal
@@ -57,6 +58,7 @@ class AccessArgs:
     names: Names
     origin: str
     eligible: bool = False
+    after: Sequence[pulumi.Resource] = ()
 
 
 class Access(pulumi.ComponentResource):
@@ -84,7 +86,7 @@ class Access(pulumi.ComponentResource):
             condition=condition,
             condition_version=_CONDITION_VERSION if condition else None,
             description=f"{entitlement.reason}.",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
 
     def _eligibility(self, name: str, args: AccessArgs, entitlement: Entitlement) -> pulumi.Resource:
@@ -103,7 +105,7 @@ class Access(pulumi.ComponentResource):
                     type=authorization.Type.AFTER_DURATION, duration=_ELIGIBLE_FOR
                 )
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
 
 
@@ -120,9 +122,11 @@ class CustomRolesArgs:
 class CustomRoles(pulumi.ComponentResource):
     """The organization's own roles, each defined once."""
 
+    definitions: list[pulumi.Resource]
+
     def __init__(self, name: str, args: CustomRolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:access:CustomRoles", name, None, opts)
-        for role in args.roles:
+        self.definitions = [
             authorization.RoleDefinition(
                 f"{name}-{role.name}".lower().replace(" ", "-"),
                 scope=f"/subscriptions/{args.subscription_id}",
@@ -134,6 +138,8 @@ class CustomRoles(pulumi.ComponentResource):
                 assignable_scopes=[f"/subscriptions/{subscription}" for subscription in args.subscriptions],
                 opts=pulumi.ResourceOptions(parent=self),
             )
+            for role in args.roles
+        ]
         self.register_outputs({})
 
 

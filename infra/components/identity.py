@@ -1,6 +1,5 @@
 """Identities that workspaces, clusters, endpoints and CI act as. None of them has a secret."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,7 +9,7 @@ from infra.components.access import Principal
 from infra.components.place import Place
 from infra.origin import asked_for_by
 from infra.reference import Reference
-from infra.settings import MOST_CREDENTIALS, Federation
+from infra.settings import Federation
 
 _AUDIENCE = "api://AzureADTokenExchange"
 
@@ -21,18 +20,18 @@ class IdentityArgs:
 
     Attributes:
         purpose: The last word of its name.
-        federations: The tokens of other parties, such as a forge, that it accepts.
+        federation: The token of another party, such as a forge, that it accepts.
         origin: The line of the manifest that asked for it.
     """
 
     place: Place
     purpose: str
-    federations: Sequence[Federation] = ()
+    federation: Federation | None = None
     origin: str | None = None
 
 
 class Identity(pulumi.ComponentResource):
-    """A user-assigned identity with its federated credentials."""
+    """A user-assigned identity with its federated credential."""
 
     identity: Reference
     principal: Principal
@@ -42,8 +41,6 @@ class Identity(pulumi.ComponentResource):
         super().__init__("bootstrap:identity:Identity", name, None, opts)
         if args.origin is not None:
             asked_for_by(self, args.origin)
-        if len(args.federations) > MOST_CREDENTIALS:
-            raise ValueError(f"{name}: an identity takes {MOST_CREDENTIALS} federated credentials at most")
         place = args.place
         identity_name = place.names.of("identity", *place.words, args.purpose)
         identity = managedidentity.UserAssignedIdentity(
@@ -61,21 +58,18 @@ class Identity(pulumi.ComponentResource):
             self.identity.id, identity.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL
         )
         self.client_id = identity.client_id
-        # Azure answers 409 to two writes at once on one identity, so each waits for the one before.
-        before: list[pulumi.Resource] = []
-        for number, federation in enumerate(args.federations, start=1):
+        if args.federation is not None:
             credential = managedidentity.FederatedIdentityCredential(
-                f"{name}-{number}",
+                f"{name}-1",
                 resource_group_name=place.group.name_when_made,
                 resource_name_=self.identity.name_when_made,
                 federated_identity_credential_resource_name=place.names.of(
-                    "federated_credential", *place.words, args.purpose, str(number)
+                    "federated_credential", *place.words, args.purpose, "1"
                 ),
                 audiences=[_AUDIENCE],
-                issuer=federation.issuer,
-                subject=federation.subject,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=list(before)),
+                issuer=args.federation.issuer,
+                subject=args.federation.subject,
+                opts=pulumi.ResourceOptions(parent=self),
             )
-            asked_for_by(credential, federation.origin)
-            before = [credential]
+            asked_for_by(credential, args.federation.origin)
         self.register_outputs({"id": self.identity.id})

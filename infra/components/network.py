@@ -65,6 +65,7 @@ class VirtualNetworkArgs:
         dns_servers: Who answers names in it; Azure, when there are none.
         next_hop: The address of the firewall that subnets with the way out `firewall` use.
         subnets: Made one after the other: Azure answers 429 to two writes at once on one network.
+        gateway: The range of the subnet of a VPN or ExpressRoute gateway; None for none.
     """
 
     place: Place
@@ -73,6 +74,7 @@ class VirtualNetworkArgs:
     next_hop: str | None
     subnets: Sequence[Subnet]
     origin: str
+    gateway: str | None = None
 
 
 class VirtualNetwork(pulumi.ComponentResource):
@@ -110,7 +112,24 @@ class VirtualNetwork(pulumi.ComponentResource):
             made = self._subnet(f"{name}-{subnet.word}", args, subnet, before)
             self.subnets[subnet.word] = made
             before = [made.made_by] if made.made_by is not None else []
+        if args.gateway is not None:
+            self._gateway_subnet(f"{name}-gateway", args.place, args.gateway, before)
         self.register_outputs({"id": self.vnet.id})
+
+    def _gateway_subnet(self, name: str, place: Place, addresses: str, before: list[pulumi.Resource]) -> None:
+        """The subnet that Azure puts gateways into, known by its name. It takes no rules and no route to everywhere.
+
+        https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-network-gateways#gwsub
+        """
+        network.Subnet(
+            name,
+            resource_group_name=place.group.name_when_made,
+            virtual_network_name=self.vnet.name_when_made,
+            subnet_name="GatewaySubnet",
+            address_prefix=addresses,
+            default_outbound_access=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
+        )
 
     def _subnet(self, name: str, args: VirtualNetworkArgs, subnet: Subnet, before: list[pulumi.Resource]) -> Reference:
         place = args.place
@@ -218,7 +237,7 @@ class VirtualNetwork(pulumi.ComponentResource):
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return self._reports(f"{name}-nat", place, f"natGateways/{gateway_name}", gateway)
+        return place.group.within(f"providers/Microsoft.Network/natGateways/{gateway_name}", gateway)
 
     def _reports(self, word: str, place: Place, path: str, made: pulumi.Resource) -> Reference:
         self.reporting[word] = place.group.within(f"providers/Microsoft.Network/{path}", made)
@@ -332,10 +351,20 @@ class ZoneLinks(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class Entrance:
-    """A door of a service, and the id of the resource that it leads to."""
+    """A door of a service, and the id of the resource that it leads to.
+
+    Attributes:
+        location: Where that lies, if the service has one in each of several locations.
+    """
 
     door: Door
     target: pulumi.Input[str]
+    location: str | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What tells it from the others of a stack."""
+        return (self.door.word, self.location) if self.location is not None else (self.door.word,)
 
 
 @dataclass(frozen=True)
@@ -355,18 +384,25 @@ class PrivateEndpointsArgs:
 
 
 class PrivateEndpoints(pulumi.ComponentResource):
-    """A private endpoint for each entrance, with its names in the DNS zones."""
+    """A private endpoint for each entrance, with its names in the DNS zones.
+
+    Attributes:
+        endpoints: By the words of their doors.
+    """
+
+    endpoints: dict[str, Reference]
 
     def __init__(self, name: str, args: PrivateEndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:network:PrivateEndpoints", name, None, opts)
         asked_for_by(self, args.origin)
+        self.endpoints = {}
         for entrance in args.entrances:
-            self._endpoint(f"{name}-{entrance.door.word}", args, entrance)
+            self._endpoint("-".join([name, *entrance.words]), args, entrance)
         self.register_outputs({})
 
     def _endpoint(self, name: str, args: PrivateEndpointsArgs, entrance: Entrance) -> None:
         place, door = args.place, entrance.door
-        endpoint_name = place.names.of("private_endpoint", *place.words, door.word)
+        endpoint_name = place.names.of("private_endpoint", *place.words, *entrance.words)
         endpoint = network.PrivateEndpoint(
             name,
             resource_group_name=place.group.name_when_made,
@@ -383,12 +419,15 @@ class PrivateEndpoints(pulumi.ComponentResource):
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.endpoints[door.word] = place.group.within(
+            f"providers/Microsoft.Network/privateEndpoints/{endpoint_name}", endpoint
+        )
         if args.zones is None:
             return
         network.PrivateDnsZoneGroup(
             f"{name}-names",
             resource_group_name=place.group.name_when_made,
-            private_endpoint_name=place.group.within(endpoint_name, endpoint).name_when_made,
+            private_endpoint_name=self.endpoints[door.word].name_when_made,
             private_dns_zone_group_name="default",
             private_dns_zone_configs=[
                 network.PrivateDnsZoneConfigArgs(

@@ -116,13 +116,16 @@ class ModelRegistryArgs:
 class ModelRegistry(pulumi.ComponentResource):
     """The Azure ML registry through which the organization's environments share models.
 
+    Azure makes a storage account for it in each location, and one container registry, which it replicates to them.
+    https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries
+
     Attributes:
-        files: The id of the storage account that Azure makes for it in its own location; known once it is made.
+        files: The ids of the storage accounts, by location; known once they are made.
         images: The id of the container registry, likewise.
     """
 
     registry: Reference
-    files: pulumi.Output[str]
+    files: dict[str, pulumi.Output[str]]
     images: pulumi.Output[str]
 
     def __init__(self, name: str, args: ModelRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -146,11 +149,13 @@ class ModelRegistry(pulumi.ComponentResource):
             f"providers/Microsoft.MachineLearningServices/registries/{registry_name}", registry
         )
         # A preview answers with the regions as they went in; the id is unknown until Azure has answered.
-        accounts: pulumi.Output[tuple[str, str]] = registry.id.apply(
-            lambda _: registry.region_details.apply(lambda regions: _accounts(regions, place.location))
-        )
-        self.files, self.images = accounts.apply(lambda ids: ids[0]), accounts.apply(lambda ids: ids[1])
+        regions: pulumi.Output[_Regions] = registry.id.apply(lambda _: registry.region_details)
+        self.files = {location: _files_in(location, regions) for location in args.locations}
+        self.images = regions.apply(lambda told: _images(told, place.location))
         self.register_outputs({"id": self.registry.id})
+
+
+_Regions = Sequence["ml.outputs.RegistryRegionArmDetailsResponse"] | None
 
 
 def _region(location: str) -> ml.RegistryRegionArmDetailsArgs:
@@ -165,18 +170,33 @@ def _region(location: str) -> ml.RegistryRegionArmDetailsArgs:
     )
 
 
-def _accounts(
-    regions: "Sequence[ml.outputs.RegistryRegionArmDetailsResponse] | None", location: str
-) -> tuple[str, str]:
-    """The ids of the storage account and of the container registry that Azure made for a location.
+def _files_in(location: str, regions: pulumi.Output[_Regions]) -> pulumi.Output[str]:
+    return regions.apply(lambda told: _files(told, location))
 
-    Raises:
-        ValueError: Azure's answer does not tell them.
-    """
+
+def _files(regions: _Regions, location: str) -> str:
+    """The id of the storage account that Azure made for a location. Raises ValueError when its answer does not tell."""
+    accounts = [
+        details.system_created_storage_account for details in _in(regions, location).storage_account_details or ()
+    ]
+    return _id([made.arm_resource_id for made in accounts if made], "files", location)
+
+
+def _images(regions: _Regions, location: str) -> str:
+    """The id of the container registry, as Azure tells it with any location. Raises ValueError likewise."""
+    registries = [details.system_created_acr_account for details in _in(regions, location).acr_details or ()]
+    return _id([made.arm_resource_id for made in registries if made], "images", location)
+
+
+def _in(regions: _Regions, location: str) -> "ml.outputs.RegistryRegionArmDetailsResponse":
     for region in regions or ():
-        files = [details.system_created_storage_account for details in region.storage_account_details or ()]
-        images = [details.system_created_acr_account for details in region.acr_details or ()]
-        ids = [made.arm_resource_id.resource_id for made in (*files, *images) if made and made.arm_resource_id]
-        if region.location == location and len(ids) == len(("files", "images")):
-            return str(ids[0]), str(ids[1])
-    raise ValueError(f"Azure does not say what the model registry keeps its files and images in, in {location}")
+        if region.location == location:
+            return region
+    raise ValueError(f"Azure does not say that the model registry is in {location}")
+
+
+def _id(found: "Sequence[ml.outputs.ArmResourceIdResponse | None]", what: str, location: str) -> str:
+    ids = [made.resource_id for made in found if made and made.resource_id]
+    if not ids:
+        raise ValueError(f"Azure does not say what the model registry keeps its {what} in, in {location}")
+    return ids[0]

@@ -32,12 +32,13 @@ class RunnerPoolArgs:
 class RunnerPool(pulumi.ComponentResource):
     """A pool of fresh machines for Azure DevOps: each runs one job and goes away; none waits. It takes no secret."""
 
-    pool: Reference
+    reporting: dict[str, Reference]
 
     def __init__(self, name: str, args: RunnerPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:runners:RunnerPool", name, None, opts)
         place, runners = args.place, args.runners
         asked_for_by(self, runners.origin)
+        self.reporting = {}
         project = self._project(name, place)
         pool_name = place.names.of("runner_pool", *place.words)
         pool = devopsinfrastructure.Pool(
@@ -72,8 +73,8 @@ class RunnerPool(pulumi.ComponentResource):
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
         )
-        self.pool = place.group.within(f"providers/{SERVICE}/{pool_name}", pool)
-        self.register_outputs({"id": self.pool.id})
+        self.reporting[name] = place.group.within(f"providers/{SERVICE}/{pool_name}", pool)
+        self.register_outputs({"id": self.reporting[name].id})
 
     def _project(self, name: str, place: Place) -> Reference:
         """The dev center's project that Azure wants every pool to belong to."""
@@ -86,15 +87,16 @@ class RunnerPool(pulumi.ComponentResource):
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.reporting[f"{name}-center"] = place.group.within(
+            f"providers/Microsoft.DevCenter/devcenters/{center_name}", center
+        )
         project_name = place.names.of("dev_center_project", *place.words)
         project = devcenter.Project(
             f"{name}-project",
             resource_group_name=place.group.name_when_made,
             project_name=project_name,
             location=place.location,
-            dev_center_id=place.group.within(
-                f"providers/Microsoft.DevCenter/devcenters/{center_name}", center
-            ).id_when_made,
+            dev_center_id=self.reporting[f"{name}-center"].id_when_made,
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )

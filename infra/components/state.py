@@ -6,6 +6,7 @@ import pulumi
 from pulumi_azure_native import keyvault, storage
 
 from infra.components.place import Place
+from infra.modes import Inbound
 from infra.reference import Reference
 
 _CONTAINER = "state"
@@ -16,9 +17,10 @@ _KEY_BITS = 3072
 
 @dataclass(frozen=True)
 class StateStorageArgs:
-    """Where the account lies."""
+    """Where the account lies, and from where it can be reached."""
 
     place: Place
+    inbound: Inbound
 
 
 class StateStorage(pulumi.ComponentResource):
@@ -53,9 +55,12 @@ class StateStorage(pulumi.ComponentResource):
             is_local_user_enabled=False,
             is_sftp_enabled=False,
             minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
-            public_network_access=storage.PublicNetworkAccess.ENABLED,
+            public_network_access=storage.PublicNetworkAccess.ENABLED
+            if args.inbound.public
+            else storage.PublicNetworkAccess.DISABLED,
             network_rule_set=storage.NetworkRuleSetArgs(
-                default_action=storage.DefaultAction.ALLOW, bypass=storage.Bypass.AZURE_SERVICES
+                default_action=storage.DefaultAction.ALLOW if args.inbound.public else storage.DefaultAction.DENY,
+                bypass=storage.Bypass.AZURE_SERVICES,
             ),
             tags=place.tags,
             opts=place.stateful(self),

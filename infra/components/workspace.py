@@ -81,6 +81,7 @@ class Workspace(pulumi.ComponentResource):
             else ml.PublicNetworkAccessType.DISABLED,
             managed_network=_managed_network(args.outwards),
             provision_network_now=args.outwards.isolation != "Disabled",
+            serverless_compute_settings=_serverless(),
             image_build_compute=args.image_builder,
             encryption=_encryption(args.key),
             # Else Azure ML makes a database and a search service of its own in the subscription, which bill.
@@ -104,6 +105,19 @@ def _identity(args: WorkspaceArgs) -> ml.ManagedServiceIdentityArgs:
         type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
         user_assigned_identities=[user.id_when_made for user in users],
     )
+
+
+def _serverless() -> ml.ServerlessComputeSettingsArgs:
+    """The settings of serverless jobs: said every time, so that none stay that somebody made beside us.
+
+    They run in the managed network where there is one. The flag is for nodes in a subnet of one's own, of which we
+    offer none (see `infra.modes`). Without such a subnet a workspace with no public address cannot have it, and no
+    workspace can get it later, as Terraform's provider tells: so it does not follow the mode, which may change.
+    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
+    https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet
+    https://github.com/hashicorp/terraform-provider-azurerm/pull/25660
+    """
+    return ml.ServerlessComputeSettingsArgs(serverless_compute_no_public_ip=False)
 
 
 def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:

@@ -38,7 +38,11 @@ _ALWAYS: Mapping[str, frozenset[str]] = {WORKSPACE: frozenset({"discoveryUrl", "
 """What Azure decides by itself, though the SDK takes it."""
 
 _UNTOLD: Mapping[str, Mapping[str, Any]] = {
-    WORKSPACE: {"managedNetwork.enableNetworkMonitor": False, "provisionNetworkNow": False}
+    WORKSPACE: {
+        "managedNetwork.enableNetworkMonitor": False,
+        "provisionNetworkNow": False,
+        "serverlessComputeSettings.serverlessComputeNoPublicIP": False,
+    }
 }
 """What is planned, by the SDK or by us, and means the same as nothing."""
 
@@ -65,8 +69,14 @@ def _differences(stack: Stack) -> Iterator[tuple[Resource, Property]]:
             continue
         planned = {key: value for key, value in resource.inputs.items() if key not in _IN_ID}
         for one in properties(old, _filled(planned)):
-            if one.new != UNKNOWN and (one.old is not None or _UNTOLD.get(resource.type, {}).get(one.at) != one.new):
+            if one.new != UNKNOWN and not _says_nothing(resource.type, one):
                 yield resource, one
+
+
+def _says_nothing(type_: str, one: Property) -> bool:
+    """Whether what is planned means the same as what Azure does not tell."""
+    untold = _UNTOLD.get(type_, {})
+    return one.old is None and all(untold.get(path) == value for path, value in _leaves(one.new, one.at))
 
 
 def _changes(stack: Stack) -> Iterator[Breach]:
@@ -181,8 +191,8 @@ ADOPTED_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "adopted-changes", "warning", "An import changes nothing",
-        "An import is refused by the engine as long as anything differs, and would else change what runs.",
-        "Change it in Azure first, or say in the manifests what is there; then export it and plan again.", _IMPORT,
+        "The engine imports it and changes it at once: what works with it as it is may stop.",
+        "Agree on the change, or say in the manifests what is there; then export it and plan again.", _IMPORT,
         Whole(_changes),
     ),
     Rule(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from infra.naming import TABLE
+from infra.naming import TABLE, rule_of
 from infra.policies.rule import UNKNOWN, Each, Resource, Rule
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ _SDK = "https://www.pulumi.com/registry/packages/azure-native/api-docs/"
 REQUIRED_TAGS = ("managed-by", "organization", "team")
 """Tags that everything carries which takes tags."""
 
-_NAMES = {rule.type: rule for rule in TABLE.values()}
+_NAMED = frozenset(rule.type for rule in TABLE.values())
 
 
 def _mistakes(resource: Resource, kind: "sdk.Mistake") -> Iterable[str]:
@@ -24,7 +24,7 @@ def _mistakes(resource: Resource, kind: "sdk.Mistake") -> Iterable[str]:
 
 
 def _names(resource: Resource) -> Iterable[str]:
-    rule = _NAMES[resource.type]
+    rule = rule_of(resource.type, resource.at)
     name = resource.at(rule.argument)
     if name != UNKNOWN and not (isinstance(name, str) and rule.allows(name)):
         allowed = f"{rule.shortest} to {rule.longest} characters that match {rule.pattern}"
@@ -36,8 +36,9 @@ def _tags(resource: Resource) -> Iterable[str]:
 
     if not sdk.takes(resource.type, "tags"):
         return
-    missing = [tag for tag in REQUIRED_TAGS if tag not in (resource.at("tags") or {})]
-    if missing:
+    tags = resource.at("tags") or {}
+    missing = [tag for tag in REQUIRED_TAGS if tag not in tags]
+    if tags != UNKNOWN and missing:
         yield f"the tags {', '.join(missing)} are missing."
 
 
@@ -71,7 +72,7 @@ ARGUMENT_RULES: tuple[Rule, ...] = (
         "Azure refuses the resource, halfway through a deployment.",
         "Take the name from infra.naming.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules",
-        Each(_names, frozenset(_NAMES)),
+        Each(_names, _NAMED),
     ),
     Rule(
         "tags", "error", "Everything that takes tags says whose it is",

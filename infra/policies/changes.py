@@ -20,6 +20,8 @@ _BUDGETS = f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"
 _IMAGE_KEYS = f"{_LEARN}/container-registry/tutorial-enable-customer-managed-keys"
 _ENDPOINTS = f"{_LEARN}/machine-learning/how-to-authenticate-online-endpoint"
 _CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
+_INSTANCE = f"{_LEARN}/machine-learning/how-to-create-compute-instance"
+_INSTANCE_UPDATES = "https://github.com/Azure/bicep-types-az/issues/2543"
 _MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
 
 _DELETED = "https://www.pulumi.com/docs/iac/concepts/options/retainondelete/"
@@ -36,11 +38,13 @@ class CreateOnly:
     Attributes:
         at: Its dotted path.
         source: Where that is published.
+        addable: Whether it may be left out when the resource is made, and be said later.
     """
 
     at: str
     effect: Literal["replaced", "refused"]
     source: str
+    addable: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,21 +125,27 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
         CreateOnly("encryption.status", "refused", f"{_LEARN}/machine-learning/concept-customer-managed-keys"),
         CreateOnly("kind", "refused", _TEMPLATE),
     ),
-    COMPUTE: tuple(
-        CreateOnly(at, "refused", _CLUSTER)
-        for at in (
-            "properties.computeType",
-            "properties.disableLocalAuth",
-            "properties.resourceId",
-            "properties.properties.vmSize",
-            "properties.properties.vmPriority",
-            "properties.properties.osType",
-            "properties.properties.subnet",
-            "properties.properties.enableNodePublicIp",
-            "properties.properties.remoteLoginPortPublicAccess",
-            "properties.properties.sshSettings",
-            "properties.properties.personalComputeInstanceSettings",
-        )
+    COMPUTE: (
+        *(
+            CreateOnly(at, "refused", _CLUSTER)
+            for at in (
+                "properties.computeType",
+                "properties.disableLocalAuth",
+                "properties.resourceId",
+                "properties.properties.vmSize",
+                "properties.properties.vmPriority",
+                "properties.properties.osType",
+                "properties.properties.subnet",
+                "properties.properties.enableNodePublicIp",
+                "properties.properties.remoteLoginPortPublicAccess",
+            )
+        ),
+        CreateOnly("properties.properties.sshSettings", "refused", _INSTANCE),
+        # Azure answers that an instance was updated, and leaves it as it was.
+        CreateOnly("properties.properties.personalComputeInstanceSettings", "refused", _INSTANCE_UPDATES),
+        CreateOnly("properties.properties.applicationSharingPolicy", "refused", _INSTANCE_UPDATES),
+        CreateOnly("properties.properties.idleTimeBeforeShutdown", "refused", _INSTANCE_UPDATES, addable=False),
+        CreateOnly("properties.properties.schedules", "refused", _INSTANCE_UPDATES, addable=False),
     ),
     ONLINE: (CreateOnly("properties.authMode", "refused", _ENDPOINTS),),
     BATCH: (CreateOnly("properties.authMode", "refused", f"{_LEARN}/machine-learning/how-to-use-batch-endpoint"),),
@@ -227,7 +237,8 @@ def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
     for rule in (*EVERYWHERE, *CREATE_ONLY.get(type_, ())):
         was, will_be = before.at(rule.at), after.at(rule.at)
         # What is off and what is not said are the same.
-        if (was or None) != (will_be or None) and UNKNOWN not in (was, will_be) and was is not None:
+        changed = (was or None) != (will_be or None) and UNKNOWN not in (was, will_be)
+        if changed and not (was is None and rule.addable):
             yield Change(rule.at, was, will_be, rule.effect, f"{rule.at} is said once, when it is made.", rule.source)
     for way in ONE_WAY.get(type_, ()):
         was, will_be = before.at(way.at), after.at(way.at)

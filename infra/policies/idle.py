@@ -1,14 +1,14 @@
 """What bills while nothing runs: a table by type and property. What it costs is Azure's to say (`plan --prices`)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from infra.policies import retail
 from infra.policies.network import OUTBOUND_RULE
 from infra.policies.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
-from infra.policies.rule import Resource
-
-Per = Literal["hour", "day", "month"]
+from infra.policies.retail import Listing, Per, Unlisted
+from infra.policies.rule import UNKNOWN, Resource
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class Meter:
         count: How many of it a resource brings.
         variant: What tells its price, such as a SKU or a size.
         source: Where Azure says that it bills.
+        listing: How Azure's price list calls it.
     """
 
     type: str
     what: str
     per: Per
     source: str
+    listing: Callable[[Resource], Listing | Unlisted]
     count: Callable[[Resource], int] = lambda _: 1
     variant: Callable[[Resource], str] = lambda _: ""
 
@@ -40,6 +42,8 @@ class IdleCost:
         resource: Its URN.
         name: Its name in the program.
         variant: What tells its price, such as a SKU or a size; empty where there is one kind only.
+        listing: How Azure's price list calls it.
+        location: Where the resource says that it is; empty where it says nothing, or that it is everywhere.
     """
 
     resource: str
@@ -49,6 +53,8 @@ class IdleCost:
     variant: str
     count: int
     per: Per
+    listing: Listing | Unlisted
+    location: str
 
     def document(self) -> dict[str, Any]:
         """The entry in the plan's document."""
@@ -78,37 +84,63 @@ def _outbound(kind: str) -> Callable[[Resource], int]:
     return lambda resource: int(resource.at("properties.type") == kind)
 
 
+def _copies(resource: Resource) -> int:
+    return len(resource.at("regionDetails") or ())
+
+
+_tier, _firewall_tier, _size = _text("sku.name"), _text("sku.tier"), _text("properties.properties.vmSize")
 _HAS_CLOSED_NETWORK = "AllowOnlyApprovedOutbound"
 _FIREWALL = "firewall of the managed network ({})"
 
 METERS: tuple[Meter, ...] = (
-    Meter("azure-native:network:PrivateEndpoint", "private endpoint", "hour", f"{_PRICING}/private-link/"),
     Meter(
-        OUTBOUND_RULE, "private endpoint of the managed network", "hour", f"{_PRICING}/private-link/",
-        count=_outbound("PrivateEndpoint"),
+        "azure-native:network:PrivateEndpoint", "private endpoint", "hour", f"{_PRICING}/private-link/",
+        lambda _: retail.PRIVATE_ENDPOINT,
     ),
     Meter(
-        IMAGES, "container registry ({})", "day", f"{_PRICING}/container-registry/", variant=_text("sku.name")
+        OUTBOUND_RULE, "private endpoint of the managed network", "hour", f"{_PRICING}/private-link/",
+        lambda _: retail.PRIVATE_ENDPOINT, count=_outbound("PrivateEndpoint"),
+    ),
+    Meter(
+        IMAGES, "container registry ({})", "day", f"{_PRICING}/container-registry/",
+        lambda resource: retail.container_registry(_tier(resource)), variant=_tier,
     ),
     Meter(
         MODELS, "container registry of the model registry (Premium)", "day", f"{_PRICING}/container-registry/",
-        count=lambda resource: len(resource.at("regionDetails") or ()), variant=lambda _: "Premium",
+        lambda resource: retail.model_registry(_copies(resource)), count=_copies, variant=lambda _: "Premium",
     ),
     Meter(
         COMPUTE, "compute instance ({}), unless it is stopped", "hour", f"{_PRICING}/machine-learning/",
-        count=lambda resource: int(_is_instance(resource)), variant=_text("properties.properties.vmSize"),
+        retail.machine_of, count=lambda resource: int(_is_instance(resource)), variant=_size,
     ),
     Meter(
         COMPUTE, "node that a cluster keeps ({})", "hour", f"{_PRICING}/machine-learning/",
-        count=_least_nodes, variant=_text("properties.properties.vmSize"),
+        retail.machine_of, count=_least_nodes, variant=_size,
     ),
-    Meter("azure-native:network:NatGateway", "NAT gateway", "hour", f"{_PRICING}/azure-nat-gateway/"),
-    Meter("azure-native:network:PublicIPAddress", "public address", "hour", f"{_PRICING}/ip-addresses/"),
-    Meter("azure-native:network:AzureFirewall", "firewall ({})", "hour", f"{_PRICING}/azure-firewall/",
-          variant=_text("sku.tier")),
-    Meter("azure-native:privatedns:PrivateZone", "private DNS zone", "month", f"{_PRICING}/dns/"),
-    Meter("azure-native:monitor:MetricAlert", "metric alert", "month", f"{_PRICING}/monitor/"),
-    Meter("azure-native:monitor:ScheduledQueryRule", "log-search alert", "month", f"{_PRICING}/monitor/"),
+    Meter(
+        "azure-native:network:NatGateway", "NAT gateway", "hour", f"{_PRICING}/azure-nat-gateway/",
+        lambda _: retail.NAT_GATEWAY,
+    ),
+    Meter(
+        "azure-native:network:PublicIPAddress", "public address", "hour", f"{_PRICING}/ip-addresses/",
+        retail.public_address,
+    ),
+    Meter(
+        "azure-native:network:AzureFirewall", "firewall ({})", "hour", f"{_PRICING}/azure-firewall/",
+        lambda resource: retail.firewall(_firewall_tier(resource)), variant=_firewall_tier,
+    ),
+    Meter(
+        "azure-native:privatedns:PrivateZone", "private DNS zone", "month", f"{_PRICING}/dns/",
+        lambda _: retail.PRIVATE_ZONE,
+    ),
+    Meter(
+        "azure-native:monitor:MetricAlert", "metric alert", "month", f"{_PRICING}/monitor/",
+        lambda _: retail.METRIC_ALERT,
+    ),
+    Meter(
+        "azure-native:monitor:ScheduledQueryRule", "log-search alert", "month", f"{_PRICING}/monitor/",
+        lambda _: retail.LOG_ALERT,
+    ),
 )  # fmt: skip
 """What bills by time, whether it is used or not."""
 
@@ -124,6 +156,8 @@ def idle_costs(resources: Sequence[Resource]) -> list[IdleCost]:
             meter.variant(resource),
             count,
             meter.per,
+            meter.listing(resource),
+            _location(resource),
         )
         for meter in METERS
         for resource in resources
@@ -139,9 +173,17 @@ def _firewalls(resources: Sequence[Resource]) -> Iterator[IdleCost]:
     """
     by_name = any(rule.type == OUTBOUND_RULE and rule.at("properties.type") == "FQDN" for rule in resources)
     for resource in resources:
-        inline = resource.at("managedNetwork.outboundRules") or {}
-        named = by_name or any(rule.get("type") == "FQDN" for rule in inline.values())
+        inline = resource.at("managedNetwork.outboundRules")
+        rules = inline.values() if isinstance(inline, Mapping) else ()
+        named = by_name or any(rule.get("type") == "FQDN" for rule in rules)
         closed = resource.type == WORKSPACE and resource.at("managedNetwork.isolationMode") == _HAS_CLOSED_NETWORK
         if closed and named:
             sku = str(resource.at("managedNetwork.firewallSku") or "Standard")
-            yield IdleCost(resource.urn, resource.name, resource.type, _FIREWALL.format(sku), sku, 1, "hour")
+            what, listing = _FIREWALL.format(sku), retail.firewall(sku)
+            where = _location(resource)
+            yield IdleCost(resource.urn, resource.name, resource.type, what, sku, 1, "hour", listing, where)
+
+
+def _location(resource: Resource) -> str:
+    said = resource.at("location")
+    return said if isinstance(said, str) and said.lower() not in ("global", UNKNOWN) else ""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 from infra.policies.properties import IMAGES, ROLE, STORAGE, VAULT
@@ -71,7 +71,8 @@ def _tags(resource: Resource) -> Iterable[str]:
 def _by_identity(stack: Stack) -> dict[str, list[Resource]]:
     by_identity: dict[str, list[Resource]] = {}
     for credential in stack.of(CREDENTIAL):
-        by_identity.setdefault(str(credential.at("resourceName")), []).append(credential)
+        if (identity := credential.at("resourceName")) != UNKNOWN:
+            by_identity.setdefault(str(identity), []).append(credential)
     return by_identity
 
 
@@ -84,9 +85,23 @@ def _credentials(stack: Stack) -> Iterator[Breach]:
 
 def _sequence(stack: Stack) -> Iterator[Breach]:
     for credentials in _by_identity(stack).values():
-        for before, credential in pairwise(credentials):
-            if before.urn not in credential.depends_on:
-                yield Breach(credential.urn, f"{credential.name}: it does not wait for {before.name}.")
+        siblings = {credential.urn: credential for credential in credentials}
+        before = {urn: _made_before(urn, siblings) for urn in siblings}
+        # The engine tells resources in any order.
+        for one, other in combinations(credentials, 2):
+            if one.urn not in before[other.urn] and other.urn not in before[one.urn]:
+                yield Breach(other.urn, f"{other.name}: it does not wait for {one.name}, nor that one for it.")
+
+
+def _made_before(urn: str, siblings: Mapping[str, Resource]) -> set[str]:
+    """Those of some resources that one of them waits for."""
+    found: set[str] = set()
+    waiting = [urn]
+    while waiting:
+        new = (siblings.keys() & siblings[waiting.pop()].depends_on) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _assignments(stack: Stack, _found: object) -> dict[str, int]:

@@ -5,11 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from infra.policies.properties import IMAGES, MODELS, STORAGE, VAULT, WORKSPACE, is_open
-from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.policies.properties import (
+    COMPUTE,
+    IMAGES,
+    MODELS,
+    ONLINE,
+    STORAGE,
+    VAULT,
+    WORKSPACE,
+    entries,
+    is_open,
+)
+from infra.policies.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
 
 NETWORK = "azure-native:network:VirtualNetwork"
 SUBNET = "azure-native:network:Subnet"
+RULES = "azure-native:network:NetworkSecurityGroup"
 OUTBOUND_RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
 
 _LEARN = "https://learn.microsoft.com/azure"
@@ -93,37 +104,61 @@ def _default_outbound(stack: Stack) -> Iterator[Breach]:
             yield Breach(resource.urn, f"{resource.name}: defaultOutboundAccess is not set.")
 
 
+def _is_locked(resource: Resource) -> bool:
+    """Whether it is a workspace that reaches what is approved only, or a model registry without a public address."""
+    if resource.type == MODELS:
+        return bool(resource.at("publicNetworkAccess") == "Disabled")
+    return bool(resource.at("managedNetwork.isolationMode") == "AllowOnlyApprovedOutbound")
+
+
 def _open_doors(stack: Stack) -> Iterator[Breach]:
-    isolation = {workspace.at("managedNetwork.isolationMode") for workspace in stack.of(WORKSPACE)}
-    if "AllowOnlyApprovedOutbound" not in isolation:
+    if not any(map(_is_locked, stack.of(WORKSPACE, MODELS))):
         return
-    for resource in stack.of(STORAGE, VAULT, IMAGES, WORKSPACE, MODELS):
+    for resource in stack.of(STORAGE, VAULT, IMAGES, WORKSPACE, MODELS, ONLINE):
         if is_open(resource):
             yield Breach(resource.urn, f"{resource.name}: it can be reached from the internet.")
+    for cluster in stack.of(COMPUTE):
+        of_cluster = cluster.at("properties.computeType") == "AmlCompute"
+        if of_cluster and cluster.at("properties.properties.enableNodePublicIp") not in (False, UNKNOWN):
+            yield Breach(
+                cluster.urn, f"{cluster.name}: enableNodePublicIp is not False, and that is the SDK's default."
+            )
+
+
+_ANYWHERE = ("*", "internet", "0.0.0.0/0", "::/0")
+"""What a security rule calls the whole internet, in lower case."""
+
+
+def _let_in(group: Resource) -> Iterable[str]:
+    for rule in entries(group.at("securityRules")):
+        sources = [rule.get("sourceAddressPrefix"), *(rule.get("sourceAddressPrefixes") or ())]
+        inwards = rule.get("direction") == "Inbound" and rule.get("access") == "Allow"
+        if inwards and any(str(source).lower() in _ANYWHERE for source in sources):
+            yield f"its rule {rule.get('name')} lets the whole internet in."
 
 
 def _image_builder(stack: Stack) -> Iterator[Breach]:
-    if any(images.at("publicNetworkAccess") == "Disabled" for images in stack.of(IMAGES)):
+    if any(not is_open(images) for images in stack.of(IMAGES)):
         for workspace in stack.of(WORKSPACE):
             if not workspace.at("imageBuildCompute"):
                 yield Breach(workspace.urn, f"{workspace.name}: imageBuildCompute is not set.")
 
 
 def _premium(images: Resource) -> Iterable[str]:
-    if images.at("publicNetworkAccess") == "Disabled" and images.at("sku.name") != "Premium":
-        yield f"its SKU is {images.at('sku.name')}, and its public access is off."
+    if not is_open(images) and images.at("sku.name") not in ("Premium", UNKNOWN):
+        yield f"its SKU is {images.at('sku.name')}, and its public access is off or narrowed."
 
 
 def _provisioned(workspace: Resource) -> Iterable[str]:
     mode = workspace.at("managedNetwork.isolationMode")
-    if mode not in (None, "Disabled") and workspace.at("provisionNetworkNow") is not True:
+    if mode not in (None, "Disabled", UNKNOWN) and workspace.at("provisionNetworkNow") not in (True, UNKNOWN):
         yield "provisionNetworkNow is not set."
 
 
 def _said_twice(stack: Stack) -> Iterator[Breach]:
     rules = list(stack.of(OUTBOUND_RULE))
     for workspace in stack.of(WORKSPACE):
-        if rules and workspace.at("managedNetwork.outboundRules"):
+        if rules and workspace.at("managedNetwork.outboundRules") not in (None, {}, UNKNOWN):
             yield Breach(workspace.urn, f"{workspace.name}: outboundRules is set, and {rules[0].name} is one too.")
 
 
@@ -150,22 +185,30 @@ NETWORK_RULES: tuple[Rule, ...] = (
         Whole(_default_outbound),
     ),
     Rule(
-        "locked-is-closed", "error", "Where only approved traffic goes out, nothing comes in from the internet",
-        "A door that is left open makes the rest of the network useless.",
-        "Set public_network_access to Disabled, and make a private endpoint.",
+        "locked-is-closed", "error", "Where the network is locked, nothing comes in from the internet",
+        "A door that is left open makes the rest of the network useless; the states of all stacks lie in the hub.",
+        "Set public_network_access to Disabled, and make a private endpoint; nodes need no address. A hub gets one "
+        "with hub.vnet; or say hub.network: open.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
         Whole(_open_doors),
     ),
     Rule(
-        "image-builder", "error", "A workspace whose container registry is private has a cluster that builds images",
+        "inbound-from-internet", "error", "No security rule lets the whole internet into a network",
+        "An open port is tried by everybody.",
+        "Name the addresses or the service tag that has to come in.",
+        f"{_LEARN}/virtual-network/network-security-groups-overview",
+        Each(_let_in, frozenset({RULES})),
+    ),
+    Rule(
+        "image-builder", "error", "A workspace whose container registry is closed or narrowed has an image builder",
         "Azure's own build agents do not reach the registry, and no environment can be built.",
         "Set image_build_compute to a cluster of the workspace.",
-        f"{_LEARN}/machine-learning/how-to-secure-workspace-vnet",
+        f"{_LEARN}/container-registry/manage-network-bypass-policy-for-tasks",
         Whole(_image_builder),
     ),
     Rule(
-        "private-images-premium", "error", "A private container registry is Premium",
-        "Other SKUs have no private endpoints.",
+        "private-images-premium", "error", "A container registry that is private or narrowed is Premium",
+        "Other SKUs have no private endpoints and no lists of addresses.",
         "Set the SKU to Premium.",
         f"{_LEARN}/container-registry/container-registry-private-link",
         Each(_premium, frozenset({IMAGES})),

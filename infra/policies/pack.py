@@ -7,6 +7,7 @@ after the runtime in `PulumiPolicy.yaml`, `pulumi-analyzer-policy-mlops-bootstra
 https://github.com/pulumi/pulumi/blob/master/proto/pulumi/analyzer.proto
 """
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from concurrent import futures
@@ -168,4 +169,6 @@ def main() -> None:
     server, port = serve()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    # Which is how the engine ends it.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.wait_for_termination()

@@ -1,9 +1,9 @@
 """Rules on single properties: what must be set, and to what, since the SDK's and Azure's defaults are often open."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.policies.rule import UNKNOWN, Each, Resource, Rule
+from infra.policies.rule import SECRET, UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 STORAGE = "azure-native:storage:StorageAccount"
 VAULT = "azure-native:keyvault:Vault"
@@ -13,6 +13,7 @@ MODELS = "azure-native:machinelearningservices:Registry"
 COMPUTE = "azure-native:machinelearningservices:Compute"
 ONLINE = "azure-native:machinelearningservices:OnlineEndpoint"
 BATCH = "azure-native:machinelearningservices:BatchEndpoint"
+DATASTORE = "azure-native:machinelearningservices:Datastore"
 LOGS = "azure-native:operationalinsights:Workspace"
 ROLE = "azure-native:authorization:RoleAssignment"
 
@@ -24,7 +25,7 @@ def must_be(path: str, *wanted: Any) -> Callable[[Resource], Iterable[str]]:
 
     def wrong(resource: Resource) -> Iterable[str]:
         found = resource.at(path)
-        if found != UNKNOWN and found not in wanted:
+        if found not in (UNKNOWN, SECRET, *wanted):
             allowed = " or ".join(map(repr, wanted))
             yield f"{path} is {'not set' if found is None else repr(found)}, not {allowed}."
 
@@ -37,8 +38,35 @@ def _of_kind(kind: str, wrong: Callable[[Resource], Iterable[str]]) -> Callable[
 
 
 def _services_not_encrypted(resource: Resource) -> Iterable[str]:
-    services = resource.at("encryption.services") or {}
-    return (f"encryption of {name} is off." for name, service in services.items() if service.get("enabled") is False)
+    for service in ("blob", "file", "queue", "table"):
+        if resource.at(f"encryption.services.{service}.enabled") is False:
+            yield f"encryption of {service} is off."
+
+
+def entries(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects in a list, as far as they are known."""
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return (entry for entry in listed if isinstance(entry, Mapping))
+
+
+def _public_blobs(resource: Resource) -> Iterable[str]:
+    if resource.type == STORAGE:
+        yield from must_be("allowBlobPublicAccess", False)(resource)
+    for region in entries(resource.at("regionDetails")):
+        for details in entries(region.get("storageAccountDetails")):
+            made = details.get("systemCreatedStorageAccount")
+            if isinstance(made, Mapping) and made.get("allowBlobPublicAccess") not in (False, UNKNOWN):
+                yield f"allowBlobPublicAccess is not False in {region.get('location')}."
+
+
+_KEYS = ("AccountKey", "Sas")
+"""Credentials of a datastore that are keys."""
+
+
+def _datastore_keys(resource: Resource) -> Iterable[str]:
+    kind = resource.at("properties.credentials.credentialsType")
+    if kind in _KEYS:
+        yield f"its credentials are of the type {kind}."
 
 
 def _principal_type(resource: Resource) -> Iterable[str]:
@@ -49,11 +77,18 @@ def is_open(resource: Resource) -> bool:
     """Whether a resource can be reached from the internet by who has an Entra login and a role."""
     network = resource.at("publicNetworkAccess") or resource.at("properties.publicNetworkAccess") or "Enabled"
     default = resource.at("networkRuleSet.defaultAction") or resource.at("properties.networkAcls.defaultAction")
-    return bool(network == "Enabled" and default != "Deny")
+    # Key vaults take it in any case.
+    return str(network).lower() == "enabled" and default not in ("Deny", UNKNOWN)
 
 
-def _public_access(resource: Resource) -> Iterable[str]:
-    return ("it can be reached from the internet by who has an Entra login and a role.",) if is_open(resource) else ()
+def _public_access(stack: Stack) -> Iterator[Breach]:
+    # Where people work, the mode of the network says what is open. The hub is judged by `locked-is-closed`.
+    if stack.settings is not None and not (stack.environment is not None and stack.environment.protect):
+        return
+    for resource in stack.of(STORAGE, VAULT, IMAGES):
+        if is_open(resource):
+            said = "anybody with an Entra login and a role reaches it, from everywhere."
+            yield Breach(resource.urn, f"{resource.name}: {said}")
 
 
 PROPERTY_RULES: tuple[Rule, ...] = (
@@ -69,7 +104,7 @@ PROPERTY_RULES: tuple[Rule, ...] = (
         "Somebody would open one.",
         "Set allow_blob_public_access=False.",
         f"{_LEARN}/storage/blobs/anonymous-read-access-prevent",
-        Each(must_be("allowBlobPublicAccess", False), frozenset({STORAGE})),
+        Each(_public_blobs, frozenset({STORAGE, MODELS})),
     ),
     Rule(
         "storage-tls", "error", "Storage wants TLS 1.2 at least",
@@ -133,6 +168,13 @@ PROPERTY_RULES: tuple[Rule, ...] = (
         'Set system_datastores_auth_mode="Identity".',
         f"{_LEARN}/machine-learning/how-to-administrate-data-authentication",
         Each(must_be("systemDatastoresAuthMode", "Identity", "UserDelegationSAS"), frozenset({WORKSPACE})),
+    ),
+    Rule(
+        "datastore-no-keys", "error", "A datastore keeps no key of its storage",
+        "Who may use the workspace would have everything in it, whoever they are.",
+        'Set credentials_type="None": then it is opened with the identity of who uses it.',
+        f"{_LEARN}/machine-learning/how-to-administrate-data-authentication",
+        Each(_datastore_keys, frozenset({DATASTORE})),
     ),
     Rule(
         "workspace-v2", "error", "A workspace uses the newer API",
@@ -229,11 +271,12 @@ PROPERTY_RULES: tuple[Rule, ...] = (
         Each(_principal_type, frozenset({ROLE})),
     ),
     Rule(
-        "public-access", "note", "What can be reached from the internet is known",
-        "In the networks open and managed both people and CI come in over the internet, with an Entra login.",
-        "Nothing to do where the manifests mean it; else network: locked.",
+        "public-access", "warning", "In production, what holds data does not answer the whole internet",
+        "A login that was stolen works from everywhere; a network is a second lock.",
+        "Say network: managed with allow_ips or ci: private, or network: locked (docs/network.md); or suppress this "
+        "rule and say why the data may be there.",
         f"{_LEARN}/machine-learning/how-to-network-security-overview",
-        Each(_public_access, frozenset({STORAGE, VAULT, IMAGES, WORKSPACE, MODELS})),
+        Whole(_public_access),
     ),
 )  # fmt: skip
 """The rules on single properties."""

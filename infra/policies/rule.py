@@ -43,9 +43,11 @@ class Resource:
     import_id: str | None = None
 
     def at(self, path: str) -> Any:
-        """The input at a dotted path; None where there is none."""
+        """The input at a dotted path; None where there is none, and what hides it where that is unknown or secret."""
         value: Any = self.inputs
         for key in path.split("."):
+            if value in (UNKNOWN, SECRET):
+                return value
             value = value.get(key) if isinstance(value, Mapping) else None
         return value
 

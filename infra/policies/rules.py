@@ -10,7 +10,9 @@ from infra.policies.arguments import ARGUMENT_RULES
 from infra.policies.assignments import ASSIGNMENT_RULES
 from infra.policies.changes import CHANGE_RULES
 from infra.policies.limits import LIMIT_RULES
+from infra.policies.locations import LOCATION_RULES
 from infra.policies.network import NETWORK_RULES
+from infra.policies.once import ONCE_RULES
 from infra.policies.properties import PROPERTY_RULES
 from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
 from infra.policies.sizes import SIZE_RULES
@@ -23,9 +25,11 @@ RULES: dict[str, Rule] = {
     for rule in (
         *PROPERTY_RULES,
         *ARGUMENT_RULES,
+        *ONCE_RULES,
         *UPKEEP_RULES,
         *ACCESS_RULES,
         *NETWORK_RULES,
+        *LOCATION_RULES,
         *SIZE_RULES,
         *LIMIT_RULES,
         *ASSIGNMENT_RULES,

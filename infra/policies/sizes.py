@@ -122,6 +122,12 @@ def _series_by_size() -> Mapping[str, tuple[str, Series]]:
     return {size.lower(): (size, series) for series in SERIES for size in series.sizes}
 
 
+def spelled_by_azure(size: str) -> str:
+    """The size as Azure spells it, whatever its case; a size that we do not know as it stands."""
+    name, _ = _series_by_size().get(size.lower(), (size, None))
+    return name
+
+
 def nearest_size(size: str) -> str | None:
     """The size with the nearest name that does not retire."""
     lasting = {low: name for low, (name, series) in _series_by_size().items() if series.retires is None}

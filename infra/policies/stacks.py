@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from infra.policies.rule import Breach, Rule, Stack, Whole
+from infra.policies.properties import IMAGES, STORAGE, WORKSPACE
+from infra.policies.rule import UNKNOWN, Breach, Rule, Stack, Whole
 from infra.settings import HubSettings, examples_in
 
 
@@ -26,10 +27,16 @@ def _links(stack: Stack) -> Iterable[Breach]:
 
 
 def _runners(stack: Stack) -> Iterable[Breach]:
+    urns = {resource.name: resource.urn for resource in stack.resources}
+    if isinstance(stack.settings, HubSettings) and stack.settings.closed and stack.settings.runners is None:
+        yield Breach(
+            urns.get("state"),
+            "the platform repository's CI reaches the states of stacks from inside the hub's network only, and nothing "
+            "says that there are runners.",
+        )
     settings = stack.environment
     if settings is None or settings.networking.ci == "public" or settings.networking.runners:
         return
-    urns = {resource.name: resource.urn for resource in stack.resources}
     for project in settings.projects:
         yield Breach(
             urns.get(f"ci-{project.name}"),
@@ -42,12 +49,44 @@ def _platform_links(stack: Stack) -> Iterable[Breach]:
     if not isinstance(stack.settings, HubSettings):
         return
     urns = {resource.name: resource.urn for resource in stack.resources}
-    for linked, name, who in (
-        (stack.settings.deployers, "platform-deployer", "deployments of environments"),
-        (stack.settings.reader, "platform-reader", "pull requests"),
-    ):
-        if not linked:
+    logins = [("platform-reader", "pull requests", stack.settings.reader)]
+    logins += [
+        (f"platform-deployer-{deployer.environment}", f"deployments of {deployer.environment}", deployer.federation)
+        for deployer in stack.settings.deployers
+    ]
+    for name, who, federation in logins:
+        if federation is None:
             yield Breach(urns.get(name), f"the platform repository's own CI cannot log in for {who}: no link says how.")
+
+
+_ENCRYPTED: dict[str, tuple[str, str]] = {
+    STORAGE: ("encryption.keySource", "microsoft.keyvault"),
+    IMAGES: ("encryption.status", "enabled"),
+    WORKSPACE: ("encryption.status", "enabled"),
+}
+"""Where a resource says that a customer's key encrypts it, and what it says then, in lower case."""
+
+
+def _customer_key(stack: Stack) -> Iterable[Breach]:
+    if stack.environment is None or stack.environment.customer_key is None:
+        return
+    for resource in stack.of(*_ENCRYPTED):
+        path, wanted = _ENCRYPTED[resource.type]
+        if str(resource.at(path)).lower() not in (wanted, UNKNOWN):
+            yield Breach(resource.urn, f"{resource.name}: {path} is {resource.at(path)!r}.")
+
+
+def _shared_subscriptions(stack: Stack) -> Iterable[Breach]:
+    if not isinstance(stack.settings, HubSettings):
+        return
+    by_subscription: dict[str, list[str]] = {}
+    for deployer in stack.settings.deployers:
+        for subscription in deployer.subscriptions:
+            by_subscription.setdefault(subscription.lower(), []).append(deployer.environment)
+    for subscription, environments in by_subscription.items():
+        if len(environments) > 1:
+            named = ", ".join(environments)
+            yield Breach(None, f"{named} have stacks in the subscription {subscription}: who deploys one reaches all.")
 
 
 STACK_RULES: tuple[Rule, ...] = (
@@ -67,11 +106,18 @@ STACK_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ci-outside", "warning", "CI has runners inside the network of what has no public address",
-        "A forge's own runners cannot upload data, start jobs or share a model with the registry.",
+        "A forge's own runners cannot upload data, start jobs, share a model with the registry or read a state.",
         "Add hub.runners for Azure DevOps. For others make runners in the hub's network, as docs/network.md says, and "
         "suppress this rule with that as the reason.",
         "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",
         Whole(_runners),
+    ),
+    Rule(
+        "customer-key", "error", "Where the manifest names a key, it encrypts all that holds data",
+        "Whoever takes the key back wants nothing to stay readable. It is decided when a resource is made.",
+        "Pass the key to the resource.",
+        "https://learn.microsoft.com/azure/machine-learning/concept-customer-managed-keys",
+        Whole(_customer_key),
     ),
     Rule(
         "platform-not-linked", "warning", "The CI of the platform repository can log in",
@@ -79,6 +125,13 @@ STACK_RULES: tuple[Rule, ...] = (
         "Read both from the forge, then: mlops-bootstrap platform link platform ENVIRONMENT (or pull-request).",
         "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
         Whole(_platform_links),
+    ),
+    Rule(
+        "deployers-apart", "note", "Environments lie in subscriptions of their own",
+        "The platform's CI has an identity for each environment, with rights on the subscriptions of its stacks.",
+        "Give environments that not everybody may deploy a subscription_id of their own.",
+        "https://learn.microsoft.com/azure/cloud-adoption-framework/ready/landing-zone/design-area/resource-org-subscriptions",
+        Whole(_shared_subscriptions),
     ),
 )  # fmt: skip
 """The rules on stacks as a whole."""

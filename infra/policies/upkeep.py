@@ -1,10 +1,11 @@
 """Rules on what a stack needs beside its resources: diagnostics, budget, owner, and locks where they do no harm."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from infra.policies.properties import BATCH, IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE
+from infra.policies.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
@@ -51,10 +52,9 @@ REPORTING: dict[str, Reporting] = {
     WORKSPACE: Reporting(f"{_ML}/workspaces/{{}}", ("workspaceName",)),
     MODELS: Reporting(f"{_ML}/registries/{{}}", ("registryName",)),
     ONLINE: Reporting(f"{_ML}/workspaces/{{}}/onlineEndpoints/{{}}", ("workspaceName", "endpointName")),
-    BATCH: Reporting(f"{_ML}/workspaces/{{}}/batchEndpoints/{{}}", ("workspaceName", "endpointName")),
     LOGS: Reporting("/Microsoft.OperationalInsights/workspaces/{}", ("workspaceName",)),
+    "azure-native:devcenter:DevCenter": Reporting("/Microsoft.DevCenter/devcenters/{}", ("devCenterName",)),
     "azure-native:devopsinfrastructure:Pool": Reporting("/Microsoft.DevOpsInfrastructure/pools/{}", ("poolName",)),
-    "azure-native:network:NatGateway": Reporting("/Microsoft.Network/natGateways/{}", ("natGatewayName",)),
     "azure-native:network:NetworkSecurityGroup": Reporting(
         "/Microsoft.Network/networkSecurityGroups/{}", ("networkSecurityGroupName",)
     ),
@@ -63,11 +63,11 @@ REPORTING: dict[str, Reporting] = {
     ),
     "azure-native:network:VirtualNetwork": Reporting("/Microsoft.Network/virtualNetworks/{}", ("virtualNetworkName",)),
 }
-"""What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and endpoints."""
+"""What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and online endpoints."""
 
 
 def _diagnostics(stack: Stack) -> Iterator[Breach]:
-    reported = [str(setting.at("resourceUri")).lower() for setting in stack.of(DIAGNOSTICS)]
+    reported = [str(setting.at("resourceUri")).lower() for setting in stack.of(DIAGNOSTICS) if _records(setting)]
     if UNKNOWN in reported:
         return
     for resource in stack.of(*REPORTING):
@@ -76,9 +76,28 @@ def _diagnostics(stack: Stack) -> Iterator[Breach]:
             yield Breach(resource.urn, f"{resource.name}: no diagnostic setting is about it.")
 
 
+def _records(setting: Resource) -> bool:
+    """Whether a diagnostic setting sends something somewhere."""
+    kinds = [setting.at("logs"), setting.at("metrics")]
+    sent = UNKNOWN in kinds or any(entry.get("enabled") is not False for kind in kinds for entry in entries(kind))
+    return sent and any(setting.at(place) for place in _DESTINATIONS)
+
+
+_DESTINATIONS = ("workspaceId", "storageAccountId", "eventHubAuthorizationRuleId", "marketplacePartnerId")
+
+_HEARERS = ("contactEmails", "contactGroups", "contactRoles")
+
+
 def _budget(stack: Stack) -> Iterator[Breach]:
-    if any(stack.of(WORKSPACE, MODELS)) and not any(stack.of(BUDGET)):
+    budgets = list(stack.of(BUDGET))
+    if any(stack.of(WORKSPACE, MODELS)) and not budgets:
         yield Breach(None, f"{stack.name} has no budget.")
+    for budget in budgets:
+        said = budget.at("notifications")
+        notifications = said.values() if isinstance(said, Mapping) else ()
+        heard = any(each.get(who) for each in entries(list(notifications)) for who in _HEARERS)
+        if said != UNKNOWN and not heard:
+            yield Breach(budget.urn, f"{budget.name}: nobody hears of it.")
 
 
 def _owner(stack: Stack) -> Iterator[Breach]:
@@ -87,10 +106,14 @@ def _owner(stack: Stack) -> Iterator[Breach]:
     nobodys = [
         resource
         for resource in stack.resources
-        if sdk.takes(resource.type, "tags") and OWNER_TAG not in {str(tag).lower() for tag in resource.at("tags") or {}}
+        if sdk.takes(resource.type, "tags") and not _has_owner(resource.at("tags"))
     ]
     if nobodys:
         yield Breach(None, f"{len(nobodys)} resources of {stack.name} have no tag {OWNER_TAG!r}, as {nobodys[0].name}.")
+
+
+def _has_owner(tags: Any) -> bool:
+    return tags == UNKNOWN or OWNER_TAG in {str(tag).lower() for tag in tags or ()}
 
 
 _STOPS_SCALING = re.compile(
@@ -112,14 +135,14 @@ def _legacy(assignment: Resource) -> Iterable[str]:
 
 UPKEEP_RULES: tuple[Rule, ...] = (
     Rule(
-        "diagnostics", "warning", "Whatever reports has a diagnostic setting",
+        "diagnostics", "warning", "Whatever reports has a diagnostic setting that records it",
         "What was not recorded cannot be asked for afterwards.",
         "Add the resource to the stack's Diagnostics.",
         f"{_LEARN}/azure-monitor/platform/diagnostic-settings",
         Whole(_diagnostics),
     ),
     Rule(
-        "budget", "warning", "Every stack has a budget",
+        "budget", "warning", "Every stack has a budget that somebody hears of",
         "Nobody hears of costs before the bill.",
         "Say budget and budget_start in the manifests.",
         f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets",

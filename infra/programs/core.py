@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.components.access import Access, AccessArgs
+from infra.components.access import Access, AccessArgs, Principal
 from infra.components.identity import Identity, IdentityArgs
 from infra.components.keys import CustomerKey
 from infra.components.monitoring import Insights, InsightsArgs
@@ -36,6 +36,7 @@ class Core:
     Attributes:
         images: Its container registry; None where it has none.
         insights: Its Application Insights; None where it has none.
+        principal: The identity of ours that it acts as; None where it acts as another.
     """
 
     workspace: Reference
@@ -43,6 +44,7 @@ class Core:
     vault: Reference
     images: Reference | None
     insights: Reference | None
+    principal: Principal | None = None
 
     @property
     def targets(self) -> dict[Target, Reference]:
@@ -136,7 +138,8 @@ def made(settings: EnvironmentSettings, place: Place, mode: Mode, hub: Provided,
         targets["workspace"] = workspace
         args = AccessArgs(own.principal, WORKSPACE_AFTER, targets, place.names, settings.origin)
         Access("workspace-self", args, opts)
-    return Core(workspace, storage.account, vault.vault, images.registry, insights.component)
+    principal = own.principal if own is not None else None
+    return Core(workspace, storage.account, vault.vault, images.registry, insights.component, principal)
 
 
 def joins_registry(mode: Mode, settings: EnvironmentSettings) -> bool:

@@ -14,7 +14,7 @@ from infra.components.alerts import (
     QueryAlerts,
     QueryAlertsArgs,
 )
-from infra.components.compute import Cluster, ClusterArgs
+from infra.components.compute import Cluster, ClusterArgs, Instance, InstanceArgs, Kubernetes, KubernetesArgs
 from infra.components.guardrails import Budget, BudgetArgs, Locks, LocksArgs
 from infra.components.identity import Identity, IdentityArgs
 from infra.components.monitoring import Diagnostics, DiagnosticsArgs, Notifications, NotificationsArgs
@@ -22,11 +22,22 @@ from infra.components.outbound import Outbound, OutboundArgs, Resource
 from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
 from infra.modes import Mode, mode_of
 from infra.naming import Names
-from infra.programs.core import imported, joins_registry, made, referred
+from infra.programs.core import Core, imported, joins_registry, made, referred
 from infra.programs.hub import Provided, provided
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference
-from infra.roles import CLUSTER, DELIVERY, DELIVERY_READER, ENDPOINT, PEOPLE, SELF_SERVICE, SHARED, Target
+from infra.roles import (
+    CLUSTER,
+    DELIVERY,
+    DELIVERY_READER,
+    ENDPOINT,
+    KUBERNETES,
+    KUBERNETES_RELAY,
+    PEOPLE,
+    SELF_SERVICE,
+    SHARED,
+    Target,
+)
 from infra.settings import EnvironmentSettings
 
 
@@ -35,7 +46,7 @@ def environment(settings: EnvironmentSettings) -> None:
     opts = in_subscription(settings)
     mode = mode_of(settings.network, settings.networking.ci)
     names = Names(settings.organization, settings.tenant_id, settings.generation)
-    hub = provided(names, settings.hub_subscription_id)
+    hub = provided(names, settings.hub_subscription_id, settings.log_analytics_id)
 
     group = ResourceGroup(
         "group",
@@ -78,15 +89,22 @@ def environment(settings: EnvironmentSettings) -> None:
             ),
             opts,
         )
+    for instance in settings.instances:
+        as_its_owner = InstanceArgs(
+            place, core.workspace, settings.tenant_id, instance, public_node=not mode.managed, after=approved
+        )
+        Instance(f"instance-{instance.name}", as_its_owner, opts)
+    _kubernetes(settings, place, core, targets, opts)
 
     _people(settings, names, targets, opts)
+    _shared(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
 
     sources = core.reporting
     if mode.private and settings.networking.vnet is not None:
         from infra.programs.private import private_network
 
-        sources |= private_network(settings, place, mode, targets, hub, opts)
+        sources |= private_network(settings, place, mode, targets, hub, core.principal, opts)
     Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
     _watch(settings, place, core.workspace, hub, opts)
     if place.protect and settings.referred is None:
@@ -126,6 +144,8 @@ def _outbound(
     # Who may reach the whole internet needs no rule for a part of it.
     rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
     needed = _needed(settings, mode, targets) if settings.referred is None else []
+    if not (needed or rules):
+        return []
     return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
 
 
@@ -140,19 +160,53 @@ def _needed(settings: EnvironmentSettings, mode: Mode, targets: Mapping[Target, 
     return needed
 
 
+def _kubernetes(
+    settings: EnvironmentSettings,
+    place: Place,
+    core: Core,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Attached Kubernetes clusters, and what the workspace may do on each. One may be attached several times."""
+    rights: dict[str, list[pulumi.Resource]] = {}
+    for cluster in settings.kubernetes:
+        name, given = f"kubernetes-{cluster.name}", cluster.cluster_id.lower()
+        # Of a workspace that is adopted, the identity's rights are left as they are.
+        if core.principal is not None and given not in rights:
+            on: dict[Target, Reference] = {"kubernetes cluster": Reference(cluster.cluster_id)}
+            if cluster.relay_id is not None:
+                on["azure relay"] = Reference(cluster.relay_id)
+            roles = (*KUBERNETES, *(KUBERNETES_RELAY if cluster.relay_id is not None else ()))
+            access = AccessArgs(core.principal, roles, on, place.names, cluster.origin)
+            rights[given] = Access(f"{name}-access", access, opts).assignments
+        args = KubernetesArgs(place, targets["workspace"], targets["cluster identity"], cluster, rights.get(given, ()))
+        Kubernetes(name, args, opts)
+
+
 def _people(
     settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
 ) -> None:
     """What the team's people, and the platform's, may do here."""
     for people in settings.groups:
         own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
-        shared = SHARED.get((people.persona, settings.people), ()) if people.shares else ()
-        entitlements = (*PEOPLE[people.persona, settings.people], *own, *shared)
+        entitlements = (*PEOPLE[people.persona, settings.people], *own)
         Access(
             f"people-{people.persona.replace('_', '-')}",
             AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
             opts,
         )
+
+
+def _shared(
+    settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """What the team's people may do with what all teams share, in the one stack of the team that gives it."""
+    for people in settings.shared:
+        # Called after the group alone: its persona may change, and the role be the same.
+        args = AccessArgs(
+            people_of(people), SHARED[people.persona, people.people], targets, names, people.origin, people.eligible
+        )
+        Access(f"shared-{people.object_id.lower()}", args, opts)
 
 
 def _delivery(
@@ -163,12 +217,7 @@ def _delivery(
     for project in settings.projects:
         ci = Identity(
             f"ci-{project.name}",
-            IdentityArgs(
-                place,
-                f"ci-{project.name}",
-                federations=[project.federation] if project.federation is not None else [],
-                origin=project.origin,
-            ),
+            IdentityArgs(place, f"ci-{project.name}", project.federation, project.origin),
             opts,
         )
         Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
@@ -177,7 +226,7 @@ def _delivery(
             # Pull requests run code that nobody has reviewed: another identity, which cannot deploy.
             looks = Identity(
                 f"pr-{project.name}",
-                IdentityArgs(place, f"pr-{project.name}", [project.reader], project.origin),
+                IdentityArgs(place, f"pr-{project.name}", project.reader, project.origin),
                 opts,
             )
             readable = AccessArgs(looks.principal, DELIVERY_READER, targets, names, project.origin)

@@ -43,11 +43,14 @@ from infra.roles import (
     HUB_PEOPLE,
     PLATFORM_DEPLOYER,
     PLATFORM_DEPLOYER_ON_HUB,
+    PLATFORM_DEPLOYER_ON_LOGS,
+    PLATFORM_DEPLOYER_ON_NETWORK,
+    PLATFORM_DEPLOYER_ON_ZONES,
     PLATFORM_READER,
     Entitlement,
     Target,
 )
-from infra.settings import HubSettings
+from infra.settings import Federation, HubSettings, MadeVnet
 
 _WORD = "hub"
 
@@ -70,37 +73,43 @@ def hub(settings: HubSettings) -> None:
         opts,
     )
     place = group.place
-    logs = Logs("logs", LogsArgs(place, settings.log_retention_days), opts)
+    logs = _logs(settings, place, opts)
     notifications = Notifications("notifications", NotificationsArgs(place, "ml-platform", settings.alert_emails), opts)
     models = ModelRegistry(
         "models", ModelRegistryArgs(place, settings.registry_locations, settings.registry_access), opts
     )
-    state = StateStorage("state", StateStorageArgs(place), opts)
-    vault = Vault("vault", VaultArgs(place, settings.tenant_id, Inbound(public=True)), opts)
+    inbound = Inbound(public=not settings.closed)
+    state = StateStorage("state", StateStorageArgs(place, inbound), opts)
+    vault = Vault("vault", VaultArgs(place, settings.tenant_id, inbound), opts)
     secrets = SecretsKey("secrets", SecretsKeyArgs(place, vault.vault), opts)
-    sources = {
-        "models": models.registry,
-        "logs": logs.workspace,
-        "state": state.account,
-        "vault": vault.vault,
-    }
-    if settings.private or settings.vnet is not None:
-        from infra.programs.shared import shared_network
-
-        sources |= shared_network(settings, place, models, opts)
-    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs.workspace), opts)
-    subscriptions = [subscription.id for subscription in settings.subscriptions]
-    Activity("activity", ActivityArgs(place, subscriptions, logs.workspace), opts)
-    QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED, notifications.action_group), opts)
-    ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
-    Workbook("workbook", WorkbookArgs(place, logs.workspace), opts)
-    CustomRoles("roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts)
     targets: dict[Target, Reference] = {
         "resource group": place.group,
         "model registry": models.registry,
         "storage": state.account,
         "key vault": vault.vault,
     }
+    sources = {
+        "models": models.registry,
+        "state": state.account,
+        "vault": vault.vault,
+    }
+    if settings.log_analytics_id is None:
+        sources["logs"], targets["log analytics"] = logs, logs
+    if settings.private or settings.vnet is not None:
+        from infra.programs.shared import shared_network
+
+        sources |= shared_network(settings, place, models, targets, opts)
+    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, logs), opts)
+    subscriptions = [subscription.id for subscription in settings.subscriptions]
+    Activity("activity", ActivityArgs(place, subscriptions, logs), opts)
+    QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED, notifications.action_group), opts)
+    ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, [notifications.action_group]), opts)
+    Workbook("workbook", WorkbookArgs(place, logs), opts)
+    own_roles = CustomRoles(
+        "roles", CustomRolesArgs(CUSTOM_ROLES, names, settings.subscription_id, subscriptions), opts
+    )
+    if isinstance(settings.vnet, MadeVnet):
+        targets["hub network"] = sources["network"]
     for people in settings.groups:
         Access(
             f"people-{people.persona.replace('_', '-')}",
@@ -112,42 +121,64 @@ def hub(settings: HubSettings) -> None:
         Locks("locks", LocksArgs(place, locked), opts)
     judged = PolicyAssignmentsArgs(place, POLICIES, settings.policies, settings.subscriptions)
     PolicyAssignments("policies", judged, opts)
-    _platform_ci(settings, place, targets, opts)
+    _platform_ci(settings, place, targets, own_roles, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
-    pulumi.export("log_analytics_id", logs.workspace.id)
+    pulumi.export("log_analytics_id", logs.id)
     pulumi.export("model_registry_id", models.registry.id)
     pulumi.export("action_group_id", notifications.action_group.id)
     pulumi.export("state_backend", state.backend)
     pulumi.export("secrets_provider", secrets.provider)
 
 
+def _logs(settings: HubSettings, place: Place, opts: pulumi.ResourceOptions) -> Reference:
+    """The Log Analytics workspace that everything reports to: the organization's, or one of ours."""
+    if settings.log_analytics_id is not None:
+        return Reference(settings.log_analytics_id)
+    if settings.log_retention_days is None:
+        raise ValueError("nothing says how long the hub's logs are kept")
+    return Logs("logs", LogsArgs(place, settings.log_retention_days), opts).workspace
+
+
 def _platform_ci(
-    settings: HubSettings, place: Place, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
+    settings: HubSettings,
+    place: Place,
+    targets: Mapping[Target, Reference],
+    own_roles: CustomRoles,
+    opts: pulumi.ResourceOptions,
 ) -> None:
-    """The identities of the platform repository's own CI: one that looks, and one that deploys environments."""
-    reader = Identity(
-        "platform-reader",
-        IdentityArgs(place, "platform-reader", [settings.reader] if settings.reader is not None else []),
-        opts,
-    )
-    deployer = Identity("platform-deployer", IdentityArgs(place, "platform-deployer", settings.deployers), opts)
+    """The identities of the platform repository's own CI: one that looks, and one for each environment it deploys."""
+
+    def made(purpose: str, federation: Federation | None, origin: str) -> Identity:
+        identity = Identity(purpose, IdentityArgs(place, purpose, federation, origin), opts)
+        pulumi.export(f"{purpose.replace('-', '_')}_client_id", identity.client_id)
+        return identity
 
     def grant(who: Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]) -> None:
-        Access(name, AccessArgs(who.principal, entitlements, on, place.names, settings.origin), opts)
+        args = AccessArgs(who.principal, entitlements, on, place.names, settings.origin, after=own_roles.definitions)
+        Access(name, args, opts)
 
+    reader = made("platform-reader", settings.reader, settings.origin)
     for each in (held.id for held in settings.subscriptions):
         grant(reader, f"platform-reader-in-{each}", PLATFORM_READER, {"subscription": subscription(each)})
-    for each in settings.deployed_subscriptions:
-        grant(deployer, f"platform-deployer-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
-    grant(deployer, "platform-deployer-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
-    pulumi.export("platform_reader_client_id", reader.client_id)
-    pulumi.export("platform_deployer_client_id", deployer.client_id)
+    for deployer in settings.deployers:
+        # Who may deploy one environment can log in to no other: a forge asks for approvals by environment.
+        purpose = f"platform-deployer-{deployer.environment}"
+        who = made(purpose, deployer.federation, deployer.origin)
+        for each in deployer.subscriptions:
+            grant(who, f"{purpose}-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
+        grant(who, f"{purpose}-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
+        if "log analytics" in targets:
+            grant(who, f"{purpose}-on-logs", PLATFORM_DEPLOYER_ON_LOGS, targets)
+        if deployer.private and "hub network" in targets:
+            grant(who, f"{purpose}-on-network", PLATFORM_DEPLOYER_ON_NETWORK, targets)
+        if deployer.private and settings.dns == "hub":
+            grant(who, f"{purpose}-on-zones", PLATFORM_DEPLOYER_ON_ZONES, targets)
 
 
 @dataclass(frozen=True)
 class Provided:
-    """What the hub makes for other stacks. Its network and its DNS zones are there where the settings say so."""
+    """What other stacks take from the hub. Its network and its DNS zones are there where the settings say so."""
 
     logs: Reference
     action_group: Reference
@@ -156,13 +187,16 @@ class Provided:
     zones: Mapping[str, Reference]
 
 
-def provided(names: Names, subscription_id: str) -> Provided:
-    """What the hub in that subscription makes for other stacks, by the naming table: no state is read."""
+def provided(names: Names, subscription_id: str, log_analytics_id: str | None) -> Provided:
+    """What the hub in that subscription makes for other stacks, by the naming table: no state is read.
+
+    Args:
+        log_analytics_id: Where the logs are the organization's: their id.
+    """
     group = resource_group(subscription_id, names.of("resource_group", _WORD))
+    logs = group.within(f"providers/Microsoft.OperationalInsights/workspaces/{names.of('log_analytics', _WORD)}", None)
     return Provided(
-        logs=group.within(
-            f"providers/Microsoft.OperationalInsights/workspaces/{names.of('log_analytics', _WORD)}", None
-        ),
+        logs=logs if log_analytics_id is None else Reference(log_analytics_id),
         action_group=group.within(f"providers/Microsoft.Insights/actionGroups/{names.of('action_group', _WORD)}", None),
         models=group.within(
             f"providers/Microsoft.MachineLearningServices/registries/{names.of('model_registry', _WORD)}", None

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pulumi
 
+from infra.components.access import Access, AccessArgs, Principal
 from infra.components.network import (
     Entrance,
     Peering,
@@ -26,7 +27,7 @@ from infra.private_link import DOORS
 from infra.programs.hub import Provided
 from infra.programs.subscription import in_hubs_subscription
 from infra.reference import Reference
-from infra.roles import Target
+from infra.roles import WORKSPACE_PRIVATE_STORAGE, Target
 from infra.settings import Dns, EnvironmentSettings, GivenSubnet, HubVnet, MadeVnet
 
 
@@ -36,11 +37,15 @@ def private_network(
     mode: Mode,
     targets: Mapping[Target, Reference],
     hub: Provided,
+    workspace: Principal | None,
     opts: pulumi.ResourceOptions,
 ) -> dict[str, Reference]:
     """Declare private endpoints for every service without a public address, and the network that they lie in.
 
     Returns what of it has logs or metrics, by words.
+
+    Args:
+        workspace: The identity of ours that the workspace acts as; None where it acts as another.
     """
     vnet = settings.networking.vnet
     if vnet is None:
@@ -59,7 +64,16 @@ def private_network(
         if door.service not in mode.public and door.service in targets
     ]
     zones = zones_of(settings.networking.dns, hub)
-    PrivateEndpoints("endpoints", PrivateEndpointsArgs(place, subnet, entrances, zones, vnet.origin), opts)
+    made_endpoints = PrivateEndpoints(
+        "endpoints", PrivateEndpointsArgs(place, subnet, entrances, zones, vnet.origin), opts
+    ).endpoints
+    if workspace is not None:
+        on: dict[Target, Reference] = {
+            "storage blob endpoint": made_endpoints["storage-blob"],
+            "storage file endpoint": made_endpoints["storage-file"],
+        }
+        args = AccessArgs(workspace, WORKSPACE_PRIVATE_STORAGE, on, place.names, settings.origin)
+        Access("workspace-endpoints", args, opts)
     return reporting
 
 

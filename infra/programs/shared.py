@@ -26,18 +26,22 @@ from infra.components.network import (
 from infra.components.place import Place
 from infra.components.registries import ModelRegistry
 from infra.components.runners import SERVICE, RunnerPool, RunnerPoolArgs
-from infra.private_link import REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
+from infra.private_link import HUB_DOORS, REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
 from infra.reference import Reference
-from infra.roles import RUNNERS
+from infra.roles import RUNNERS, Target
 from infra.settings import Dns, GivenSubnet, HubSettings, MadeVnet, RunnerSettings
 
 _RUNNERS = "runners"
 
 
 def shared_network(
-    settings: HubSettings, place: Place, models: ModelRegistry, opts: pulumi.ResourceOptions
+    settings: HubSettings,
+    place: Place,
+    models: ModelRegistry,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
 ) -> dict[str, Reference]:
-    """Declare the hub's zones, its network, and the model registry's private endpoints in it.
+    """Declare the hub's zones, its network, and private endpoints in it: the model registry's, and in a closed hub all.
 
     Returns what of it has logs or metrics, by words.
     """
@@ -59,9 +63,11 @@ def shared_network(
     if subnet is not None and settings.vnet is not None:
         entrances = [
             Entrance(REGISTRY_DOOR, models.registry.id_when_made),
-            Entrance(REGISTRY_FILES_DOOR, models.files),
+            *(Entrance(REGISTRY_FILES_DOOR, files, location) for location, files in models.files.items()),
             Entrance(REGISTRY_IMAGES_DOOR, models.images),
         ]
+        if settings.closed:
+            entrances += [Entrance(door, targets[door.service].id_when_made) for door in HUB_DOORS]
         args = PrivateEndpointsArgs(place, subnet, entrances, zones, settings.vnet.origin)
         PrivateEndpoints("endpoints", args, opts)
     return reporting
@@ -96,7 +102,9 @@ def _network(vnet: MadeVnet, place: Place, opts: pulumi.ResourceOptions) -> Virt
     if vnet.runner_subnet is not None:
         way_out: Literal["firewall", "nat"] = "firewall" if vnet.next_hop else "nat"
         subnets.append(Subnet(_RUNNERS, vnet.runner_subnet, way_out, serves=False, delegated_to=SERVICE))
-    args = VirtualNetworkArgs(place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin)
+    args = VirtualNetworkArgs(
+        place, vnet.address_space, vnet.dns_servers, vnet.next_hop, subnets, vnet.origin, vnet.gateway_subnet
+    )
     return VirtualNetwork("network", args, opts)
 
 
@@ -109,4 +117,4 @@ def _runners(
         service = Principal(runners.principal_id, runners.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL)
         args = AccessArgs(service, RUNNERS, {"hub network": vnet}, place.names, runners.origin)
         rights = Access("runners-access", args, opts).assignments
-    return {_RUNNERS: RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).pool}
+    return RunnerPool(_RUNNERS, RunnerPoolArgs(place, subnet, runners, rights), opts).reporting

@@ -67,20 +67,24 @@ def _described(inputs: Mapping[str, Any], in_id: set[str], id_: str) -> dict[str
     return described
 
 
+def _word(guid: str) -> str:
+    return guid.replace("-", "")[:24]
+
+
 def _region(region: Mapping[str, Any], registry: str) -> dict[str, Any]:
-    """Where a model registry is: Azure makes an account for files and one for images, in a group of its own."""
-    guid = _guid(registry, region["location"])
-    group = f"/subscriptions/{registry.split('/')[2]}/resourceGroups/azureml-rg-{guid}/providers"
+    """Where a model registry is, with what Azure makes in a group of its own: storage there, one container registry.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries
+    """
+    everywhere, here = _guid(registry), _guid(registry, region["location"])
+    group = f"/subscriptions/{registry.split('/')[2]}/resourceGroups/azureml-rg-{everywhere}/providers"
     kinds = {
-        "storageAccountDetails": ("systemCreatedStorageAccount", "Microsoft.Storage/storageAccounts"),
-        "acrDetails": ("systemCreatedAcrAccount", "Microsoft.ContainerRegistry/registries"),
+        "storageAccountDetails": ("systemCreatedStorageAccount", f"Microsoft.Storage/storageAccounts/{_word(here)}"),
+        "acrDetails": ("systemCreatedAcrAccount", f"Microsoft.ContainerRegistry/registries/{_word(everywhere)}"),
     }
     made = {
-        key: [
-            {word: {**account[word], "armResourceId": {"resourceId": f"{group}/{kind}/{guid.replace('-', '')[:24]}"}}}
-            for account in region[key]
-        ]
-        for key, (word, kind) in kinds.items()
+        key: [{word: {**account[word], "armResourceId": {"resourceId": f"{group}/{path}"}}} for account in region[key]]
+        for key, (word, path) in kinds.items()
     }
     return {**region, **made}
 

@@ -20,10 +20,16 @@ from tests.engine.azure import KINDS, Kind
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Azure, for one stack in one subscription."""
+    """Azure, for stacks in one subscription, one after the other."""
 
     def __init__(self) -> None:
         self._subscription_id: str | None = None
+        self._made: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all that was made."""
+        return [id_ for id_, _ in self._made.values()]
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name, like those below
         return provider_pb2.ProviderHandshakeResponse()
@@ -64,6 +70,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if self._subscription_id is None:
             raise LookupError(f"{request.urn} was given no subscription")
         id_ = kind.id_of(inputs, self._subscription_id)
+        self._made[id_.lower()] = id_, inputs
         return provider_pb2.CreateResponse(id=id_, properties=_struct(kind.answer(inputs, id_)))
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -72,7 +79,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.UpdateResponse(properties=_struct(answer))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+        if request.id.lower() not in self._made:
+            return provider_pb2.ReadResponse()  # there is none
+        id_, inputs = self._made[request.id.lower()]
+        answer = _kind(request.urn).answer(inputs, id_)
+        return provider_pb2.ReadResponse(id=id_, properties=_struct(answer), inputs=_struct(inputs))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
@@ -82,10 +93,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 @contextmanager
-def serving() -> Iterator[int]:
-    """A provider that answers on a port of the loopback address, which is given."""
+def serving(provider: Provider | None = None) -> Iterator[int]:
+    """A provider, by default a new one, that answers on a port of the loopback address, which is given."""
     server = grpc.server(ThreadPoolExecutor(max_workers=8))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider or Provider(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

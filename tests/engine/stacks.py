@@ -13,7 +13,7 @@ from pulumi import automation
 from bootstrap.stack.single import PROJECT
 from infra.programs import declare
 from infra.settings import StackSettings
-from tests.engine.provider import serving
+from tests.engine.provider import Provider, serving
 
 Program = Callable[[], None]
 Counts = Mapping[str, int]
@@ -41,7 +41,7 @@ class Life:
 
 def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
     """Preview, make, make again and destroy a stack in `folder`."""
-    program = _without_aliases(lambda: declare(settings))
+    program = without_aliases(lambda: declare(settings))
     with under_engine(executable, folder, settings.stack, program) as stack:
         preview = previewed(stack)
         made = stack.up()
@@ -52,17 +52,19 @@ def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
         ended = stack.destroy()
     return Life(
         previewed=preview,
-        made=_counts(made),
+        made=counted(made),
         state={resource["urn"]: resource for resource in state["checkpoint"]["latest"]["resources"]},
-        again=_counts(again),
-        ended=_counts(ended),
+        again=counted(again),
+        ended=counted(ended),
     )
 
 
 @contextmanager
-def under_engine(executable: Path, folder: Path, name: str, program: Program) -> Iterator[automation.Stack]:
-    """A new stack whose state lies in `folder`, and whose resources a provider of its own makes."""
-    with serving() as port:
+def under_engine(
+    executable: Path, folder: Path, name: str, program: Program, provider: Provider | None = None
+) -> Iterator[automation.Stack]:
+    """A new stack whose state lies in `folder`, and whose resources a provider makes, by default one of its own."""
+    with serving(provider) as port:
         options = automation.LocalWorkspaceOptions(
             env_vars=environment(folder, port),
             project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
@@ -107,7 +109,7 @@ def run(stack: automation.Stack, *arguments: str) -> str:
     return workspace.pulumi_command.run(words, workspace.work_dir, workspace.env_vars).stdout
 
 
-def _without_aliases(program: Program) -> Program:
+def without_aliases(program: Program) -> Program:
     """The same resources without the names that older versions gave them, which take half of the program's time.
 
     The test of plain Pulumi previews a stack with them.
@@ -124,5 +126,5 @@ def _without_aliases(program: Program) -> Program:
     return run_without
 
 
-def _counts(result: automation.UpResult | automation.DestroyResult) -> Counts:
+def counted(result: automation.UpResult | automation.DestroyResult) -> Counts:
     return {str(kind): count for kind, count in (result.summary.resource_changes or {}).items()}

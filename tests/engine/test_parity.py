@@ -4,18 +4,75 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.platform.platform import Platform, load_platform
 from tests.engine.comparison import described, differences, loose_ends, planned, surprises
-from tests.engine.stacks import live
+from tests.engine.stacks import Life, live
+from tests.helpers import build_tree
 
 PLATFORM = load_platform(Path(__file__).parents[2] / "examples" / "contoso")
+LOCKED = """\
+organization: contoso
+location: westeurope
+tenant_id: 00000000-0000-0000-0000-00000000000a
+subscription_id: 00000000-0000-0000-0000-00000000000b
+network: locked
+environments: {dev: {ring: 0}}
+hub:
+  alert_emails: [ml@contoso.example]
+  vnet: {address_space: 10.0.0.0/24}
+"""
+TEAM = """\
+name: fraud
+location: northeurope
+vnet: {address_space: 10.1.0.0/24}
+compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]
+environments: {dev: {}}
+"""
 
 
 @pytest.mark.parametrize("name", PLATFORM.stacks)
 def test_the_engine_makes_what_the_plan_says(engine: Path, tmp_path: Path, name: str) -> None:
-    by_plan = planned(PLATFORM, name)
+    lives_as_planned(engine, tmp_path, PLATFORM, name)
 
-    life = live(engine, tmp_path, PLATFORM.stacks[name])
+
+def test_the_engine_makes_a_hub_that_is_locked(engine: Path, tmp_path: Path) -> None:
+    """The example's is not, since one of its teams is open."""
+    platform = load_platform(build_tree(tmp_path / "platform", {"platform.yaml": LOCKED, "teams/fraud.yaml": TEAM}))
+
+    state = lives_as_planned(engine, tmp_path / "engine", platform, "hub").state
+
+    targets = [
+        resource["inputs"]["privateLinkServiceConnections"][0]["privateLinkServiceId"]
+        for resource in state.values()
+        if resource["type"] == "azure-native:network:PrivateEndpoint"
+    ]
+    assert len(set(targets)) == len(targets)
+    # The registry and its container registry; its two locations' accounts and the states'; the vault.
+    assert sorted(target.rsplit("/", 2)[1] for target in targets) == [
+        "registries", "registries", "storageAccounts", "storageAccounts", "storageAccounts", "vaults",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["hub", "fraud-dev"])
+def test_the_engine_makes_stacks_whose_logs_are_the_organizations(engine: Path, tmp_path: Path, name: str) -> None:
+    logs = (
+        "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-logs/providers/"
+        "Microsoft.OperationalInsights/workspaces/log-all"
+    )
+    files = {"platform.yaml": f"{LOCKED}  log_analytics_id: {logs}\n", "teams/fraud.yaml": TEAM}
+    platform = load_platform(build_tree(tmp_path / "platform", files))
+
+    state = lives_as_planned(engine, tmp_path / "engine", platform, name).state
+
+    settings = [made for made in state.values() if made["type"] == "azure-native:monitor:DiagnosticSetting"]
+    assert {setting["inputs"]["workspaceId"] for setting in settings} == {logs}
+
+
+def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) -> Life:
+    """Plan a stack, let the engine preview, make, make again and destroy it, and compare."""
+    by_plan = planned(platform, name)
+
+    life = live(engine, folder, platform.stacks[name])
 
     assert differences(by_plan, described(life.previewed)) == {}
     assert surprises(by_plan, described(life.state)) == {}
@@ -23,3 +80,4 @@ def test_the_engine_makes_what_the_plan_says(engine: Path, tmp_path: Path, name:
     everything = len(by_plan) + 1  # and the stack itself
     assert (life.made, life.again) == ({"create": everything}, {"same": everything})
     assert life.ended == {"delete": everything}
+    return life

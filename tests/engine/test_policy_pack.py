@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pulumi
 import pytest
 from pulumi import automation
-from pulumi_azure_native import resources, storage
+from pulumi_azure_native import authorization, resources, storage
 
 from bootstrap.platform.platform import load_platform
 from infra.policies import PACK_FOLDER
@@ -55,6 +56,30 @@ def test_a_stack_of_the_example_is_let_through(engine: Path, tmp_path: Path) -> 
 
     assert "mlops-bootstrap" in printed.split("Policies:")[1]
     assert "[mandatory]" not in printed
+
+
+def test_roles_on_subscriptions_are_told_of_all_but_the_platforms_own_ci(engine: Path, tmp_path: Path) -> None:
+    """No object id is known in a preview: the pack goes by what the engine says the assignments wait for."""
+    settings = load_platform(CONTOSO).stacks["hub"]
+    scope = f"/subscriptions/{settings.subscription_id}"
+    contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+
+    def program() -> None:
+        declare(settings)
+        authorization.RoleAssignment(
+            "stranger",
+            role_assignment_name="00000000-0000-0000-0000-000000000001",
+            scope=scope,
+            role_definition_id=f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{contributor}",
+            principal_id="00000000-0000-0000-0000-000000000002",
+            principal_type="ServicePrincipal",
+            description="Makes resource groups and what is in them.",
+        )
+
+    printed = previewed(engine, tmp_path / "engine", settings.stack, program)
+
+    assert re.findall(r"(\S+): it gives (?:Contributor|a role) on", printed) == ["stranger"]
+    assert "Traceback" not in printed
 
 
 def test_a_broken_rule_stops_the_engine(engine: Path, tmp_path: Path) -> None:

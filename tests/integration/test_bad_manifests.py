@@ -37,7 +37,7 @@ def world(root: Path, team: str) -> Path:
         ),
         (
             "schema_version: 2\nname: fraud\nfrom_the_future: true\nenvironments: {dev: {}}\n",
-            ":1:17: written for a newer mlops-bootstrap. Update it: uv tool upgrade mlops-bootstrap",
+            ":1:17: written for a newer mlops-bootstrap: it says 2, and this one reads 1. Update it: uv tool upgrade",
         ),
         (
             "name: fraud\nshared: &shared {tags: {a: b}}\nenvironments: {dev: *shared}\n",
@@ -53,6 +53,16 @@ def world(root: Path, team: str) -> Path:
             ": unknown key 'budgt'. Did you mean 'budget'?",
         ),
         ("name: fraud\nenvironments:\n  dev:\n    <<: 5\n", "fraud.yaml:"),
+        (
+            'name: fraud\nenvironments: {dev: {}}\ntags: {a: "\\uD800"}\n',
+            ":3:11: the character '\\ud800' is not allowed",
+        ),
+        ("name: fraud\nenvironments: " + "[" * 100_000, "fraud.yaml is not valid YAML. It is nested too deeply."),
+        (
+            "name: fraud\nenvironments: {dev: {}}\nnetwork: locked\nvnet: {address_space: 10.1.0.0/28}\n",
+            ":4:8: vnet.address_space: 10.1.0.0/28 is too small for the private endpoints: at least /27.",
+        ),
+        ("name: churn\nenvironments: {dev: {}}\n", ":1:1: the team 'churn' is in a file called 'fraud.yaml'. Rename"),
         ("name: fraud\nenvironments: &loop\n  dev: *loop\n", "fraud.yaml"),
     ],
     ids=[
@@ -65,6 +75,10 @@ def world(root: Path, team: str) -> Path:
         "no anchor",
         "merge",
         "merge of 5",
+        "half a character",
+        "deep",
+        "small",
+        "copied",
         "loop",
     ],
 )

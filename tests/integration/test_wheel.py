@@ -11,34 +11,19 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-import bootstrap
 from bootstrap.blueprint import URL
-from bootstrap.processes import uv_executable
 from tests.helpers import git
-from tests.unit.blueprint.worlds import blueprints, commit
+from tests.integration.wheels import ROOT, checkout, locked, uv
+from tests.unit.blueprint.worlds import commit
 
-ROOT = Path(bootstrap.__file__).parent.parent
 BUNDLE = "bootstrap/_blueprints.bundle"
 GIVEN = ["--data", "team=fraud", "--defaults"]
 
 
-def uv(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    inherited = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    return subprocess.run(
-        [uv_executable(), *arguments], cwd=cwd, env={**inherited, **env}, capture_output=True, text=True, check=False
-    )
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of ours as it is on disk, committed, with small blueprints and a release tag."""
-    root = tmp_path_factory.mktemp("source")
-    ignored = shutil.ignore_patterns("__pycache__", "*.bundle")
-    for folder in ("bootstrap", "infra"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
-    for file in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
-        shutil.copy(ROOT / file, root / file)
-    blueprints(root)
+    """A checkout of ours with a release tag."""
+    root = checkout(tmp_path_factory.mktemp("source"))
     git("tag", "v0.1.0", cwd=root)
     return root
 
@@ -57,12 +42,10 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command of the wheel, installed with the locked versions of what it needs."""
     environment = tmp_path_factory.mktemp("installed") / "environment"
     (wheel,) = built.glob("*.whl")
-    selection = ["--no-dev", "--no-emit-project", "--no-hashes", "--quiet"]
-    locked = uv("export", "--frozen", *selection, "--output-file", str(environment.parent / "locked.txt"), cwd=ROOT)
-    assert locked.returncode == 0, locked.stderr
+    constraints = locked(environment.parent / "locked.txt")
     assert uv("venv", "--quiet", "--python", sys.executable, str(environment), cwd=built).returncode == 0
     python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    install = ["pip", "install", "--quiet", "--python", str(python), "-c", str(environment.parent / "locked.txt")]
+    install = ["pip", "install", "--quiet", "--python", str(python), "-c", str(constraints)]
     done = uv(*install, str(wheel), cwd=built)
     assert done.returncode == 0, done.stderr
     return python.with_name("mlops-bootstrap")

@@ -1,7 +1,7 @@
 """A plan as a comment on a pull request: findings first, counts, then each stack with its graph and its resources.
 
 A forge refuses a comment that is too long. What does not fit is left out, the least important first, and a line says
-what and how to see it: resources, then graphs, then findings that are only notes, then others, then rows of stacks.
+what and how to see it: resources, then graphs, then notes, warnings, rows of stacks, and errors last.
 """
 
 from collections import Counter
@@ -13,10 +13,10 @@ from bootstrap.stack.planned import Finding, StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
     Tally,
+    bills,
     counted,
     findings_in_words,
     grave,
-    idle_in_words,
     kind,
     label,
     marks,
@@ -25,7 +25,6 @@ from bootstrap.stack.report.words import (
     severities_in_words,
     suppressed,
 )
-from infra.policies.rule import SEVERITIES
 
 LONGEST = 65_536
 """How many characters GitHub takes in a comment; Azure DevOps takes 150,000.
@@ -35,8 +34,8 @@ https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads"""
 _RESERVED = 1_200
 """Characters kept for what stands around the parts: headings, tables' heads and the line that says what is missing."""
 
-Part = Literal["stack", "finding", "note", "graph", "resource list"]
-_PARTS: tuple[Part, ...] = ("stack", "finding", "note", "graph", "resource list")
+Part = Literal["error", "stack", "warning", "note", "graph", "resource list"]
+_PARTS: tuple[Part, ...] = ("error", "stack", "warning", "note", "graph", "resource list")
 """The kinds of parts, the most important first."""
 
 
@@ -83,15 +82,16 @@ def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
 
 def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
-    yield from (("finding", _finding(stack, finding)) for finding in grave(stack))
+    yield from ((finding.severity, _finding(stack, finding)) for finding in grave(stack))
     yield from (("note", f"- `{stack.name}` {escaped(line)}") for line in notes_by_rule(stack))
     yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
     table = "\n".join(["| Type | Name | Marked | Asked for in |", "| --- | --- | --- | --- |", *rows])
-    idle = "".join(f"- {count} {what}\n" for what, count in idle_in_words(stack))
-    bills = f"Bills while idle:\n\n{idle}\n" if idle else ""
-    yield "resource list", f"{bills}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
+    idle = "".join(f"- {bill.count} {bill.what}{escaped(bill.price)}\n" for bill in bills(stack))
+    total = f"\nIn all **{stack.idle_total.text}**.\n" if stack.idle_total is not None else ""
+    billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
+    yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
 
 def _finding(stack: StackPlan, finding: Finding) -> str:
@@ -122,11 +122,10 @@ def _fitting(kept: dict[Part, _Kept], room: int) -> tuple[dict[Part, dict[str, l
 
 def _findings(fitting: dict[Part, dict[str, list[str]]]) -> Iterator[str]:
     """Errors of all stacks, then warnings, then the notes, folded."""
-    found = _all(fitting["finding"])
-    for severity in SEVERITIES:
-        of_it = [line for line in found if line.startswith(f"- **{severity}**")]
-        if of_it:
-            yield "\n" + "\n".join(of_it) + "\n"
+    graver: tuple[Part, ...] = ("error", "warning")
+    for part in graver:
+        if fitting[part]:
+            yield "\n" + "\n".join(_all(fitting[part])) + "\n"
     notes = _all(fitting["note"])
     if notes:
         yield f"\n<details><summary>{counted(len(notes), 'note')}</summary>\n\n" + "\n".join(notes) + "\n\n</details>\n"

@@ -4,6 +4,7 @@ Search and filters work on the file itself, opened from a disk. The stacks wait 
 the head of the page tells how many there are of everything.
 """
 
+import contextlib
 import json
 import tempfile
 from collections import Counter
@@ -15,6 +16,7 @@ from bootstrap.stack.planned import Registration, StackPlan
 from bootstrap.stack.report.components import as_drawing
 from bootstrap.stack.report.words import (
     Tally,
+    bills,
     counted,
     findings_in_words,
     grave,
@@ -31,6 +33,10 @@ _WITH_INPUTS = 50
 """Stacks whose resources are shown with their inputs; of a thousand stacks a browser would not show them in time."""
 
 
+_TALLIES: tuple[Tally, ...] = (*SEVERITIES, "suppressed")
+"""In the order in which findings are shown, whichever stack they are of."""
+
+
 def as_html(stacks: Iterable[StackPlan]) -> Iterator[str]:
     """The page."""
     from markupsafe import Markup
@@ -40,20 +46,25 @@ def as_html(stacks: Iterable[StackPlan]) -> Iterator[str]:
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
     count = 0
-    with _waiting() as findings, _waiting() as sections:
+    with contextlib.ExitStack() as files:
+        findings = {severity: files.enter_context(_waiting()) for severity in _TALLIES}
+        sections = files.enter_context(_waiting())
         for stack in stacks:
             organization = stack.settings.organization
             count += 1
             kinds.update(kind(resource.type) for resource in stack.made)
             severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
-            findings.write(part.findings(stack.name, _findings(stack)))
+            for severity, file in findings.items():
+                found = [one for one in _findings(stack) if one["severity"] == severity]
+                file.write(part.findings(stack.name, found))
             sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS), drawing=Markup))
         total = counted(count, "stack"), counted(sum(kinds.values()), "resource")
         yield str(
             part.head(organization, total, [(one, severities[one]) for one in SEVERITIES], most_first(kinds))
         ).lstrip()
         yield part.before_findings(any(severities.values()))
-        yield from _read(findings)
+        for file in findings.values():
+            yield from _read(file)
         yield part.before_stacks(any(severities.values()))
         yield from _read(sections)
         yield part.tail(_WITH_INPUTS if count > _WITH_INPUTS else None)
@@ -70,6 +81,8 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "count": len(stack.made),
         "findings": findings_in_words(stack.findings),
         "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
+        "bills": bills(stack),
+        "total": stack.idle_total.text if stack.idle_total is not None else "",
         "graph": as_drawing(stack.document()["resources"]),
         "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
     }

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from bootstrap.stack.planned import Registration, StackPlan
 from bootstrap.stack.report.words import (
+    bills,
     by_kind,
     counted,
     findings_in_words,
     grave,
-    idle_in_words,
     kind,
     label,
     marks,
@@ -44,7 +44,9 @@ def _stack(stack: StackPlan) -> Iterator[str]:
     yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
     if stack.idle:
         yield "bills while idle:"
-    yield from (f"  {count:3}  {what}" for what, count in idle_in_words(stack))
+    yield from (f"  {bill.count:3}  {bill.what}{bill.price}" for bill in bills(stack))
+    if stack.idle_total is not None:
+        yield f"       in all {stack.idle_total.text}"
     yield from _findings(stack)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.naming import TABLE, Kind, Names
+from infra.naming import TABLE, Kind, Names, rule_of
 
 LETTERS = string.ascii_lowercase
 ALNUM = LETTERS + string.digits
@@ -30,6 +30,28 @@ def test_different_stacks_have_different_names(kind: Kind, one: tuple[str, str],
     assert (names.of(kind, *one) == names.of(kind, *other)) == (one == other)
 
 
+def test_no_two_of_many_stacks_share_a_name_of_any_kind() -> None:
+    """Also where names are cut: the longest organization, and teams and environments as long as the manifests allow."""
+    teams = [
+        f"{start}-{number:02}" for start in ("a-long-name-for-a-team", "a-long-name", "a") for number in range(100)
+    ]
+    environments = ["dev", "devs", "production", "productio2"]
+    names = Names("organizationof20chars", TENANT)
+    for kind in TABLE:
+        made = {names.of(kind, team, environment) for team in teams for environment in environments}
+
+        assert len(made) == len(teams) * len(environments), kind
+
+
+@given(kinds, stacks, words, words)
+def test_what_an_environment_has_several_of_has_different_names(
+    kind: Kind, stack: tuple[str, str], one: str, other: str
+) -> None:
+    names = Names("contoso", TENANT)
+
+    assert (names.of(kind, *stack, one) == names.of(kind, *stack, other)) == (one == other)
+
+
 def test_names_that_are_cut_stay_apart() -> None:
     names = Names("contoso", TENANT)
     one = names.of("workspace", "a-very-long-team-of-people", "dev")
@@ -53,6 +75,7 @@ def test_names_never_change() -> None:
     assert names.of("resource_group", "fraud", "dev") == "rg-contoso-fraud-dev"
     assert names.of("storage", "fraud", "dev") == "stcontosofrauddel52rle42"
     assert names.of("key_vault", "fraud", "dev") == "kv-contoso-frau-kjzbieg6"
+    assert names.of("instance", "anna", "fraud", "dev") == "ci-contoso-anna-ax47s2rg"
 
 
 @pytest.mark.parametrize("part", ["", "Fraud", "a b", "a--b", "-a", "ü", 'a"b', "a/b"])
@@ -77,8 +100,24 @@ def test_parts_that_would_break_names_are_refused(part: str) -> None:
         ("resource_group", "rg\n"),
         ("log_analytics", "-log"),
         ("cluster", "c"),
+        ("instance", "ci"),
+        ("instance", "1st"),
+        ("instance", "ci_anna"),
+        ("instance", "anna-1"),
+        ("instance", "anna-"),
+        ("instance", "a" * 25),
         ("budget", "a b"),
     ],
 )
 def test_names_that_azure_refuses_are_known(kind: Kind, name: str) -> None:
     assert not TABLE[kind].allows(name)
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("AmlCompute", 16), ("Kubernetes", 16), ("ComputeInstance", 24)])
+def test_instances_and_clusters_are_of_one_type_and_have_rules_of_their_own(kind: str, longest: int) -> None:
+    inputs = {"properties.computeType": kind}
+
+    rule = rule_of("azure-native:machinelearningservices:Compute", inputs.get)
+
+    assert rule.longest == longest
+    assert rule.allows("a" * longest)

@@ -1,19 +1,17 @@
 """Every query, parsed by Microsoft's parser of the Kusto query language, against the columns of the tables."""
 
 import json
-import os
-import shutil
-import subprocess
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from infra import queries
 from infra.alerts import ACCESS_DENIED, ENDPOINTS
 from infra.components.workbook import SECTIONS, page
+from tests import node
 
 KQL = Path(__file__).parents[2] / "kql"
 LOGS = "/subscriptions/a/resourceGroups/b/providers/Microsoft.OperationalInsights/workspaces/c"
@@ -23,29 +21,14 @@ GROUP = "/subscriptions/a/resourcegroups/rg-contoso-fraud-dev"
 @pytest.fixture(scope="module")
 def parser() -> Path:
     """The script that parses, with what it needs installed as the lock file says."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        if os.environ.get("CI"):
-            pytest.fail("node and npm are needed to parse the queries")
-        pytest.skip("node and npm are needed to parse the queries")
-    with FileLock(KQL / ".lock"):
-        locked = json.loads((KQL / "package-lock.json").read_text())["packages"]
-        for name, package in locked.items():
-            found = KQL / name / "package.json"
-            if name and not (found.is_file() and json.loads(found.read_bytes())["version"] == package["version"]):
-                subprocess.run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=KQL, check=True)
-                break
+    node.install(KQL)
     return KQL / "check.cjs"
 
 
 def mistakes(parser: Path, texts: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     """What the parser finds wrong in each text; nothing where it is right."""
     tables = json.loads((KQL / "tables.json").read_text())["tables"]
-    done = subprocess.run(
-        ["node", str(parser)],
-        input=json.dumps({"tables": tables, "queries": dict(texts)}),
-        capture_output=True, text=True, encoding="utf-8", check=True,
-    )  # fmt: skip
-    found: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    found: dict[str, list[dict[str, Any]]] = node.answer(parser, {"tables": tables, "queries": dict(texts)})
     assert set(found) == set(texts)
     return {name: wrong for name, wrong in found.items() if wrong}
 
@@ -88,6 +71,30 @@ def test_a_query_that_an_alert_measures_gives_the_columns_that_it_judges(parser:
         for watch in watches
     }
     assert mistakes(parser, texts) == {}
+
+
+def test_whose_access_was_changed_is_read_from_the_event_that_says_it() -> None:
+    """The request stands in the event of the start only, the deleted assignment in that of the success.
+
+    https://learn.microsoft.com/azure/role-based-access-control/role-assignments-alert
+    """
+    statements = queries.text("who-changed-access").split(";\n")
+    [asked] = [statement for statement in statements if "requestbody" in statement]
+    [done] = [statement for statement in statements if "responseBody" in statement]
+
+    assert '"Start"' in asked
+    assert '"Success"' not in asked
+    assert '"Success"' in done
+    assert "join kind=leftouter asked on CorrelationId" in done
+
+
+@pytest.mark.parametrize("name", [name for name in queries.names() if "Storage" in queries.text(name)])
+def test_storage_requests_are_not_counted_by_connection(name: str) -> None:
+    """https://learn.microsoft.com/azure/azure-monitor/reference/tables/storagebloblogs says address and port."""
+    text = queries.text(name)
+    counted = re.findall(r"\n    by (.*)", text)
+
+    assert not any("CallerIpAddress" in by for by in counted) or 'replace_regex(CallerIpAddress, @":' in text
 
 
 @pytest.mark.parametrize("name", queries.names())

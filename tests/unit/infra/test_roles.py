@@ -2,6 +2,7 @@ import uuid
 
 import infra.roles
 from infra.naming import Names
+from infra.policies.access import BROAD, OWNING, READING
 from infra.roles import (
     ASSIGNED_IN_ENVIRONMENTS,
     CUSTOM_ROLES,
@@ -22,6 +23,38 @@ GIVES_ROLES_AWAY = {
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168",  # Role Based Access Control Administrator
 }
 
+BUILT_IN = """
+7f951dda-4ed3-4680-a7ca-43fe172d538d AcrPull
+b556d68e-0be0-4f35-a333-ad7ee1ce17ea Azure AI Enterprise Network Connection Approver
+f6c7c914-8db3-469d-8ca1-694a8f32e121 AzureML Data Scientist
+635dd51f-9968-44d3-b7fb-6d9a6bd613ae AzureML Metrics Writer (preview)
+1823dd4f-9b8c-4ab6-ab4e-7397a3684615 AzureML Registry User
+0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8 Azure Kubernetes Service Cluster Admin Role
+2787bf04-f1f5-4bfe-8383-c8a24483ee38 Azure Relay Owner
+85cb6faf-e071-4c9b-8136-154b5a04f717 Kubernetes Extension Contributor
+b24988ac-6180-42a0-ab88-20f7382dd24c Contributor
+72fafb9e-0641-4937-9268-a91bfd8191a3 Cost Management Reader
+00482a5a-887f-4fb3-b363-3b7fe8e74483 Key Vault Administrator
+e147488a-f6f5-4113-8e2d-b22465e65bf6 Key Vault Crypto Service Encryption User
+12338af0-0e69-4776-bea7-57ae8d297424 Key Vault Crypto User
+28bf596f-4eb7-45ce-b5bc-6cf482fec137 Locks Contributor
+73c42c96-874c-492b-b04d-ab87d138a893 Log Analytics Reader
+f1a07417-d97a-45cb-824c-7a7467783830 Managed Identity Operator
+749f88d5-cbae-40b8-bcfc-e573ddc772fa Monitoring Contributor
+43d0d8ad-25c7-4714-9337-8ba259a9fe05 Monitoring Reader
+4d97b98b-1d4f-4787-a291-c67834d212e7 Network Contributor
+8e3af657-a8ff-443c-a75c-2fe8c4bcb635 Owner
+acdd72a7-3385-48ef-bd42-f606fba81ae7 Reader
+f58310d9-a9f6-439a-9e8d-f62e7b41a168 Role Based Access Control Administrator
+ba92f5b4-2d11-453d-a403-e96b0029c9fe Storage Blob Data Contributor
+2a2b9908-6ea1-4ae2-8e65-a410df84e7d1 Storage Blob Data Reader
+69566ab7-960f-475b-8e7c-b3118f30c6bd Storage File Data Privileged Contributor
+974c5e8b-45b9-4653-ba55-5f855dd0fb88 Storage Queue Data Contributor
+0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3 Storage Table Data Contributor
+18d7d88d-d35e-4fb5-a5c3-7773c20a72d9 User Access Administrator
+"""
+"""Built-in roles as Microsoft publishes them: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles"""
+
 
 def tables() -> list[tuple[Entitlement, ...]]:
     """Every table of entitlements in the module, whatever it is called."""
@@ -38,6 +71,15 @@ def test_every_role_has_an_id_of_its_own() -> None:
     assert len(ids) == len({role.name for role in ROLES}) + len(CUSTOM_ROLES) == len(ROLES) + len(CUSTOM_ROLES)
 
 
+def test_built_in_roles_have_the_ids_and_names_that_microsoft_publishes() -> None:
+    """An id with a wrong digit is no role, and one of another role gives somebody else's rights."""
+    published = dict(line.split(" ", 1) for line in BUILT_IN.strip().splitlines())
+    named = {role.id: role.name for role in ROLES} | OWNING | BROAD | READING
+
+    assert len(ROLES) > 15
+    assert {id_: published.get(id_) for id_ in named} == named
+
+
 def test_our_own_roles_differ_between_organizations_of_one_tenant() -> None:
     other = Names("fabrikam", NAMES.tenant_id)
 
@@ -47,7 +89,7 @@ def test_our_own_roles_differ_between_organizations_of_one_tenant() -> None:
 def test_our_own_roles_name_each_action_and_no_keys_or_roles() -> None:
     for role in CUSTOM_ROLES:
         for action in role.actions:
-            assert action.startswith("Microsoft.MachineLearningServices/workspaces/")
+            assert not action.startswith("Microsoft.Authorization/")
             assert "*" not in action
             assert "listKeys" not in action
 
@@ -80,7 +122,13 @@ def test_stacks_of_environments_assign_no_role_that_gives_roles_away() -> None:
     ids = {role.id for role in ASSIGNED_IN_ENVIRONMENTS if isinstance(role, Role)}
 
     assert not ids & GIVES_ROLES_AWAY
-    assert set(CUSTOM_ROLES) == {role for role in ASSIGNED_IN_ENVIRONMENTS if isinstance(role, CustomRole)}
+    assert {role for role in ASSIGNED_IN_ENVIRONMENTS if isinstance(role, CustomRole)} < set(CUSTOM_ROLES)
+
+
+def test_every_role_of_ours_is_given_to_somebody() -> None:
+    given = {entitlement.role for table in tables() for entitlement in table}
+
+    assert set(CUSTOM_ROLES) <= given
 
 
 def test_who_gives_roles_away_may_give_only_ours() -> None:

@@ -39,6 +39,11 @@ environments:
   dev: {}
 """
 
+LOGS = (
+    "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-logs/providers/"
+    "Microsoft.OperationalInsights/workspaces/log-all"
+)
+
 
 def world(root: Path, platform: str = PLATFORM, team: str = TEAM, links: str | None = None) -> Path:
     files = {"platform.yaml": platform, "teams/fraud.yaml": team}
@@ -254,13 +259,18 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM.replace("-00000000000a", ""), TEAM, "3:12: tenant_id: must be a GUID"),
         (PLATFORM, TEAM + "projects:\n- {name: a, repository: git:x}\n", "5:10: projects.0.name: must be 2 to 32"),
         (PLATFORM, TEAM + "network: closed\n", "4:10: network: must be 'open', 'managed' or 'locked' (found 'closed')"),
-        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap."),
+        (
+            PLATFORM + f"  log_retention_days: 90\n  log_analytics_id: {LOGS}\n", TEAM,
+            "10:3: hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time.",
+        ),
+        (PLATFORM + f"  log_analytics_id: {LOGS}s/x\n", TEAM, "hub.log_analytics_id: must be the resource id of a Log"),
+        (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap: it says 2, and this"),
         (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
         (PLATFORM, TEAM + "groups: {engineers: [", "found"),
         (
             PLATFORM,
             TEAM + "compute: [{name: cc, size: Standard_A, max_nodes: 1}, {name: cc, size: Standard_A, max_nodes: 1}]",
-            "4:1: two compute clusters are called 'cc'.",
+            "4:55: compute: compute has a 'cc' already, in the same workspace.",
         ),
         (
             PLATFORM,
@@ -310,6 +320,19 @@ def test_a_team_file_that_would_be_overlooked_is_a_mistake(tmp_path: Path) -> No
 def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"wants mlops-bootstrap 99\.\*"):
         load_platform(world(tmp_path, PLATFORM + 'tool: "99.*"\n'))
+
+
+def test_what_only_the_pinned_version_knows_is_no_mistake(tmp_path: Path) -> None:
+    newer = PLATFORM + 'tool: "99.*"\nfrom_the_future: true\n'
+
+    with pytest.raises(InputError, match=r"wants mlops-bootstrap 99\.\*"):
+        load_platform(world(tmp_path, newer, TEAM + "also_new: 1\n"))
+
+
+def test_a_pin_that_is_no_version_is_a_mistake(tmp_path: Path) -> None:
+    [mistake] = mistakes(world(tmp_path, PLATFORM + "tool: latest\n"))
+
+    assert mistake == "platform.yaml:10:7: tool: must be a version such as \"0.1.*\" (found 'latest')."
 
 
 def test_a_platform_is_found_from_below(tmp_path: Path) -> None:

@@ -51,15 +51,18 @@ def test_a_locked_environment_gets_its_network_and_knows_the_hubs(tmp_path: Path
     assert found.hub_vnet.vnet_id is None
 
 
-def test_the_hubs_network_is_halved(tmp_path: Path) -> None:
+def test_the_hubs_network_has_a_half_for_endpoints_and_a_quarter_each_for_runners_and_a_gateway(tmp_path: Path) -> None:
     alone = hub(world(tmp_path / "alone", HUB)).vnet
     settings = hub(world(tmp_path / "runners", HUB + RUNNERS))
 
     assert isinstance(alone, MadeVnet)
     assert (alone.endpoint_subnet, alone.runner_subnet) == ("10.0.0.0/25", None)
     assert isinstance(settings.vnet, MadeVnet)
-    assert (settings.vnet.endpoint_subnet, settings.vnet.runner_subnet) == ("10.0.0.0/25", "10.0.0.128/25")
+    assert (settings.vnet.endpoint_subnet, settings.vnet.runner_subnet) == ("10.0.0.0/25", "10.0.0.128/26")
     assert settings.runners is not None
+    assert settings.vnet.gateway_subnet is None
+    gateway = hub(world(tmp_path / "gateway", HUB.replace("/24", "/24, gateway: true") + RUNNERS)).vnet
+    assert gateway == settings.vnet.model_copy(update={"gateway_subnet": "10.0.0.192/26"}), "nothing else moves"
     assert (settings.runners.projects, settings.runners.origin) == (("planning",), "platform.yaml:11")
 
 
@@ -171,8 +174,12 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
             "hub.runners: subnet_id is for a network of yours, and hub.vnet is one of ours",
         ),
         (
-            HUB.replace("/24", "/26") + RUNNERS.replace("}", ", max_runners: 28}"), "",
-            "hub.runners: their half of 10.0.0.0/26 has room for 27, and max_runners is more",
+            HUB.replace("/24", "/26") + RUNNERS.replace("}", ", max_runners: 12}"), "",
+            "hub.runners: their quarter of 10.0.0.0/26 has room for 11, and max_runners is more",
+        ),
+        (
+            HUB.replace("/24", "/26, gateway: true"), "",
+            "10:10: vnet.address_space: 10.0.0.0/26 is too small for a gateway, whose quarter must be /27 at least",
         ),
         (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns: must be 'hub' or 'policy'"),
         (
@@ -207,6 +214,24 @@ def test_a_private_environment_needs_a_cluster_that_lasts_to_build_images(tmp_pa
     assert mistakes(root) == [f"teams/fraud.yaml:2:16: {told} reaches the registry."]
 
 
+def test_a_registry_that_is_narrowed_needs_a_cluster_to_build_images_and_one_that_is_not_does_not(
+    tmp_path: Path,
+) -> None:
+    """Azure's build service comes from no listed address. In open networks the registry is not narrowed."""
+    spot = CPU.replace("max_nodes: 1", "max_nodes: 1, low_priority: true")
+    ips = "allow_ips: [20.40.60.0/24]\n"
+    teams = {
+        "narrowed": f"network: managed\n{ips}{spot}", "managed": f"network: managed\n{spot}",
+        "open": f"network: open\n{ips}{spot}",
+    }  # fmt: skip
+    root = world(tmp_path, team="name: fraud\nenvironments: {dev: {}}\n")
+    for name, said in teams.items():
+        build_tree(root, {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}"})
+
+    told = mistakes(root)
+    assert [mistake.split(": ")[1].split(" ")[0] for mistake in told] == ["narrowed-dev"], told
+
+
 def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -> None:
     zone = f"{SUBNET.partition('/virtualNetworks')[0]}/privateDnsZones/privatelink"
     given = f"  dns: {{privatelink.azurecr.io: {zone}.azurecr.io, privatelink.mongo.com: {zone}.mongo.com}}\n"
@@ -215,6 +240,19 @@ def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -
     assert found[0].startswith("platform.yaml:11:3: hub.dns: the zone privatelink.api.azureml.ms is needed and not")
     assert found[-1].endswith("no private endpoint of ours uses privatelink.mongo.com.")
     assert len(found) == 8
+
+
+def test_the_hubs_own_endpoints_need_zones_too(tmp_path: Path) -> None:
+    zone = f"{SUBNET.partition('/virtualNetworks')[0]}/privateDnsZones/privatelink.azurecr.io"
+    given = f"  dns: {{privatelink.azurecr.io: {zone}}}\n"
+
+    def missing(root: Path, more: str = "") -> list[str]:
+        told = mistakes(world(root, HUB + given + more, team("network: managed\n")))
+        return [mistake.split("the zone ")[1].split()[0] for mistake in told]
+
+    registrys = ["privatelink.api.azureml.ms", "privatelink.blob.core.windows.net"]
+    assert missing(tmp_path / "open") == registrys
+    assert missing(tmp_path / "locked", "  network: locked\n") == [*registrys, "privatelink.vaultcore.azure.net"]
 
 
 def test_compute_in_a_network_of_ones_own_is_refused_with_its_reason(tmp_path: Path) -> None:

@@ -82,12 +82,49 @@ def test_no_two_stacks_give_one_group_the_same_role_on_the_same_thing(tmp_path: 
     given = [
         (entry["scope"], entry["roleDefinitionId"].rsplit("/", 1)[1], entry["principalId"])
         for stack in stacks.values()
-        for entry in roles(stack, "people").values()
+        for prefix in ("people", "shared")
+        for entry in roles(stack, prefix).values()
     ]
     assert len(set(given)) == len(given) > 20
-    registry = "azureml-registry-user-on-model-registry"
-    shared = [name for name, stack in stacks.items() if registry in roles(stack, "people-engineers")]
-    assert shared == ["churn-dev"]
+    assert [name for name, stack in stacks.items() if roles(stack, f"shared-{ANNA}")] == ["churn-dev"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "prod: {groups: {reviewers: GROUP}}, dev: {}",
+            "prod: {groups: {reviewers: GROUP}}, dev: {groups: {reviewers: GROUP}}",
+        ),
+        ("dev: {}, test: {groups: {engineers: GROUP}}", "dev: {groups: {engineers: GROUP}}, test: {}"),
+        ("dev: {groups: {engineers: GROUP}}", "dev: {groups: {data_scientists: GROUP}}"),
+    ],
+    ids=["comes-to-dev-too", "moves-from-test-to-dev", "becomes-another-persona"],
+)
+def test_a_role_on_what_all_share_stays_with_its_stack_whatever_environment_names_the_group(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    """Else one stack makes an assignment that is there, and another then deletes it under the first."""
+    stacks = [
+        planned(tmp_path / when, {"fraud": f"environments: {{{said.replace('GROUP', ANNA)}}}\n"})
+        for when, said in (("before", before), ("after", after))
+    ]
+
+    first, second = ({name: roles(stack, "shared") for name, stack in each.items()} for each in stacks)
+    assert first == second
+    assert list(filter(first.get, first)) == ["fraud-dev"]
+    assert len(first["fraud-dev"]) == 1
+
+
+def test_a_group_is_eligible_for_what_all_share_only_where_it_is_eligible_everywhere(tmp_path: Path) -> None:
+    team = f"""\
+groups: {{engineers: {{id: {ANNA}, eligible: true}}, data_scientists: {{id: {BERT}, eligible: true}}}}
+environments: {{dev: {{}}, test: {{groups: {{engineers: {ANNA}}}}}}}
+"""
+    stack = planned(tmp_path, {"fraud": team})["fraud-dev"]
+
+    assert [name[:8] for name in roles(stack, "shared")] == [ANNA[:8]]
+    assert [name[:8] for name in roles(stack, "shared", "PimRoleEligibilitySchedule")] == [BERT[:8]]
 
 
 @pytest.mark.parametrize("engineers", [ANNA.upper(), PLATFORM])
@@ -98,7 +135,7 @@ def test_a_group_that_is_two_personas_is_refused(tmp_path: Path, engineers: str)
         planned(tmp_path, {"fraud": team}, f"groups: {{platform: {PLATFORM}}}\n")
 
     (told,) = caught.value.details
-    assert f"the group {engineers} is that of " in told
+    assert f"the group {engineers.lower()} is that of " in told
     assert "fraud.yaml:2:" in told
 
 
@@ -121,6 +158,9 @@ def test_our_own_roles_are_defined_once_for_all_subscriptions(tmp_path: Path) ->
     assert {resource.name for resource in definitions} == {
         "roles-ml-compute-instance-self-service",
         "roles-ml-operator",
+        "roles-ml-log-sender",
+        "roles-ml-network-peer",
+        "roles-ml-name-linker",
     }
     assert all(
         resource.inputs["assignableScopes"]
@@ -152,7 +192,7 @@ def test_the_platforms_deployer_cannot_make_itself_owner_and_can_lock(tmp_path: 
     """Contributor writes nothing of Microsoft.Authorization: no roles, no locks."""
     hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
 
-    given = roles(hub, f"platform-deployer-in-{SUBSCRIPTION}")
+    given = roles(hub, f"platform-deployer-dev-in-{SUBSCRIPTION}")
     assert set(given) == {
         "contributor-on-subscription",
         "locks-contributor-on-subscription",
@@ -162,6 +202,54 @@ def test_the_platforms_deployer_cannot_make_itself_owner_and_can_lock(tmp_path: 
     assert condition.count("ba92f5b4-2d11-453d-a403-e96b0029c9fe") == 2, "Storage Blob Data Contributor, twice"
     for gives_roles_away in ("8e3af657", "18d7d88d", "f58310d9"):
         assert gives_roles_away not in condition
+
+
+def test_the_platforms_deployer_can_send_diagnostics_to_the_hub_once_the_role_is_defined(tmp_path: Path) -> None:
+    """Azure wants the right to the destination's keys, which Reader has not. It reads no logs with it."""
+    hub = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["hub"]
+    [logs] = [resource for resource in hub.made if resource.type.endswith("operationalinsights:Workspace")]
+    [definition] = [resource for resource in hub.made if resource.name == "roles-ml-log-sender"]
+    [assignment] = [resource for resource in hub.made if resource.name.endswith("-ml-log-sender-on-log-analytics")]
+
+    assert definition.inputs["permissions"][0]["actions"] == [
+        "Microsoft.OperationalInsights/workspaces/read",
+        "Microsoft.OperationalInsights/workspaces/sharedKeys/action",
+    ]
+    assert assignment.inputs["scope"].endswith(f"/workspaces/{logs.inputs['workspaceName']}")
+    assert assignment.inputs["roleDefinitionId"] == definition_id(definition, SUBSCRIPTION)
+    assert definition.urn in assignment.depends_on
+
+
+HUB_VNET = "  vnet: {address_space: 10.0.0.0/24}\n"
+LOCKED = """\
+network: locked
+vnet: {address_space: 10.1.0.0/24}
+compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]
+environments: {dev: {}}
+"""
+SUBNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/v/subnets/ml"
+PEER, LINKER = "ml-network-peer-on-hub-network", "ml-name-linker-on-resource-group"
+
+
+@pytest.mark.parametrize(
+    ("hub", "team", "given"),
+    [
+        (HUB_VNET, LOCKED, {PEER, LINKER}),
+        (HUB_VNET, "environments: {dev: {}}\n", set()),
+        (HUB_VNET + "  dns: policy\n", LOCKED, {PEER}),
+        (f"  vnet: {{subnet_id: {SUBNET}}}\n", LOCKED, {LINKER}),
+    ],
+    ids=["private", "open", "the-zones-are-a-policys", "the-network-is-the-organizations"],
+)
+def test_the_platforms_deployer_gets_what_private_environments_write_on_the_hub(
+    tmp_path: Path, hub: str, team: str, given: set[str]
+) -> None:
+    made = planned(tmp_path, {"fraud": team}, hub)["hub"]
+
+    found = roles(made, "platform-deployer-dev-on-network") | roles(made, "platform-deployer-dev-on-zones")
+    assert found.keys() == given
+    if PEER in given:
+        assert found[PEER]["scope"].endswith("/virtualNetworks/vnet-contoso-hub")
 
 
 def test_the_condition_lists_every_role_that_stacks_of_environments_assign(tmp_path: Path) -> None:
@@ -178,7 +266,7 @@ def test_the_condition_lists_every_role_that_stacks_of_environments_assign(tmp_p
         if name != "hub" and resource.type.endswith(":RoleAssignment")
     }
     admin = "role-based-access-control-administrator-on-subscription"
-    condition = roles(stacks["hub"], f"platform-deployer-in-{SUBSCRIPTION}")[admin]["condition"]
+    condition = roles(stacks["hub"], f"platform-deployer-dev-in-{SUBSCRIPTION}")[admin]["condition"]
     assert [role for role in assigned if role not in condition] == []
 
 
@@ -188,15 +276,29 @@ def test_the_platforms_pull_requests_only_read(tmp_path: Path) -> None:
     assert set(roles(hub, "platform-reader")) == {f"in-{SUBSCRIPTION}-reader-on-subscription"}
 
 
-def test_credentials_of_one_identity_are_written_one_after_the_other() -> None:
-    """Azure answers 409 to two at once: https://github.com/pulumi/pulumi-azure-native/issues/4343"""
+def test_whoever_deploys_one_environment_of_the_platform_cannot_log_in_to_another() -> None:
+    """A forge asks for approvals by environment: dev's job, which needs none, must not reach prod."""
     hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
-    first, second = (
-        next(resource for resource in hub.made if resource.name == f"platform-deployer-{number}") for number in (1, 2)
-    )
 
-    assert first.urn in second.depends_on
-    assert second.urn not in first.depends_on
+    subjects = {
+        resource.inputs["resourceName"].rsplit("-", 1)[1]: resource.inputs["subject"].rsplit(":", 1)[1]
+        for resource in hub.made
+        if resource.type.endswith(":FederatedIdentityCredential") and "deployer" in resource.inputs["resourceName"]
+    }
+    assert subjects == {name: name for name in ("dev", "test", "prod")}
+
+
+def test_a_deployer_has_roles_in_the_subscriptions_of_its_environment_and_in_no_other(tmp_path: Path) -> None:
+    own = "00000000-0000-0000-0000-0000000000ff"
+    team = f"environments: {{dev: {{}}, prod: {{subscription_id: {own}}}}}\n"
+
+    hub = planned(tmp_path, {"fraud": team})["hub"]
+
+    for environment, subscription in (("dev", SUBSCRIPTION), ("prod", own)):
+        given = roles(hub, f"platform-deployer-{environment}-in")
+        assert {entry["scope"] for entry in given.values()} == {f"/subscriptions/{subscription}"}
+        assert len(given) == 3
+    assert roles(hub, "platform-deployer-test") == {}
 
 
 def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:

@@ -27,6 +27,8 @@ GROUP, OTHER, SUBSCRIPTION = f"{ZERO}aa", f"{ZERO}bb", f"{ZERO}0d"
 SUBNET = f"/subscriptions/{ZERO}0c/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
 RUNNER_SUBNET = f"{SUBNET.rpartition('/')[0]}/runners"
 ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
+LOGS = f"/subscriptions/{ZERO}0c/resourceGroups/rg-logs/providers/Microsoft.OperationalInsights/workspaces/log-all"
+OWN_LOGS = LOGS.replace(f"{ZERO}0c", f"{ZERO}0b").replace("rg-logs", "rg-acme-hub").replace("log-all", "log-acme-hub")
 KEY = {
     "vault_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-keys",
     "key": "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef",
@@ -39,6 +41,11 @@ ADOPT = {
     "key_vault_id": f"{OLD}/Microsoft.KeyVault/vaults/kv-old",
 }
 IDENTITY = f"{OLD}/Microsoft.ManagedIdentity/userAssignedIdentities/id-old"
+AKS = f"/subscriptions/{ZERO}0c/resourceGroups/rg-k8s/providers/Microsoft.ContainerService/managedClusters/aks"
+ARC = AKS.replace("ContainerService/managedClusters", "Kubernetes/connectedClusters")
+RELAY = f"/subscriptions/{ZERO}0c/resourceGroups/rg-k8s/providers/Microsoft.Relay/namespaces/relay-k8s"
+ANNA = {"name": "anna", "size": "Standard_E4ds_v5", "owner": GROUP}
+RETAIL = {"name": "retail", "cluster_id": AKS, "namespace": "ml"}
 LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:acme@1/churn@2:environment:dev"}
 CHURN = {"name": "churn", "repository": "github:acme/churn"}
 PYPI = {"name": "pypi", "fqdn": "pypi.org"}
@@ -174,6 +181,10 @@ CASES: dict[str, Case] = {
     "Hub.location": Case(
         (PLATFORM, "hub.location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"], stack="hub"
     ),
+    "Hub.log_analytics_id": Case(
+        (PLATFORM, "hub.log_analytics_id"), LOGS,
+        ("azure-native:applicationinsights:Component", "inputs.workspaceResourceId"), [LOGS], [OWN_LOGS],
+    ),
     "Hub.log_retention_days": Case(
         (PLATFORM, "hub.log_retention_days"), 400,
         ("azure-native:operationalinsights:Workspace", "inputs.retentionInDays"), [400], [90], stack="hub",
@@ -213,6 +224,21 @@ CASES: dict[str, Case] = {
         (PLATFORM, "hub.vnet"), {"subnet_id": SUBNET},
         SUBNETS, [SUBNET], [OWN_SUBNET.format("hub")], REGISTRY, stack="hub",
     ),
+    "Instance.idle_minutes": Case(
+        (TEAM, "instances.0.idle_minutes"), 30,
+        (COMPUTE, "inputs.properties.properties.idleTimeBeforeShutdown"), ["PT30M"], ["PT60M"],
+        {(TEAM, "instances"): [ANNA]},
+    ),
+    "Instance.stop_at": Case(
+        (TEAM, "instances.0.stop_at"), "19:05",
+        (COMPUTE, "inputs.properties.properties.schedules.computeStartStop.0.cron.expression"), ["5 19 * * *"],
+        given={(TEAM, "instances"): [ANNA]},
+    ),
+    "Kubernetes.relay_id": Case(
+        (TEAM, "kubernetes"), [{**RETAIL, "cluster_id": ARC, "relay_id": RELAY}],
+        ("azure-native:authorization:RoleAssignment", "inputs.scope"), [ARC, RELAY], [AKS],
+        {(TEAM, "kubernetes"): [RETAIL]},
+    ),
     "Layer.alert_emails": Case(
         (TEAM, "alert_emails"), ["team@acme.example"],
         ("azure-native:monitor:ActionGroup", "inputs.emailReceivers.0.emailAddress"), ["team@acme.example"],
@@ -244,6 +270,11 @@ CASES: dict[str, Case] = {
         (TEAM, "firewall_sku"), "Basic",
         (WORKSPACE, "inputs.managedNetwork.firewallSku"), ["Basic"], ["Standard"], LOCKED,
     ),
+    "Layer.instances": Case(
+        (TEAM, "instances"), [ANNA],
+        (COMPUTE, "inputs.properties.properties.personalComputeInstanceSettings.assignedUser.objectId"), [GROUP],
+    ),
+    "Layer.kubernetes": Case((TEAM, "kubernetes"), [RETAIL], (COMPUTE, "inputs.properties.resourceId"), [AKS]),
     "Layer.location": Case((TEAM, "location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"]),
     "Layer.network": Case(
         (TEAM, "network"), "managed",
@@ -264,7 +295,10 @@ CASES: dict[str, Case] = {
         {(TEAM, "groups.data_scientists"): GROUP},
     ),
     "Layer.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
-    "Layer.suppress": Case((TEAM, "suppress"), [SUPPRESSION], ("suppressed", "suppressed.reason"), [REASON]),
+    "Layer.suppress": Case(
+        (TEAM, "suppress"), [SUPPRESSION], ("suppressed", "suppressed.reason"), [REASON],
+        given={(TEAM, "protect"): True},
+    ),
     "Layer.tags": Case(
         (TEAM, "tags"), {"cost-center": "77"},
         ("azure-native:keyvault:Vault", "inputs.tags.cost-center"), ["77"], [None],
@@ -337,7 +371,7 @@ CASES: dict[str, Case] = {
         (TEAM, "suppress.0.resource"), "vault",
         ("suppressed", "resource"), [f"{URN}bootstrap:vault:Vault$azure-native:keyvault:Vault::vault"],
         [f"{URN}bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"],
-        {(TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
+        {(TEAM, "protect"): True, (TEAM, "suppress"): [{**SUPPRESSION, "resource": "storage"}]},
     ),
     "TeamEnvironment.adopt": Case(
         (TEAM, "environments.dev.adopt"), ADOPT,

@@ -15,6 +15,9 @@ from infra import queries
 from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
 from infra.diagnostics import SILENT
 from infra.naming import TABLE
+from infra.policies.upkeep import REPORTING
+from infra.reference import Reference
+from tests.engine.azure import KINDS
 from tests.helpers import build_tree
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +35,35 @@ environments:
 hub: {alert_emails: [hub@contoso.example]}
 """
 TEAM = "name: fraud\nenvironments: {dev: {}}\n"
+
+AZURE_MONITOR: dict[str, tuple[str, ...]] = {
+    "microsoft.containerregistry/registries": ("logs", "metrics"),
+    "microsoft.devcenter/devcenters": ("logs", "metrics"),
+    "microsoft.devopsinfrastructure/pools": ("logs", "metrics"),
+    "microsoft.insights/components": ("logs", "metrics"),
+    "microsoft.keyvault/vaults": ("logs", "metrics"),
+    "microsoft.machinelearningservices/registries": ("logs",),
+    "microsoft.machinelearningservices/workspaces": ("logs", "metrics"),
+    "microsoft.machinelearningservices/workspaces/onlineendpoints": ("logs", "metrics"),
+    "microsoft.network/natgateways": (),
+    "microsoft.network/networksecuritygroups": ("logs",),
+    "microsoft.network/privatednszones": (),
+    "microsoft.network/privateendpoints": (),
+    "microsoft.network/publicipaddresses": ("logs", "metrics"),
+    "microsoft.network/virtualnetworks": ("logs", "metrics"),
+    "microsoft.operationalinsights/workspaces": ("logs", "metrics"),
+    "microsoft.storage/storageaccounts": ("metrics",),
+    "microsoft.storage/storageaccounts/blobservices": ("logs", "metrics"),
+    "microsoft.storage/storageaccounts/fileservices": ("logs", "metrics"),
+    "microsoft.storage/storageaccounts/queueservices": ("logs", "metrics"),
+    "microsoft.storage/storageaccounts/tableservices": ("logs", "metrics"),
+}
+"""What diagnostic settings can export, of the kinds that we make: those in Azure Monitor's index, metrics only where
+their page says DS Export. The page of a kind is called `microsoft-keyvault-vaults-metrics` or `-logs`.
+
+https://github.com/MicrosoftDocs/azure-monitor-docs/blob/main/articles/azure-monitor/reference/supported-metrics/metrics-index.md
+https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-keyvault-vaults-metrics
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +93,37 @@ def test_whatever_reports_has_a_diagnostic_setting(stacks: dict[str, StackPlan])
             if resource.type not in SILENT:
                 name = resource.inputs[argument[resource.type]]
                 assert any(uri.endswith(f"/{name}") for uri in kept), resource.urn
+
+
+def test_a_diagnostic_setting_asks_for_all_that_azure_exports_and_for_nothing_else(
+    stacks: dict[str, StackPlan],
+) -> None:
+    """Azure refuses a setting for metrics that a kind does not have, and with it the whole deployment."""
+    asked: dict[str, set[tuple[str, ...]]] = {}
+    for stack in stacks.values():
+        for setting in of_type(stack, "DiagnosticSetting"):
+            if kind := Reference(setting.inputs["resourceUri"]).kind.lower():
+                parts = tuple(part for part in ("logs", "metrics") if setting.inputs[part])
+                asked.setdefault(kind, set()).add(parts)
+
+    unasked = {"microsoft.insights/components", "microsoft.machinelearningservices/workspaces/onlineendpoints"}
+    assert asked == {kind: {parts} for kind, parts in AZURE_MONITOR.items() if parts and kind not in unasked}
+
+
+def test_the_rule_on_diagnostics_blames_nothing_that_has_none_to_export() -> None:
+    judged = {Reference(f"/providers{reporting.path}").kind.lower() for reporting in REPORTING.values()}
+
+    assert [kind for kind in judged if not AZURE_MONITOR.get(kind)] == []
+
+
+def test_what_has_no_diagnostic_setting_has_nothing_to_export() -> None:
+    """Application Insights keeps it in the same Log Analytics workspace ; a blob service's is its account's."""
+    silent = {Reference(KINDS[type_].id).kind.lower() for type_ in SILENT}
+
+    assert {kind for kind in silent if AZURE_MONITOR.get(kind)} == {
+        "microsoft.insights/components", "microsoft.storage/storageaccounts/blobservices",
+    }  # fmt: skip
+    assert silent >= {kind for kind, parts in AZURE_MONITOR.items() if not parts}
 
 
 def test_the_services_of_a_storage_account_report_on_their_own(stacks: dict[str, StackPlan]) -> None:
@@ -106,6 +169,21 @@ def test_logs_are_kept_as_long_as_the_manifest_says(tmp_path: Path) -> None:
     stacks = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {log_retention_days: 365, "))
 
     assert of_type(stacks["hub"], "Workspace")[0].inputs["retentionInDays"] == 365
+
+
+def test_logs_may_be_the_organizations(tmp_path: Path) -> None:
+    """Nothing is written on them: their retention, their diagnostics and who may use them are the organization's."""
+    theirs = f"/subscriptions/{'0' * 8}-0000-0000-0000-0000000000cc/resourceGroups/rg-logs/providers"
+    theirs += "/Microsoft.OperationalInsights/workspaces/log-all"
+    stacks = planned(tmp_path, PLATFORM.replace("hub: {", f"hub: {{log_analytics_id: {theirs}, "))
+
+    assert not [made for made in stacks["hub"].made if made.type == "azure-native:operationalinsights:Workspace"]
+    for stack in stacks.values():
+        settings = of_type(stack, "DiagnosticSetting")
+        assert {setting.inputs["workspaceId"] for setting in settings} == {theirs}
+        assert theirs not in {setting.inputs["resourceUri"] for setting in settings}
+        assert theirs not in {assignment.inputs["scope"] for assignment in of_type(stack, "RoleAssignment")}
+    assert of_type(stacks["hub"], "Workbook")[0].inputs["sourceId"] == theirs
 
 
 def test_every_environment_watches_all_that_the_tables_say(stacks: dict[str, StackPlan]) -> None:

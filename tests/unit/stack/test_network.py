@@ -12,6 +12,7 @@ import pytest
 from bootstrap.platform.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Plan, plan
+from infra.policies.rule import UNKNOWN
 from infra.private_link import DOORS, ZONES
 from tests.conftest import Golden
 from tests.helpers import build_tree
@@ -43,10 +44,12 @@ compute: [{name: spot, size: Standard_D4ds_v5, max_nodes: 1, low_priority: true}
 environments: {dev: {}}
 """
 PRIVATE_CI = TEAM.replace("locked", "managed\nci: private")
+NOWHERE = PLATFORM.replace("  vnet: {address_space: 10.0.0.0/24}\n", "  network: locked\n")
 SUBNET = (
     "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-net/providers/Microsoft.Network/"
     "virtualNetworks/vnet/subnets/ml"
 )
+GIVEN = TEAM.replace("address_space: 10.1.0.0/24", f"subnet_id: {SUBNET}")
 
 
 def documents(made: Plan) -> dict[str, Stack]:
@@ -116,12 +119,24 @@ def rows(mode: str, stack: Stack) -> Iterator[str]:
         yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
 
 
-def registry_row(mode: str, hub: Stack) -> str:
-    """The table's row for the hub's model registry, with the endpoints of what it keeps its files and images in."""
-    [registry] = of_type(hub, "machinelearningservices:Registry")
-    doors = sorted((group, zones) for _, group, zones in endpoints(hub))
-    ways, names = ", ".join(f"`{group}`" for group, _ in doors), ", ".join(f"`{zone}`" for _, [zone] in doors)
-    return f"| {mode} | model registry | {public_access(registry)} | {ways} | {names} |"
+def hub_rows(mode: str, hub: Stack) -> Iterator[str]:
+    """The table's rows for the hub; the model registry's with the endpoints of what it keeps files and images in."""
+    entrances = list(endpoints(hub))
+    own = {"storage:StorageAccount": "/storageAccounts/", "keyvault:Vault": "/vaults/"}
+    rows = {
+        "state storage": "storage:StorageAccount", "key vault": "keyvault:Vault",
+        "model registry": "machinelearningservices:Registry",
+    }  # fmt: skip
+    for service, type_ in rows.items():
+        [resource] = of_type(hub, type_)
+        found = {
+            (group, zone)
+            for target, group, [zone] in entrances
+            if (own[type_] in target if type_ in own else not any(path in target for path in own.values()))
+        }
+        ways = ", ".join(f"`{group}`" for group, _ in sorted(found)) or "none"
+        names = ", ".join(f"`{zone}`" for _, zone in sorted(found)) or "none"
+        yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
 
 
 def test_the_page_shows_what_each_mode_plans(tmp_path: Path, contoso: dict[str, Stack], golden: Golden) -> None:
@@ -134,7 +149,7 @@ def test_the_page_shows_what_each_mode_plans(tmp_path: Path, contoso: dict[str, 
         "`locked`": contoso["vision-dev"],
     }
     locked = world(tmp_path / "locked", PLATFORM + "  network: locked\n")["hub"]
-    shared = [registry_row("`hub.vnet`", contoso["hub"]), registry_row("`hub.network: locked`", locked)]
+    shared = [*hub_rows("`hub.vnet`", contoso["hub"]), *hub_rows("`hub.vnet`, `hub.network: locked`", locked)]
     head = [
         "| Mode | Service | Public access | Private endpoints | Their DNS zones |",
         "| --- | --- | --- | --- | --- |",
@@ -267,13 +282,20 @@ def test_who_reaches_the_internet_is_not_given_rules_for_parts_of_it(tmp_path: P
     }  # fmt: skip
 
 
+def test_where_no_rule_is_needed_none_is_shown(contoso: dict[str, Stack]) -> None:
+    assert not [resource for resource in contoso["fraud-dev"]["resources"] if resource["name"] == "outbound"]
+    assert [resource for resource in contoso["fraud-prod"]["resources"] if resource["name"] == "outbound"]
+
+
 def test_subnets_say_that_nothing_goes_out_by_itself(contoso: dict[str, Stack]) -> None:
     """Azure gives new subnets no way out since its API of July 2025; one that relies on it works only by its age."""
     subnets = [subnet for stack in contoso.values() for subnet in of_type(stack, "network:Subnet")]
 
-    assert len(subnets) == 4
+    assert len(subnets) == 5
     for subnet in subnets:
         assert subnet["inputs"]["defaultOutboundAccess"] is False
+        if subnet["inputs"]["subnetName"] == "GatewaySubnet":
+            continue
         assert subnet["inputs"]["routeTable"]["id"]
         assert subnet["inputs"]["networkSecurityGroup"]["id"]
         assert subnet["inputs"]["privateEndpointNetworkPolicies"] == "Enabled"
@@ -371,10 +393,62 @@ def test_an_organization_that_is_locked_has_no_public_registry_and_reaches_it_by
     [registry] = of_type(hub, "machinelearningservices:Registry")
 
     assert registry["inputs"]["publicNetworkAccess"] == "Disabled"
-    assert sorted(group for _, group, _ in endpoints(hub)) == ["amlregistry", "blob", "registry"]
-    for target, group, _ in endpoints(hub):
-        # Azure makes and names what the registry keeps its files and images in.
-        assert (registry["inputs"]["registryName"] in target) == (group == "amlregistry")
+    [state], [vault] = of_type(hub, "StorageAccount"), of_type(hub, "keyvault:Vault")
+
+    def leads_to(target: str) -> str:
+        return target.rsplit("/", 1)[-1]
+
+    # Azure makes and names what the registry keeps its files and images in.
+    assert sorted((group, leads_to(target)) for target, group, _ in endpoints(hub)) == sorted(
+        [
+            ("amlregistry", registry["inputs"]["registryName"]),
+            ("blob", UNKNOWN),
+            ("registry", UNKNOWN),
+            ("blob", state["inputs"]["accountName"]),
+            ("vault", vault["inputs"]["vaultName"]),
+        ]
+    )
+
+
+def test_a_locked_hub_keeps_states_and_keys_inside_its_network(tmp_path: Path) -> None:
+    stacks = {
+        "open": world(tmp_path / "open")["hub"],
+        "locked": world(tmp_path / "locked", PLATFORM + "  network: locked\n")["hub"],
+        "nowhere": world(tmp_path / "nowhere", NOWHERE, team=GIVEN)["hub"],
+    }
+
+    found = {
+        name: [public_access(of_type(hub, type_)[0]) for type_ in ("StorageAccount", "keyvault:Vault")]
+        for name, hub in stacks.items()
+    }
+    assert found == {"open": ["on", "on"], "locked": ["off", "off"], "nowhere": ["on", "on"]}
+    assert of_type(stacks["locked"], "StorageAccount")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
+    told = {name: {found["rule"] for found in hub["findings"]} for name, hub in stacks.items()}
+    # Without a network of the hub's nobody could reach them, so they stay open, and that is told.
+    assert {name for name, rules in told.items() if "locked-is-closed" in rules} == {"nowhere"}
+    assert {name for name, rules in told.items() if "ci-outside" in rules} == {"locked"}
+
+
+def test_the_registrys_files_have_an_endpoint_for_each_of_its_locations(contoso: dict[str, Stack]) -> None:
+    """Azure makes a storage account in each, and one container registry, whose endpoint leads to all replicas."""
+    hub = contoso["hub"]
+    [registry] = of_type(hub, "machinelearningservices:Registry")
+    made = {
+        endpoint["inputs"]["privateEndpointName"]: endpoint["inputs"]["location"]
+        for endpoint in of_type(hub, "PrivateEndpoint")
+    }
+
+    assert [region["location"] for region in registry["inputs"]["regionDetails"]] == ["westeurope", "northeurope"]
+    assert made == dict.fromkeys(
+        [
+            "pe-contoso-hub-model-registry-amlregistry",
+            "pe-contoso-hub-model-registry-blob-westeurope",
+            "pe-contoso-hub-model-registry-blob-northeurope",
+            "pe-contoso-hub-model-registry-registry",
+        ],
+        "westeurope",
+    )
+    assert len(of_type(hub, "PrivateDnsZoneGroup")) == len(made)
 
 
 def test_a_managed_environment_reaches_a_private_registry_by_a_rule(tmp_path: Path) -> None:
@@ -404,6 +478,35 @@ def test_ci_reaches_private_services_and_the_registry_from_runners_in_the_hubs_n
     rights = [role["urn"] for role in of_type(hub, "RoleAssignment") if role["name"].startswith("runners-access")]
     assert len(rights) == 2
     assert set(rights) <= set(pool["depends_on"])
+
+
+@pytest.mark.parametrize("team", [TEAM, PRIVATE_CI], ids=["locked", "private-ci"])
+def test_the_studio_sees_data_behind_private_endpoints(tmp_path: Path, team: str) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network"""
+    stack = world(tmp_path, team=team)["fraud-dev"]
+    endpoints_of_storage = {
+        endpoint["inputs"]["privateEndpointName"]: endpoint
+        for endpoint in of_type(stack, "PrivateEndpoint")
+        if endpoint["inputs"]["privateLinkServiceConnections"][0]["groupIds"] in (["blob"], ["file"])
+    }
+    given = [role for role in of_type(stack, "RoleAssignment") if role["name"].startswith("workspace-endpoints")]
+
+    assert {role["inputs"]["scope"].rsplit("/", 1)[1] for role in given} == set(endpoints_of_storage)
+    assert {role["inputs"]["roleDefinitionId"].rsplit("/", 1)[1] for role in given} == {
+        "acdd72a7-3385-48ef-bd42-f606fba81ae7"  # Reader
+    }
+    [identity] = [found for found in of_type(stack, "UserAssignedIdentity") if found["name"] == "workspace-identity"]
+    for role in given:
+        assert identity["urn"] in role["depends_on"]
+        assert endpoints_of_storage[role["inputs"]["scope"].rsplit("/", 1)[1]]["urn"] in role["depends_on"]
+
+
+def test_the_hubs_network_has_a_place_for_the_gateway_as_azure_wants_it(contoso: dict[str, Stack]) -> None:
+    """It is known by its name. A gateway is not made in a subnet with rules, or with a route to everywhere."""
+    subnet = named(contoso["hub"], "network-gateway", "network:Subnet")["inputs"]
+
+    assert (subnet["subnetName"], subnet["addressPrefix"]) == ("GatewaySubnet", "10.40.0.192/26")
+    assert not subnet.keys() & {"networkSecurityGroup", "routeTable", "delegations", "natGateway"}
 
 
 def test_no_secret_of_a_forge_passes_through_the_plan(contoso: dict[str, Stack]) -> None:

@@ -1,5 +1,6 @@
 """The plan of the example platform: what it holds, how it is told, and that nothing insecure is in it."""
 
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.platform.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Plan, Registration, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
-from infra.naming import TABLE
-from infra.policies.rule import UNKNOWN
+from bootstrap.stack import Finding, Plan, Registration, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
+from bootstrap.stack.report.markdown import LONGEST
+from infra.naming import TABLE, rule_of
+from infra.policies.rule import UNKNOWN, Resource
 from tests.conftest import Golden
 
 ROOT = Path(__file__).parents[3]
@@ -146,7 +148,8 @@ def test_nothing_is_unknown_but_what_azure_decides(stacks: dict[str, StackPlan])
     assert unknown == {
         ("RoleAssignment", "principalId", ""),
         ("Registry", "encryption", "images"),
-        ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob"),
+        ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob-northeurope"),
+        ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob-westeurope"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-registry"),
     }
 
@@ -179,15 +182,16 @@ def test_credentials_carry_what_the_forge_said(stacks: dict[str, StackPlan]) -> 
 
     assert credential.inputs["subject"] == "repo:contoso@1001/churn@2002:environment:prod"
     assert credential.inputs["audiences"] == ["api://AzureADTokenExchange"]
-    assert credential.origin == "links.yaml:25"
+    assert credential.origin == "links.yaml:28"
 
 
 def test_names_are_those_of_the_table(stacks: dict[str, StackPlan]) -> None:
-    rules = {rule.type: rule for rule in TABLE.values()}
+    named = {rule.type for rule in TABLE.values()}
     checked = 0
     for stack in stacks.values():
         for resource in stack.made:
-            if (rule := rules.get(resource.type)) is not None:
+            if resource.type in named:
+                rule = rule_of(resource.type, Resource("", resource.type, "", resource.inputs).at)
                 assert rule.allows(resource.inputs[rule.argument]), resource.name
                 checked += 1
     assert checked > 80
@@ -289,3 +293,16 @@ def test_the_table_has_a_line_for_each_resource(planned: Plan) -> None:
     lines = "".join(as_table(planned.stacks)).splitlines()
 
     assert len(lines) - 2 == sum(len(stack.made) for stack in planned.stacks)
+
+
+def test_a_comment_on_a_thousand_stacks_holds_every_error_and_every_stack(contoso: Platform) -> None:
+    [one] = plan(contoso, ["forecasting-prod"], Silent()).stacks
+    broken = Finding("error", "names", None, "Azure does not allow it.", "Refused.", "Rename it.", "https://x.y", None)
+    stacks = [*[one] * 999, dataclasses.replace(one, findings=[broken])]
+
+    text = "".join(as_markdown(stacks))
+
+    assert len(text) <= LONGEST
+    assert text.count("**error**") == 1
+    assert text.count("\n| `forecasting-prod` | ") == 1000
+    assert "*Left out, since a comment holds 65,536 characters: " in text

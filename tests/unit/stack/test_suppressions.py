@@ -60,15 +60,15 @@ def test_a_suppressed_finding_is_kept_and_not_counted(tmp_path: Path) -> None:
 
 
 def test_layers_add_up_and_the_hub_has_the_organizations(tmp_path: Path) -> None:
-    made = planned(world(tmp_path, platform=PLATFORM + SAID % "public-access", team=TEAM + SAID % "project-not-linked"))
+    made = planned(world(tmp_path, platform=PLATFORM + SAID % "owner-tag", team=TEAM + SAID % "project-not-linked"))
 
-    assert rules(made, suppressed=True) == {"public-access", "project-not-linked"}
-    assert all(stack.settings.suppressions[0].rule == "public-access" for stack in made.stacks)
+    assert rules(made, suppressed=True) == {"owner-tag", "project-not-linked"}
+    assert all(stack.settings.suppressions[0].rule == "owner-tag" for stack in made.stacks)
 
 
 def test_a_resource_that_is_named_is_the_only_one(tmp_path: Path) -> None:
     said = "suppress: [{rule: public-access, resource: vault, reason: nobody may know why, until: 2027-03-31}]\n"
-    made = planned(world(tmp_path, team=TEAM + said), ["fraud-dev"])
+    made = planned(world(tmp_path, team=TEAM + "protect: true\n" + said), ["fraud-dev"])
 
     kept = [f.resource for f in made.stacks[0].findings if f.rule == "public-access" and f.suppressed is not None]
     assert [urn and urn.rsplit("::", 1)[1] for urn in kept] == ["vault"]

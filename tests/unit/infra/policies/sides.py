@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.components.access import assigning_only
+from infra.policies.access import DEFINITION, ELIGIBLE, IDENTITY
 from infra.policies.limits import CREDENTIAL
-from infra.policies.network import NETWORK, OUTBOUND_RULE, SUBNET
+from infra.policies.network import NETWORK, OUTBOUND_RULE, RULES, SUBNET
 from infra.policies.properties import (
     BATCH,
     COMPUTE,
+    DATASTORE,
     IMAGES,
     LOGS,
+    MODELS,
     ONLINE,
     ROLE,
     STORAGE,
@@ -18,14 +22,17 @@ from infra.policies.properties import (
     WORKSPACE,
 )
 from infra.policies.rule import UNKNOWN, Resource, Stack
-from infra.policies.upkeep import DIAGNOSTICS, GROUP, LOCK, POLICY
+from infra.policies.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     EXAMPLE_EMAIL,
     EXAMPLE_SUBSCRIPTION,
     EXAMPLE_TENANT,
     AdoptedSettings,
+    CustomerKeySettings,
+    DeployerSettings,
     EnvironmentSettings,
     Federation,
+    GivenSubnet,
     HubSettings,
     Networking,
     ProjectSettings,
@@ -67,6 +74,15 @@ def compute(kind: str, **properties: Any) -> dict[str, Any]:
     return {"properties": {"computeType": kind, "properties": properties}}
 
 
+def within(network: str, name: str) -> dict[str, Any]:
+    """The inputs of a subnet."""
+    return {"resourceGroupName": "rg", "virtualNetworkName": network, "subnetName": name}
+
+
+def named_compute(kind: str, name: str, workspace: str) -> dict[str, Any]:
+    return {"computeName": name, "workspaceName": workspace, **compute(kind)}
+
+
 SETTINGS = EnvironmentSettings(
     organization="contoso",
     tenant_id="00000000-0000-0000-0000-00000000000a",
@@ -92,6 +108,9 @@ _LINKED = ProjectSettings(
 
 
 _LINK = Federation(issuer="https://forge.example", subject="a", origin="links.yaml:4")
+_DEPLOYER = DeployerSettings(
+    environment="dev", subscriptions=("d",), private=False, federation=_LINK, origin="platform.yaml:7"
+)
 HUB = HubSettings(
     organization="contoso",
     tenant_id="00000000-0000-0000-0000-00000000000a",
@@ -107,10 +126,22 @@ HUB = HubSettings(
     subscriptions=(),
     policies={},
     groups=(),
-    deployed_subscriptions=(),
-    deployers=(_LINK,),
+    deployers=(_DEPLOYER,),
     reader=_LINK,
 )
+
+CLOSED_HUB = HUB.model_copy(
+    update={"registry_access": "private", "vnet": GivenSubnet(subnet_id="/subscriptions/b/subnets/ml", origin="x")}
+)
+
+
+def deploying(*subscriptions: str) -> HubSettings:
+    """A hub whose environments have their stacks in these subscriptions."""
+    deployers = [
+        _DEPLOYER.model_copy(update={"environment": f"e{number}", "subscriptions": (each,)})
+        for number, each in enumerate(subscriptions)
+    ]
+    return HUB.model_copy(update={"deployers": tuple(deployers)})
 
 
 def assigning(count: int) -> Stack:
@@ -145,15 +176,33 @@ IN_GROUP = f"{SUBSCRIPTION}/resourceGroups/rg"
 IN_WORKSPACE = f"{IN_GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw"
 
 
-def role(role_id: str, scope: str = IN_GROUP, **more: Any) -> Resource:
-    definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
-    return resource(ROLE, {"roleDefinitionId": definition, "scope": scope, "principalType": "Group", **more})
+def role(role_id: str, scope: str = IN_GROUP, depends_on: Sequence[str] = (), **more: Any) -> Resource:
+    inputs = {"roleDefinitionId": definition_of(role_id), "scope": scope, "principalType": "Group", **more}
+    return resource(ROLE, inputs, depends_on=depends_on)
+
+
+def definition_of(role_id: str) -> str:
+    return f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+
+
+DEPLOYER = resource(IDENTITY, {"resourceName": "id-contoso-hub-platform-deployer"}, "platform-deployer")
+AS_DEPLOYER: dict[str, Any] = {
+    "principalType": "ServicePrincipal",
+    "description": "Makes resource groups and what is in them.",
+    "depends_on": [DEPLOYER.urn],
+}
+
+
+def only(*role_ids: str) -> str:
+    """The condition of an assignment whose holder may give these roles and no others."""
+    return assigning_only(role_ids)
 
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 GIVES_ROLES = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+OPERATOR = "00000000-0000-0000-0000-0000000000aa"
 
 
 def network(name: str, *prefixes: str, subnets: Sequence[Mapping[str, Any]] = ()) -> Resource:
@@ -222,6 +271,32 @@ def adopting(storage_id: str) -> Stack:
     return Stack("fraud-dev", [], settings, observed={workspace.lower(): described})
 
 
+def replicated(public: bool) -> dict[str, Any]:
+    """A model registry in one location, with whether its storage may have public containers."""
+    account = {"systemCreatedStorageAccount": {"allowBlobPublicAccess": public}}
+    return {"regionDetails": [{"location": "westeurope", "storageAccountDetails": [account]}]}
+
+
+def said_of_budget(**notification: Any) -> Resource:
+    return resource(BUDGET, {"notifications": {"actual80": {"enabled": True, **notification}}}, "budget")
+
+
+def recorded(**setting: Any) -> Stack:
+    """A vault, and a diagnostic setting that is about it."""
+    about = {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV", **setting}
+    return stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, about))
+
+
+def security_rule(source: str, **more: str) -> dict[str, Any]:
+    rule = {"name": "in", "direction": "Inbound", "access": "Allow", "sourceAddressPrefix": source, **more}
+    return {"securityRules": [rule]}
+
+
+STORED = "Microsoft.Storage/storageAccounts/st"
+TO_LOGS = {"workspaceId": "/subscriptions/b/logs", "logs": [{"categoryGroup": "allLogs", "enabled": True}]}
+ENCRYPTED = SETTINGS.model_copy(
+    update={"customer_key": CustomerKeySettings(vault_id="/subscriptions/b/kv", key="https://kv/keys/a/1", origin="x")}
+)
 CLOSED = {"publicNetworkAccess": "Disabled"}
 APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
@@ -244,7 +319,10 @@ SIDES: dict[str, Sides] = {
     ),
     "adopted-unseen": Sides([imported({}, {})], [imported({}, None)]),
     "storage-no-keys": each(STORAGE, {"allowSharedKeyAccess": False}, {}),
-    "storage-no-public-blobs": each(STORAGE, {"allowBlobPublicAccess": False}, {"allowBlobPublicAccess": True}),
+    "storage-no-public-blobs": Sides(
+        [stack(resource(STORAGE, {"allowBlobPublicAccess": False})), stack(resource(MODELS, replicated(False)))],
+        [stack(resource(STORAGE, {"allowBlobPublicAccess": True})), stack(resource(MODELS, replicated(True)))],
+    ),
     "storage-tls": each(STORAGE, {"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_0"}),
     "storage-https": each(STORAGE, {"enableHttpsTrafficOnly": True}, {"enableHttpsTrafficOnly": False}),
     "storage-no-local-users": each(STORAGE, {"isLocalUserEnabled": False}, {"isLocalUserEnabled": True}),
@@ -259,6 +337,11 @@ SIDES: dict[str, Sides] = {
     "images-no-admin": each(IMAGES, {"adminUserEnabled": False}, {"adminUserEnabled": True}),
     "images-no-anonymous": each(IMAGES, {"anonymousPullEnabled": False}, {"anonymousPullEnabled": True}),
     "datastores-by-identity": each(WORKSPACE, {"systemDatastoresAuthMode": "Identity"}, {}),
+    "datastore-no-keys": each(
+        DATASTORE,
+        under("properties.credentials.credentialsType", "None"),
+        under("properties.credentials.credentialsType", "AccountKey"),
+    ),
     "workspace-v2": each(WORKSPACE, {"v1LegacyMode": False}, {"v1LegacyMode": True}),
     "compute-no-local-login": Sides(
         [
@@ -297,11 +380,19 @@ SIDES: dict[str, Sides] = {
     "principal-type": each(ROLE, {"principalType": "Group"}, {}),
     "public-access": Sides(
         [
-            stack(resource(STORAGE, {"publicNetworkAccess": "Disabled"})),
-            stack(resource(STORAGE, under("networkRuleSet.defaultAction", "Deny"))),
-            stack(resource(VAULT, under("properties.publicNetworkAccess", "Disabled"))),
+            stack(resource(STORAGE, {"publicNetworkAccess": "Disabled"}), settings=PROTECTED),
+            stack(resource(STORAGE, under("networkRuleSet.defaultAction", "Deny")), settings=PROTECTED),
+            stack(resource(VAULT, under("properties.publicNetworkAccess", "Disabled")), settings=PROTECTED),
+            # Where people work, and in the hub, the network's mode says what is open.
+            stack(resource(STORAGE, {}), settings=SETTINGS),
+            stack(resource(STORAGE, {}), settings=HUB),
         ],
-        [stack(resource(STORAGE, {})), stack(resource(WORKSPACE, {"publicNetworkAccess": "Enabled"}))],
+        [
+            stack(resource(STORAGE, {}), settings=PROTECTED),
+            stack(resource(VAULT, under("properties.publicNetworkAccess", "enabled")), settings=PROTECTED),
+            # Nothing says what it is.
+            stack(resource(IMAGES, {"publicNetworkAccess": "Enabled"})),
+        ],
     ),
     "argument-known": each(STORAGE, {"accessTier": "Hot"}, {"acessTier": "Hot"}),
     "argument-required": each(STORAGE, SECURE_STORAGE, {"resourceGroupName": "rg", "sku": {}}, times=2),
@@ -327,8 +418,14 @@ SIDES: dict[str, Sides] = {
         ],
     ),
     "names": Sides(
-        [stack(resource(VAULT, {"vaultName": "kv-a"})), stack(resource(VAULT, {"vaultName": UNKNOWN}))],
         [
+            stack(resource(VAULT, {"vaultName": "kv-a"})),
+            stack(resource(VAULT, {"vaultName": UNKNOWN})),
+            stack(resource(COMPUTE, {"computeName": "ci-of-23-characters-abc", **compute("ComputeInstance")})),
+        ],
+        [
+            stack(resource(COMPUTE, {"computeName": "of-23-characters-abcdef", **compute("AmlCompute")})),
+            stack(resource(COMPUTE, {"computeName": "c", **compute("ComputeInstance")})),
             stack(resource(VAULT, {"vaultName": "1-starts-with-a-digit"})),
             stack(resource(VAULT, {})),
             stack(resource(STORAGE, {"accountName": "a" * 25})),
@@ -343,13 +440,38 @@ SIDES: dict[str, Sides] = {
         [stack(settings=with_project(_LINKED.model_copy(update={"federation": None})))],
     ),
     "ci-outside": Sides(
-        [stack(settings=with_project(_LINKED)), stack(settings=behind_doors(runners=True))],
-        [stack(settings=behind_doors(runners=False))],
+        [
+            stack(settings=with_project(_LINKED)),
+            stack(settings=behind_doors(runners=True)),
+            stack(settings=HUB.model_copy(update={"registry_access": "private"})),
+        ],
+        [stack(settings=behind_doors(runners=False)), stack(settings=CLOSED_HUB)],
+    ),
+    "customer-key": Sides(
+        [
+            stack(resource(STORAGE, {})),
+            stack(resource(STORAGE, under("encryption.keySource", "Microsoft.Keyvault")), settings=ENCRYPTED),
+            stack(resource(WORKSPACE, under("encryption.status", "Enabled")), settings=ENCRYPTED),
+        ],
+        [stack(resource(kind, {}), settings=ENCRYPTED) for kind in (STORAGE, IMAGES, WORKSPACE)],
     ),
     "platform-not-linked": Sides(
         [stack(), stack(settings=HUB)],
-        [stack(settings=HUB.model_copy(update={"deployers": (), "reader": None}))],
+        [
+            stack(
+                settings=HUB.model_copy(
+                    update={"deployers": (_DEPLOYER.model_copy(update={"federation": None}),), "reader": None}
+                )
+            )
+        ],
         times=2,
+    ),
+    "eligible-by-person": Sides(
+        [stack(resource(ROLE, {})), stack(resource(ELIGIBLE, {}), settings=HUB)],
+        [stack(resource(ELIGIBLE, {}), resource(ELIGIBLE, {}, "other"))],
+    ),
+    "deployers-apart": Sides(
+        [stack(), stack(settings=HUB), stack(settings=deploying("d", "e"))], [stack(settings=deploying("d", "D"))]
     ),
     "suppression-expired": Sides(
         [
@@ -369,27 +491,35 @@ SIDES: dict[str, Sides] = {
     ),
     "diagnostics": Sides(
         [
-            stack(
-                resource(VAULT, {"vaultName": "kv"}),
-                resource(DIAGNOSTICS, {"resourceUri": f"{IN_GROUP}/providers/Microsoft.KeyVault/vaults/KV"}),
-            ),
-            stack(resource(VAULT, {"vaultName": "kv"}), resource(DIAGNOSTICS, {"resourceUri": UNKNOWN})),
+            recorded(**TO_LOGS),
+            recorded(**TO_LOGS, resourceUri=UNKNOWN),
+            recorded(workspaceId=UNKNOWN, metrics=UNKNOWN),
             stack(resource(GROUP, {})),
         ],
         [
             stack(resource(VAULT, {"vaultName": "kv"})),
+            # Sent nowhere, and nothing sent.
+            recorded(logs=TO_LOGS["logs"]),
+            recorded(**{**TO_LOGS, "logs": [{"categoryGroup": "allLogs", "enabled": False}], "metrics": []}),
             stack(
                 resource(STORAGE, {"accountName": "st"}),
                 resource(
                     DIAGNOSTICS,
-                    {"resourceUri": f"{IN_GROUP}/providers/Microsoft.Storage/storageAccounts/st/blobServices/default"},
+                    {
+                        "resourceUri": f"{IN_GROUP}/providers/{STORED}/blobServices/default",
+                        **TO_LOGS,
+                    },
                 ),
             ),
         ],
     ),
     "budget": Sides(
-        [stack(resource(WORKSPACE, {}), resource("azure-native:consumption:Budget", {})), stack(resource(GROUP, {}))],
-        [stack(resource(WORKSPACE, {}))],
+        [
+            stack(resource(WORKSPACE, {}), said_of_budget(contactEmails=["ml@contoso.example"])),
+            stack(resource(WORKSPACE, {}), said_of_budget(contactGroups=[UNKNOWN])),
+            stack(resource(GROUP, {})),
+        ],
+        [stack(resource(WORKSPACE, {})), stack(resource(WORKSPACE, {}), said_of_budget(contactEmails=[]))],
     ),
     "owner-tag": Sides(
         [stack(resource(VAULT, {"tags": {"Owner": "fraud@contoso.example"}})), stack(resource(ROLE, {}))],
@@ -405,15 +535,67 @@ SIDES: dict[str, Sides] = {
         {"policyDefinitionId": "/providers/x/policyDefinitions/e413671a-dd10-4cc1-a943-45b598596cb7"},
     ),
     "role-that-gives-roles": Sides(
-        [stack(role(GIVES_ROLES, condition="only ours")), stack(role(CONTRIBUTOR)), stack(role(UNKNOWN))],
-        [stack(role(OWNER)), stack(role(GIVES_ROLES))],
+        [
+            stack(role(GIVES_ROLES, condition=only(READER, CONTRIBUTOR))),
+            stack(role(GIVES_ROLES, condition=UNKNOWN)),
+            stack(role(CONTRIBUTOR)),
+            stack(role(UNKNOWN)),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["Microsoft.Storage/*", "*/read"]}]})),
+            stack(
+                resource(
+                    DEFINITION,
+                    {"permissions": [{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}]},
+                )
+            ),
+        ],
+        [
+            stack(role(OWNER)),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["*"], "notActions": []}]})),
+            stack(resource(DEFINITION, {"permissions": [{"actions": ["Microsoft.Authorization/roleAssignments/*"]}]})),
+            stack(role(GIVES_ROLES)),
+            # A condition on something else, and one that leaves the way to Owner open.
+            stack(role(GIVES_ROLES, condition=only(READER).replace("RoleDefinitionId", "PrincipalType"))),
+            stack(role(GIVES_ROLES, condition=only(READER, OWNER))),
+            stack(resource(ELIGIBLE, {"roleDefinitionId": definition_of(OWNER), "scope": IN_GROUP})),
+        ],
     ),
-    "role-too-broad": Sides([stack(role(CONTRIBUTOR, IN_GROUP))], [stack(role(CONTRIBUTOR, SUBSCRIPTION))]),
+    "role-too-broad": Sides(
+        [stack(role(CONTRIBUTOR, IN_GROUP)), stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **AS_DEPLOYER))],
+        [
+            stack(role(CONTRIBUTOR, SUBSCRIPTION)),
+            stack(resource(ELIGIBLE, {"roleDefinitionId": definition_of(CONTRIBUTOR), "scope": SUBSCRIPTION})),
+            # What the deployer has, but people have it, without our reason, or an application that others made.
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "principalType": "Group"})),
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "description": "Because."})),
+            stack(DEPLOYER, role(CONTRIBUTOR, SUBSCRIPTION, **{**AS_DEPLOYER, "depends_on": []})),
+        ],
+    ),
     "role-too-wide": Sides(
-        [stack(role(READER, IN_GROUP))],
+        [
+            stack(role(READER, IN_GROUP)),
+            stack(
+                DEPLOYER,
+                role(
+                    READER,
+                    SUBSCRIPTION,
+                    **{**AS_DEPLOYER, "description": "Pull requests compare manifests with what is there."},
+                ),
+            ),
+        ],
         [
             stack(role(READER, f"{SUBSCRIPTION}/")),
             stack(role(READER, "/providers/Microsoft.Management/managementGroups/root")),
+            stack(role(READER, "/")),
+            stack(role(GIVES_ROLES, SUBSCRIPTION, condition=only(READER))),
+            # The reader's reason on another role.
+            stack(
+                DEPLOYER,
+                role(
+                    OPERATOR,
+                    SUBSCRIPTION,
+                    **{**AS_DEPLOYER, "description": "Pull requests compare manifests with what is there."},
+                ),
+            ),
         ],
     ),
     "standing-access": Sides(
@@ -422,7 +604,11 @@ SIDES: dict[str, Sides] = {
             stack(role(READER), settings=PROTECTED),
             stack(role(CONTRIBUTOR, principalType="ServicePrincipal"), settings=PROTECTED),
         ],
-        [stack(role(CONTRIBUTOR), settings=PROTECTED)],
+        [
+            stack(role(CONTRIBUTOR), settings=PROTECTED),
+            stack(role(CONTRIBUTOR, principalType="ForeignGroup"), settings=PROTECTED),
+            stack(role(CONTRIBUTOR), settings=HUB),
+        ],
     ),
     "address-clash": Sides(
         [stack(network("a", "10.0.0.0/16", "10.0.0.0/17"), network("b", "10.1.0.0/16")), stack(network("a", UNKNOWN))],
@@ -450,15 +636,34 @@ SIDES: dict[str, Sides] = {
         [
             stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, CLOSED)),
             stack(resource(VAULT, {})),
+            stack(resource(MODELS, {"publicNetworkAccess": "Enabled"}), resource(STORAGE, {}), settings=HUB),
         ],
-        [stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {}))],
+        [
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(STORAGE, {})),
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), resource(ONLINE, {"properties": {}})),
+            stack(resource(WORKSPACE, {**APPROVED_ONLY, **CLOSED}), cluster("Standard_D4ds_v5")),
+            # A hub whose registry is private, and whose states are not.
+            stack(resource(MODELS, CLOSED), resource(STORAGE, {}), settings=HUB),
+        ],
+    ),
+    "inbound-from-internet": Sides(
+        [
+            stack(resource(RULES, security_rule("VirtualNetwork"))),
+            stack(resource(RULES, security_rule("*", access="Deny"))),
+            stack(resource(RULES, security_rule("*", direction="Outbound"))),
+            stack(resource(RULES, {"securityRules": UNKNOWN})),
+        ],
+        [stack(resource(RULES, security_rule("*"))), stack(resource(RULES, security_rule("Internet")))],
     ),
     "image-builder": Sides(
         [
             stack(resource(WORKSPACE, {"imageBuildCompute": "cpu"}), resource(IMAGES, CLOSED)),
             stack(resource(WORKSPACE, {}), resource(IMAGES, {})),
         ],
-        [stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED))],
+        [
+            stack(resource(WORKSPACE, {}), resource(IMAGES, CLOSED)),
+            stack(resource(WORKSPACE, {}), resource(IMAGES, under("networkRuleSet.defaultAction", "Deny"))),
+        ],
     ),
     "private-images-premium": each(
         IMAGES, {**CLOSED, "sku": {"name": "Premium"}}, {**CLOSED, "sku": {"name": "Standard"}}
@@ -467,6 +672,18 @@ SIDES: dict[str, Sides] = {
     "outbound-rules-once": Sides(
         [stack(resource(WORKSPACE, {}), resource(OUTBOUND_RULE, {}))],
         [stack(resource(WORKSPACE, under("managedNetwork.outboundRules", {"a": {}})), resource(OUTBOUND_RULE, {}))],
+    ),
+    "location-known": Sides(
+        [
+            stack(resource(VAULT, {"location": "westeurope"}), resource(VAULT, {"location": "West US 3"})),
+            stack(resource(VAULT, {"location": UNKNOWN}), resource(ROLE, {}), resource(MODELS, {})),
+            stack(resource("azure-native:monitor:ActionGroup", {"location": "Global"})),
+        ],
+        [
+            # One mistake is told once.
+            stack(resource(VAULT, {"location": "mars"}), resource(STORAGE, {"location": "mars"})),
+            stack(resource(MODELS, {"location": "westeurope", "regionDetails": [{"location": "westeuorpe"}]})),
+        ],
     ),
     "size-known": Sides(
         [stack(cluster("STANDARD_D4DS_V5")), stack(cluster(UNKNOWN)), stack(resource(COMPUTE, compute("Kubernetes")))],
@@ -489,6 +706,22 @@ SIDES: dict[str, Sides] = {
             Stack("fraud-dev", [cluster("Standard_DS3_v2")], as_of="2028-04-30"),
         ],
     ),
+    "names-once": Sides(
+        [
+            stack(resource(STORAGE, {"accountName": "one"}), resource(STORAGE, {"accountName": "two"}, "other")),
+            stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("b", "one"), "other")),
+            stack(resource(VAULT, {"vaultName": UNKNOWN}), resource(VAULT, {"vaultName": UNKNOWN}, "other")),
+            stack(*(resource(COMPUTE, named_compute("AmlCompute", "cpu", lies_in), lies_in) for lies_in in "ab")),
+        ],
+        [
+            stack(
+                resource(STORAGE, {"accountName": "one", "resourceGroupName": "a"}),
+                resource(STORAGE, {"accountName": "one", "resourceGroupName": "b"}, "other"),
+            ),
+            stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("A", "One"), "other")),
+            stack(*(resource(COMPUTE, named_compute("ComputeInstance", "ci-a", lies_in), lies_in) for lies_in in "ab")),
+        ],
+    ),
     "limit-entries": each(
         "azure-native:consumption:Budget",
         {"notifications": {str(number): {} for number in range(5)}},
@@ -498,7 +731,11 @@ SIDES: dict[str, Sides] = {
         VAULT, {"tags": {str(number): "" for number in range(50)}}, {"tags": {str(number): "" for number in range(51)}}
     ),
     "limit-credentials": Sides([credentials(20)], [credentials(21)]),
-    "credentials-in-sequence": Sides([credentials(3)], [credentials(2, in_sequence=False)]),
+    "credentials-in-sequence": Sides(
+        # The engine tells resources in any order.
+        [credentials(3), stack(*reversed(credentials(3).resources))],
+        [credentials(2, in_sequence=False)],
+    ),
     "limit-assignments": Sides([assignments(4000)], [assignments(4001)]),
     "role-assignments-near-limit": Sides([assigning(3_200), assigning(4_001)], [assigning(3_201)]),
     "change-one-way": Sides(
@@ -523,9 +760,18 @@ SIDES: dict[str, Sides] = {
         [
             changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize=UNKNOWN)),
             changed(COMPUTE, compute("AmlCompute", scaleSettings={}), compute("AmlCompute", scaleSettings={"a": 1})),
+            changed(COMPUTE, compute("AmlCompute"), compute("AmlCompute", vmSize="a")),
         ],
         [
             changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize="b")),
+            changed(
+                COMPUTE,
+                compute("ComputeInstance", idleTimeBeforeShutdown="PT60M"),
+                compute("ComputeInstance", idleTimeBeforeShutdown="PT15M"),
+            ),
+            changed(
+                COMPUTE, compute("ComputeInstance"), compute("ComputeInstance", schedules={"computeStartStop": []})
+            ),
             changed(WORKSPACE, {"keyVault": "a"}, {"keyVault": "b"}),
         ],
     ),

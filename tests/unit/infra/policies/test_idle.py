@@ -2,10 +2,12 @@
 
 import pytest
 
+from infra.policies import retail
 from infra.policies.idle import METERS, idle_costs
 from infra.policies.network import OUTBOUND_RULE
 from infra.policies.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
-from infra.policies.rule import Resource
+from infra.policies.retail import Listing, Unlisted
+from infra.policies.rule import UNKNOWN, Resource
 from tests.unit.infra.policies.sides import APPROVED_ONLY, compute, resource, under
 
 
@@ -59,6 +61,61 @@ def test_a_closed_network_bills_a_firewall_with_its_first_rule_for_a_name() -> N
     assert told(workspace, by_tag) == []
     assert told(workspace, by_name, by_name) == [("firewall of the managed network (Basic)", 1, "hour")]
     assert told(inline) == [("firewall of the managed network (Standard)", 1, "hour")]
+
+
+def test_every_listing_says_where_its_names_are_published() -> None:
+    listings = [
+        listing
+        for listing in (
+            *(one for one in vars(retail).values() if isinstance(one, Listing)),
+            *map(retail.container_registry, ("Basic", "Standard", "Premium")),
+            *map(retail.firewall, ("Basic", "Standard", "Premium")),
+            retail.machine("Standard_D4ds_v5"),
+        )
+        if isinstance(listing, Listing)
+    ]
+
+    assert len(listings) == 11
+    assert all(listing.source.startswith("https://github.com/") for listing in listings)
+    assert all({"serviceName"} < set(listing.names) for listing in listings)
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted"),
+    [
+        (resource(COMPUTE, compute("AmlCompute", vmSize="a", scaleSettings={"minNodeCount": 1})), Listing),
+        (
+            resource(
+                COMPUTE, compute("AmlCompute", vmSize="a", vmPriority="LowPriority", scaleSettings={"minNodeCount": 1})
+            ),
+            Unlisted,
+        ),
+        (resource("azure-native:network:PublicIPAddress", {"sku": {"name": "Basic"}}), Unlisted),
+        (
+            resource(
+                "azure-native:network:PublicIPAddress",
+                {"sku": {"name": "Standard"}, "publicIPAllocationMethod": "Static"},
+            ),
+            Listing,
+        ),
+        (resource(IMAGES, under("sku.name", UNKNOWN)), Unlisted),
+        (resource(MODELS, {"regionDetails": [{"location": "a"}]}), Listing),
+        (resource(MODELS, {"regionDetails": [{"location": "a"}, {"location": "b"}]}), Unlisted),
+    ],
+)
+def test_what_nobody_can_look_up_says_so(made: Resource, wanted: type[Listing | Unlisted]) -> None:
+    [cost] = idle_costs([made])
+
+    assert isinstance(cost.listing, wanted)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"), [("northeurope", "northeurope"), ("global", ""), (UNKNOWN, ""), (None, "")]
+)
+def test_a_resource_says_where_it_is_if_it_is_in_one_place(said: str | None, wanted: str) -> None:
+    [cost] = idle_costs([resource("azure-native:network:PrivateEndpoint", {"location": said})])
+
+    assert cost.location == wanted
 
 
 def test_every_meter_says_where_azure_says_that_it_bills() -> None:

@@ -1,0 +1,33 @@
+"""Many teams and many stacks: time, and the memory of the largest process, as they grow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.platforms import of_teams
+from benchmarks.project import OURS, ROOT
+from benchmarks.timing import Promise, Row, Timing, Usage, seconds, usage
+
+
+def thousand_stacks(folder: Path) -> Iterator[Row]:
+    """`plan --all` of 100, 301 and 1,000 stacks, and how time and memory grow."""
+    few, some, many = (_planned(folder, teams) for teams in (33, 100, 333))
+    yield Row("`plan --all` of 100 stacks", few.seconds, None, None)
+    yield Row("`plan --all` of 301 stacks", some.seconds, None, None)
+    yield Row("`plan --all` of 1,000 stacks", many.seconds, None, Promise(seconds=300))
+    growth = Timing((many.seconds - some.seconds) / 699, (some.seconds - few.seconds) / 201)
+    yield Row("each stack from 301 to 1,000", growth, "each from 100 to 301", Promise(ratio=1.2))
+    memory = Timing(many.megabytes, few.megabytes)
+    yield Row("memory of `plan --all` of 1,000 stacks", memory, "of 100 stacks", Promise(ratio=1.1), "MB")
+
+
+def thousand_teams(folder: Path) -> Row:
+    """`platform validate` of a thousand teams' files."""
+    root = of_teams(folder / "platform", 1000)
+    times = sorted(seconds([OURS, "platform", "validate", "-C", root], ROOT) for _ in range(5))
+    return Row("`platform validate` of 1,000 teams", times[2], None, Promise(seconds=5))
+
+
+def _planned(folder: Path, teams: int) -> Usage:
+    """What a plan of all stacks takes: three for each team, and the hub."""
+    root = of_teams(folder / str(teams), teams)
+    return usage([OURS, "plan", "--all", "--no-cache", "--quiet", "-C", root], ROOT)

@@ -1,0 +1,73 @@
+"""The rule that no two resources have one name where Azure has room for one.
+
+Names are cut to Azure's lengths and carry digests (infra/naming.py), and environments may share a resource group of the
+organization's: that all of it comes out different is checked, and not believed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.naming import TABLE, rule_of
+from infra.policies.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
+from infra.policies.upkeep import GROUP
+
+_NAMED = tuple({rule.type for rule in TABLE.values()})
+
+_AROUND = (
+    "resourceGroupName", "scope", "resourceUri", "workspaceName", "accountName", "virtualNetworkName",
+    "privateZoneName", "resourceName",
+)  # fmt: skip
+"""The inputs that say what a resource lies in."""
+
+
+def _where(resource: Resource) -> str | None:
+    """What must be there once: the type, what it lies in and the name, in lower case; None when a part is unknown."""
+    rule = rule_of(resource.type, resource.at)
+    around = () if _is_global(resource) else _AROUND
+    parts = [resource.type, *(resource.at(name) for name in (*around, rule.argument))]
+    return None if UNKNOWN in parts else "/".join(str(part or "") for part in parts).lower()
+
+
+def _is_global(resource: Resource) -> bool:
+    return rule_of(resource.type, resource.at).scope in ("global", "tenant")
+
+
+def _told(stack: Stack, _found: object) -> dict[str, list[str]]:
+    """What other stacks could have too, or the stack has twice: what must be there once, with the URNs."""
+    subscription = stack.settings.subscription_id if stack.settings is not None else ""
+    own = {group.at("resourceGroupName") for group in stack.of(GROUP)}
+    urns: dict[str, list[str]] = {}
+    shared: set[str] = set()
+    for resource in stack.of(*_NAMED):
+        where = _where(resource)
+        if where is None:
+            continue
+        is_global = _is_global(resource)
+        key = where if is_global else f"{subscription}/{where}"
+        urns.setdefault(key, []).append(resource.urn)
+        if is_global or resource.type == GROUP or resource.at("resourceGroupName") not in own:
+            shared.add(key)
+    return {key: found for key, found in urns.items() if key in shared or len(found) > 1}
+
+
+def _twice(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
+    first: dict[str, tuple[str, str]] = {}
+    for stack, by_key in told.items():
+        for key, urns in by_key.items():
+            for urn in urns:
+                owner, other = first.setdefault(key, (stack, urn))
+                if other != urn:
+                    name, of = key.rpartition("/")[2], f"{other.rpartition('::')[2]} of {owner}"
+                    yield stack, Breach(urn, f"{urn.rpartition('::')[2]}: {of} is called {name} already.")
+
+
+ONCE_RULES: tuple[Rule, ...] = (
+    Rule(
+        "names-once", "error", "No two resources have one name in one place",
+        "Azure has room for one of them: the second deployment fails, or takes the first one's resource for its own.",
+        "Rename the team or project, or give the environments resource groups of their own.",
+        "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules",
+        Across(_told, _twice),
+    ),
+)  # fmt: skip
+"""The rule on names that are taken."""

@@ -1,0 +1,94 @@
+"""The real engine imports a workspace that is there already, with all that it is made of, as the plan says.
+
+Where Azure would answer, the tests' own provider does: it keeps what one stack made, and the next one finds it there.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.stack.order import Order
+from bootstrap.stack.single import plan_stack
+from infra.programs import declare
+from infra.reference import Reference
+from infra.settings import StackSettings
+from tests.engine.comparison import described, differences, planned
+from tests.engine.provider import Provider
+from tests.engine.stacks import counted, previewed, under_engine, without_aliases
+from tests.helpers import build_tree
+from tests.unit.stack.test_network import PLATFORM
+
+KINDS = {
+    "Microsoft.MachineLearningServices/workspaces": "workspace_id",
+    "Microsoft.Storage/storageAccounts": "storage_id",
+    "Microsoft.KeyVault/vaults": "key_vault_id",
+    "Microsoft.ContainerRegistry/registries": "container_registry_id",
+    "microsoft.insights/components": "application_insights_id",
+}
+"""The manifest's keys of what a workspace is made of, by kind."""
+
+
+def platform(folder: Path, environment: dict[str, Any]) -> Platform:
+    """A platform with one team in one environment."""
+    team = {"name": "fraud", "environments": {"dev": environment}}
+    return load_platform(build_tree(folder, {"platform.yaml": PLATFORM, "teams/fraud.yaml": json.dumps(team)}))
+
+
+def adopting(provider: Provider, folder: Path) -> Platform:
+    """A platform whose team adopts the workspace that the provider has."""
+    ids = {KINDS[kind]: id_ for id_ in provider.ids if (kind := Reference(id_).kind) in KINDS}
+    [identity] = [id_ for id_ in provider.ids if id_.endswith("-workspace") and "userAssignedIdentities" in id_]
+    return platform(folder, {"adopt": {**ids, "identity_id": identity, "mode": "manage"}})
+
+
+@contextmanager
+def stack(engine: Path, folder: Path, settings: StackSettings, provider: Provider) -> Iterator[automation.Stack]:
+    """A new stack under the engine."""
+    folder.mkdir()
+    with under_engine(engine, folder, settings.stack, without_aliases(lambda: declare(settings)), provider) as made:
+        yield made
+
+
+@pytest.fixture
+def azure(engine: Path, tmp_path: Path) -> Provider:
+    """An Azure in which there is a workspace."""
+    provider = Provider()
+    by_hand = platform(tmp_path / "by-hand", {}).stacks["fraud-dev"]
+    with stack(engine, tmp_path / "first", by_hand, provider) as made:
+        made.up()
+    return provider
+
+
+def test_what_is_there_is_imported_with_no_change(engine: Path, tmp_path: Path, azure: Provider) -> None:
+    adopted = adopting(azure, tmp_path / "adopted")
+    by_plan = planned(adopted, "fraud-dev")
+
+    with stack(engine, tmp_path / "second", adopted.stacks["fraud-dev"], azure) as made:
+        by_engine = described(previewed(made))
+        first, second = counted(made.up()), counted(made.up())
+
+    assert differences(by_plan, by_engine) == {}
+    assert first == {"import": len(KINDS), "create": len(by_plan) + 1 - len(KINDS)}
+    assert second == {"same": len(by_plan) + 1}
+
+
+def test_what_differs_is_changed_at_once_and_the_plan_says_so(engine: Path, tmp_path: Path, azure: Provider) -> None:
+    adopted = adopting(azure, tmp_path / "adopted")
+    settings = adopted.stacks["fraud-dev"]
+    other = settings.model_copy(update={"tags": {**settings.tags, "owner": "somebody"}})
+    observed = {id_.lower(): {"tags": {**settings.tags}, "properties": {}} for id_ in azure.ids}
+
+    with stack(engine, tmp_path / "second", other, azure) as made:
+        first = counted(made.up())
+    foretold = plan_stack(Order(other, observed=observed)).findings
+
+    assert (first["import"], first["update"]) == (len(KINDS), len(KINDS))
+    assert len([one for one in foretold if "tags.owner is nothing, and becomes 'somebody'" in one.message]) == len(
+        KINDS
+    )

@@ -1,0 +1,167 @@
+"""What a workspace computes on, as planned: instances of people, attached Kubernetes clusters, serverless jobs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.platform.platform import load_platform
+from bootstrap.progress import Silent
+from bootstrap.stack import StackPlan, plan
+from bootstrap.stack.planned import Registration
+from tests.helpers import build_tree
+from tests.unit.platform.test_compute import AKS, ARC, GROUP, PERSON, RELAY
+from tests.unit.platform.test_manifests import PLATFORM, TEAM
+
+CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
+
+
+@pytest.fixture(scope="module")
+def stacks() -> dict[str, StackPlan]:
+    return {stack.name: stack for stack in plan(load_platform(CONTOSO), [], Silent()).stacks}
+
+
+def world(root: Path, team: str) -> StackPlan:
+    build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM + team})
+    [stack] = plan(load_platform(root), ["fraud-dev"], Silent()).stacks
+    return stack
+
+
+def computes(stack: StackPlan, kind: str) -> list[Registration]:
+    found = [one for one in stack.made if one.type.endswith(":Compute")]
+    return [one for one in found if one.inputs["properties"]["computeType"] == kind]
+
+
+def properties(compute: Registration) -> dict[str, Any]:
+    return dict(compute.inputs["properties"]["properties"])
+
+
+def test_an_instance_is_its_owners_alone(stacks: dict[str, StackPlan]) -> None:
+    [instance] = computes(stacks["fraud-dev"], "ComputeInstance")
+    found = properties(instance)
+
+    assert found["applicationSharingPolicy"] == "Personal"
+    assert found["personalComputeInstanceSettings"] == {
+        "assignedUser": {"objectId": PERSON, "tenantId": "00000000-0000-0000-0000-00000000c0de"}
+    }
+    assert found["sshSettings"] == {"sshPublicAccess": "Disabled"}
+    assert instance.inputs["properties"]["disableLocalAuth"] is True
+    assert instance.origin == "teams/fraud.yaml:15"
+
+
+def test_an_instance_stops_when_idle_which_it_would_not_with_an_identity(stacks: dict[str, StackPlan]) -> None:
+    [instance] = computes(stacks["fraud-dev"], "ComputeInstance")
+
+    assert properties(instance)["idleTimeBeforeShutdown"] == "PT60M"
+    assert "identity" not in instance.inputs
+
+
+def test_an_instance_stops_every_day_at_the_time_that_is_said(stacks: dict[str, StackPlan]) -> None:
+    [instance] = computes(stacks["fraud-dev"], "ComputeInstance")
+
+    [schedule] = properties(instance)["schedules"]["computeStartStop"]
+    assert schedule == {
+        "action": "Stop", "status": "Enabled", "triggerType": "Cron",
+        "cron": {"expression": "0 19 * * *", "timeZone": "UTC"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("network", "public"), [("open", True), ("managed", False)])
+def test_an_instance_has_a_public_address_only_where_it_has_no_network(
+    tmp_path: Path, network: str, public: bool
+) -> None:
+    said = f"network: {network}\ninstances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
+
+    [instance] = computes(world(tmp_path, said), "ComputeInstance")
+
+    assert properties(instance)["enableNodePublicIp"] is public
+    assert "schedules" not in properties(instance)
+
+
+def test_instances_of_one_name_have_names_of_their_own_in_azure(tmp_path: Path) -> None:
+    """Azure has each name once in a location, whoever's it is."""
+    said = f"instances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
+    teams = {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}" for name in ("churn", "fraud")}
+    made = plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Silent()).stacks
+
+    names = [one.inputs["computeName"] for stack in made for one in computes(stack, "ComputeInstance")]
+
+    assert len(set(names)) == 2
+    assert all(name.startswith("ci-contoso-anna-") for name in names)
+
+
+def test_what_an_instance_bills_while_idle_is_told(stacks: dict[str, StackPlan]) -> None:
+    costs = [cost for cost in stacks["fraud-dev"].document()["bills_while_idle"] if "instance" in cost["what"]]
+
+    assert [(cost["what"], cost["count"], cost["per"]) for cost in costs] == [
+        ("compute instance (Standard_E4ds_v5), unless it is stopped", 1, "hour")
+    ]
+
+
+def test_kubernetes_is_attached_after_the_workspace_got_its_rights_on_it(stacks: dict[str, StackPlan]) -> None:
+    [cluster] = computes(stacks["forecasting-dev"], "Kubernetes")
+    rights = roles(stacks["forecasting-dev"], "kubernetes-retail-access")
+
+    assert cluster.inputs["computeName"] == "retail"
+    assert cluster.inputs["properties"]["disableLocalAuth"] is True
+    assert properties(cluster) == {"namespace": "forecasting"}
+    assert cluster.inputs["identity"]["type"] == "UserAssigned"
+    assert [one.rsplit("/", 1)[1] for one in cluster.inputs["identity"]["userAssignedIdentities"]] == [
+        "id-contoso-forecasting-dev-cluster"
+    ]
+    assert {one.urn for one in rights} <= set(cluster.depends_on)
+    assert {one.inputs["scope"] for one in rights} == {cluster.inputs["properties"]["resourceId"]}
+
+
+def test_a_role_on_a_cluster_is_defined_in_the_clusters_subscription(stacks: dict[str, StackPlan]) -> None:
+    rights = roles(stacks["forecasting-dev"], "kubernetes-retail-access")
+
+    assert [one.inputs["roleDefinitionId"].split("/")[2] for one in rights] == [
+        "00000000-0000-0000-0000-0000000000c0"
+    ] * 3
+
+
+def test_a_cluster_that_is_attached_twice_gets_its_roles_once(tmp_path: Path) -> None:
+    """Azure refuses a second assignment of one role, and minds no case in ids."""
+    again = AKS.replace("rg-k8s", "RG-K8S")
+    said = (
+        f"kubernetes: [{{name: train, cluster_id: {AKS}, namespace: train}},"
+        f" {{name: serve, cluster_id: {again}, namespace: serve}}]\n"
+    )
+
+    stack = world(tmp_path, said)
+
+    attached = computes(stack, "Kubernetes")
+    rights = roles(stack, "kubernetes-train-access")
+    assert [properties(one)["namespace"] for one in attached] == ["train", "serve"]
+    assert len(rights) == 3
+    assert roles(stack, "kubernetes-serve-access") == []
+    assert all({one.urn for one in rights} <= set(cluster.depends_on) for cluster in attached)
+
+
+def test_a_cluster_of_azure_arc_is_reached_through_its_relay(tmp_path: Path) -> None:
+    said = f"kubernetes: [{{name: edge, cluster_id: {ARC}, namespace: ml, relay_id: {RELAY}}}]\n"
+
+    rights = roles(world(tmp_path, said), "kubernetes-edge-access")
+
+    assert {
+        one.name.removeprefix("kubernetes-edge-access-"): one.inputs["scope"].removeprefix(GROUP) for one in rights
+    } == {
+        "reader-on-kubernetes-cluster": ARC.removeprefix(GROUP),
+        "kubernetes-extension-contributor-on-kubernetes-cluster": ARC.removeprefix(GROUP),
+        "azure-kubernetes-service-cluster-admin-role-on-kubernetes-cluster": ARC.removeprefix(GROUP),
+        "azure-relay-owner-on-azure-relay": RELAY.removeprefix(GROUP),
+    }
+
+
+def test_serverless_jobs_have_the_same_settings_in_every_mode(stacks: dict[str, StackPlan]) -> None:
+    """Their flag is for subnets of one's own, and Azure does not let it change without one."""
+    modes = ("forecasting-dev", "fraud-dev", "vision-dev")
+    found = [one for name in modes for one in stacks[name].made if one.type.endswith("services:Workspace")]
+
+    assert [one.inputs["serverlessComputeSettings"] for one in found] == [{"serverlessComputeNoPublicIP": False}] * 3
+
+
+def roles(stack: StackPlan, prefix: str) -> list[Registration]:
+    assigned = (one for one in stack.made if one.type.endswith(":RoleAssignment"))
+    return [one for one in assigned if one.name.startswith(f"{prefix}-")]
