@@ -3,8 +3,6 @@
 They watch what our components cannot: what people make beside them, in the portal or with `az`. The ids, effects and
 parameters are those of https://learn.microsoft.com/azure/machine-learning/policy-reference.
 
-Never assigned: e413671a-dd10-4cc1-a943-45b598596cb7, which wants workspaces in the legacy mode of version 1, where
-endpoints and everything else of version 2 do not work.
 """
 
 from dataclasses import dataclass
@@ -12,7 +10,8 @@ from dataclasses import dataclass
 from infra.settings import PolicyEffect, PolicyName
 
 LEGACY_MODE = "e413671a-dd10-4cc1-a943-45b598596cb7"
-"""The policy that must not be assigned."""
+"""Never assigned: it wants workspaces in the legacy mode of version 1, where endpoints and everything else of version 2
+do not work. A rule refuses it."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Literal
 from infra.naming import Names
 from infra.settings import Persona
 
-_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's namespace of URLs
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
 
@@ -41,7 +40,7 @@ class CustomRole:
 
     def id_in(self, names: Names) -> str:
         """The id of its definition: known to all stacks of an organization without asking."""
-        return str(uuid.uuid5(_NAMESPACE, f"{names.tenant_id}|{names.organization}|{self.name}".lower()))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{names.tenant_id}|{names.organization}|{self.name}".lower()))
 
 
 ACR_PULL = Role("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d")

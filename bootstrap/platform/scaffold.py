@@ -181,7 +181,16 @@ hub:
   alert_emails:
     - {line("email")}
 """,
-        f"{TEAMS}/example.yaml": f"""\
+        f"{TEAMS}/example.yaml": _TEAM,
+        LINKS: _LINKS,
+        "README.md": _README,
+        ".gitignore": "# State of stacks that are kept on this machine\n.mlops/\n",
+        ".vscode/settings.json": _EDITOR,
+        **schema_files(),
+    }
+
+
+_TEAM = f"""\
 # yaml-language-server: $schema=../{FOLDER}/team.schema.json
 # A team. Copy this file for each of yours; its name is the team's name.
 name: example
@@ -199,8 +208,9 @@ environments:
       - {{name: cpu, size: Standard_D4ds_v5, max_nodes: 2}}
 projects: []
 #  - {{name: churn, repository: github:OWNER/churn, blueprint: tabular}}
-""",
-        LINKS: f"""\
+"""
+
+_LINKS = f"""\
 # yaml-language-server: $schema={FOLDER}/links.schema.json
 # What the forges' tokens say, by team, project and environment. Read issuer and subject from the forge: they cannot be
 # told from names. Without them a project's CI cannot log in, and the plan says so.
@@ -209,23 +219,21 @@ teams: {{}}
 #  example:
 #    churn:
 #      dev: {{issuer: https://token.actions.githubusercontent.com, subject: "repo:OWNER/churn:environment:dev"}}
-""",
-        "README.md": _README,
-        ".gitignore": "# State of stacks that are kept on this machine\n.mlops/\n",
-        ".vscode/settings.json": json.dumps(
-            {
-                "yaml.schemas": {
-                    f"./{FOLDER}/platform.schema.json": FILE_NAME,
-                    f"./{FOLDER}/team.schema.json": f"{TEAMS}/*.yaml",
-                    f"./{FOLDER}/links.schema.json": LINKS,
-                }
-            },
-            indent=2,
-        )
-        + "\n",
-        **schema_files(),
-    }
+"""
 
+_EDITOR = (
+    json.dumps(
+        {
+            "yaml.schemas": {
+                f"./{FOLDER}/platform.schema.json": FILE_NAME,
+                f"./{FOLDER}/team.schema.json": f"{TEAMS}/*.yaml",
+                f"./{FOLDER}/links.schema.json": LINKS,
+            }
+        },
+        indent=2,
+    )
+    + "\n"
+)
 
 _README = f"""\
 # Platform

@@ -9,8 +9,7 @@ from bootstrap.console import table
 from bootstrap.stack.planned import Registration, StackPlan
 from infra import roles
 from infra.naming import Names
-from infra.policies.assignments import counted
-from infra.policies.limits import MOST_ASSIGNMENTS
+from infra.policies.limits import MOST_ASSIGNMENTS, counted
 from infra.roles import CustomRole, Role
 from infra.settings import EnvironmentSettings
 

@@ -13,7 +13,6 @@ from infra.reference import Reference
 from infra.roles import CustomRole, Entitlement, Role, Target
 from infra.settings import GroupSettings
 
-_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's namespace of URLs
 _ELIGIBLE_FOR = "P365D"
 """A year: the longest that privileged identity management allows unless its settings are changed.
 https://learn.microsoft.com/entra/id-governance/privileged-identity-management/pim-resource-roles-configure-role-settings"""
@@ -78,7 +77,7 @@ class Access(pulumi.ComponentResource):
         condition = _condition(entitlement, args.names)
         return authorization.RoleAssignment(
             name,
-            role_assignment_name=str(uuid.uuid5(_NAMESPACE, f"{on.id}|{args.principal.key}|{role_id}".lower())),
+            role_assignment_name=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{on.id}|{args.principal.key}|{role_id}".lower())),
             scope=on.id_when_made,
             role_definition_id=_definition(on, role_id),
             principal_id=args.principal.object_id,

@@ -266,11 +266,9 @@ class PeeringArgs:
 class Peering(pulumi.ComponentResource):
     """What one network needs to reach another."""
 
-    peering: Reference
-
     def __init__(self, name: str, args: PeeringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:network:Peering", name, None, opts)
-        peering = network.VirtualNetworkPeering(
+        network.VirtualNetworkPeering(
             name,
             resource_group_name=args.source.resource_group,
             virtual_network_name=args.source.name_when_made,
@@ -282,8 +280,7 @@ class Peering(pulumi.ComponentResource):
             use_remote_gateways=args.gateway == "uses",
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
-        self.peering = args.source.within(f"virtualNetworkPeerings/{args.name}", peering)
-        self.register_outputs({"id": self.peering.id})
+        self.register_outputs({})
 
 
 @dataclass(frozen=True)

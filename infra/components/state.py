@@ -6,6 +6,7 @@ import pulumi
 from pulumi_azure_native import keyvault, storage
 
 from infra.components.place import Place
+from infra.components.storage import account_without_keys
 from infra.modes import Inbound
 from infra.reference import Reference
 
@@ -37,34 +38,9 @@ class StateStorage(pulumi.ComponentResource):
         super().__init__("bootstrap:state:StateStorage", name, None, opts)
         place = args.place
         account_name = place.names.of("storage", *place.words, _CONTAINER)
-        account = storage.StorageAccount(
-            name,
-            resource_group_name=place.group.name_when_made,
-            account_name=account_name,
-            location=place.location,
-            kind=storage.Kind.STORAGE_V2,
-            # Three zones: without the state nothing can be changed.
-            sku=storage.SkuArgs(name=storage.SkuName.STANDARD_ZRS),
-            access_tier=storage.AccessTier.HOT,
-            allow_blob_public_access=False,
-            allow_cross_tenant_replication=False,
-            allow_shared_key_access=False,
-            default_to_o_auth_authentication=True,
-            enable_https_traffic_only=True,
-            is_hns_enabled=False,
-            is_local_user_enabled=False,
-            is_sftp_enabled=False,
-            minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
-            public_network_access=storage.PublicNetworkAccess.ENABLED
-            if args.inbound.public
-            else storage.PublicNetworkAccess.DISABLED,
-            network_rule_set=storage.NetworkRuleSetArgs(
-                default_action=storage.DefaultAction.ALLOW if args.inbound.public else storage.DefaultAction.DENY,
-                bypass=storage.Bypass.AZURE_SERVICES,
-            ),
-            tags=place.tags,
-            opts=place.stateful(self),
-        )
+        # Three zones: without the state nothing can be changed.
+        zones = storage.SkuName.STANDARD_ZRS
+        account = account_without_keys(name, account_name, place, zones, args.inbound, place.stateful(self))
         self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
         kept = storage.DeleteRetentionPolicyArgs(enabled=True, days=_SOFT_DELETE_DAYS, allow_permanent_delete=False)
         blobs = storage.BlobServiceProperties(

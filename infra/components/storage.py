@@ -31,49 +31,22 @@ class Storage(pulumi.ComponentResource):
     """A storage account without keys, its blob service with versions and soft delete, open to the studio's pages."""
 
     account: Reference
-    blobs: Reference
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bootstrap:storage:Storage", name, None, opts)
         place = args.place
         account_name = place.name_of("storage")
-        account = storage.StorageAccount(
+        account = account_without_keys(
             name,
-            resource_group_name=place.group.name_when_made,
-            account_name=account_name,
-            location=place.location,
-            kind=storage.Kind.STORAGE_V2,
-            sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
-            access_tier=storage.AccessTier.HOT,
-            allow_blob_public_access=False,
-            allow_cross_tenant_replication=False,
-            allow_shared_key_access=False,
-            default_to_o_auth_authentication=True,
-            enable_https_traffic_only=True,
-            # Azure ML's workspace storage must not have a hierarchical namespace.
-            is_hns_enabled=False,
-            is_local_user_enabled=False,
-            is_sftp_enabled=False,
-            minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
-            public_network_access=storage.PublicNetworkAccess.ENABLED
-            if args.inbound.public
-            else storage.PublicNetworkAccess.DISABLED,
-            network_rule_set=storage.NetworkRuleSetArgs(
-                default_action=storage.DefaultAction.ALLOW if args.inbound.everywhere else storage.DefaultAction.DENY,
-                bypass=storage.Bypass.AZURE_SERVICES,
-                ip_rules=[
-                    storage.IPRuleArgs(action=storage.Action.ALLOW, i_p_address_or_range=address)
-                    for allowed in args.inbound.ips
-                    for address in _as_storage_takes_it(allowed)
-                ],
-            ),
-            identity=_identity(args.key),
-            encryption=_encryption(args.key),
-            tags=place.tags,
-            opts=place.stateful(self, args.key.after if args.key is not None else (), kind="storage"),
+            account_name,
+            place,
+            storage.SkuName.STANDARD_LRS,
+            args.inbound,
+            place.stateful(self, args.key.after if args.key is not None else (), kind="storage"),
+            args.key,
         )
         self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
-        blobs = storage.BlobServiceProperties(
+        storage.BlobServiceProperties(
             f"{name}-blobs",
             resource_group_name=place.group.name_when_made,
             account_name=self.account.name_when_made,
@@ -106,8 +79,61 @@ class Storage(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.blobs = self.account.within("blobServices/default", blobs)
         self.register_outputs({"id": self.account.id})
+
+
+def account_without_keys(
+    name: str,
+    account_name: str,
+    place: Place,
+    sku: storage.SkuName,
+    inbound: Inbound,
+    opts: pulumi.ResourceOptions,
+    key: CustomerKey | None = None,
+) -> storage.StorageAccount:
+    """A storage account that is reached by identity alone: no keys, no local users, nothing public.
+
+    Args:
+        account_name: Its name in Azure.
+        sku: Where its copies lie.
+        inbound: From where it can be reached.
+        key: What encrypts it, where that is not Azure's.
+    """
+    return storage.StorageAccount(
+        name,
+        resource_group_name=place.group.name_when_made,
+        account_name=account_name,
+        location=place.location,
+        kind=storage.Kind.STORAGE_V2,
+        sku=storage.SkuArgs(name=sku),
+        access_tier=storage.AccessTier.HOT,
+        allow_blob_public_access=False,
+        allow_cross_tenant_replication=False,
+        allow_shared_key_access=False,
+        default_to_o_auth_authentication=True,
+        enable_https_traffic_only=True,
+        # Azure ML's workspace storage must not have a hierarchical namespace.
+        is_hns_enabled=False,
+        is_local_user_enabled=False,
+        is_sftp_enabled=False,
+        minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
+        public_network_access=storage.PublicNetworkAccess.ENABLED
+        if inbound.public
+        else storage.PublicNetworkAccess.DISABLED,
+        network_rule_set=storage.NetworkRuleSetArgs(
+            default_action=storage.DefaultAction.ALLOW if inbound.everywhere else storage.DefaultAction.DENY,
+            bypass=storage.Bypass.AZURE_SERVICES,
+            ip_rules=[
+                storage.IPRuleArgs(action=storage.Action.ALLOW, i_p_address_or_range=address)
+                for allowed in inbound.ips
+                for address in _as_storage_takes_it(allowed)
+            ],
+        ),
+        identity=_identity(key),
+        encryption=_encryption(key),
+        tags=place.tags,
+        opts=opts,
+    )
 
 
 def _identity(key: CustomerKey | None) -> storage.IdentityArgs | None:

@@ -13,7 +13,6 @@ from infra import queries
 from infra.components.place import Place
 from infra.reference import Reference
 
-_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's namespace of URLs
 _SCHEMA = "https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json"
 _LOG_QUERY, _GRAPH_QUERY = 0, 1
 _TEXT, _QUERY, _PARAMETERS = 1, 3, 9
@@ -66,7 +65,7 @@ class Workbook(pulumi.ComponentResource):
             name,
             resource_group_name=place.group.name_when_made,
             # Azure wants a UUID: one that follows from the group is the same on every machine.
-            resource_name_=str(uuid.uuid5(_NAMESPACE, f"{place.group.id}|{name}".lower())),
+            resource_name_=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{place.group.id}|{name}".lower())),
             location=place.location,
             kind=applicationinsights.WorkbookSharedTypeKind.SHARED,
             category="workbook",
@@ -97,7 +96,7 @@ def page(logs: str) -> dict[str, Any]:
 def _parameters() -> dict[str, Any]:
     days: Sequence[int] = (1, 7, 30, 90)
     team = {
-        "id": str(uuid.uuid5(_NAMESPACE, "workbook/Team")),
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, "workbook/Team")),
         "version": "KqlParameterItem/1.0",
         "name": "Team",
         "type": _DROP_DOWN,
@@ -114,7 +113,7 @@ def _parameters() -> dict[str, Any]:
         "value": ["value::all"],
     }
     time = {
-        "id": str(uuid.uuid5(_NAMESPACE, "workbook/Time")),
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, "workbook/Time")),
         "version": "KqlParameterItem/1.0",
         "name": "Time",
         "type": _TIME_RANGE,

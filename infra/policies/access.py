@@ -7,7 +7,17 @@ from typing import Any
 
 from infra.policies.properties import ROLE, entries
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
-from infra.roles import IN_SUBSCRIPTIONS, Role
+from infra.roles import (
+    AZUREML_REGISTRY_USER,
+    BLOB_DATA_READER,
+    CONTRIBUTOR,
+    COST_READER,
+    IN_SUBSCRIPTIONS,
+    MONITORING_CONTRIBUTOR,
+    RBAC_ADMINISTRATOR,
+    READER,
+    Role,
+)
 from infra.settings import HubSettings
 
 ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"
@@ -19,26 +29,25 @@ _LEARN = "https://learn.microsoft.com/azure/role-based-access-control"
 OWNING: dict[str, str] = {
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
     "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
-    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+    RBAC_ADMINISTRATOR.id: RBAC_ADMINISTRATOR.name,
 }
 """Built-in roles that let who has them give roles to themselves, by id; the last one not with a condition."""
 
 _GIVE = "microsoft.authorization/roleassignments/write"
 """The action that gives a role."""
 
-_CONDITIONABLE = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+_CONDITIONABLE = RBAC_ADMINISTRATOR.id
 
-BROAD: dict[str, str] = {"b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor"}
+BROAD: dict[str, str] = {CONTRIBUTOR.id: CONTRIBUTOR.name}
 """Built-in roles that may change everything but access, by id."""
 
 READING: dict[str, str] = {
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
     "43d0d8ad-25c7-4714-9337-8ba259a9fe05": "Monitoring Reader",
     "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
-    "72fafb9e-0641-4937-9268-a91bfd8191a3": "Cost Management Reader",
-    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
-    "749f88d5-cbae-40b8-bcfc-e573ddc772fa": "Monitoring Contributor",
-    "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",
+    **{
+        role.id: role.name
+        for role in (READER, COST_READER, BLOB_DATA_READER, MONITORING_CONTRIBUTOR, AZUREML_REGISTRY_USER)
+    },
 }
 """Built-in roles that people may have in production at all times, by id: they change nothing that runs there."""
 

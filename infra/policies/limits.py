@@ -20,6 +20,8 @@ MOST_TAGS = 50
 MOST_CREDENTIALS = 20
 MOST_ASSIGNMENTS = 4000
 """Role assignments in a subscription, with all that is in it."""
+NEAR_MOST_ASSIGNMENTS = 3_200
+"""Four fifths of it: what people assign by hand counts too."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,14 @@ def _made_before(urn: str, siblings: Mapping[str, Resource]) -> set[str]:
     return found
 
 
+def counted(assignments: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """How many role assignments each subscription would hold, by the inputs of the assignments."""
+    scopes = (str(inputs.get("scope")).split("/") for inputs in assignments)
+    return Counter(parts[2].lower() for parts in scopes if parts[1:2] == ["subscriptions"])
+
+
 def _assignments(stack: Stack, _found: object) -> dict[str, int]:
-    """How many roles the stack gives, by subscription."""
-    scopes = (str(assignment.at("scope")).split("/") for assignment in stack.of(ROLE))
-    return dict(Counter(parts[2].lower() for parts in scopes if parts[1:2] == ["subscriptions"]))
+    return dict(counted(resource.inputs for resource in stack.of(ROLE)))
 
 
 def _too_many(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
@@ -121,6 +127,28 @@ def _too_many(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
             said = f"{count} roles are given in the subscription {subscription}, and Azure takes {MOST_ASSIGNMENTS}."
             yield last[subscription], Breach(None, said)
 
+
+def _near(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:
+    """Subscriptions near the limit, each told of the stack that has most of its assignments."""
+    totals: Counter[str] = Counter()
+    for counts in told.values():
+        totals.update(counts)
+    for subscription, total in sorted(totals.items()):
+        if NEAR_MOST_ASSIGNMENTS < total <= MOST_ASSIGNMENTS:
+            most = max(told, key=lambda stack: told[stack].get(subscription, 0))
+            stacks = sum(subscription in counts for counts in told.values())
+            yield (
+                most,
+                Breach(
+                    None,
+                    f"the subscription {subscription} would hold {total} role assignments of {stacks} stacks; "
+                    f"Azure allows {MOST_ASSIGNMENTS}.",
+                ),
+            )
+
+
+_ASSIGNMENTS = f"{_LEARN}/role-based-access-control/troubleshoot-limits"
+_APART = "Give some teams a subscription of their own (subscription_id in their files), or make groups eligible."
 
 LIMIT_RULES: tuple[Rule, ...] = (
     Rule(
@@ -152,9 +180,13 @@ LIMIT_RULES: tuple[Rule, ...] = (
     Rule(
         "limit-assignments", "error", f"No more than {MOST_ASSIGNMENTS} roles are given in a subscription",
         "Azure refuses the next one, for every team in it.",
-        "Give some teams subscriptions of their own (subscription_id in the team's file).",
-        "https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits",
+        _APART, _ASSIGNMENTS,
         Across(_assignments, _too_many),
+    ),
+    Rule(
+        "role-assignments-near-limit", "warning", "No subscription comes near the limit of role assignments",
+        "What people assign by hand counts too, and teams cannot be moved in a day.", _APART, _ASSIGNMENTS,
+        Across(_assignments, _near),
     ),
 )  # fmt: skip
 """The rules on limits."""

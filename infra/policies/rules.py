@@ -7,7 +7,6 @@ from typing import Any
 from infra.policies.access import ACCESS_RULES
 from infra.policies.adopted import ADOPTED_RULES
 from infra.policies.arguments import ARGUMENT_RULES
-from infra.policies.assignments import ASSIGNMENT_RULES
 from infra.policies.changes import CHANGE_RULES
 from infra.policies.limits import LIMIT_RULES
 from infra.policies.locations import LOCATION_RULES
@@ -32,7 +31,6 @@ RULES: dict[str, Rule] = {
         *LOCATION_RULES,
         *SIZE_RULES,
         *LIMIT_RULES,
-        *ASSIGNMENT_RULES,
         *CHANGE_RULES,
         *ADOPTED_RULES,
         *STACK_RULES,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.azure_policies import LEGACY_MODE
 from infra.policies.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
 from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
@@ -17,9 +18,6 @@ POLICY = "azure-native:authorization:PolicyAssignment"
 
 OWNER_TAG = "owner"
 """The tag that says whom to ask."""
-
-LEGACY_POLICY = "e413671a-dd10-4cc1-a943-45b598596cb7"
-"""A built-in policy that wants workspaces in legacy mode, where managed endpoints do not work."""
 
 _LEARN = "https://learn.microsoft.com/azure"
 
@@ -129,8 +127,8 @@ def _locks(lock: Resource) -> Iterable[str]:
 
 
 def _legacy(assignment: Resource) -> Iterable[str]:
-    if LEGACY_POLICY in str(assignment.at("policyDefinitionId")).lower():
-        yield f"it assigns the policy {LEGACY_POLICY}."
+    if LEGACY_MODE in str(assignment.at("policyDefinitionId")).lower():
+        yield f"it assigns the policy {LEGACY_MODE}."
 
 
 UPKEEP_RULES: tuple[Rule, ...] = (

@@ -169,7 +169,9 @@ JARGON = [
 
 @pytest.mark.parametrize("model", DOCUMENTS, ids=lambda model: str(model.__name__))
 def test_no_mistake_of_any_document_is_told_in_words_of_ours(model: type[BaseModel]) -> None:
-    classes = re.compile(rf"\b(?:{'|'.join({one.__name__ for one in DOCUMENTS} - {'Group', 'Vnet', 'Hub', 'Kubernetes'})})\b")
+    classes = re.compile(
+        rf"\b(?:{'|'.join({one.__name__ for one in DOCUMENTS} - {'Group', 'Vnet', 'Hub', 'Kubernetes'})})\b"
+    )
     fields = {info.alias or name for name, info in model.model_fields.items()}
     values = [*WRONG, *([value] for value in WRONG), *({"a": value} for value in WRONG), {"A b": "x"}, [[None]]]
     for field, value in itertools.product(fields, values):
