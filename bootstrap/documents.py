@@ -6,17 +6,20 @@ documents that expand to more than `MAX_NODES` values, and, against a Pydantic m
 mistakes of a document are told at once.
 """
 
+import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from bootstrap.composing import Node, compose
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.mistakes import in_words
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
 
@@ -42,9 +45,6 @@ _KINDS = {
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 """What an escape can write and no text has: control characters, which a terminal would obey, and halves of others."""
-
-_MAPPING = "Input should be a mapping of keys to values; one that says nothing is written {}"
-"""Instead of Pydantic's words, which name a class of ours."""
 
 _LONGEST = 100
 """How many characters of a value are told."""
@@ -128,7 +128,7 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
-        return None, [_problem(document, model, item) for item in error.errors(include_url=False)]
+        return None, list(_problems(document, model, error.errors(include_url=False)))
 
 
 def invalid(path: Path, problems: Iterable[Problem]) -> InputError:
@@ -175,6 +175,22 @@ def parse(text: str, path: Path) -> Document:
         why = "It is nested too deeply." if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{path} is not valid YAML.", why=why) from error
     return document
+
+
+def as_yaml(data: Any) -> str:
+    """Plain data as YAML, which `parse` reads back."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True, plug_ins=[])
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = _NEVER_FOLDED
+    stream = io.StringIO()
+    yaml.dump(data, stream)
+    return stream.getvalue().removesuffix("...\n").rstrip("\n")
+
+
+_NEVER_FOLDED = 1_000_000
 
 
 def _in_words(error: "MarkedYAMLError") -> str:
@@ -288,22 +304,43 @@ def _scalar_node(node: Node) -> Node:
     return node if isinstance(node, ScalarNode) else ScalarNode(str(node.tag), node.value, node.start_mark)
 
 
-def _problem(document: Document, model: "type[BaseModel]", item: Mapping[str, Any]) -> Problem:
-    location = tuple(part for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        key = str(location[-1])
-        return Problem(
-            document.position(location, of_key=True),
-            f"unknown key {_shown(key)}.",
-            did_you_mean(key, _known_keys(model, location[:-1])),
-        )
-    place = ".".join(str(part) for part in location)
-    message = _MAPPING if item["type"] in ("dict_type", "model_type") else item["msg"].removeprefix("Value error, ")
-    value = item["input"]
-    found = (
-        f" (found {_shown(value)})" if isinstance(value, str | int | float | bool) and item["type"] != "missing" else ""
-    )
-    return Problem(document.position(location), f"{place}: {message}{found}." if place else f"{message}{found}.")
+def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[ErrorDetails]") -> Iterator[Problem]:
+    """Pydantic's errors as mistakes in the document: one for each value, however many things it could have been."""
+    by_value: dict[Location, list[ErrorDetails]] = {}
+    for item in items:
+        by_value.setdefault(_place(document, item), []).append(item)
+    for location, errors in by_value.items():
+        first = errors[0]
+        inner = any(other[: len(location)] == location for other in by_value if len(other) > len(location))
+        if inner and first["type"].endswith("_type"):
+            continue  # it could have been another thing, too; what is wrong within it says more
+        if first["type"] == "extra_forbidden":
+            key = str(location[-1])
+            suggestion = did_you_mean(key, _known_keys(model, first["loc"][:-1]))
+            yield Problem(document.position(location, of_key=True), f"unknown key {_shown(key)}.", suggestion)
+            continue
+        key = location[-1] if location and isinstance(location[-1], str) else ""
+        message, suggestion = in_words(errors, key)
+        place = ".".join(str(part) for part in location)
+        of_key = first["loc"][-1:] == (_KEY,)
+        told = f"{place}: {message}." if place else f"{message}."
+        yield Problem(document.position(location, of_key=of_key), told, suggestion)
+
+
+_KEY = "[key]"
+"""How Pydantic says that it speaks of a key, and not of its value."""
+
+
+def _place(document: Document, item: "ErrorDetails") -> Location:
+    """Where in the document an error stands, without what else Pydantic puts into a path: types that it tried."""
+    value = document.data
+    place: Location = ()
+    for part in item["loc"]:
+        inner = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inner, dict) and part in inner:
+            value = inner[part]
+            place += (part,)
+    return (*place, item["loc"][-1]) if item["type"] == "missing" else place
 
 
 def _known_keys(model: "type[BaseModel]", location: Location) -> set[str]:

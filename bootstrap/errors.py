@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     REMOTE = 6
     LOCKED = 7
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 class BootstrapError(Exception):

@@ -232,6 +232,17 @@ def _rules_by_type() -> dict[str, list[Rule]]:
     return by_type
 
 
+RESERVED = ("microsoft", "windows")
+"""What no name of something with a public endpoint may contain.
+https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name"""
+
+
+def reserved_in(*words: str) -> str | None:
+    """What Azure reserves and a name of these words would contain, also across them: some names have no hyphens."""
+    together = "".join(words).replace("-", "")
+    return next((word for word in RESERVED if word in together), None)
+
+
 @dataclass(frozen=True)
 class Names:
     """The names of one organization's resources.

@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+HUB = "hub"
+"""The name of the hub's stack, and the word that stands for a team in its names: no team can be called so."""
+
 Network = Literal["open", "managed", "locked"]
 """`open`: no network of its own; everything is reachable with an Entra login. `managed`: jobs and endpoints run in the
 workspace's managed network, which may reach the internet; its door for people is as in `open`. `locked`: they reach
@@ -421,7 +424,7 @@ class HubSettings(_StackSettings):
     @property
     def stack(self) -> str:
         """The stack's name."""
-        return "hub"
+        return HUB
 
     @property
     def closed(self) -> bool:
@@ -475,6 +478,22 @@ class EnvironmentSettings(_StackSettings):
 
 
 StackSettings = HubSettings | EnvironmentSettings
+
+EXAMPLE_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+EXAMPLE_TENANT = "00000000-0000-0000-0000-000000000002"
+EXAMPLE_EMAIL = "ml-platform@example.com"
+"""What `platform init` writes where nobody answered. Nothing can be deployed with them."""
+
+
+def examples_in(settings: StackSettings) -> list[str]:
+    """The example values that a stack still has, each with what it stands for."""
+    mails = {*settings.alert_emails, *settings.tags.values(), *(settings.budget.emails if settings.budget else ())}
+    found = {
+        f"tenant_id {EXAMPLE_TENANT}": settings.tenant_id == EXAMPLE_TENANT,
+        f"subscription_id {EXAMPLE_SUBSCRIPTION}": settings.subscription_id == EXAMPLE_SUBSCRIPTION,
+        f"the mail address {EXAMPLE_EMAIL}": EXAMPLE_EMAIL in mails,
+    }
+    return [words for words, there in found.items() if there]
 
 
 def from_json(text: str) -> StackSettings:

@@ -29,6 +29,20 @@ def execute(arguments: list[str]) -> int:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        code = _told(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has gone. What Python still flushes at exit would complain a second time.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return ExitCode.UNREAD
+    return code
+
+
+def _told(arguments: list[str]) -> int:
+    """Run the command line, tell what went wrong, and return the exit code. Raises BrokenPipeError."""
+    try:
         result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
         if result == ExitCode.INTERRUPTED:  # Typer answers Ctrl-C with this code, and says nothing
             raise KeyboardInterrupt  # noqa: TRY301 - told below, as every interruption is
@@ -43,11 +57,12 @@ def execute(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("interrupted: run the same command again to go on.\n")
         return ExitCode.INTERRUPTED
+    except SystemExit as stopped:
+        if isinstance(stopped.__context__, BrokenPipeError):  # Typer answers so; we have a code of our own
+            raise stopped.__context__ from None
+        raise
     except BrokenPipeError:
-        # The reader (`| head`) has gone. What Python still flushes at exit would complain a second time.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
+        raise
     except Exception as error:  # noqa: BLE001 - the last resort, so that no user ever sees a traceback
         from bootstrap.fault import write_report
 

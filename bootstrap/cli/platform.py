@@ -94,11 +94,15 @@ def _complete(given: dict[str, str]) -> dict[str, str]:
 def validate(session: Session) -> None:
     """Check all manifests and tell every mistake with its file, line and column."""
     from bootstrap.platform.platform import find_platform
+    from infra.settings import examples_in
 
     found = find_platform(session.directory)
     names = list(found.stacks)
     text = f"{found.root}: the manifests are right. Stacks: {', '.join(names)}."
-    session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names})
+    examples = list(dict.fromkeys(words for settings in found.stacks.values() for words in examples_in(settings)))
+    warnings = [f"{words} is an example: replace it before you deploy." for words in examples]
+    text = "\n".join([text, *(f"warning: {warning}" for warning in warnings)])
+    session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names, "warnings": warnings})
 
 
 @command(
@@ -119,11 +123,12 @@ def show(
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.console import table
+    from bootstrap.documents import as_yaml
     from bootstrap.platform.platform import find_origins, find_platform
 
     if origin:
         found = find_origins(session.directory, stack)
-        rows = [[value.key, str(value.value), value.layer, value.source or ""] for value in found]
+        rows = [[value.key, as_yaml(value.value), value.layer, value.source or ""] for value in found]
         values = [dataclasses.asdict(value) for value in found]
         session.console.result(
             table(["key", "value", "layer", "said in"], rows), {"schema_version": 1, "stack": stack, "values": values}
@@ -132,7 +137,7 @@ def show(
 
     settings = find_platform(session.directory).selected([stack])[0]
     document = settings.model_dump(mode="json")
-    session.console.result("\n".join(_flat(document)), document)
+    session.console.result(as_yaml(document), document)
 
 
 @command(
@@ -169,7 +174,7 @@ def link(
 
     root = find_root(session.directory)
     made = linked(root, target, environment, link_of(issuer, subject))
-    check_with_links(root, made.text)
+    check_with_links(root, made.text, f"{target} {environment}")
     if not dry_run and made.difference:
         write(made)
     changed = bool(made.difference)
@@ -238,12 +243,3 @@ def policy_pack(session: Session) -> None:
     from infra.policies import PACK_FOLDER
 
     session.console.result(str(PACK_FOLDER), {"schema_version": 1, "folder": str(PACK_FOLDER)})
-
-
-def _flat(value: object, path: str = "") -> list[str]:
-    """One line for each value: `budget.amount: 500`."""
-    if isinstance(value, dict):
-        return [line for key, item in value.items() for line in _flat(item, f"{path}.{key}" if path else str(key))]
-    if isinstance(value, list):
-        return [line for index, item in enumerate(value) for line in _flat(item, f"{path}[{index}]")]
-    return [f"{path}: {value}"]

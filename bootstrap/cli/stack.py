@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bootstrap.stack import Cache, StackPlan
     from bootstrap.stack.difference import StackDifference
     from bootstrap.stack.report import Report
+
+    Judged = TypeVar("Judged", StackPlan, StackDifference)
 
 
 def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
@@ -38,7 +40,7 @@ def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
         "mlops-bootstrap plan fraud-dev hub -C examples/contoso",
         "mlops-bootstrap plan --all -C examples/contoso --output markdown",
         "mlops-bootstrap plan fraud-prod -C examples/contoso --as-of 2026-11-24",
-        "mlops-bootstrap plan -C examples/contoso --output html",
+        "mlops-bootstrap plan --all --check -C examples/contoso --output html",
         "mlops-bootstrap plan forecasting-test -C examples/contoso --observed exports/forecasting-test.json",
         "mlops-bootstrap plan fraud-dev -C examples/contoso --prices --currency EUR",
     ],
@@ -53,7 +55,9 @@ def plan(
         ),
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="All stacks of the platform.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All stacks of the platform, as without a name: to say so in scripts.")
+    ] = False,
     as_of: Annotated[
         str | None,
         typer.Option(
@@ -86,7 +90,12 @@ def plan(
         ),
     ] = "USD",
     check: Annotated[
-        bool, typer.Option("--check", help="With --against: exit 5 when something that holds data would be lost.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Exit 5 when a rule says not to deploy; with --against also when data would be lost, or Azure would "
+            "refuse a change or never change it back.",
+        ),
     ] = False,
 ) -> None:
     """Show what stacks would contain, and what is wrong with them: no account, no engine.
@@ -97,8 +106,6 @@ def plan(
         raise InputError("--all goes with no stack's name.", why=f"You named {', '.join(stacks)}.")
     if observed is not None and against is not None:
         raise InputError("--observed goes with no --against.", why="An earlier commit met another Azure.")
-    if check and against is None:
-        raise InputError("--check goes with --against GIT_REF.")
     if prices and against is not None:
         raise InputError("--prices does not go with --against.", hint="Leave out one of them.")
     if prices and session.output == "table":
@@ -113,7 +120,8 @@ def plan(
         _compare(session, platform, against, stacks or [], day, cache, check=check)
         return
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
-    planned = plans(platform, stacks or [], session.console.progress, day, cache, seen)
+    refused: list[str] = []
+    planned = _noting(refused, plans(platform, stacks or [], session.console.progress, day, cache, seen))
     reports: dict[str, Report] = {
         "tree": report.as_tree,
         "table": report.as_table,
@@ -121,20 +129,34 @@ def plan(
         "html": report.as_html,
         "json": functools.partial(report.as_json, as_of=day),
     }
-    if not prices:
-        session.console.parts(reports[session.output](planned))
-        return
-    _price(session, planned, reports[session.output], currency, anew=no_cache)
+    asked = None
+    if prices:
+        from bootstrap.stack.price_list import PriceList, price_folder, priced
+
+        asked = PriceList(currency, session.console.progress, None if no_cache else price_folder())
+        planned = priced(planned, asked)
+    session.console.parts(reports[session.output](planned))
+    if check:
+        _refuse(refused)
+    if asked is not None and asked.failure is not None:
+        raise asked.failure
 
 
-def _price(session: Session, planned: "Iterator[StackPlan]", report: "Report", currency: str, *, anew: bool) -> None:
-    """Print the plan with prices. Raises RemoteError, when it is printed, if the price list could not be asked."""
-    from bootstrap.stack.price_list import PriceList, price_folder, priced
+def _noting(refused: list[str], stacks: "Iterator[Judged]") -> "Iterator[Judged]":
+    """The same stacks; what speaks against the deployment of each is noted in `refused` as they go by."""
+    for stack in stacks:
+        refused += [f"{stack.name}: {refusal}" for refusal in stack.refusals]
+        yield stack
 
-    prices = PriceList(currency, session.console.progress, None if anew else price_folder())
-    session.console.parts(report(priced(planned, prices)))
-    if prices.failure is not None:
-        raise prices.failure
+
+def _refuse(refused: list[str]) -> None:
+    """Raise RefusedError when something was noted."""
+    if refused:
+        raise RefusedError(
+            f"{'A finding says' if len(refused) == 1 else f'{len(refused)} findings say'} not to deploy this.",
+            details=refused,
+            hint="Correct it, or say in a manifest why a rule may be broken and until when (suppress: docs/plan.md).",
+        )
 
 
 def _compare(
@@ -147,7 +169,7 @@ def _compare(
     *,
     check: bool,
 ) -> None:
-    """Print how the platform differs from an earlier commit. Raises RefusedError when `check` finds data lost."""
+    """Print how the platform differs from an earlier commit. Raises RefusedError when `check` finds a reason."""
     from bootstrap.stack.against import compare, resolve
     from bootstrap.stack.report import differences
 
@@ -159,20 +181,11 @@ def _compare(
         "html": differences.as_html,
         "json": differences.as_json,
     }
-    lost: list[str] = []
-
-    def watched() -> "Iterator[StackDifference]":
-        for stack in compare(platform, commit, names, session.console.progress, day, cache):
-            lost.extend(f"{one.urn}: {one.action}d" for one in stack.resources if one.loses_data)
-            yield stack
-
-    session.console.parts(reports[session.output](commit, watched()))
-    if check and lost:
-        raise RefusedError(
-            "Something that holds data would be removed or replaced.",
-            details=lost,
-            hint="Make a new one beside it and move the data, or agree on the loss and leave out --check.",
-        )
+    refused: list[str] = []
+    compared = _noting(refused, compare(platform, commit, names, session.console.progress, day, cache))
+    session.console.parts(reports[session.output](commit, compared))
+    if check:
+        _refuse(refused)
 
 
 def _day(text: str) -> str:

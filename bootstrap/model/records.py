@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bootstrap.errors import InputError
+from bootstrap.mistakes import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -208,7 +209,7 @@ def read_record(path: Path, record: type[Record]) -> Record:
             raise InputError(
                 f"{path} was written by a newer mlops-bootstrap.", hint="Update it: uv tool upgrade mlops-bootstrap"
             ) from error
-        details = [f"{'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors()]
+        details = [f"{'.'.join(map(str, item['loc'])) or 'document'}: {in_words([item])[0]}" for item in error.errors()]
         raise InputError(f"{path} is not a {record.__name__.lower()} record of version 1.", details=details) from error
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bootstrap.documents import Location, Problem, read
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.mistakes import in_words
 from bootstrap.platform.layers import Written
 from bootstrap.platform.manifests import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.platform.names import LINKS
@@ -101,10 +102,7 @@ def link_of(issuer: str, subject: str) -> Link:
     try:
         return Link(issuer=issuer, subject=subject)
     except ValidationError as error:
-        details = [
-            f"--{item['loc'][0]} {item['msg'].removeprefix('Value error, ')} (it is {item['input']!r})."
-            for item in error.errors(include_url=False)
-        ]
+        details = [f"--{item['loc'][0]} {in_words([item])[0]}." for item in error.errors(include_url=False)]
         raise InputError("A link needs an issuer and a subject as the forge writes them.", details=details) from error
 
 

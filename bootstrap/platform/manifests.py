@@ -5,6 +5,7 @@ The formats are documented in docs/platform.md; the JSON Schemas that editors us
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -40,10 +41,12 @@ class Text:
     Attributes:
         wanted: What must be written, after "must be".
         pattern: A regular expression that Python and JavaScript read alike.
+        normal: How it is written everywhere, where Azure does not mind the case and we compare.
     """
 
     wanted: str
     pattern: str
+    normal: Callable[[str], str] = str
 
     def __get_pydantic_core_schema__(self, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
         from pydantic_core import core_schema
@@ -53,7 +56,7 @@ class Text:
         def check(value: str) -> str:
             if not fits(value):
                 raise ValueError(f"must be {self.wanted}")
-            return value
+            return self.normal(value)
 
         return core_schema.no_info_after_validator_function(check, handler(str))
 
@@ -71,10 +74,17 @@ def _words(shortest: int, longest: int) -> Text:
     )
 
 
+def _in_subscription(resource_id: str) -> str:
+    """A resource id with its subscription's id in lower case, as we write it everywhere."""
+    root, subscriptions, subscription, rest = resource_id.split("/", 3)
+    return "/".join((root, subscriptions, subscription.lower(), rest))
+
+
 def _id_of(what: str, path: str, name: str) -> Text:
     """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
     shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
-    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
+    wanted = f"the resource id of {what}, /subscriptions/.../{shown}/NAME"
+    return Text(wanted, rf"{_GROUP}/providers/{path}/{name}", _in_subscription)
 
 
 def _range(value: str) -> str:
@@ -114,7 +124,9 @@ InstanceName = Annotated[str, _words(2, 24)]
 Guid = Annotated[
     str,
     Text(
-        "a GUID such as 11111111-2222-3333-4444-555555555555", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+        "a GUID such as 11111111-2222-3333-4444-555555555555",
+        r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        str.lower,
     ),
 ]
 Location = Annotated[
@@ -165,9 +177,12 @@ SubnetId = Annotated[
     Text(
         "the resource id of a subnet, /subscriptions/.../virtualNetworks/NAME/subnets/NAME",
         rf"{_GROUP}/providers/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+",
+        _in_subscription,
     ),
 ]
-GroupId = Annotated[str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP)]
+GroupId = Annotated[
+    str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _in_subscription)
+]
 VaultId = Annotated[str, _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}")]
 KeyAddress = Annotated[
     str,
@@ -180,12 +195,17 @@ WorkspaceId = Annotated[
     str,
     _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
 ]
-StorageId = Annotated[str, _id_of("a storage account", r"Microsoft\.Storage/storageAccounts", "[a-z0-9]{3,24}")]
+StorageId = Annotated[
+    str,
+    _id_of("a storage account", r"Microsoft\.Storage/storageAccounts", "[a-z0-9]{3,24}"),
+]
 ImagesId = Annotated[
-    str, _id_of("a container registry", r"Microsoft\.ContainerRegistry/registries", "[A-Za-z0-9]{5,50}")
+    str,
+    _id_of("a container registry", r"Microsoft\.ContainerRegistry/registries", "[A-Za-z0-9]{5,50}"),
 ]
 InsightsId = Annotated[
-    str, _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}")
+    str,
+    _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}"),
 ]
 IdentityId = Annotated[
     str,
@@ -199,6 +219,7 @@ KubernetesId = Annotated[
         "the resource id of a Kubernetes cluster, /subscriptions/.../Microsoft.ContainerService/managedClusters/NAME "
         "or /subscriptions/.../Microsoft.Kubernetes/connectedClusters/NAME",
         rf"{_GROUP}/providers/Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)/[\w.-]{{1,63}}",
+        _in_subscription,
     ),
 ]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
@@ -220,12 +241,14 @@ ResourceId = Annotated[
     Text(
         "a resource id, /subscriptions/.../resourceGroups/.../providers/...",
         rf"{_GROUP}/providers/[\w.]+(?:/[\w.()-]+){{2,}}",
+        _in_subscription,
     ),
 ]
 AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
 RunnerImage = Annotated[str, Text("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
 ZoneName = Annotated[str, Text("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
 RuleName = Annotated[str, _words(2, 32)]
+GroupOfResource = Annotated[str, Text("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")]
 # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
 HostName = Annotated[
     str, Text("a name such as pypi.org or *.pythonhosted.org", r"(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
@@ -299,7 +322,7 @@ class Outbound(_Section):
     protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
     ports: Ports = "443"
     resource_id: ResourceId | None = Field(None, description="An Azure resource, by a private endpoint.")
-    group: str | None = Field(None, description="The part of the resource, such as blob.", pattern="^[A-Za-z]{1,40}$")
+    group: GroupOfResource | None = Field(None, description="The part of the resource, such as blob.")
 
 
 class Suppression(_Section):

@@ -349,8 +349,9 @@ class Merge:
 
 
 def _given(*vnets: MadeVnet | GivenSubnet | None) -> tuple[str, ...]:
-    """The networks of the organization's among these, each once."""
-    return tuple(sorted({vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}))
+    """The networks of the organization's among these, each once, however their names are spelled."""
+    given = {vnet.vnet_id.lower(): vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}
+    return tuple(given[name] for name in sorted(given))
 
 
 def _subscriptions(hub: str, environments: Sequence[EnvironmentSettings]) -> tuple[SubscriptionSettings, ...]:

@@ -173,7 +173,7 @@ class Networks:
             firewall_sku=layers.value("firewall_sku"),
             allow_ips=ips,
             dns=self._hub.dns,
-            vnet=self._vnet(stack, layers, where, mode) if mode.private and (made or layers.said("vnet")) else None,
+            vnet=self._vnet(stack, layers, at, mode) if mode.private and (made or layers.said("vnet")) else None,
             hub_vnet=self._hubs(),
             outbound=self._outbound(stack, layers, mode),
             registry_access=self.registry_access,
@@ -196,6 +196,9 @@ class Networks:
         said = layers.said("vnet")
         if said is None:
             self._add(at, f"{stack} has private endpoints, and nothing says the vnet that they lie in.", _VNET_HINT)
+            if self._hub.vnet is None:
+                told = "the hub has no vnet, with which those that are made for environments are peered."
+                self._add(self.platform.at("hub"), told, _HUB_HINT)
             return None
         self._zones(door for door in DOORS if door.service not in mode.public)
         vnet: Vnet = said.value
@@ -299,4 +302,7 @@ class Networks:
             self.problems.append(problem)
 
 
-_VNET_HINT = "Add vnet: {address_space: 10.20.0.0/24}, or vnet: {subnet_id: ...} for a subnet of yours."
+_VNET_HINT = (
+    "Add vnet: {address_space: 10.20.0.0/24} there, a range of its own, or vnet: {subnet_id: ...}, one of yours."
+)
+_HUB_HINT = "Add vnet: {address_space: 10.40.0.0/24} to hub, unless all environments lie in subnets of yours."

@@ -1,6 +1,7 @@
 """The platform repository: its manifests read and checked together, and the settings of its stacks."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from bootstrap.platform.merge import Merge
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_files
 from bootstrap.platform.networks import overlaps
 from bootstrap.platform.origins import Origin, origins_of_environment, origins_of_hub
-from infra.settings import HubSettings, StackSettings
+from infra.naming import reserved_in
+from infra.settings import HUB, HubSettings, StackSettings
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,42 @@ def find_origins(start: Path, stack: str) -> list[Origin]:
     return origins_of_environment(merge, team, settings.environment)
 
 
-def check_with_links(root: Path, links: str) -> None:
-    """Check the manifests in `root` as if `links.yaml` had this text. Raises as `load_platform` does."""
-    _load(root, links)
+def check_with_links(root: Path, links: str, linked: str) -> None:
+    """Check the manifests in `root` as if `links.yaml` had this text.
+
+    Args:
+        linked: What is new in it, as the user called it. Its mistakes stand in no file yet, and are told of it.
+
+    Raises:
+        InputError: As `load_platform`, with the lines of the files as they are.
+    """
+    try:
+        _load(root, links)
+    except InputError as error:
+        if not error.details:
+            raise  # another version is wanted
+        places = {_without_place(detail, root): detail for detail in _mistakes(root)}
+        told = ((_without_place(detail, root), detail) for detail in error.details)
+        raise InputError(
+            f"{linked} cannot be linked.",
+            details=[places.get(said, detail if said == detail else f"{linked}: {said}") for said, detail in told],
+            why=error.why,
+            hint="Name what the manifests have, or correct them, and run the command again.",
+        ) from error
+
+
+def _mistakes(root: Path) -> Sequence[str]:
+    """What is wrong with the manifests as they are."""
+    try:
+        _load(root)
+    except InputError as error:
+        return error.details
+    return ()
+
+
+def _without_place(mistake: str, root: Path) -> str:
+    """A mistake in `links.yaml` without its line and column; any other as it is."""
+    return re.sub(rf"^{re.escape(str(root / LINKS))}:\d+:\d+: ", "", mistake)
 
 
 def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
@@ -95,6 +130,7 @@ def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Writte
     links = _links(root / LINKS, links_text, mistakes)
 
     problems: list[Problem] = [problem for team in teams for problem in _of_team(team, platform)]
+    problems += _of_words(platform, teams)
     problems += _of_repositories(teams)
     problems += _of_workspaces(teams)
     if platform is not None and links is not None and not mistakes:
@@ -163,6 +199,31 @@ def _of_team(team: Written, platform: Written | None) -> Iterator[Problem]:
         if project.name in seen:
             yield Problem(team.at("projects", index, "name"), f"two projects are called {project.name!r}.")
         seen.add(project.name)
+
+
+def _of_words(platform: Written | None, teams: list[Written]) -> Iterator[Problem]:
+    """Words that cannot be in names: the hub's own, and those that Azure reserves."""
+    for team in teams:
+        if team.manifest.name == HUB:
+            message = f"no team can be called {HUB!r}: its stacks and names would be mixed up with those of the hub."
+            yield Problem(team.at("name"), message, "Give it another name.")
+    if platform is None:
+        return
+    organization = platform.manifest.organization
+    if (word := reserved_in(organization)) is not None:
+        yield Problem(platform.at("organization"), f"Azure refuses names that contain {word!r}.", _OTHER_WORD)
+        return
+    for team in teams:
+        for environment in team.manifest.environments:
+            if (word := reserved_in(organization, team.manifest.name, environment)) is not None:
+                message = (
+                    f"Azure refuses names that contain {word!r}, as those of {team.manifest.name}-{environment} would."
+                )
+                yield Problem(team.at("name"), message, _OTHER_WORD)
+                break
+
+
+_OTHER_WORD = "It reserves the word for what has a public endpoint: take another one."
 
 
 def _of_repositories(teams: list[Written]) -> Iterator[Problem]:

@@ -12,9 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from bootstrap import __version__
 from bootstrap.errors import ConflictError, InputError
+from bootstrap.mistakes import in_words
 from bootstrap.platform import manifests
 from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS
 from bootstrap.platform.schemas import FOLDER, schema_files
+from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 
 EXAMPLE = "EXAMPLE: replace before you deploy"
 """Marks a value that nobody gave."""
@@ -39,8 +41,8 @@ class Question:
         try:
             return str(TypeAdapter(self.type).validate_python(answer))
         except ValidationError as error:
-            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise InputError(f"{self.option} {reason}.", why=f"It is {answer!r}.") from error
+            message, _ = in_words([error.errors()[0]])
+            raise InputError(f"{self.option} {message}.") from error
 
 
 QUESTIONS: dict[str, Question] = {
@@ -50,13 +52,13 @@ QUESTIONS: dict[str, Question] = {
     ),
     "location": Question("--location", "The Azure location", "westeurope", manifests.Location),
     "subscription": Question(
-        "--subscription", "The id of the Azure subscription", "00000000-0000-0000-0000-000000000001", manifests.Guid
+        "--subscription", "The id of the Azure subscription", EXAMPLE_SUBSCRIPTION, manifests.Guid
     ),
     "tenant": Question(
-        "--tenant", "The id of the Entra tenant", "00000000-0000-0000-0000-000000000002", manifests.Guid
+        "--tenant", "The id of the Entra tenant", EXAMPLE_TENANT, manifests.Guid
     ),
     "email": Question(
-        "--email", "The mail address that hears of alerts and budgets", "ml-platform@example.com", manifests.Email
+        "--email", "The mail address that hears of alerts and budgets", EXAMPLE_EMAIL, manifests.Email
     ),
 }  # fmt: skip
 
@@ -238,6 +240,7 @@ The source of truth of our machine learning platform on Azure, kept with
 ```
 mlops-bootstrap platform validate   # are the manifests right?
 mlops-bootstrap plan                # everything that Azure would hold; no account needed
+mlops-bootstrap plan --check        # in CI: exit code 5 when something must not be deployed
 mlops-bootstrap plan example-dev -o markdown
 ```
 

@@ -7,24 +7,24 @@ nor the repository is touched. In a checkout of mlops-bootstrap itself, the prog
 import json
 import os
 import sys
-import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bootstrap.digest import digest_tree
 from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
-from bootstrap.platform.names import FILE_NAME
+from bootstrap.platform.names import FILE_NAME, stack_names
 from bootstrap.platform.platform import Platform, load_platform, pinned_version
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
-from bootstrap.stack.difference import StackDifference, difference
-from bootstrap.stack.planned import CODE
+from bootstrap.stack.checks import check_change
+from bootstrap.stack.difference import StackDifference, difference, made_in
+from bootstrap.stack.planned import CODE, StackPlan, refusals
 from bootstrap.stack.planner import plans
 
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
@@ -90,13 +90,27 @@ def compare(
         RemoteError: The version of this tool that the commit pins cannot be had or fails.
     """
     with _unpacked(platform, commit) as old_root, _Shelf() as shelf:
-        _plan_earlier(commit, old_root, shelf, progress, as_of, cache)
+        _plan_earlier(commit, old_root, names, shelf, progress, as_of, cache)
         ours = [name for name in names if name in platform.stacks or name not in shelf]
         planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
         for stack in planned:
-            yield difference(stack.name, shelf.take(stack.name), stack.document())
+            yield _judged(stack.name, shelf.take(stack.name), stack, as_of)
         for name in shelf.left(names):
-            yield difference(name, shelf.take(name), None)
+            yield _judged(name, shelf.take(name), None, as_of)
+
+
+def _judged(name: str, old: Mapping[str, Any] | None, stack: StackPlan | None, as_of: str | None) -> StackDifference:
+    """How a stack differs, with what speaks against its deployment: its errors, and what the change does."""
+    found = difference(name, old, stack.document() if stack is not None else None)
+    lines = {one.urn: one.manifest for one in found.resources}
+    before = {one["urn"]: one["inputs"] for one in made_in(old)}
+    return replace(
+        found,
+        refusals=[
+            *(stack.refusals if stack is not None else ()),
+            *refusals(check_change(name, stack, before, as_of), lambda one: lines[one.resource or ""]),
+        ],
+    )
 
 
 @contextmanager
@@ -105,24 +119,31 @@ def _unpacked(platform: Platform, commit: Commit) -> Iterator[Path]:
     top = Path(git("rev-parse", "--show-toplevel", cwd=platform.root))
     below = platform.root.resolve().relative_to(top.resolve())
     with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
-        git("archive", "--format=tar", "--output", str(archive), commit.id, cwd=top)
-        with tarfile.open(archive) as tar:
-            tar.extractall(tree, filter="data")
-        archive.unlink()
+        # An index and a working tree of its own: `git archive` would leave out or rewrite what attributes say.
+        tree = Path(folder, "tree")
+        tree.mkdir()
+        beside = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_WORK_TREE": str(tree)}
+        git("read-tree", commit.id, cwd=top, env=beside)
+        git("checkout-index", "--all", "--quiet", cwd=top, env=beside)
         if not (tree / below / FILE_NAME).is_file():
             raise InputError(f"There is no {(below / FILE_NAME).as_posix()} in {commit}.")
         yield tree / below
 
 
 def _plan_earlier(
-    commit: Commit, root: Path, shelf: "_Shelf", progress: Progress, as_of: str | None, cache: Cache | None
+    commit: Commit,
+    root: Path,
+    names: Sequence[str],
+    shelf: "_Shelf",
+    progress: Progress,
+    as_of: str | None,
+    cache: Cache | None,
 ) -> None:
-    """Put the stacks of the earlier commit on the shelf."""
+    """Put the stacks of the earlier commit on the shelf: all, or those with these names that it has."""
     tree = next((folder for folder in (root, *root.parents) if all((folder / file).is_file() for file in _OURS)), None)
     if tree is not None and not _is_this_code(tree):
         command, env = [sys.executable, "-m", "bootstrap"], {**os.environ, "PYTHONPATH": str(tree)}
-        _by_another(command, env, commit, root, shelf, progress, as_of)
+        _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
     pin = pinned_version(root)
     if pin is not None:
@@ -130,18 +151,25 @@ def _plan_earlier(
         # A path to other code, as of a checkout of ours, must not stand before the code of that version.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         _fetch(command, env, pin, commit, root, progress)
-        _by_another(command, env, commit, root, shelf, progress, as_of)
+        _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
-    try:
+    with _mistakes_told_as_of(commit, root):
         platform = load_platform(root)
+    wanted = [name for name in names if name in platform.stacks]
+    for stack in plans(platform, wanted, _Of(commit, progress), as_of, cache) if wanted or not names else ():
+        shelf.put(stack.document())
+
+
+@contextmanager
+def _mistakes_told_as_of(commit: Commit, root: Path) -> Iterator[None]:
+    try:
+        yield
     except BootstrapError as error:
         raise InputError(
             f"The manifests of {commit} have mistakes.",
             details=[detail.replace(str(root), commit.ref) for detail in (error.details or (str(error),))],
             hint="Compare with a commit whose manifests are right.",
         ) from error
-    for stack in plans(platform, [], _Of(commit, progress), as_of, cache):
-        shelf.put(stack.document())
 
 
 def _is_this_code(tree: Path) -> bool:
@@ -173,14 +201,20 @@ def _by_another(
     env: Mapping[str, str],
     commit: Commit,
     root: Path,
+    names: Sequence[str],
     shelf: "_Shelf",
     progress: Progress,
     as_of: str | None,
 ) -> None:
     """Plan the earlier commit by another version, in a process of its own."""
+    with _mistakes_told_as_of(commit, root):
+        known = stack_names(root)
+    wanted = [name for name in names if name in known]
+    if names and not wanted:
+        return
     task = f"plan {commit}"
     progress.started(task)
-    options = ["plan", "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
+    options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
     done = captured([*command, *options], cwd=root, env=env)
     said, why = _last_words(done.stderr, commit, root), f"It was planned by {' '.join(command[-3:])}."
     if done.returncode != 0:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bootstrap.stack.observed import NOTHING, Observed
-from bootstrap.stack.planned import Finding, Registration, as_resources, in_order
+from bootstrap.stack.planned import Finding, Registration, StackPlan, as_resources, in_order
 from infra.policies.adopted import before
 from infra.policies.rule import Breach, Rule, Stack
-from infra.policies.rules import judge_resource, judge_stack, judge_stacks, tell
+from infra.policies.rules import judge_change, judge_resource, judge_stack, judge_stacks, tell
 from infra.policies.suppress import suppression_of
 from infra.settings import StackSettings
 
@@ -43,6 +43,21 @@ def check(
     broken = [*(pair for resource in stack.resources for pair in judge_resource(resource)), *judge_stack(stack)]
     findings = [_finding(stack, rule, breach) for rule, breach in broken]
     return Checked(in_order(findings), tell(stack, broken))
+
+
+def check_change(
+    name: str, planned: StackPlan | None, before: Mapping[str, Mapping[str, Any]], as_of: str | None
+) -> list[Finding]:
+    """Judge what the change of a stack would do to what there was.
+
+    Args:
+        planned: The stack as it is to be; None when it is to go.
+        before: The inputs of its resources as they were, by URN.
+        as_of: As for `check`.
+    """
+    resources, settings = ((), None) if planned is None else (as_resources(planned.resources), planned.settings)
+    stack = Stack(name, resources, settings, as_of, before)
+    return [_finding(stack, rule, breach) for rule, breach in judge_change(stack)]
 
 
 def check_together(

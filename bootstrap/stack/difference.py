@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from bootstrap.stack.planned import Refusal
 from infra.policies.changes import STATEFUL, Change, Property, changes, properties
 
 Action = Literal["add", "remove", "change", "replace"]
@@ -21,7 +22,7 @@ class Difference:
 
     Attributes:
         manifest: The line that asks for it; for one that is removed, the line that asked.
-        changed: Its properties that differ, by path.
+        changed: Its properties that differ, by path; `protect`, where the engine's protection from deletion does.
         effects: Those that Azure does not change in place.
     """
 
@@ -54,20 +55,30 @@ class Difference:
 
 @dataclass(frozen=True)
 class StackDifference:
-    """How a stack differs."""
+    """How a stack differs.
+
+    Attributes:
+        refusals: Why it should not be deployed.
+    """
 
     name: str
     status: Status
     resources: Sequence[Difference]
+    refusals: Sequence[Refusal] = ()
 
     def document(self) -> dict[str, Any]:
         """The stack's part of the comparison's document."""
-        return {"name": self.name, "status": self.status, "resources": [one.document() for one in self.resources]}
+        return {
+            "name": self.name,
+            "status": self.status,
+            "resources": [one.document() for one in self.resources],
+            "refusals": [asdict(one) for one in self.refusals],
+        }
 
 
 def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> StackDifference:
     """How the stack `name` differs between two plans; None where a plan does not have it."""
-    before, after = _made(old), _made(new)
+    before, after = ({one["urn"]: one for one in made_in(side)} for side in (old, new))
     found = [
         *(_changed(before[urn], resource) for urn, resource in after.items() if urn in before),
         *(_whole("add", resource) for urn, resource in after.items() if urn not in before),
@@ -78,10 +89,10 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
     return StackDifference(name, status, resources)
 
 
-def _made(stack: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
-    """What Azure would hold of a stack, by URN."""
+def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """What Azure would hold of a stack, by its document; nothing of one that is not there."""
     resources = stack["resources"] if stack is not None else []
-    return {one["urn"]: one for one in resources if one["type"].startswith("azure-native:")}
+    return [one for one in resources if one["type"].startswith("azure-native:")]
 
 
 def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
@@ -92,6 +103,8 @@ def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference | None:
     found = list(properties(old["inputs"], new["inputs"]))
+    if old["protect"] != new["protect"]:
+        found.insert(0, Property("protect", old["protect"], new["protect"]))
     if not found:
         return None
     effects = list(changes(new["type"], old["inputs"], new["inputs"]))

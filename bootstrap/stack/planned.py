@@ -1,6 +1,6 @@
 """What a plan holds: stacks, their resources, and what was found. Plain data; reading it needs no Pulumi."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,37 @@ class Finding:
         }
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why a stack should not be deployed.
+
+    Attributes:
+        rule: The id of the rule that is broken.
+        message: What is wrong, as a sentence.
+        manifest: The line of the manifests that asked for it.
+    """
+
+    rule: str
+    message: str
+    manifest: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message} ({self.manifest})"
+
+
+def refusals(findings: Iterable[Finding], asked_in: Callable[[Finding], str]) -> list[Refusal]:
+    """What of these findings says not to deploy: the errors that nothing suppresses.
+
+    Args:
+        asked_in: The line of the manifests that asked for what a finding is about.
+    """
+    return [
+        Refusal(one.rule, one.message, asked_in(one))
+        for one in findings
+        if one.severity == "error" and one.suppressed is None
+    ]
+
+
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """The gravest first, then by rule."""
     return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
@@ -127,6 +158,11 @@ class StackPlan:
     def idle_total(self) -> Total | None:
         """What that costs in a month; None when nobody asked for prices."""
         return self.prices.total(cost.count for cost in self.idle) if self.prices is not None else None
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Why it should not be deployed."""
+        return refusals(self.findings, self.asked_in)
 
     def manifest(self, resource: Registration) -> str:
         """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""

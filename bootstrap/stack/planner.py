@@ -27,6 +27,9 @@ from bootstrap.stack.planned import Plan, StackPlan
 _WORTH_A_WORKER = 20
 """How many stacks a worker must have to plan before it pays for its start: it imports Pulumi for itself."""
 
+_MOST_WORKERS = 61
+"""More are refused on Windows: https://docs.python.org/3/library/concurrent.futures.html#processpoolexecutor"""
+
 _AHEAD = 3
 """How many stacks are given to each worker before the first of them is asked for."""
 
@@ -90,7 +93,7 @@ def _all_packed(orders: Sequence[Order], progress: Progress, cache: Cache | None
     keys = [cache.key(order) if cache is not None else "" for order in orders]
     missing = [order for order, key in zip(orders, keys, strict=True) if cache is None or key not in cache]
     planned_anew = {order.settings.stack for order in missing}
-    workers = min(_cores(), len(missing) // _WORTH_A_WORKER)
+    workers = _workers(len(missing))
     fresh = _by_workers(missing, workers) if workers > 1 else _here(missing)
     if cache is not None and missing:
         cache.sweep()
@@ -154,6 +157,11 @@ def _packed(order: Order) -> bytes:
 def _leave_interruption_to_parent() -> None:
     """A terminal's Ctrl-C reaches the whole group: the parent ends its workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _workers(stacks: int) -> int:
+    """How many workers are worth their start for so many stacks."""
+    return min(_cores(), _MOST_WORKERS, stacks // _WORTH_A_WORKER)
 
 
 def _cores() -> int:

@@ -1,6 +1,6 @@
 """What Azure does not change in place, and what it never changes back: tables, and what they say of two inputs.
 
-`plan --against` asks them of two plans.
+`plan --against` asks them of two plans, and of an import what `plan --observed` was told.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +23,8 @@ _CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
 _INSTANCE = f"{_LEARN}/machine-learning/how-to-create-compute-instance"
 _INSTANCE_UPDATES = "https://github.com/Azure/bicep-types-az/issues/2543"
 _MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
+
+_DELETED = "https://www.pulumi.com/docs/iac/concepts/options/retainondelete/"
 
 Effect = Literal["replaced", "refused", "one way"]
 """replaced: deleted and made anew. refused: Azure takes no such update, or ignores it; it has to be deleted by hand.
@@ -246,12 +248,33 @@ def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
 
 def _of_stack(stack: Stack, effect: Effect) -> Iterator[Breach]:
     for resource in stack.resources:
-        old = stack.before.get(resource.urn)
-        if old is not None:
-            for change in changes(resource.type, old, resource.inputs):
-                if change.effect == effect and (effect != "replaced" or resource.type in STATEFUL):
-                    said = f"{resource.name}: {change.at} goes from {change.old!r} to {change.new!r}; {change.why}"
-                    yield Breach(resource.urn, f"{said} ({change.source}).")
+        for change in _changes_of(stack, resource):
+            if change.effect == effect:
+                yield Breach(resource.urn, f"{resource.name}: {_told(change)}; {change.why} ({change.source}).")
+
+
+def _replaced(stack: Stack) -> Iterator[Breach]:
+    for resource in stack.of(*STATEFUL):
+        told = [_told(change) for change in _changes_of(stack, resource) if change.effect == "replaced"]
+        if told:
+            yield Breach(resource.urn, f"{resource.name}: what it holds is lost, since {', '.join(told)}.")
+
+
+def _removed(stack: Stack) -> Iterator[Breach]:
+    kept = {resource.urn for resource in stack.resources}
+    for urn in stack.before:
+        type_, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.rsplit("::", 1)[-1]
+        if urn not in kept and type_ in STATEFUL:
+            yield Breach(urn, f"{name}: it is removed, and what it holds is lost.")
+
+
+def _changes_of(stack: Stack, resource: Resource) -> Iterator[Change]:
+    old = stack.before.get(resource.urn)
+    return changes(resource.type, old, resource.inputs) if old is not None else iter(())
+
+
+def _told(change: Change) -> str:
+    return f"{change.at} goes from {change.old!r} to {change.new!r}"
 
 
 CHANGE_RULES: tuple[Rule, ...] = (
@@ -271,7 +294,13 @@ CHANGE_RULES: tuple[Rule, ...] = (
         "change-replaces-data", "error", "Nothing that holds data is deleted to be made anew",
         "What was in it is lost, and the deleted name stays taken for a while.",
         "Make a new one beside it, move the data, then take the old one out.", _PROVIDER,
-        Whole(lambda stack: _of_stack(stack, "replaced")),
+        Whole(_replaced),
+    ),
+    Rule(
+        "change-removes-data", "error", "Nothing that holds data is removed",
+        "What the manifests do not ask for any more, the next deployment deletes.",
+        "Move the data first; or agree to the loss, and suppress this rule for the resource.", _DELETED,
+        Whole(_removed),
     ),
 )  # fmt: skip
 """The rules on changes. They have something to say when it is known what was there before."""

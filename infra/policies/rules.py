@@ -57,6 +57,13 @@ def judge_stack(stack: Stack) -> Iterator[Broken]:
             yield from ((rule, breach) for breach in rule.judge.wrong(stack))
 
 
+def judge_change(stack: Stack) -> Iterator[Broken]:
+    """How a change of a stack breaks rules, given what its resources were before."""
+    for rule in CHANGE_RULES:
+        if isinstance(rule.judge, Whole):
+            yield from ((rule, breach) for breach in rule.judge.wrong(stack))
+
+
 def tell(stack: Stack, found: Sequence[Broken]) -> dict[str, Any]:
     """What a stack tells the rules that judge stacks together, by their ids, as plain data.
 

@@ -147,7 +147,7 @@ def _unknown(stack: Stack) -> Iterable[Breach]:
         if size.lower() not in _series_by_size():
             near = nearest_size(size)
             meant = f" Did you mean {near!r}?" if near is not None else ""
-            yield Breach(resource.urn, f"{resource.name}: there is no size {size!r} (as of {AS_OF}).{meant}")
+            yield Breach(resource.urn, f"{resource.name}: no size {size!r} is known as of {AS_OF}.{meant}")
 
 
 def _ending(stack: Stack) -> Iterator[tuple[Resource, str, Series, bool]]:
@@ -175,9 +175,9 @@ def _retiring(stack: Stack) -> Iterable[Breach]:
 
 SIZE_RULES: tuple[Rule, ...] = (
     Rule(
-        "size-known", "error", "Every machine size exists",
-        "Azure refuses the cluster, halfway through a deployment.",
-        "Write a size that exists; if Azure has it and we do not know it yet, suppress this rule and tell us.",
+        "size-known", "warning", "Every machine size is known",
+        "If Azure has none of that name either, it refuses the cluster, halfway through a deployment.",
+        "Look whether the location has it: az ml compute list-sizes. If Azure has added it since, suppress this rule.",
         SIZES_PAGE, Whole(_unknown),
     ),
     Rule(

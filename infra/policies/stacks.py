@@ -4,7 +4,13 @@ from collections.abc import Iterable
 
 from infra.policies.properties import IMAGES, STORAGE, WORKSPACE
 from infra.policies.rule import UNKNOWN, Breach, Rule, Stack, Whole
-from infra.settings import HubSettings
+from infra.settings import HubSettings, examples_in
+
+
+def _examples(stack: Stack) -> Iterable[Breach]:
+    found = examples_in(stack.settings) if stack.settings is not None else []
+    if found:
+        yield Breach(None, f"{stack.name} has example values of platform init: {', '.join(found)}.")
 
 
 def _links(stack: Stack) -> Iterable[Breach]:
@@ -84,6 +90,13 @@ def _shared_subscriptions(stack: Stack) -> Iterable[Breach]:
 
 
 STACK_RULES: tuple[Rule, ...] = (
+    Rule(
+        "example-value", "warning", "No value is an example",
+        "Nothing can be deployed to a subscription of an example, and nobody reads mail that goes to one.",
+        "Write your own ids and addresses into platform.yaml, where EXAMPLE marks them.",
+        "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/platform.md",
+        Whole(_examples),
+    ),
     Rule(
         "project-not-linked", "warning", "The CI of every project can log in",
         "Azure compares issuer and subject letter by letter, and neither can be told from names.",

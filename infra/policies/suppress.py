@@ -4,10 +4,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from infra.policies.adopted import ADOPTED_RULES
+from infra.policies.changes import CHANGE_RULES
 from infra.policies.rule import Across, Breach, Rule, Stack, Whole
 from infra.settings import SuppressionSettings
 
 _PAGE = "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/plan.md"
+
+
+_OF_MORE = frozenset(rule.id for rule in (*CHANGE_RULES, *ADOPTED_RULES))
+"""The rules that judge what there was, or is, beside the manifests: a plan that is not told it finds nothing."""
 
 
 def suppression_of(stack: Stack, rule: str, breach: Breach) -> SuppressionSettings | None:
@@ -69,7 +75,8 @@ def _unknown(stack: Stack, known: Iterable[str]) -> Iterable[Breach]:
 def _used(stack: Stack, found: Sequence[tuple[str, Breach]]) -> dict[str, bool]:
     """Where the stack's suppressions stand, with the rule's id, and whether they have something to suppress."""
     used = {said.origin for rule, breach in found if (said := suppression_of(stack, rule, breach)) is not None}
-    return {f"{said.rule} at {said.origin}": said.origin in used for said in _said(stack) if not _is_over(said, stack)}
+    judged = (said for said in _said(stack) if said.rule not in _OF_MORE and not _is_over(said, stack))
+    return {f"{said.rule} at {said.origin}": said.origin in used for said in judged}
 
 
 def _unused(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:

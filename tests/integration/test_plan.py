@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
+from bootstrap.documents import parse
 from bootstrap.errors import ExitCode
 from tests.helpers import build_tree, finish, on_a_terminal, run_cli, tree, wait_for
 from tests.prices import azure_prices, private_endpoint
@@ -43,6 +45,24 @@ def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
     assert done.code == ExitCode.DONE
 
 
+def test_what_init_wrote_as_an_example_is_told_until_it_is_replaced(tmp_path: Path) -> None:
+    run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path)
+    own = ["--subscription", "11111111-2222-3333-4444-555555555555", "--tenant", "66666666-7777-8888-9999-000000000000"]
+    run_cli("platform", "init", "ours", "--defaults", *own, "--email", "ml@acme.example", cwd=tmp_path)
+
+    planned = run_cli("plan", "hub", "-C", "acme", cwd=tmp_path).out
+    validated = [run_cli("platform", "validate", "-C", name, cwd=tmp_path).out for name in ("acme", "ours")]
+
+    examples = [
+        "tenant_id 00000000-0000-0000-0000-000000000002",
+        "subscription_id 00000000-0000-0000-0000-000000000001",
+    ]
+    assert f"warning  example-value: hub has example values of platform init: {', '.join(examples)}" in planned
+    assert all(f"warning: {words} is an example: replace it before you deploy." in validated[0] for words in examples)
+    assert "warning: the mail address ml-platform@example.com is an example" in validated[0]
+    assert "warning" not in validated[1]
+
+
 def test_the_readme_shows_the_plan_of_a_new_platform(tmp_path: Path) -> None:
     assert run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
 
@@ -52,6 +72,45 @@ def test_the_readme_shows_the_plan_of_a_new_platform(tmp_path: Path) -> None:
     shown = readme[readme.index("example-dev: ") :].partition("\n…")[0].splitlines()
     assert len(shown) > 3
     assert printed[: len(shown)] == shown
+
+
+RETIRED = """\
+    name: fraud
+    environments:
+      dev:
+        compute:
+          - {name: old, size: Standard_NC6s_v3, max_nodes: 2}
+    """
+SUPPRESSED = """\
+    suppress: [{rule: size-retired, reason: they are kept for one more week, until: 2026-12-31}]
+    """
+
+
+def test_a_check_refuses_errors_that_nothing_suppresses_and_prints_the_plan_all_the_same(tmp_path: Path) -> None:
+    platform = """\
+        organization: contoso
+        location: westeurope
+        tenant_id: 00000000-0000-0000-0000-00000000000a
+        subscription_id: 00000000-0000-0000-0000-00000000000b
+        environments: {dev: {ring: 0}}
+        hub: {alert_emails: [ml@contoso.example]}
+        """
+    files = {"platform.yaml": platform, "teams/fraud.yaml": RETIRED}
+    build_tree(tmp_path / "wrong", files)
+    build_tree(tmp_path / "known", {**files, "teams/fraud.yaml": dedent(RETIRED) + dedent(SUPPRESSED)})
+
+    shown = run_cli("plan", "fraud-dev", "-C", "wrong", cwd=tmp_path)
+    refused = run_cli("plan", "fraud-dev", "--check", "-C", "wrong", cwd=tmp_path)
+    known = run_cli("plan", "fraud-dev", "--check", "-C", "known", cwd=tmp_path)
+    late = run_cli("plan", "fraud-dev", "--check", "--as-of", "2027-01-01", "-C", "known", cwd=tmp_path)
+
+    assert [done.code for done in (shown, refused, known, late)] == [
+        ExitCode.DONE, ExitCode.REFUSED, ExitCode.DONE, ExitCode.REFUSED,
+    ]  # fmt: skip
+    assert refused.out == shown.out
+    assert "A finding says not to deploy this." in refused.err
+    assert "  fraud-dev: size-retired: cluster-old: Standard_NC6s_v3 was retired on" in refused.err
+    assert "(teams/fraud.yaml:5)\n" in refused.err
 
 
 def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:
@@ -160,6 +219,21 @@ def test_shown_settings_are_those_that_plain_pulumi_takes(tmp_path: Path) -> Non
     done = run_cli("platform", "show", "fraud-dev", "-C", CONTOSO, "-o", "json", cwd=tmp_path)
 
     assert from_json(done.out).stack == "fraud-dev"
+
+
+@pytest.mark.parametrize("stack", ["hub", "fraud-prod", "vision-dev"])
+def test_shown_settings_are_yaml_that_says_the_same_as_json(tmp_path: Path, stack: str) -> None:
+    shown = run_cli("platform", "show", stack, "-C", CONTOSO, cwd=tmp_path).out
+    document = run_cli("platform", "show", stack, "-C", CONTOSO, "-o", "json", cwd=tmp_path).document
+
+    assert parse(shown, Path("shown.yaml")).data == document
+
+
+def test_shown_origins_spell_values_as_manifests_do(tmp_path: Path) -> None:
+    rows = run_cli("platform", "show", "fraud-prod", "--origin", "-C", CONTOSO, cwd=tmp_path).out.splitlines()
+
+    values = {row.split()[0]: row.split()[1] for row in rows}
+    assert (values["protect"], values["self_service"], values["tags.cost-center"]) == ("true", "true", "'1234'")
 
 
 def test_completion_knows_the_stacks_and_imports_nothing_heavy(tmp_path: Path) -> None:

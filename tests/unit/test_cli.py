@@ -1,6 +1,7 @@
 """The command line's foundation: exit codes, messages, start-up, faults."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -141,3 +142,22 @@ def test_an_interruption_exits_130_without_a_traceback(tmp_path: Path, number: i
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
     assert "interrupted" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE there")
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+@pytest.mark.parametrize("arguments", [["--version"], ["plan", "--help"], ["no-such-command"], ["plan"]])
+def test_a_pipe_that_nobody_reads_ends_a_command_quietly(tmp_path: Path, closed: str, arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    out, err = (write if closed in (stream, "both") else subprocess.PIPE for stream in ("stdout", "stderr"))
+    command = [sys.executable, "-m", "bootstrap", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, stdout=out, stderr=err, text=True, check=False)
+    os.close(write)
+
+    prints = "stdout" if arguments[-1].startswith("--") else "stderr"
+    unread = closed in (prints, "both")
+    assert (done.returncode == ExitCode.UNREAD) is unread
+    assert done.returncode != ExitCode.FAULT
+    assert "Traceback" not in (done.stderr or "")
+    assert "BrokenPipe" not in (done.stderr or "")

@@ -1,6 +1,6 @@
 """The comparison of two plans as a tree, a table, Markdown for a pull request, a page and JSON.
 
-Only what differs is told. What loses data comes first, where the order is free.
+Only what differs is told, and why a stack should not be deployed, which comes first.
 """
 
 import json
@@ -12,14 +12,18 @@ from bootstrap.console import table
 from bootstrap.page import template
 from bootstrap.stack.against import Commit
 from bootstrap.stack.difference import Action, Difference, StackDifference
+from bootstrap.stack.planned import Refusal
 from bootstrap.stack.report.markdown import LONGEST, escaped
 from bootstrap.stack.report.words import counted, kind
+from infra.policies.changes import Effect
 
 Differences = Callable[[Commit, Iterable[StackDifference]], Iterator[str]]
 """A comparison as text, in parts."""
 
 _SIGNS: dict[Action, str] = {"add": "+", "remove": "-", "change": "~", "replace": "±"}
 _WORDS: dict[Action, str] = {"add": "added", "remove": "removed", "change": "changed", "replace": "replaced"}
+_TOLD_EFFECTS: tuple[Effect, ...] = ("refused", "one way")
+"""What Azure does not do, or not undo; what is replaced is counted among the resources."""
 _LONGEST_VALUE = 120
 
 
@@ -29,8 +33,9 @@ def as_tree(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
     unchanged = 0
     for stack in stacks:
         unchanged += stack.status == "unchanged"
-        if stack.status != "unchanged":
+        if _is_told(stack):
             yield f"\n{stack.name}: {stack.status}, {_in_words(stack)}\n"
+            yield from (f"  error  {refusal}\n" for refusal in stack.refusals)
             yield from (f"{line}\n" for resource in stack.resources for line in _lines(stack, resource))
     yield f"\n{counted(unchanged, 'stack')} unchanged\n"
 
@@ -47,27 +52,38 @@ def as_table(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]
     """One line for each property that differs, and for each resource that is added or removed."""
     rows = [row for stack in stacks for resource in stack.resources for row in _rows(stack, resource)]
     yield f"compared with {commit}\n"
-    yield table(["stack", "what", "type", "name", "property", "old", "new"], rows) + "\n"
+    yield table(["stack", "what", "type", "name", "property", "old", "new", "in Azure"], rows) + "\n"
 
 
 def _rows(stack: StackDifference, resource: Difference) -> Iterator[list[str]]:
     start = [stack.name, _WORDS[resource.action], kind(resource.type), resource.name]
     if not resource.changed:
-        yield [*start, "", "", ""]
-    yield from ([*start, one.at, _value(one.old), _value(one.new)] for one in resource.changed)
+        yield [*start, "", "", "", ""]
+    yield from (
+        [*start, one.at, _value(one.old), _value(one.new), _effect(resource, one.at)] for one in resource.changed
+    )
+
+
+def _effect(resource: Difference, at: str) -> str:
+    """What Azure does of a change of that property, where it does not just make it."""
+    return next((one.effect for one in resource.effects if f"{at}.".startswith(f"{one.at}.")), "")
+
+
+def _is_told(stack: StackDifference) -> bool:
+    return stack.status != "unchanged" or bool(stack.refusals)
 
 
 def as_markdown(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
-    """A comment for a pull request, below the forges' limit: what loses data, a row for each stack, then details."""
+    """A comment for a pull request, below the forges' limit: why not to deploy, a row for each stack, then details."""
     rows: list[str] = []
     warnings: list[str] = []
     details: list[str] = []
     unchanged = 0
     for stack in stacks:
         unchanged += stack.status == "unchanged"
+        warnings += [f"- **error** `{one.rule}` in `{stack.name}`: {_said(one)}" for one in stack.refusals]
         if stack.status != "unchanged":
             rows.append(f"| `{stack.name}` | {stack.status} | {_in_words(stack)} |")
-            warnings += _warnings(stack)
             details.append(_details(stack))
     head = f"# Changes against {commit}\n\n"
     same = f"\n{counted(unchanged, 'stack')} unchanged.\n"
@@ -75,14 +91,8 @@ def as_markdown(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[s
     yield from _fitting([head, *(f"{line}\n" for line in warnings), "\n", *body, same, *details])
 
 
-def _warnings(stack: StackDifference) -> Iterator[str]:
-    """What a reviewer must see: data that is lost, and changes that Azure does not make in place."""
-    for resource in stack.resources:
-        if resource.loses_data:
-            what = f"`{resource.name}` ({kind(resource.type)}) of `{stack.name}`"
-            yield f"- **loses data**: {what} is {_WORDS[resource.action]}"
-        for one in resource.effects:
-            yield f"- **{one.effect}**: `{resource.name}` of `{stack.name}`: {escaped(one.why)} [source]({one.source})"
+def _said(refusal: Refusal) -> str:
+    return f"{escaped(refusal.message)} ({refusal.manifest})"
 
 
 def _details(stack: StackDifference) -> str:
@@ -121,14 +131,14 @@ def _fitting(parts: list[str]) -> Iterator[str]:
 
 def as_html(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
     """A page that needs nothing else."""
-    changed = []
+    told = []
     unchanged = 0
     for stack in stacks:
         unchanged += stack.status == "unchanged"
-        if stack.status != "unchanged":
-            changed.append(stack)
+        if _is_told(stack):
+            told.append(stack)
     page: str = template("bootstrap.stack.report", "differences.html.j2").render(
-        commit=commit, stacks=changed, unchanged=unchanged, in_words=_in_words, kind=kind, value=_value, words=_WORDS
+        commit=commit, stacks=told, unchanged=unchanged, in_words=_in_words, kind=kind, value=_value, words=_WORDS
     )
     yield page + "\n"
 
@@ -149,6 +159,9 @@ def _in_words(stack: StackDifference) -> str:
     words = [f"{counts[action]} {word}" for action, word in _WORDS.items() if counts[action]]
     losses = sum(resource.loses_data for resource in stack.resources)
     words += [f"{losses} losing data"] if losses else []
+    effects = Counter(one.effect for resource in stack.resources for one in resource.effects)
+    words += [f"{effects[effect]} {effect}" for effect in _TOLD_EFFECTS if effects[effect]]
+    words += [counted(len(stack.refusals), "error")] if stack.refusals else []
     return ", ".join(words) or "nothing in Azure"
 
 

@@ -184,3 +184,25 @@ def test_a_wrong_link_is_refused_and_nothing_is_written(tmp_path: Path, argument
     assert (code, out) == (ExitCode.INPUT, "")
     assert told in err
     assert (root / "links.yaml").read_text() == LINKS
+
+
+def test_a_refused_link_is_told_of_itself_and_not_of_lines_that_are_not_written(tmp_path: Path) -> None:
+    root = world(tmp_path)
+
+    code, _, err = link(root, "fraud/chorn", "dev", "--subject", "repo:contoso@1/churn@2:environment:other")
+
+    assert code == ExitCode.INPUT
+    assert "error: fraud/chorn dev cannot be linked." in err
+    assert "  fraud/chorn dev: the team 'fraud' has no project 'chorn'. Did you mean 'churn'?" in err
+    assert "links.yaml:" not in err
+
+
+def test_what_is_wrong_in_links_already_is_told_with_its_line(tmp_path: Path) -> None:
+    root = world(tmp_path, f"# A comment.\n{LINKS}  frod: {{}}\n")
+    line = len((root / "links.yaml").read_text().splitlines())
+
+    code, _, err = link(root, "fraud/churn", "prod", "--subject", "repo:contoso@1/churn@2:environment:prod")
+
+    assert code == ExitCode.INPUT
+    assert f"links.yaml:{line}:3: there is no team 'frod'." in err
+    assert "fraud/churn prod:" not in err

@@ -3,17 +3,21 @@
 import contextlib
 import json
 import re
+import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
+from bootstrap.platform import manifests
 from bootstrap.platform.names import stack_names
 from bootstrap.platform.platform import Platform, find_platform, load_platform
 from bootstrap.platform.schemas import MODELS, schema_files
-from infra.settings import EnvironmentSettings
+from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import build_tree
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
@@ -57,6 +61,87 @@ def dev(platform: Platform) -> EnvironmentSettings:
     found = platform.stacks["fraud-dev"]
     assert isinstance(found, EnvironmentSettings)
     return found
+
+
+def test_a_team_called_hub_is_refused_since_its_names_are_the_hubs(tmp_path: Path) -> None:
+    files = {"platform.yaml": PLATFORM, "teams/hub.yaml": "name: hub\nenvironments: {dev: {}}\n"}
+
+    [mistake] = mistakes(build_tree(tmp_path, files))
+
+    assert mistake.startswith("teams/hub.yaml:1:1: no team can be called 'hub': its stacks and names would be mixed up")
+
+
+@pytest.mark.parametrize(
+    ("organization", "team", "told"),
+    [
+        ("microsofty", "fraud", "platform.yaml:1:1: Azure refuses names that contain 'microsoft'. It reserves"),
+        ("contoso", "windows-games", "contain 'windows', as those of windows-games-dev would. It reserves the word"),
+        ("contosowin", "dows", "contain 'windows', as those of dows-dev would. It reserves the word"),
+    ],
+)
+def test_words_that_azure_reserves_are_refused(tmp_path: Path, organization: str, team: str, told: str) -> None:
+    files = {
+        "platform.yaml": PLATFORM.replace("organization: contoso", f"organization: {organization}"),
+        f"teams/{team}.yaml": f"name: {team}\nenvironments: {{dev: {{}}, prod: {{}}}}\n",
+    }
+
+    [mistake] = mistakes(build_tree(tmp_path, files))
+
+    assert told in mistake
+
+
+_A_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def test_ids_in_upper_case_are_the_same_ids(tmp_path: Path) -> None:
+    shutil.copytree(CONTOSO, tmp_path / "contoso")
+    # Not those in links.yaml: Azure compares issuers and subjects letter by letter.
+    for manifest in (tmp_path / "contoso/platform.yaml", *(tmp_path / "contoso/teams").iterdir()):
+        text = manifest.read_text(encoding="utf-8")
+        manifest.write_text(_A_GUID.sub(lambda found: found[0].upper(), text), encoding="utf-8")
+
+    assert load_platform(tmp_path / "contoso").stacks == load_platform(CONTOSO).stacks
+
+
+_IDS = [
+    name
+    for name, alias in vars(manifests).items()
+    for said in get_args(alias)[1:]
+    if isinstance(said, manifests.Text) and said.pattern.startswith("/subscriptions/")
+]
+
+
+@pytest.mark.parametrize("name", _IDS)
+def test_a_resource_id_has_its_subscription_in_lower_case(name: str) -> None:
+    [pattern] = [said.pattern for said in get_args(vars(manifests)[name]) if isinstance(said, manifests.Text)]
+    examples = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
+
+    @given(examples)
+    @settings(max_examples=5, deadline=None)
+    def lowered(resource_id: str) -> None:
+        validated = TypeAdapter(vars(manifests)[name]).validate_python(resource_id)
+        _, subscriptions, subscription, rest = resource_id.split("/", 3)
+        assert validated == f"/{subscriptions}/{subscription.lower()}/{rest}"
+
+    lowered()
+
+
+def test_one_network_in_two_spellings_is_linked_once(tmp_path: Path) -> None:
+    subnet = "/subscriptions/00000000-0000-0000-0000-00000000000E/resourceGroups/%s/providers/Microsoft.Network"
+    subnet += "/virtualNetworks/vnet/subnets/ml"
+    team = f"""\
+        name: fraud
+        network: locked
+        compute: [{{name: cpu, size: Standard_D4ds_v5, max_nodes: 2}}]
+        environments:
+          dev: {{vnet: {{subnet_id: {subnet % "rg-net"}}}}}
+          prod: {{vnet: {{subnet_id: {subnet % "RG-Net"}}}}}
+        """
+    hub = load_platform(world(tmp_path, team=team)).stacks["hub"]
+
+    assert isinstance(hub, HubSettings)
+    assert len(hub.linked_vnets) == 1
+    assert "/subscriptions/00000000-0000-0000-0000-00000000000e/" in hub.linked_vnets[0]
 
 
 def test_the_smallest_manifests_describe_a_hub_and_an_environment(tmp_path: Path) -> None:
@@ -147,7 +232,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert mistakes(root) == [
         "platform.yaml:2:1: unknown key 'locaton'. Did you mean 'location'?",
         (
-            "teams/fraud.yaml:2:21: groups.engineers.id: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
+            "teams/fraud.yaml:2:21: groups.engineers: must be a GUID such as 11111111-2222-3333-4444-555555555555 "
             "(found 'me')."
         ),
         "links.yaml:4:21: teams.fraud.churn.dev.issuer: must be an https address (found 'http://x').",
@@ -164,16 +249,16 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM, "name: fraud\nenvironments: {dve: {}}\n", "2:16: the environment 'dve' is not in platform.yaml."),
         (PLATFORM, "name: fruad\nenvironments: {dev: {}}\n", "1:1: the team 'fruad' is in a file called 'fraud.yaml'"),
         (PLATFORM, TEAM + "budget: 5\n", "4:1: there is a budget, and nothing says when it starts. Add budget_start"),
-        (PLATFORM, TEAM + "budget: .nan\n", "4:9: budget: Input should be a finite number"),
+        (PLATFORM, TEAM + "budget: .nan\n", "4:9: budget: must be a finite number (found nan)"),
         (PLATFORM, TEAM + "budget_start: 2026-11-02\n", "4:15: budget_start: must be the first day of a month"),
         (PLATFORM.replace("location", "tags: {a: b}\n#"), TEAM, "3:3: nothing says the location of fraud-dev. Add loc"),
-        (PLATFORM.replace("ring: 0", ""), TEAM, "6:8: environments.dev.ring: Field required."),
+        (PLATFORM.replace("ring: 0", ""), TEAM, "6:8: environments.dev.ring: is missing."),
         (PLATFORM, TEAM.replace("fraud", '"fr\'aud"'), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM, TEAM.replace("fraud", "fr\u0430ud"), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM, TEAM.replace("fraud", "f" * 300), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM.replace("-00000000000a", ""), TEAM, "3:12: tenant_id: must be a GUID"),
         (PLATFORM, TEAM + "projects:\n- {name: a, repository: git:x}\n", "5:10: projects.0.name: must be 2 to 32"),
-        (PLATFORM, TEAM + "network: closed\n", "4:10: network: Input should be 'open', 'managed' or 'locked'"),
+        (PLATFORM, TEAM + "network: closed\n", "4:10: network: must be 'open', 'managed' or 'locked' (found 'closed')"),
         (
             PLATFORM + f"  log_retention_days: 90\n  log_analytics_id: {LOGS}\n", TEAM,
             "10:3: hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time.",

@@ -1,10 +1,12 @@
 """The networks that manifests ask for: what is made of them, and what is refused with its reason."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from bootstrap.platform.platform import load_platform
+from bootstrap.platform.scaffold import init
 from infra.settings import EnvironmentSettings, GivenSubnet, HubSettings, MadeVnet, Networking
 from tests.helpers import build_tree
 from tests.unit.platform.test_manifests import PLATFORM, mistakes, world
@@ -100,13 +102,40 @@ outbound:
     assert [rule.origin for rule in found] == [f"teams/fraud.yaml:{line}" for line in (6, 7, 8)]
 
 
+def test_a_new_platform_that_is_locked_is_told_at_once_what_it_needs(tmp_path: Path) -> None:
+    root = tmp_path / "new"
+    init(root, {}, dt.date(2026, 11, 24), dry_run=False)
+    edit(root / "platform.yaml", "network: managed # or open", "network: locked")
+
+    told = mistakes(root)
+    edit(root / "platform.yaml", "  log_retention_days", "  vnet: {address_space: 10.40.0.0/24}\n  log_retention_days")
+    edit(root / "teams/example.yaml", "budget: 500", "vnet: {address_space: 10.20.0.0/24}\n    budget: 500")
+    edit(root / "teams/example.yaml", "budget: 1000", "vnet: {address_space: 10.20.1.0/24}\n    budget: 1000")
+
+    assert [mistake.partition(": ")[2].partition(",")[0] for mistake in told] == [
+        "example-dev has private endpoints",
+        "the hub has no vnet",
+        "example-prod has private endpoints",
+    ]
+    assert [mistake.rsplit(":", 1)[0].partition(":")[0] for mistake in told] == [
+        "teams/example.yaml", "platform.yaml", "teams/example.yaml",
+    ]  # fmt: skip
+    assert list(load_platform(root).stacks) == ["hub", "example-dev", "example-prod"]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
 LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
 
 
 @pytest.mark.parametrize(
     ("platform", "said", "told"),
     [
-        (HUB, "network: locked\n", "fraud.yaml:4:1: fraud-dev has private endpoints, and nothing says the vnet"),
+        (HUB, "network: locked\n", "fraud.yaml:2:16: fraud-dev has private endpoints, and nothing says the vnet"),
         (HUB, "network: open\nci: private\n", "fraud.yaml:5:1: fraud-dev: network open with ci private is refused"),
         (HUB, LOCKED + "ci: public\n", "fraud.yaml:6:1: fraud-dev: network locked with ci public is refused: in a loc"),
         (PLATFORM, LOCKED, "fraud.yaml:5:8: vnet.address_space: nobody could reach fraud-dev: the hub has no vnet"),
@@ -126,7 +155,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         (HUB + "network: locked\n", "network: open\n", "4:1: fraud-dev: network open is refused: its jobs have no net"),
         (HUB, "allow_ips: [10.0.0.0/8]\n", "allow_ips.0: must be a range of public addresses"),
         (HUB, "allow_ips: [everywhere]\n", "allow_ips.0: must be an IPv4 range"),
-        (HUB, "firewall_sku: Premium\n", "firewall_sku: Input should be 'Basic' or 'Standard'"),
+        (HUB, "firewall_sku: Premium\n", "firewall_sku: must be 'Basic' or 'Standard'"),
         (HUB, "outbound: [{name: aa}]\n", "outbound rule aa: say one of fqdn, service_tag and resource_id"),
         (HUB, "outbound: [{name: aa, fqdn: a.b.cc, service_tag: Sql}]\n", "outbound rule aa: say one of"),
         (HUB, "outbound: [{name: aa, fqdn: https://a.b}]\n", "outbound.0.fqdn: must be a name such as pypi.org"),
@@ -152,7 +181,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
             HUB.replace("/24", "/26, gateway: true"), "",
             "10:10: vnet.address_space: 10.0.0.0/26 is too small for a gateway, whose quarter must be /27 at least",
         ),
-        (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns.word: Input should be 'hub' or 'policy'"),
+        (HUB.replace("  vnet", "  dns: ours\n  vnet"), "", "hub.dns: must be 'hub' or 'policy'"),
         (
             HUB.replace("  vnet", f"  dns: {{privatelink.azurecr.io: {SUBNET}}}\n  vnet"), "",
             "must be the resource id of a private DNS zone",

@@ -135,7 +135,7 @@ def test_a_group_that_is_two_personas_is_refused(tmp_path: Path, engineers: str)
         planned(tmp_path, {"fraud": team}, f"groups: {{platform: {PLATFORM}}}\n")
 
     (told,) = caught.value.details
-    assert f"the group {engineers} is that of " in told
+    assert f"the group {engineers.lower()} is that of " in told
     assert "fraud.yaml:2:" in told
 
 

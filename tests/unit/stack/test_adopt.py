@@ -218,7 +218,7 @@ def test_a_network_that_is_said_gets_the_endpoints_of_what_is_private(tmp_path: 
         ({"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")}, {}, "manage wants all of it in one"),
         ({"identity_id": IDENTITY}, {}, "a workspace that is referred to keeps its identity: leave it out"),
         ({"storage_id": VAULT}, {}, "adopt.storage_id: must be the resource id of a storage account"),
-        ({"mode": "take"}, {}, "adopt.mode: Input should be 'refer' or 'manage' (found 'take')"),
+        ({"mode": "take"}, {}, "adopt.mode: must be 'refer' or 'manage' (found 'take')"),
     ],
 )
 def test_what_cannot_be_adopted_is_told_with_its_reason(

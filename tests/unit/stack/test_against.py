@@ -14,7 +14,7 @@ from bootstrap.stack.cache import Cache
 from bootstrap.stack.difference import Difference, StackDifference
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
-from tests.helpers import build_tree, git, run_cli, tree
+from tests.helpers import Done, build_tree, git, run_cli, tree
 
 PLATFORM = """\
 organization: contoso
@@ -93,6 +93,28 @@ def test_a_property_that_changes_is_told_with_both_values(root: Path, cache: Cac
     ]
     assert cluster.manifest == "teams/fraud.yaml:4"
     assert not cluster.effects
+
+
+def test_a_protection_that_is_taken_away_is_told(root: Path, cache: Cache) -> None:
+    edit(root, "teams/churn.yaml", "dev: {}", "dev: {protect: true}")
+    git("commit", "--quiet", "-am", "protected", cwd=root)
+    edit(root, "teams/churn.yaml", "dev: {protect: true}", "dev: {protect: false}")
+
+    found = compared(root, cache)["churn-dev"]
+
+    unprotected = {
+        one.type.split(":", 1)[1]
+        for one in found.resources
+        if [(change.old, change.new) for change in one.changed if change.at == "protect"] == [(True, False)]
+    }
+    assert unprotected >= {
+        "containerregistry:Registry",
+        "keyvault:Vault",
+        "machinelearningservices:Workspace",
+        "resources:ResourceGroup",
+        "storage:StorageAccount",
+    }
+    assert "protect: true → false" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
 
 
 def test_a_size_that_azure_does_not_change_in_place_is_told(root: Path, cache: Cache) -> None:
@@ -190,12 +212,11 @@ def test_check_refuses_lost_data_and_touches_nothing(root: Path, tmp_path: Path)
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     (root / "untracked.txt").write_text("mine")
     before = (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
-    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
-    done = run_cli("plan", "hub", "--against", "HEAD", "--check", "-o", "json", "-C", root, cwd=tmp_path, env=env)
+    done = checked(root, tmp_path, "hub", "-o", "json")
 
     assert done.code == ExitCode.REFUSED
-    assert "holds data would be removed or replaced" in done.err
+    assert "hub: change-replaces-data: vault: what it holds is lost, since resourceGroupName goes from" in done.err
     assert done.document["against"] == {"ref": "HEAD", "commit": git("rev-parse", "HEAD", cwd=root)}
     assert {stack["name"]: stack["status"] for stack in done.document["stacks"]} == {"hub": "changed"}
     assert before == (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
@@ -217,6 +238,137 @@ def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
             list(compare(platform, resolve(platform, "HEAD"), [], Silent()))
 
 
+def checked(root: Path, tmp_path: Path, *more: str) -> Done:
+    """The check against the last commit, by the command line."""
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return run_cli("plan", *more, "--against", "HEAD", "--check", "-C", root, cwd=tmp_path, env=env)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "network: managed",
+            "network: open",
+            "fraud-dev: change-one-way: workspace: managedNetwork.isolationMode goes",
+        ),
+        ("D4ds_v5", "D8ds_v5", "fraud-dev: change-refused: cluster-cpu: properties.properties.vmSize goes"),
+        ("D4ds_v5", "NC6s_v3", "fraud-dev: size-retired: cluster-cpu: Standard_NC6s_v3 was retired"),
+        (
+            "managed\n",
+            "managed\nlocation: uksouth\n",
+            "fraud-dev: change-replaces-data: storage: what it holds is lost",
+        ),
+    ],
+    ids=["one way", "refused", "an error of the plan", "replaced"],
+)
+def test_check_refuses_what_azure_does_not_do_and_errors(
+    root: Path, tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    edit(root, "teams/fraud.yaml", old, new)
+
+    done = checked(root, tmp_path, "fraud-dev")
+
+    assert done.code == ExitCode.REFUSED
+    assert told in done.err
+    assert "(teams/fraud.yaml:" in done.err
+    assert f"  error  {told.removeprefix('fraud-dev: ')}" in done.out
+
+
+def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+
+    done = checked(root, tmp_path, "churn-dev")
+
+    assert done.code == ExitCode.REFUSED
+    assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
+
+
+def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, tmp_path: Path) -> None:
+    edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
+    harmless = checked(root, tmp_path, "fraud-dev")
+    edit(root, "teams/fraud.yaml", "D4ds_v5", "D8ds_v5")
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "environments:",
+        "suppress: [{rule: change-refused, resource: cluster-cpu, reason: made anew by hand, until: 2027-01-31}]\n"
+        "environments:",
+    )
+    suppressed = checked(root, tmp_path, "fraud-dev")
+
+    assert (harmless.code, suppressed.code) == (ExitCode.DONE, ExitCode.DONE)
+    assert "refused: properties.properties.vmSize is said once" in suppressed.out
+
+
+def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothing(root: Path, tmp_path: Path) -> None:
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "environments:",
+        "suppress: [{rule: change-refused, reason: it is made anew by hand, until: 2027-01-31}]\nenvironments:",
+    )
+
+    assert "suppression-unused" not in run_cli("plan", "-C", root, cwd=tmp_path).out
+
+
+def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -> None:
+    """Stands in for uv, which would fetch the version from an index: it prints what that version would print."""
+    platform = load_platform(root)
+    edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
+    git("commit", "--quiet", "-am", "pinned", cwd=root)
+    edit(root, "platform.yaml", 'tool: "99.*"\n', "")
+    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": []}]})
+    fake = tmp_path / "uv"
+    fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
+    fake.chmod(0o755)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(fake))
+        found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent()))
+
+    assert [(stack.name, stack.status) for stack in found] == [("churn-dev", "changed")]
+    asked = (tmp_path / "asked").read_text()
+    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan churn-dev --output json" in asked
+
+
+def test_of_the_earlier_commit_only_the_named_stacks_are_planned(root: Path) -> None:
+    edit(root, "teams/fraud.yaml", "dev: {}", "dev: {}\n  test: {}")
+    edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
+    platform, progress = load_platform(root), Noted()
+
+    list(compare(platform, resolve(platform, "HEAD"), ["fraud-dev", "fraud-test"], progress))
+
+    assert progress.tasks == ["plan fraud-dev of HEAD", "plan fraud-dev", "plan fraud-test"]
+
+
+class Noted(Silent):
+    """Notes the tasks that were started."""
+
+    def __init__(self) -> None:
+        self.tasks: list[str] = []
+
+    def started(self, task: str) -> None:
+        self.tasks.append(task)
+
+
+@pytest.mark.parametrize("attribute", ["export-ignore", "export-subst", "eol=crlf"])
+def test_attributes_of_the_repository_change_nothing(root: Path, cache: Cache, attribute: str) -> None:
+    build_tree(root.parent, {".gitattributes": f"*.yaml text {attribute}\n"})
+    edit(root, "teams/churn.yaml", "name: churn", "name: churn\ntags: {made-by: '$Format:%H$'}")
+    git("add", ".", cwd=root.parent)
+    git("commit", "--quiet", "-m", "with attributes", cwd=root)
+    before = (git("status", "--porcelain", cwd=root), sorted(path.name for path in (root.parent / ".git").iterdir()))
+
+    found = compared(root, cache, ["churn-dev"])
+
+    assert {name: stack.status for name, stack in found.items()} == {"churn-dev": "unchanged"}
+    assert before == (
+        git("status", "--porcelain", cwd=root),
+        sorted(path.name for path in (root.parent / ".git").iterdir()),
+    )
+
+
 def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     commit = Commit("main", "0123456789abcdef")
@@ -228,7 +380,11 @@ def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
         assert "main (0123456789)" in text
     document = json.loads("".join(differences.as_json(commit, found)))
     assert document["stacks"][0]["name"] == "churn-dev"
-    assert "- **loses data**: `workspace`" in "".join(differences.as_markdown(commit, found))
+    markdown = "".join(differences.as_markdown(commit, found))
+    assert "- **error** `change-replaces-data` in `churn-dev`: workspace: what it holds is lost, since" in markdown
+    for report in (differences.as_tree, differences.as_html):
+        assert "change-replaces-data" in "".join(report(commit, found))
+    assert {one["rule"] for one in document["stacks"][0]["refusals"]} >= {"change-replaces-data"}
 
 
 def test_a_comment_on_many_differences_stays_short_enough(root: Path, cache: Cache) -> None:

@@ -1,9 +1,11 @@
 """Plans of earlier runs, and plans by worker processes: the same plan, whichever way it came."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ import pytest
 from bootstrap.platform.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Cache, Plan, plan, planner
+from bootstrap.stack.cache import _versions
 from bootstrap.stack.order import Order
 from infra.settings import HubSettings
-from tests.helpers import run_cli
+from tests.helpers import build_tree, run_cli
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"
@@ -64,14 +67,47 @@ def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cach
     assert cache.key(Order(hub.model_copy(update={"log_retention_days": 31}))) not in cache
 
 
-@pytest.mark.parametrize("part", ["code", "sdk"])
-def test_a_stack_is_planned_again_when_program_or_sdk_changed(
-    contoso: Platform, cache: Cache, monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
-    plan(contoso, ["hub"], Silent(), cache=cache)
-    monkeypatch.setattr("bootstrap.stack.cache._versions", lambda: ("another", part))
+@pytest.fixture
+def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of our code that the cache takes for the one that plans; what it knows of versions is forgotten."""
+    copied = shutil.copytree(ROOT / "infra", tmp_path / "ours" / "infra")
+    planning = shutil.copytree(ROOT / "bootstrap" / "stack", tmp_path / "ours" / "stack")
+    monkeypatch.setattr("bootstrap.stack.cache.CODE", copied)
+    monkeypatch.setattr("bootstrap.stack.__file__", str(planning / "__init__.py"))
+    _versions.cache_clear()
+    yield tmp_path / "ours"
+    _versions.cache_clear()
 
-    assert cache.key(Order(contoso.stacks["hub"])) not in cache
+
+def key_now(contoso: Platform, cache: Cache) -> str:
+    _versions.cache_clear()
+    return cache.key(Order(contoso.stacks["hub"]))
+
+
+@pytest.mark.parametrize(
+    "file", ["infra/naming.py", "infra/queries/who-was-denied.kql", "infra/components/vault.py", "stack/recorder.py"]
+)
+def test_a_stack_is_planned_again_when_a_file_of_the_program_changed(
+    contoso: Platform, cache: Cache, ours: Path, file: str
+) -> None:
+    before = key_now(contoso, cache)
+    assert key_now(contoso, cache) == before
+
+    with (ours / file).open("a", encoding="utf-8") as program:
+        program.write("\n")
+
+    assert key_now(contoso, cache) != before
+
+
+@pytest.mark.parametrize("package", ["pulumi", "pulumi-azure-native"])
+def test_a_stack_is_planned_again_when_another_sdk_is_installed(
+    contoso: Platform, cache: Cache, ours: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    before = key_now(contoso, cache)
+    installed = {f"{package.replace('-', '_')}-99.0.0.dist-info/METADATA": f"Name: {package}\nVersion: 99.0.0\n"}
+    monkeypatch.syspath_prepend(build_tree(ours.parent / "site-packages", installed))
+
+    assert key_now(contoso, cache) != before
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 500])
@@ -111,6 +147,15 @@ def test_worker_processes_make_the_same_plan_in_the_same_order(
     monkeypatch.setattr(planner, "_here", never)
 
     assert plan(contoso, NAMES, Silent()) == fresh
+
+
+@pytest.mark.parametrize(("cores", "stacks", "workers"), [(128, 10_000, 61), (4, 10_000, 4), (128, 45, 2)])
+def test_there_are_as_many_workers_as_pay_and_as_windows_takes(
+    monkeypatch: pytest.MonkeyPatch, cores: int, stacks: int, workers: int
+) -> None:
+    monkeypatch.setattr(planner, "_cores", lambda: cores)
+
+    assert planner._workers(stacks) == workers
 
 
 def test_an_unchanged_second_plan_imports_no_pulumi(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from infra.policies.properties import (
 from infra.policies.rule import UNKNOWN, Resource, Stack
 from infra.policies.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
+    EXAMPLE_EMAIL,
+    EXAMPLE_SUBSCRIPTION,
+    EXAMPLE_TENANT,
     AdoptedSettings,
     CustomerKeySettings,
     DeployerSettings,
@@ -298,6 +301,14 @@ CLOSED = {"publicNetworkAccess": "Disabled"}
 APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
 SIDES: dict[str, Sides] = {
+    "example-value": Sides(
+        [Stack("fraud-dev", [], SETTINGS), stack(resource(STORAGE, {}))],
+        [
+            Stack("fraud-dev", [], SETTINGS.model_copy(update={"tenant_id": EXAMPLE_TENANT})),
+            Stack("fraud-dev", [], SETTINGS.model_copy(update={"subscription_id": EXAMPLE_SUBSCRIPTION})),
+            Stack("fraud-dev", [], SETTINGS.model_copy(update={"tags": {"owner": EXAMPLE_EMAIL}})),
+        ],
+    ),
     "adopted-differs": Sides([adopting(OLD_STORAGE)], [adopting(f"{OLD_STORAGE}2")]),
     "adopted-changes": Sides(
         [imported({"minimumTlsVersion": "TLS1_2"}, {"minimumTlsVersion": "TLS1_2"})],
@@ -769,6 +780,14 @@ SIDES: dict[str, Sides] = {
         [
             changed(STORAGE, {"location": "uksouth"}, {"location": "westeurope"}),
             changed(WORKSPACE, {"workspaceName": "mlw"}, {"workspaceName": "mlw-2"}),
+            changed(STORAGE, {"location": "uksouth", "accountName": "a"}, {"location": "b", "accountName": "b"}),
         ],
+    ),
+    "change-removes-data": Sides(
+        [
+            changed(STORAGE, {"location": "uksouth"}, {"location": "westeurope"}),
+            Stack("fraud-dev", [], before={resource(GROUP, {}).urn: {}}),
+        ],
+        [Stack("fraud-dev", [], before={resource(STORAGE, {}).urn: {}})],
     ),
 }

@@ -1,0 +1,88 @@
+"""What is wrong with a value, in the words of who wrote it: nothing of Pydantic's own, no names of our classes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bootstrap.errors import nearest
+
+_LONGEST = 80
+"""Characters of a value that are shown."""
+
+_MAPPING, _LIST, _TEXT = "a mapping of keys to values", "a list", "text"
+
+_WANTED: dict[str, str] = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": _MAPPING,
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "list_type": _LIST,
+    "literal_error": "{expected}",
+    "model_type": _MAPPING,
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_type": _TEXT,
+}
+"""What a value must be, by the kind of Pydantic's error. A test goes through all that our documents can meet.
+https://docs.pydantic.dev/latest/errors/validation_errors/"""
+
+
+def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, str]:
+    """What is wrong with one value, and what to write instead; the latter may be empty.
+
+    Args:
+        items: Pydantic's errors about it: several, where it may be one of several things and is none of them.
+        key: The key that it stands at, where it has one.
+    """
+    item = items[0]
+    kind, value = item["type"], item["input"]
+    if kind == "missing":
+        return "is missing", ""
+    if kind == "extra_forbidden":
+        return "is no key that is known here", ""
+    if kind == "too_short":
+        return f"must have {item['ctx']['min_length']} or more entries", ""
+    wanted = [_WANTED[one["type"]].format(**one.get("ctx", {})) for one in items if one["type"] in _WANTED]
+    if not wanted:
+        return item["msg"].removeprefix("Value error, ") + _found(value), ""
+    words = " or ".join(dict.fromkeys(wanted))
+    if value is None:
+        return f"is empty, and must be {words}", _instead_of_nothing(words, key)
+    return f"must be {words}{_found(value)}", _instead(item, words, key)
+
+
+def _instead_of_nothing(words: str, key: str) -> str:
+    empty = {_MAPPING: "{}", _LIST: "[]"}.get(words)
+    return f"Write `{key}: {empty}` where there is nothing to say." if key and empty else ""
+
+
+def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
+    value = item["input"]
+    if item["type"] == "literal_error" and isinstance(value, str):
+        near = nearest(value, re.findall(r"'([^']*)'", words))
+        return f"Did you mean {near!r}?" if near is not None else ""
+    if words == _TEXT and isinstance(value, int | float):
+        return "Put it in quotes."
+    if words == "a whole number" and isinstance(value, str) and value.isdecimal():
+        return "Write it without quotes."
+    if words == _LIST and key and isinstance(value, str):
+        return f"Write `{key}: [{value}]`." if len(value) <= _LONGEST else "Put it in brackets."
+    return ""
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, bool):
+        return f" (found {str(value).lower()})"
+    if isinstance(value, str | int | float):
+        shown = repr(value)
+        return f" (found {shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + '…'})"
+    return ""
