@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from bootstrap.composing import Node, compose
 from bootstrap.errors import InputError, did_you_mean
-from bootstrap.mistakes import in_words
+from bootstrap.mistakes import in_words, shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -45,9 +45,6 @@ _KINDS = {
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 """What an escape can write and no text has: control characters, which a terminal would obey, and halves of others."""
-
-_LONGEST = 100
-"""How many characters of a value are told."""
 
 Location = tuple[str | int, ...]
 """A path of keys and indexes into a document."""
@@ -200,12 +197,6 @@ def _in_words(error: "MarkedYAMLError") -> str:
     return "there is a tab, and YAML is indented by spaces" if r"'\t'" in said else said
 
 
-def _shown(value: object) -> str:
-    """A value as a message shows it: quoted, and not too long."""
-    said = repr(value)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
-
-
 class _Reader:
     """Turns the parser's nodes into plain values, noting where each stands."""
 
@@ -252,7 +243,7 @@ class _Reader:
                 continue
             key = self._key(key_node)
             if key in result:
-                raise self._mistake(key_node, f"the key {_shown(key)} is here twice.")
+                raise self._mistake(key_node, f"the key {shown(key)} is here twice.")
             place = (*at, key)
             self._document.keys[place] = self._position(key_node)
             result[key] = self._value(value_node, place)
@@ -281,7 +272,7 @@ class _Reader:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # What a tag promises and the text does not keep (`!!int ""`), ruamel finds out in many ways.
             kind = str(node.tag).rpartition(":")[2]
-            raise self._mistake(node, f"{_shown(node.value)} is not {_KINDS.get(kind, kind)}.") from error
+            raise self._mistake(node, f"{shown(node.value)} is not {_KINDS.get(kind, kind)}.") from error
         # Dates and binary data are rare where people mean text ("2026-01-01"): keep what they wrote.
         return value if isinstance(value, str | int | float | bool) or value is None else str(node.value)
 
@@ -317,7 +308,7 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         if first["type"] == "extra_forbidden":
             key = str(location[-1])
             suggestion = did_you_mean(key, _known_keys(model, first["loc"][:-1]))
-            yield Problem(document.position(location, of_key=True), f"unknown key {_shown(key)}.", suggestion)
+            yield Problem(document.position(location, of_key=True), f"unknown key {shown(key)}.", suggestion)
             continue
         key = location[-1] if location and isinstance(location[-1], str) else ""
         message, suggestion = in_words(errors, key)

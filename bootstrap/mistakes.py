@@ -79,10 +79,11 @@ def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
     return ""
 
 
+def shown(value: object) -> str:
+    """A value as a message shows it: as YAML spells it, quoted where it is text, and not too long."""
+    said = str(value).lower() if isinstance(value, bool) else repr(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+
+
 def _found(value: Any) -> str:
-    if isinstance(value, bool):
-        return f" (found {str(value).lower()})"
-    if isinstance(value, str | int | float):
-        shown = repr(value)
-        return f" (found {shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + '…'})"
-    return ""
+    return f" (found {shown(value)})" if isinstance(value, str | int | float) else ""
