@@ -74,8 +74,8 @@ def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
         return "Put it in quotes."
     if words == "a whole number" and isinstance(value, str) and value.isdecimal():
         return "Write it without quotes."
-    if words == _LIST and key and isinstance(value, str) and len(value) <= _LONGEST:
-        return f"Write `{key}: [{value}]`."
+    if words == _LIST and key and isinstance(value, str):
+        return f"Write `{key}: [{value}]`." if len(value) <= _LONGEST else "Put it in brackets."
     return ""
 
 

@@ -212,17 +212,6 @@ TABLE: dict[Kind, Rule] = {
 """The rules, by kind of resource. What is not here (role assignments: a UUID) has no name of ours."""
 
 
-RESERVED = ("microsoft", "windows")
-"""What no name of something with a public endpoint may contain.
-https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name"""
-
-
-def reserved_in(*words: str) -> str | None:
-    """What Azure reserves and a name of these words would contain, also across them: some names have no hyphens."""
-    together = "".join(words).replace("-", "")
-    return next((word for word in RESERVED if word in together), None)
-
-
 def rule_of(type_: str, at: Callable[[str], object]) -> Rule:
     """The rule on the name of a resource: the one for its variant, where its type has several.
 
@@ -241,6 +230,17 @@ def _rules_by_type() -> dict[str, list[Rule]]:
     for rule in TABLE.values():
         by_type.setdefault(rule.type, []).append(rule)
     return by_type
+
+
+RESERVED = ("microsoft", "windows")
+"""What no name of something with a public endpoint may contain.
+https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name"""
+
+
+def reserved_in(*words: str) -> str | None:
+    """What Azure reserves and a name of these words would contain, also across them: some names have no hyphens."""
+    together = "".join(words).replace("-", "")
+    return next((word for word in RESERVED if word in together), None)
 
 
 @dataclass(frozen=True)

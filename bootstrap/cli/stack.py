@@ -129,22 +129,17 @@ def plan(
         "html": report.as_html,
         "json": functools.partial(report.as_json, as_of=day),
     }
+    asked = None
     if prices:
-        _price(session, planned, reports[session.output], currency, anew=no_cache)
-    else:
-        session.console.parts(reports[session.output](planned))
+        from bootstrap.stack.price_list import PriceList, price_folder, priced
+
+        asked = PriceList(currency, session.console.progress, None if no_cache else price_folder())
+        planned = priced(planned, asked)
+    session.console.parts(reports[session.output](planned))
     if check:
         _refuse(refused)
-
-
-def _price(session: Session, planned: "Iterator[StackPlan]", report: "Report", currency: str, *, anew: bool) -> None:
-    """Print the plan with prices. Raises RemoteError, when it is printed, if the price list could not be asked."""
-    from bootstrap.stack.price_list import PriceList, price_folder, priced
-
-    prices = PriceList(currency, session.console.progress, None if anew else price_folder())
-    session.console.parts(report(priced(planned, prices)))
-    if prices.failure is not None:
-        raise prices.failure
+    if asked is not None and asked.failure is not None:
+        raise asked.failure
 
 
 def _noting(refused: list[str], stacks: "Iterator[Judged]") -> "Iterator[Judged]":

@@ -5,6 +5,7 @@ The formats are documented in docs/platform.md; the JSON Schemas that editors us
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -40,10 +41,12 @@ class Text:
     Attributes:
         wanted: What must be written, after "must be".
         pattern: A regular expression that Python and JavaScript read alike.
+        normal: How it is written everywhere, where Azure does not mind the case and we compare.
     """
 
     wanted: str
     pattern: str
+    normal: Callable[[str], str] = str
 
     def __get_pydantic_core_schema__(self, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
         from pydantic_core import core_schema
@@ -53,7 +56,7 @@ class Text:
         def check(value: str) -> str:
             if not fits(value):
                 raise ValueError(f"must be {self.wanted}")
-            return value
+            return self.normal(value)
 
         return core_schema.no_info_after_validator_function(check, handler(str))
 
@@ -71,10 +74,17 @@ def _words(shortest: int, longest: int) -> Text:
     )
 
 
+def _in_subscription(resource_id: str) -> str:
+    """A resource id with its subscription's id in lower case, as we write it everywhere."""
+    root, subscriptions, subscription, rest = resource_id.split("/", 3)
+    return "/".join((root, subscriptions, subscription.lower(), rest))
+
+
 def _id_of(what: str, path: str, name: str) -> Text:
     """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
     shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
-    return Text(f"the resource id of {what}, /subscriptions/.../{shown}/NAME", rf"{_GROUP}/providers/{path}/{name}")
+    wanted = f"the resource id of {what}, /subscriptions/.../{shown}/NAME"
+    return Text(wanted, rf"{_GROUP}/providers/{path}/{name}", _in_subscription)
 
 
 def _range(value: str) -> str:
@@ -89,12 +99,6 @@ def _public(value: str) -> str:
     if not ipaddress.IPv4Network(value).is_global:
         raise ValueError("must be a range of public addresses: private ones are not seen on the internet")
     return value
-
-
-def _in_subscription(resource_id: str) -> str:
-    """A resource id with its subscription's id in lower case, as we write it everywhere."""
-    root, subscriptions, subscription, rest = resource_id.split("/", 3)
-    return "/".join((root, subscriptions, subscription.lower(), rest))
 
 
 def _kind_of_dns(value: Any) -> str:
@@ -120,10 +124,10 @@ InstanceName = Annotated[str, _words(2, 24)]
 Guid = Annotated[
     str,
     Text(
-        "a GUID such as 11111111-2222-3333-4444-555555555555", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+        "a GUID such as 11111111-2222-3333-4444-555555555555",
+        r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        str.lower,
     ),
-    # Azure does not mind the case, and we compare.
-    AfterValidator(str.lower),
 ]
 Location = Annotated[
     str, Text("an Azure location in lower case without spaces, such as westeurope", "[a-z]{3,30}[0-9]{0,2}")
@@ -173,19 +177,13 @@ SubnetId = Annotated[
     Text(
         "the resource id of a subnet, /subscriptions/.../virtualNetworks/NAME/subnets/NAME",
         rf"{_GROUP}/providers/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+",
+        _in_subscription,
     ),
-    AfterValidator(_in_subscription),
 ]
 GroupId = Annotated[
-    str,
-    Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP),
-    AfterValidator(_in_subscription),
+    str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _in_subscription)
 ]
-VaultId = Annotated[
-    str,
-    _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}"),
-    AfterValidator(_in_subscription),
-]
+VaultId = Annotated[str, _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}")]
 KeyAddress = Annotated[
     str,
     Text(
@@ -196,29 +194,24 @@ KeyAddress = Annotated[
 WorkspaceId = Annotated[
     str,
     _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
-    AfterValidator(_in_subscription),
 ]
 StorageId = Annotated[
     str,
     _id_of("a storage account", r"Microsoft\.Storage/storageAccounts", "[a-z0-9]{3,24}"),
-    AfterValidator(_in_subscription),
 ]
 ImagesId = Annotated[
     str,
     _id_of("a container registry", r"Microsoft\.ContainerRegistry/registries", "[A-Za-z0-9]{5,50}"),
-    AfterValidator(_in_subscription),
 ]
 InsightsId = Annotated[
     str,
     _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}"),
-    AfterValidator(_in_subscription),
 ]
 IdentityId = Annotated[
     str,
     _id_of(
         "a user-assigned identity", r"Microsoft\.ManagedIdentity/userAssignedIdentities", r"[A-Za-z0-9][\w-]{2,127}"
     ),
-    AfterValidator(_in_subscription),
 ]
 KubernetesId = Annotated[
     str,
@@ -226,8 +219,8 @@ KubernetesId = Annotated[
         "the resource id of a Kubernetes cluster, /subscriptions/.../Microsoft.ContainerService/managedClusters/NAME "
         "or /subscriptions/.../Microsoft.Kubernetes/connectedClusters/NAME",
         rf"{_GROUP}/providers/Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)/[\w.-]{{1,63}}",
+        _in_subscription,
     ),
-    AfterValidator(_in_subscription),
 ]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
 KubernetesNamespace = Annotated[
@@ -237,29 +230,19 @@ KubernetesNamespace = Annotated[
         "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
     ),
 ]
-RelayId = Annotated[
-    str,
-    _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}"),
-    AfterValidator(_in_subscription),
-]
+RelayId = Annotated[str, _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}")]
 TimeOfDay = Annotated[str, Text("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
 LogsId = Annotated[
-    str,
-    _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}"),
-    AfterValidator(_in_subscription),
+    str, _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}")
 ]
-ZoneId = Annotated[
-    str,
-    _id_of("a private DNS zone", r"Microsoft\.Network/privateDnsZones", "[a-z0-9.-]+"),
-    AfterValidator(_in_subscription),
-]
+ZoneId = Annotated[str, _id_of("a private DNS zone", r"Microsoft\.Network/privateDnsZones", "[a-z0-9.-]+")]
 ResourceId = Annotated[
     str,
     Text(
         "a resource id, /subscriptions/.../resourceGroups/.../providers/...",
         rf"{_GROUP}/providers/[\w.]+(?:/[\w.()-]+){{2,}}",
+        _in_subscription,
     ),
-    AfterValidator(_in_subscription),
 ]
 AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
 RunnerImage = Annotated[str, Text("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]

@@ -149,11 +149,6 @@ class StackPlan:
         return idle_costs(as_resources(self.resources))
 
     @property
-    def refusals(self) -> list[Refusal]:
-        """Why it should not be deployed."""
-        return refusals(self.findings, self.asked_in)
-
-    @property
     def bills(self) -> list[tuple[IdleCost, Price | NoPrice | None]]:
         """What bills while nothing runs, each with its price, or None when nobody asked for prices."""
         idle = self.idle
@@ -163,6 +158,11 @@ class StackPlan:
     def idle_total(self) -> Total | None:
         """What that costs in a month; None when nobody asked for prices."""
         return self.prices.total(cost.count for cost in self.idle) if self.prices is not None else None
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Why it should not be deployed."""
+        return refusals(self.findings, self.asked_in)
 
     def manifest(self, resource: Registration) -> str:
         """The line of the manifests that asked for a resource: its own, or the one that asked for the stack."""

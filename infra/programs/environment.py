@@ -80,22 +80,7 @@ def environment(settings: EnvironmentSettings) -> None:
         possible = [entitlement for entitlement in entitlements if entitlement.on in targets]
         args = AccessArgs(identity.principal, possible, targets, names, settings.origin)
         Access(f"{word}-access", args, opts)
-    approved = _outbound(settings, place, mode, targets, opts) if mode.managed else []
-    for cluster in settings.clusters:
-        Cluster(
-            f"cluster-{cluster.name}",
-            ClusterArgs(
-                place, core.workspace, as_cluster.identity, cluster, public_nodes=not mode.managed, after=approved
-            ),
-            opts,
-        )
-    for instance in settings.instances:
-        as_its_owner = InstanceArgs(
-            place, core.workspace, settings.tenant_id, instance, public_node=not mode.managed, after=approved
-        )
-        Instance(f"instance-{instance.name}", as_its_owner, opts)
-    _kubernetes(settings, place, core, targets, opts)
-
+    _compute(settings, place, mode, core, targets, opts)
     _people(settings, names, targets, opts)
     _shared(settings, names, targets, opts)
     _delivery(settings, place, targets, opts)
@@ -113,6 +98,28 @@ def environment(settings: EnvironmentSettings) -> None:
     pulumi.export("workspace", core.workspace.name)
     pulumi.export("workspace_id", core.workspace.id)
     pulumi.export("endpoint_identity_id", as_endpoint.identity.id)
+
+
+def _compute(
+    settings: EnvironmentSettings,
+    place: Place,
+    mode: Mode,
+    core: Core,
+    targets: Mapping[Target, Reference],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Clusters, people's instances and attached Kubernetes clusters, once it is settled what jobs reach."""
+    as_cluster = targets["cluster identity"]
+    approved = _outbound(settings, place, mode, targets, opts) if mode.managed else []
+    for cluster in settings.clusters:
+        args = ClusterArgs(place, core.workspace, as_cluster, cluster, public_nodes=not mode.managed, after=approved)
+        Cluster(f"cluster-{cluster.name}", args, opts)
+    for instance in settings.instances:
+        as_its_owner = InstanceArgs(
+            place, core.workspace, settings.tenant_id, instance, public_node=not mode.managed, after=approved
+        )
+        Instance(f"instance-{instance.name}", as_its_owner, opts)
+    _kubernetes(settings, place, core, targets, opts)
 
 
 def _watch(

@@ -222,6 +222,22 @@ def test_check_refuses_lost_data_and_touches_nothing(root: Path, tmp_path: Path)
     assert before == (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
 
 
+def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
+    """Stands in for uv with a version that is yet to be written. test_pinned_version.py has a real one."""
+    platform = load_platform(root)
+    edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
+    git("commit", "--quiet", "-am", "pinned", cwd=root)
+    edit(root, "platform.yaml", 'tool: "99.*"\n', "")
+    newer = tmp_path / "uv"
+    newer.write_text("""#!/bin/sh\necho '{"schema_version": 2, "environments": []}'\n""")
+    newer.chmod(0o755)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(newer))
+        with pytest.raises(InputError, match="writes its plans in a newer form"):
+            list(compare(platform, resolve(platform, "HEAD"), [], Silent()))
+
+
 def checked(root: Path, tmp_path: Path, *more: str) -> Done:
     """The check against the last commit, by the command line."""
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
@@ -296,20 +312,24 @@ def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothin
     assert "suppression-unused" not in run_cli("plan", "-C", root, cwd=tmp_path).out
 
 
-def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
-    """Stands in for uv with a version that is yet to be written. test_pinned_version.py has a real one."""
+def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -> None:
+    """Stands in for uv, which would fetch the version from an index: it prints what that version would print."""
     platform = load_platform(root)
     edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
     git("commit", "--quiet", "-am", "pinned", cwd=root)
     edit(root, "platform.yaml", 'tool: "99.*"\n', "")
-    newer = tmp_path / "uv"
-    newer.write_text("""#!/bin/sh\necho '{"schema_version": 2, "environments": []}'\n""")
-    newer.chmod(0o755)
+    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": []}]})
+    fake = tmp_path / "uv"
+    fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
+    fake.chmod(0o755)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(newer))
-        with pytest.raises(InputError, match="writes its plans in a newer form"):
-            list(compare(platform, resolve(platform, "HEAD"), [], Silent()))
+        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(fake))
+        found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent()))
+
+    assert [(stack.name, stack.status) for stack in found] == [("churn-dev", "changed")]
+    asked = (tmp_path / "asked").read_text()
+    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan churn-dev --output json" in asked
 
 
 def test_of_the_earlier_commit_only_the_named_stacks_are_planned(root: Path) -> None:
