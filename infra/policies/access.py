@@ -154,7 +154,7 @@ def _eligible(stack: Stack) -> Iterator[Breach]:
     # The hub is deployed by such a person anyway.
     if count and not isinstance(stack.settings, HubSettings):
         yield Breach(
-            None, f"{stack.name} has {count} eligibilities, which the platform's CI can neither make nor change."
+            None, f"{stack.name}: it has {count} eligibilities, which the platform's CI can neither make nor change."
         )
 
 
