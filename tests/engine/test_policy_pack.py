@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from infra.policies import PACK_FOLDER
 from infra.programs import declare
 from tests.engine.stacks import Program, under_engine
 
+_PATIENCE = 30
+"""Seconds that a program has to notice that the engine is gone."""
+
 EXECUTABLE = "pulumi-analyzer-policy-mlops-bootstrap"
 CONTOSO = Path(__file__).parents[2] / "examples" / "contoso"
 
@@ -29,7 +33,7 @@ def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def loops_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The Automation API leaves its event loop open when a command fails."""
+    """The Automation API leaves its event loop open when a command fails, and a program may still be running in one."""
     made: list[asyncio.AbstractEventLoop] = []
     new_loop = asyncio.new_event_loop
 
@@ -39,6 +43,9 @@ def loops_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(asyncio, "new_event_loop", remembered)
     yield
+    deadline = time.monotonic() + _PATIENCE
+    while any(loop.is_running() for loop in made) and time.monotonic() < deadline:
+        time.sleep(0.05)
     for loop in made:
         loop.close()
 
