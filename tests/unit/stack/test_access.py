@@ -343,10 +343,13 @@ def test_nothing_is_given_on_states_before_they_are_made() -> None:
     hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
     made = {resource.name: resource.urn for resource in hub.made}
 
-    for resource in hub.made:
-        if resource.name.startswith("platform-deployer-dev-on-states-"):
-            kind = "key" if resource.name.endswith("-key") else "container"
-            assert made[f"states-dev-{kind}"] in resource.depends_on
+    waits = {
+        resource.name.rsplit("-", 1)[1]: resource.depends_on
+        for resource in hub.made
+        if resource.name.startswith("platform-deployer-dev-on-states-")
+    }
+    assert set(waits) == {"container", "key"}
+    assert all(made[f"states-dev-{kind}"] in needed for kind, needed in waits.items())
 
 
 def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:
