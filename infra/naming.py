@@ -15,6 +15,10 @@ from typing import Literal
 _RULES = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
 _INSTANCES = "https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance"
 _REGISTRY = "https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries"
+_CONTAINERS = (
+    "https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"
+)
+_KEYS = "https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#object-identifiers"
 _DIGEST_LENGTH = 8
 
 Kind = Literal[
@@ -25,7 +29,9 @@ Kind = Literal[
     "model_registry",
     "workspace",
     "storage",
+    "state_container",
     "key_vault",
+    "secrets_key",
     "container_registry",
     "application_insights",
     "identity",
@@ -116,10 +122,15 @@ TABLE: dict[Kind, Rule] = {
         r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group", stays_taken=True,
     ),
     "storage": Rule("azure-native:storage:StorageAccount", "accountName", "st", 3, 24, r"[a-z0-9]+", "global"),
+    "state_container": Rule(
+        "azure-native:storage:BlobContainer", "containerName", "state", 3, 63, r"[a-z0-9](?:-?[a-z0-9])*", "parent",
+        _CONTAINERS,
+    ),
     "key_vault": Rule(
         "azure-native:keyvault:Vault", "vaultName", "kv", 3, 24, r"[a-zA-Z](?:-?[a-zA-Z0-9])*", "global",
         stays_taken=True,
     ),
+    "secrets_key": Rule("azure-native:keyvault:Key", "keyName", "key", 1, 127, r"[a-zA-Z0-9-]+", "parent", _KEYS),
     "container_registry": Rule(
         "azure-native:containerregistry:Registry", "registryName", "cr", 5, 50, r"[a-zA-Z0-9]+", "global"
     ),

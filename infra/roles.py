@@ -160,14 +160,16 @@ Target = Literal[
     "storage blob endpoint",
     "storage file endpoint",
     "model registry",
+    "state container",
+    "secrets key",
     "log analytics",
     "hub network",
     "customer's vault",
     "kubernetes cluster",
     "azure relay",
 ]
-"""What a role is given on. The model registry, the logs and the network are the hub's; the customer's vault, Kubernetes
-clusters and relays the organization's."""
+"""What a role is given on. The model registry, states and the key of their secrets, the logs and the network are the
+hub's; the customer's vault, Kubernetes clusters and relays the organization's."""
 
 
 @dataclass(frozen=True)
@@ -373,13 +375,13 @@ PLATFORM_DEPLOYER = (
 IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
 """All that is given on whole subscriptions, to identities of the hub's; `infra.policies.access` blames all else."""
 
-_DEPLOY = (
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
-    Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
+PLATFORM_DEPLOYER_ON_STATES = (
+    Entitlement(BLOB_DATA_CONTRIBUTOR, "state container", "Reads and writes the states of its environment's stacks"),
+    Entitlement(KEY_VAULT_CRYPTO_USER, "secrets key", "Encrypts and decrypts the secrets in those states"),
 )
+"""What the CI that deploys an environment gets on where that environment's states lie: nothing on those of others."""
 
 PLATFORM_DEPLOYER_ON_HUB = (
-    *_DEPLOY,
     Entitlement(READER, "resource group", "Sees what environments refer to"),
     Entitlement(
         RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more", ASSIGNED_ON_HUB
@@ -412,7 +414,8 @@ HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
             RBAC_ADMINISTRATOR, "resource group", "Lets new environments use what is shared", ASSIGNED_IN_ENVIRONMENTS
         ),
         Entitlement(COST_READER, "resource group", "Follows what is spent"),
-        *_DEPLOY,
+        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
+        Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
     ),
 }
 """What a persona gets on the hub."""

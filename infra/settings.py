@@ -400,6 +400,7 @@ class HubSettings(_StackSettings):
         runners: For the CI of what has no public address.
         linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
         policies: What each of Azure's policies does.
+        environments: Those of the platform; the states of each lie apart.
         deployers: The platform repository's CI, which is somebody else in each environment that it deploys.
         reader: How pull requests of the platform repository log in.
     """
@@ -418,6 +419,7 @@ class HubSettings(_StackSettings):
     private: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
+    environments: tuple[str, ...]
     deployers: tuple[DeployerSettings, ...]
     reader: Federation | None
 

@@ -117,6 +117,7 @@ class Merge:
             registry_access=self.networks.registry_access,
             private=any(made.networking.vnet is not None for made in environments),
             linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
+            environments=tuple(manifest.environments),
             deployers=self._deployers(environments),
             reader=(self._federation(links[PULL_REQUEST], "platform", PULL_REQUEST) if PULL_REQUEST in links else None),
         )

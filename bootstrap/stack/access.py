@@ -23,6 +23,7 @@ _THINGS = {
     "Microsoft.ContainerService/managedClusters": "kubernetes cluster",
     "Microsoft.Insights/components": "application insights",
     "Microsoft.KeyVault/vaults": "key vault",
+    "Microsoft.KeyVault/vaults/keys": "secrets key",
     "Microsoft.Kubernetes/connectedClusters": "kubernetes cluster",
     "Microsoft.MachineLearningServices/registries": "model registry",
     "Microsoft.MachineLearningServices/workspaces": "workspace",
@@ -32,6 +33,7 @@ _THINGS = {
     "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Relay/namespaces": "azure relay",
     "Microsoft.Storage/storageAccounts": "storage",
+    "Microsoft.Storage/storageAccounts/blobServices/containers": "state container",
 }
 """What things are called, by Azure's name of their kind."""
 

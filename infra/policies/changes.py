@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.naming import TABLE
-from infra.policies.properties import BATCH, COMPUTE, IMAGES, LOGS, MODELS, ONLINE, ROLE, STORAGE, VAULT, WORKSPACE
+from infra.policies.properties import (
+    BATCH,
+    COMPUTE,
+    CONTAINER,
+    IMAGES,
+    KEY,
+    LOGS,
+    MODELS,
+    ONLINE,
+    ROLE,
+    STORAGE,
+    VAULT,
+    WORKSPACE,
+)
 from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 
 _PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
@@ -209,8 +222,8 @@ ONE_WAY: dict[str, tuple[OneWay, ...]] = {
 }  # fmt: skip
 """What goes one way only."""
 
-STATEFUL: frozenset[str] = frozenset({STORAGE, VAULT, IMAGES, WORKSPACE, MODELS, LOGS})
-"""What holds data that is lost when it is replaced or deleted."""
+STATEFUL: frozenset[str] = frozenset({STORAGE, CONTAINER, VAULT, KEY, IMAGES, WORKSPACE, MODELS, LOGS})
+"""What holds data that is lost when it is replaced or deleted; without a key, what it encrypted."""
 
 
 _ABSENT = object()

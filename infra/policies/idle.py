@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.policies import retail
 from infra.policies.network import OUTBOUND_RULE
-from infra.policies.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
+from infra.policies.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
 from infra.policies.retail import Listing, Per, Unlisted
 from infra.policies.rule import UNKNOWN, Resource
 
@@ -85,7 +85,7 @@ def _outbound(kind: str) -> Callable[[Resource], int]:
 
 
 def _copies(resource: Resource) -> int:
-    return len(resource.at("regionDetails") or ())
+    return sum(1 for _ in entries(resource.at("regionDetails")))
 
 
 _tier, _firewall_tier, _size = _text("sku.name"), _text("sku.tier"), _text("properties.properties.vmSize")
@@ -174,7 +174,7 @@ def _firewalls(resources: Sequence[Resource]) -> Iterator[IdleCost]:
     by_name = any(rule.type == OUTBOUND_RULE and rule.at("properties.type") == "FQDN" for rule in resources)
     for resource in resources:
         inline = resource.at("managedNetwork.outboundRules")
-        rules = inline.values() if isinstance(inline, Mapping) else ()
+        rules = entries(list(inline.values()) if isinstance(inline, Mapping) else ())
         named = by_name or any(rule.get("type") == "FQDN" for rule in rules)
         closed = resource.type == WORKSPACE and resource.at("managedNetwork.isolationMode") == _HAS_CLOSED_NETWORK
         if closed and named:

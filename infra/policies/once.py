@@ -15,7 +15,7 @@ _NAMED = tuple({rule.type for rule in TABLE.values()})
 
 _AROUND = (
     "resourceGroupName", "scope", "resourceUri", "workspaceName", "accountName", "virtualNetworkName",
-    "privateZoneName", "resourceName",
+    "privateZoneName", "resourceName", "vaultName",
 )  # fmt: skip
 """The inputs that say what a resource lies in."""
 

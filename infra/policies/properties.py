@@ -6,7 +6,9 @@ from typing import Any
 from infra.policies.rule import SECRET, UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 STORAGE = "azure-native:storage:StorageAccount"
+CONTAINER = "azure-native:storage:BlobContainer"
 VAULT = "azure-native:keyvault:Vault"
+KEY = "azure-native:keyvault:Key"
 IMAGES = "azure-native:containerregistry:Registry"
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
 MODELS = "azure-native:machinelearningservices:Registry"

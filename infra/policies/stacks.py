@@ -87,6 +87,9 @@ def _shared_subscriptions(stack: Stack) -> Iterable[Breach]:
         if len(environments) > 1:
             named = ", ".join(environments)
             yield Breach(None, f"{named} have stacks in the subscription {subscription}: who deploys one reaches all.")
+        if subscription == stack.settings.subscription_id.lower():
+            named = ", ".join(environments)
+            yield Breach(None, f"{named} share the hub's subscription: who deploys there reaches all states and keys.")
 
 
 STACK_RULES: tuple[Rule, ...] = (

@@ -30,7 +30,7 @@ from infra.components.monitoring import (
 )
 from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
 from infra.components.registries import ModelRegistry, ModelRegistryArgs
-from infra.components.state import SecretsKey, SecretsKeyArgs, StateStorage, StateStorageArgs
+from infra.components.state import States, StatesArgs, StateStorage, StateStorageArgs
 from infra.components.vault import Vault, VaultArgs
 from infra.components.workbook import Workbook, WorkbookArgs
 from infra.modes import Inbound
@@ -45,6 +45,7 @@ from infra.roles import (
     PLATFORM_DEPLOYER_ON_HUB,
     PLATFORM_DEPLOYER_ON_LOGS,
     PLATFORM_DEPLOYER_ON_NETWORK,
+    PLATFORM_DEPLOYER_ON_STATES,
     PLATFORM_DEPLOYER_ON_ZONES,
     PLATFORM_READER,
     Entitlement,
@@ -81,7 +82,11 @@ def hub(settings: HubSettings) -> None:
     inbound = Inbound(public=not settings.closed)
     state = StateStorage("state", StateStorageArgs(place, inbound), opts)
     vault = Vault("vault", VaultArgs(place, settings.tenant_id, inbound), opts)
-    secrets = SecretsKey("secrets", SecretsKeyArgs(place, vault.vault), opts)
+    own = States("states", StatesArgs(place, place.words, state, vault.vault), opts)
+    states = {
+        name: States(f"states-{name}", StatesArgs(place, (*place.words, name), state, vault.vault), opts)
+        for name in settings.environments
+    }
     targets: dict[Target, Reference] = {
         "resource group": place.group,
         "model registry": models.registry,
@@ -121,14 +126,17 @@ def hub(settings: HubSettings) -> None:
         Locks("locks", LocksArgs(place, locked), opts)
     judged = PolicyAssignmentsArgs(place, POLICIES, settings.policies, settings.subscriptions)
     PolicyAssignments("policies", judged, opts)
-    _platform_ci(settings, place, targets, own_roles, opts)
+    _platform_ci(settings, place, targets, states, own_roles, opts)
     if settings.budget is not None:
         Budget("budget", BudgetArgs(place, settings.budget, notifications.action_group), opts)
     pulumi.export("log_analytics_id", logs.id)
     pulumi.export("model_registry_id", models.registry.id)
     pulumi.export("action_group_id", notifications.action_group.id)
-    pulumi.export("state_backend", state.backend)
-    pulumi.export("secrets_provider", secrets.provider)
+    pulumi.export("state_backend", own.backend)
+    pulumi.export("secrets_provider", own.secrets_provider)
+    for name, kept in states.items():
+        pulumi.export(f"state_backend_{name}", kept.backend)
+        pulumi.export(f"secrets_provider_{name}", kept.secrets_provider)
 
 
 def _logs(settings: HubSettings, place: Place, opts: pulumi.ResourceOptions) -> Reference:
@@ -144,6 +152,7 @@ def _platform_ci(
     settings: HubSettings,
     place: Place,
     targets: Mapping[Target, Reference],
+    states: Mapping[str, States],
     own_roles: CustomRoles,
     opts: pulumi.ResourceOptions,
 ) -> None:
@@ -167,6 +176,9 @@ def _platform_ci(
         who = made(purpose, deployer.federation, deployer.origin)
         for each in deployer.subscriptions:
             grant(who, f"{purpose}-in-{each}", PLATFORM_DEPLOYER, {"subscription": subscription(each)})
+        kept = states[deployer.environment]
+        on_states: dict[Target, Reference] = {"state container": kept.container, "secrets key": kept.key}
+        grant(who, f"{purpose}-on-states", PLATFORM_DEPLOYER_ON_STATES, on_states)
         grant(who, f"{purpose}-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
         if "log analytics" in targets:
             grant(who, f"{purpose}-on-logs", PLATFORM_DEPLOYER_ON_LOGS, targets)

@@ -75,6 +75,8 @@ def test_names_never_change() -> None:
     assert names.of("resource_group", "fraud", "dev") == "rg-contoso-fraud-dev"
     assert names.of("storage", "fraud", "dev") == "stcontosofrauddel52rle42"
     assert names.of("key_vault", "fraud", "dev") == "kv-contoso-frau-kjzbieg6"
+    assert names.of("state_container", "hub", "dev") == "state-contoso-hub-dev"
+    assert names.of("secrets_key", "hub", "dev") == "key-contoso-hub-dev"
     assert names.of("instance", "anna", "fraud", "dev") == "ci-contoso-anna-ax47s2rg"
 
 
@@ -107,6 +109,13 @@ def test_parts_that_would_break_names_are_refused(part: str) -> None:
         ("instance", "anna-"),
         ("instance", "a" * 25),
         ("budget", "a b"),
+        ("state_container", "st"),
+        ("state_container", "state--a"),
+        ("state_container", "state-"),
+        ("state_container", "State"),
+        ("state_container", "s" * 64),
+        ("secrets_key", "a_b"),
+        ("secrets_key", "k" * 128),
     ],
 )
 def test_names_that_azure_refuses_are_known(kind: Kind, name: str) -> None:

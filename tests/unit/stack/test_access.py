@@ -11,6 +11,7 @@ from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, access_as_markdown, access_of, plan
 from bootstrap.stack.planned import Registration
 from infra.components.access import assigning_only
+from infra.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
 from tests.conftest import Golden
 from tests.helpers import build_tree
 
@@ -299,6 +300,56 @@ def test_a_deployer_has_roles_in_the_subscriptions_of_its_environment_and_in_no_
         assert {entry["scope"] for entry in given.values()} == {f"/subscriptions/{subscription}"}
         assert len(given) == 3
     assert roles(hub, "platform-deployer-test") == {}
+
+
+CONTAINER = "/blobServices/default/containers/state-contoso-hub-"
+KEY = "/keys/key-contoso-hub-"
+
+
+def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_others() -> None:
+    """Also not by a role on what they lie in: the account, the vault, their group, their subscription."""
+    hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    states = [resource for resource in hub.made if resource.type.endswith((":BlobContainer", ":Key"))]
+    assert len(states) == 8, "a container and a key for the hub and each of three environments"
+
+    for environment in ("dev", "test", "prod"):
+        given = roles(hub, f"platform-deployer-{environment}")
+        on_states = {
+            (entry["roleDefinitionId"].rsplit("/", 1)[1], "/".join(entry["scope"].split("/")[9:]))
+            for entry in given.values()
+            if "/storageAccounts/" in entry["scope"] or "/vaults/" in entry["scope"]
+        }
+        assert on_states == {
+            (BLOB_DATA_CONTRIBUTOR.id, f"{CONTAINER}{environment}".strip("/")),
+            (KEY_VAULT_CRYPTO_USER.id, f"{KEY}{environment}".strip("/")),
+        }
+        group = f"/subscriptions/{hub.settings.subscription_id}/resourceGroups/rg-contoso-hub"
+        above = {name: entry["scope"] for name, entry in given.items() if f"{group}/".startswith(f"{entry['scope']}/")}
+        assert above == {"on-hub-reader-on-resource-group": group, "on-zones-ml-name-linker-on-resource-group": group}
+
+
+def test_the_platforms_people_keep_the_states_of_all_stacks() -> None:
+    hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+
+    given = roles(hub, "people-platform", "PimRoleEligibilitySchedule")
+    on = {name: given[name]["scope"].split("/")[-2] for name in given if name.endswith(("-storage", "-key-vault"))}
+    assert on == {
+        "storage-blob-data-contributor-on-storage": "storageAccounts",
+        "key-vault-crypto-user-on-key-vault": "vaults",
+    }
+
+
+def test_nothing_is_given_on_states_before_they_are_made() -> None:
+    hub = plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    made = {resource.name: resource.urn for resource in hub.made}
+
+    waits = {
+        resource.name.rsplit("-", 1)[1]: resource.depends_on
+        for resource in hub.made
+        if resource.name.startswith("platform-deployer-dev-on-states-")
+    }
+    assert set(waits) == {"container", "key"}
+    assert all(made[f"states-dev-{kind}"] in needed for kind, needed in waits.items())
 
 
 def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:

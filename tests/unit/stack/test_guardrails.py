@@ -155,27 +155,44 @@ def test_a_lock_that_would_stop_clusters_is_refused(path: str) -> None:
 
 def test_the_states_have_versions_and_come_back_after_deletion(stacks: dict[str, StackPlan]) -> None:
     hub = stacks["hub"]
-    (account,), (blobs,), (container,) = (
-        of_type(hub, kind) for kind in ("StorageAccount", "BlobServiceProperties", "BlobContainer")
-    )
+    (account,), (blobs,) = of_type(hub, "StorageAccount"), of_type(hub, "BlobServiceProperties")
+    containers = of_type(hub, "BlobContainer")
 
     assert account.inputs["allowSharedKeyAccess"] is False
     assert account.protect
-    assert container.protect
+    assert all(container.protect for container in containers)
     assert blobs.inputs["isVersioningEnabled"] is True
     for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
         assert blobs.inputs[policy] == {"allowPermanentDelete": False, "days": 90, "enabled": True}
-    assert container.inputs["publicAccess"] == "None"
-    assert blobs.urn in container.depends_on
+    assert {container.inputs["publicAccess"] for container in containers} == {"None"}
+    assert {container.inputs["accountName"] for container in containers} == {account.inputs["accountName"]}
+    assert all(blobs.urn in container.depends_on for container in containers)
 
 
-def test_the_key_of_the_stacks_secrets_never_leaves_the_hubs_vault(stacks: dict[str, StackPlan]) -> None:
-    (key,), (vault,) = of_type(stacks["hub"], "Key"), of_type(stacks["hub"], "Vault")
+def test_the_keys_of_the_stacks_secrets_never_leave_the_hubs_vault(stacks: dict[str, StackPlan]) -> None:
+    keys, (vault,) = of_type(stacks["hub"], "Key"), of_type(stacks["hub"], "Vault")
 
-    assert key.inputs["vaultName"] == vault.inputs["vaultName"]
-    assert key.inputs["properties"]["attributes"] == {"enabled": True, "exportable": False}
-    assert set(key.inputs["properties"]["keyOps"]) == {"encrypt", "decrypt"}
-    assert key.protect
+    assert {key.inputs["vaultName"] for key in keys} == {vault.inputs["vaultName"]}
+    for key in keys:
+        assert key.inputs["properties"] == {
+            "kty": "RSA",
+            "keySize": 3072,
+            "keyOps": ["encrypt", "decrypt"],
+            "attributes": {"enabled": True, "exportable": False},
+        }
+        assert key.protect
+
+
+def test_each_environment_has_a_container_and_a_key_of_its_own_and_so_has_the_hub(tmp_path: Path) -> None:
+    """Also one that is called like the hub, and ones that no team has yet: states do not come and go with teams."""
+    platform = PLATFORM.replace("  dev: {ring: 0}\n", "  dev: {ring: 0}\n  hub: {ring: 0}\n")
+    hub = planned(tmp_path, platform)["hub"]
+
+    words = ["hub", "hub-dev", "hub-hub", "hub-prod"]
+    assert [made.inputs["containerName"] for made in of_type(hub, "BlobContainer")] == [
+        f"state-contoso-{word}" for word in words
+    ]
+    assert [made.inputs["keyName"] for made in of_type(hub, "Key")] == [f"key-contoso-{word}" for word in words]
 
 
 # -- policies

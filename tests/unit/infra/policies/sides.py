@@ -11,8 +11,10 @@ from infra.policies.network import NETWORK, OUTBOUND_RULE, RULES, SUBNET
 from infra.policies.properties import (
     BATCH,
     COMPUTE,
+    CONTAINER,
     DATASTORE,
     IMAGES,
+    KEY,
     LOGS,
     MODELS,
     ONLINE,
@@ -126,6 +128,7 @@ HUB = HubSettings(
     subscriptions=(),
     policies={},
     groups=(),
+    environments=("dev",),
     deployers=(_DEPLOYER,),
     reader=_LINK,
 )
@@ -471,7 +474,8 @@ SIDES: dict[str, Sides] = {
         [stack(resource(ELIGIBLE, {}), resource(ELIGIBLE, {}, "other"))],
     ),
     "deployers-apart": Sides(
-        [stack(), stack(settings=HUB), stack(settings=deploying("d", "e"))], [stack(settings=deploying("d", "D"))]
+        [stack(), stack(settings=HUB), stack(settings=deploying("d", "e"))],
+        [stack(settings=deploying("d", "D")), stack(settings=deploying("d", HUB.subscription_id.upper()))],
     ),
     "suppression-expired": Sides(
         [
@@ -712,6 +716,8 @@ SIDES: dict[str, Sides] = {
             stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("b", "one"), "other")),
             stack(resource(VAULT, {"vaultName": UNKNOWN}), resource(VAULT, {"vaultName": UNKNOWN}, "other")),
             stack(*(resource(COMPUTE, named_compute("AmlCompute", "cpu", lies_in), lies_in) for lies_in in "ab")),
+            stack(*(resource(KEY, {"vaultName": lies_in, "keyName": "key"}, lies_in) for lies_in in "ab")),
+            stack(*(resource(CONTAINER, {"accountName": lies_in, "containerName": "s"}, lies_in) for lies_in in "ab")),
         ],
         [
             stack(
@@ -788,6 +794,6 @@ SIDES: dict[str, Sides] = {
             changed(STORAGE, {"location": "uksouth"}, {"location": "westeurope"}),
             Stack("fraud-dev", [], before={resource(GROUP, {}).urn: {}}),
         ],
-        [Stack("fraud-dev", [], before={resource(STORAGE, {}).urn: {}})],
+        [Stack("hub", [], before={resource(type_, {}).urn: {}}) for type_ in (STORAGE, CONTAINER, KEY)],
     ),
 }

@@ -49,6 +49,18 @@ def test_what_scales_to_nothing_is_not_listed() -> None:
     assert told(resource(COMPUTE, idle), resource(COMPUTE, compute("Kubernetes")), resource(WORKSPACE, {})) == []
 
 
+@pytest.mark.parametrize("regions", [UNKNOWN, [UNKNOWN], None])
+def test_what_is_unknown_of_a_model_registrys_locations_is_not_counted(regions: object) -> None:
+    """In an engine's preview the whole list is one string of 36 characters."""
+    assert told(resource(MODELS, {"regionDetails": regions})) == []
+
+
+def test_an_unknown_rule_of_a_closed_network_brings_no_firewall() -> None:
+    rules = {"isolationMode": "AllowOnlyApprovedOutbound", "outboundRules": {"a": UNKNOWN}}
+
+    assert told(resource(WORKSPACE, under("managedNetwork", rules))) == []
+
+
 def test_a_closed_network_bills_a_firewall_with_its_first_rule_for_a_name() -> None:
     workspace = resource(
         WORKSPACE, under("managedNetwork", {**APPROVED_ONLY["managedNetwork"], "firewallSku": "Basic"})
