@@ -43,6 +43,8 @@ def _team(text: str, example: str, number: int) -> str:
     said = "" if "\nsubscription_id:" in text else f"\nsubscription_id: {subscription}"
     text = text.replace(f"name: {example}\n", f"name: {name}{said}\n").replace("contoso/", f"{name}/")
     text = re.sub(r"\b([1-9])\1{7}-", rf"{number:07}\1-", text)
+    adopted = "00000000-0000-0000-0000-0000000000e0/resourceGroups/rg-demand"
+    text = text.replace(adopted, f"{subscription}/resourceGroups/rg-demand-{number:04}")
     # A network of the organization's own is linked by the hub, whose plan would grow with each.
     text = re.sub(r"\bsubnet_id: \S+", "address_space: 10.40.3.0/24", text)
     second, third = 64 + number // 64, number % 64 * 4
