@@ -1,5 +1,6 @@
 """Rules on what is there already: what its import would change or lose, as far as Azure's description is known."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -111,9 +112,10 @@ def _leaves(value: Any, at: str) -> Iterator[tuple[str, Any]]:
 
 
 def _unseen(stack: Stack) -> Iterator[Breach]:
-    for resource in stack.resources:
-        if resource.import_id is not None and resource.urn not in stack.before:
-            yield Breach(resource.urn, f"{resource.name}: it is not known what its import would change.")
+    unseen = [one.import_id for one in stack.resources if one.import_id is not None and one.urn not in stack.before]
+    if unseen:
+        said = f"it is not known what imports would change: az resource show --ids {' '.join(unseen)} > azure.json"
+        yield Breach(None, f"{stack.name}: {said}.")
 
 
 def _elsewhere(stack: Stack) -> Iterator[Breach]:
@@ -131,7 +133,7 @@ def _elsewhere(stack: Stack) -> Iterator[Breach]:
     wanted = mode_of(environment.network, environment.networking.ci).isolation
     # One that is managed can be given another network; one that is referred to stays as it is.
     if adopted.mode == "refer" and isolation != wanted:
-        said = f"network {environment.network} is {wanted}, and its managed network is {isolation}"
+        said = f"its managed network is {isolation}, and network {environment.network} means {wanted}"
         yield Breach(None, f"{workspace}: {said}.")
 
 
@@ -179,7 +181,7 @@ def _filled(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else repr(value)
+    return "not said" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 ADOPTED_RULES: tuple[Rule, ...] = (
@@ -204,7 +206,7 @@ ADOPTED_RULES: tuple[Rule, ...] = (
     Rule(
         "adopted-unseen", "note", "It is known what an import would change",
         "A plan asks no account: what is there has to be exported for it.",
-        "Export it (az resource show --ids ID... > FILE) and plan with --observed FILE.", _IMPORT,
+        "Run that command with a login that reads them, and plan with --observed azure.json.", _IMPORT,
         Whole(_unseen),
     ),
 )  # fmt: skip

@@ -89,6 +89,6 @@ def test_what_differs_is_changed_at_once_and_the_plan_says_so(engine: Path, tmp_
     foretold = plan_stack(Order(other, observed=observed)).findings
 
     assert (first["import"], first["update"]) == (len(KINDS), len(KINDS))
-    assert len([one for one in foretold if "tags.owner is nothing, and becomes 'somebody'" in one.message]) == len(
+    assert len([one for one in foretold if 'tags.owner is not said, and becomes "somebody"' in one.message]) == len(
         KINDS
     )

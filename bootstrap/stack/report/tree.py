@@ -1,5 +1,6 @@
 """A plan as a tree: each stack with its components, what they make, and where in the manifests that was asked for."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from bootstrap.stack.planned import Registration, StackPlan
@@ -53,10 +54,12 @@ def _stack(stack: StackPlan) -> Iterator[str]:
 def _findings(stack: StackPlan) -> Iterator[str]:
     if stack.findings:
         yield "findings:"
-    for finding in grave(stack):
-        yield f"  {finding.severity}  {finding.rule}: {finding.message}"
-        yield f"    in:  {stack.asked_in(finding)}"
-        yield f"    why: {finding.reason}"
-        yield f"    fix: {finding.fix}"
+    for _, of_rule in itertools.groupby(grave(stack), lambda finding: finding.rule):
+        found = list(of_rule)
+        for finding in found:
+            yield f"  {finding.severity}  {finding.rule}: {finding.message}"
+            yield f"    in:  {stack.asked_in(finding)}"
+        yield f"    why: {found[-1].reason}"
+        yield f"    fix: {found[-1].fix}"
     yield from (f"  note  {line}" for line in notes_by_rule(stack))
     yield from (f"  suppressed  {line}" for line in suppressed(stack))
