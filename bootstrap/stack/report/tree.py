@@ -1,10 +1,12 @@
 """A plan as a tree: each stack with its components, what they make, and where in the manifests that was asked for."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from bootstrap.stack.planned import Registration, StackPlan
 from bootstrap.stack.report.words import (
+    Tally,
     bills,
     by_kind,
     counted,
@@ -14,16 +16,28 @@ from bootstrap.stack.report.words import (
     label,
     marks,
     notes_by_rule,
+    severities_in_words,
     suppressed,
 )
+from infra.policies.rule import SEVERITIES, Severity
 
 
 def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
-    """The tree, a part for each stack."""
-    between = ""
+    """The tree, a part for each stack; after several, what is in all of them."""
+    count = resources = 0
+    severities: Counter[Tally] = Counter()
+    rules: Counter[tuple[Severity, str]] = Counter()
     for stack in stacks:
-        yield between + "\n".join(_stack(stack)) + "\n"
-        between = "\n"
+        yield ("\n" if count else "") + "\n".join(_stack(stack)) + "\n"
+        count += 1
+        resources += len(stack.made)
+        severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
+        rules.update((one.severity, one.rule) for one in stack.findings if one.suppressed is None)
+    if count > 1:
+        total = f"{counted(count, 'stack')}, {counted(resources, 'resource')}, {severities_in_words(severities)}"
+        gravest_first = sorted(rules.items(), key=lambda item: (SEVERITIES.index(item[0][0]), item[0][1]))
+        lines = [f"  {number:3}  {severity}  {rule}" for (severity, rule), number in gravest_first]
+        yield "\n" + "\n".join([f"in all: {total}", *lines]) + "\n"
 
 
 def _stack(stack: StackPlan) -> Iterator[str]:
