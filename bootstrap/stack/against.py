@@ -26,6 +26,7 @@ from bootstrap.stack.checks import check_change
 from bootstrap.stack.difference import StackDifference, difference, made_in
 from bootstrap.stack.planned import CODE, StackPlan, refusals
 from bootstrap.stack.planner import plans
+from infra.settings import SuppressionSettings
 
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
 """What is in a checkout of mlops-bootstrap."""
@@ -96,10 +97,18 @@ def compare(
         for stack in planned:
             yield _judged(stack.name, shelf.take(stack.name), stack, as_of)
         for name in shelf.left(names):
-            yield _judged(name, shelf.take(name), None, as_of)
+            team, _, environment = name.rpartition("-")
+            suppressions = platform.suppressions_of_removed(team, environment)
+            yield _judged(name, shelf.take(name), None, as_of, suppressions)
 
 
-def _judged(name: str, old: Mapping[str, Any] | None, stack: StackPlan | None, as_of: str | None) -> StackDifference:
+def _judged(
+    name: str,
+    old: Mapping[str, Any] | None,
+    stack: StackPlan | None,
+    as_of: str | None,
+    suppressions: Sequence[SuppressionSettings] = (),
+) -> StackDifference:
     """How a stack differs, with what speaks against its deployment: its errors, and what the change does."""
     found = difference(name, old, stack.document() if stack is not None else None)
     lines = {one.urn: one.manifest for one in found.resources}
@@ -108,7 +117,7 @@ def _judged(name: str, old: Mapping[str, Any] | None, stack: StackPlan | None, a
         found,
         refusals=[
             *(stack.refusals if stack is not None else ()),
-            *refusals(check_change(name, stack, before, as_of), lambda one: lines[one.resource or ""]),
+            *refusals(check_change(name, stack, before, as_of, suppressions), lambda one: lines[one.resource or ""]),
         ],
     )
 

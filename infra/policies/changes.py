@@ -312,7 +312,8 @@ CHANGE_RULES: tuple[Rule, ...] = (
     Rule(
         "change-removes-data", "error", "Nothing that holds data is removed",
         "What the manifests do not ask for any more, the next deployment deletes.",
-        "Move the data first; or agree to the loss, and suppress this rule for the resource.", _DELETED,
+        "Move the data first; or agree to the loss, and suppress this rule for the resource: in the team's file, or in "
+        "platform.yaml when that file goes too.", _DELETED,
         Whole(_removed),
     ),
 )  # fmt: skip

@@ -284,6 +284,53 @@ def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> 
     assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
 
 
+AGREED = "suppress: [{rule: change-removes-data, reason: nobody needs it any more, until: 2027-01-31}]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("organization:", f"{AGREED}organization:"),
+        ("dev: {ring: 0}", f"dev:\n    ring: 0\n    {AGREED}"),
+    ],
+    ids=["the organization's", "the environment's"],
+)
+def test_the_loss_of_a_team_is_agreed_to_in_the_platforms_file(root: Path, cache: Cache, old: str, new: str) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+    edit(root, "platform.yaml", old, new)
+
+    found = compared(root, cache, ["churn-dev"])["churn-dev"]
+
+    assert found.status == "removed"
+    assert any(one.loses_data for one in found.resources)
+    assert not found.refusals
+
+
+def test_the_loss_of_an_environment_is_agreed_to_in_the_teams_file(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
+    edit(root, "teams/churn.yaml", "{dev: {}}", "{dev: {}, test: {}}")
+    git("commit", "--quiet", "-am", "two environments", cwd=root)
+    edit(root, "platform.yaml", "\n  test: {ring: 1}", "")
+    edit(root, "teams/churn.yaml", "{dev: {}, test: {}}", "{dev: {}}")
+    refused = compared(root, cache, ["churn-test"])["churn-test"]
+    edit(root, "teams/churn.yaml", "environments:", f"{AGREED}environments:")
+    agreed = compared(root, cache, ["churn-test"])["churn-test"]
+
+    assert {one.rule for one in refused.refusals} == {"change-removes-data"}
+    assert agreed.status == "removed"
+    assert not agreed.refusals
+
+
+def test_agreeing_to_a_loss_ends_on_its_day(root: Path, cache: Cache) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+    edit(root, "platform.yaml", "organization:", f"{AGREED}organization:")
+    platform = load_platform(root)
+
+    [found] = compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent(), "2027-02-01", cache)
+
+    assert {one.rule for one in found.refusals} == {"change-removes-data"}
+
+
 def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, tmp_path: Path) -> None:
     edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
     harmless = checked(root, tmp_path, "fraud-dev")
