@@ -284,6 +284,40 @@ def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> 
     assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
 
 
+VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/Microsoft.KeyVault"
+KEY = "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef"
+
+
+def test_a_key_that_comes_later_is_refused_where_azure_takes_it_only_when_it_makes_something(
+    root: Path, cache: Cache
+) -> None:
+    edit(
+        root, "teams/churn.yaml", "dev: {}", f"dev: {{customer_key: {{vault_id: {VAULT}/vaults/kv-keys, key: {KEY}}}}}"
+    )
+
+    found = compared(root, cache, ["churn-dev"])["churn-dev"]
+
+    assert {
+        (one.name, effect.at) for one in found.resources for effect in one.effects if effect.effect == "refused"
+    } >= {
+        ("images", "encryption.status"),
+        ("workspace", "encryption.status"),
+        ("storage", "encryption.services.queue.keyType"),
+        ("storage", "encryption.services.table.keyType"),
+    }
+
+
+def test_ranges_that_are_in_use_are_refused(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "hub:", "hub:\n  vnet: {address_space: 10.0.0.0/24}")
+    git("commit", "--quiet", "-am", "a network", cwd=root)
+    edit(root, "platform.yaml", "10.0.0.0/24", "10.9.0.0/24")
+
+    found = compared(root, cache, ["hub"])["hub"]
+
+    refused = {refusal.message.split(" goes", 1)[0] for refusal in found.refusals if refusal.rule == "change-refused"}
+    assert refused == {"network: addressSpace.addressPrefixes", "network-endpoints: addressPrefix"}
+
+
 AGREED = "suppress: [{rule: change-removes-data, reason: nobody needs it any more, until: 2027-01-31}]\n"
 
 
