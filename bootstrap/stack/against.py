@@ -23,7 +23,7 @@ from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
 from bootstrap.stack.checks import check_change
-from bootstrap.stack.difference import StackDifference, difference, made_in
+from bootstrap.stack.difference import StackDifference, difference, made_in, new_findings
 from bootstrap.stack.planned import CODE, StackPlan, refusals
 from bootstrap.stack.planner import plans
 from infra.settings import SuppressionSettings
@@ -109,7 +109,7 @@ def _judged(
     as_of: str | None,
     suppressions: Sequence[SuppressionSettings] = (),
 ) -> StackDifference:
-    """How a stack differs, with what speaks against its deployment: its errors, and what the change does."""
+    """How a stack differs, what is newly found, and what speaks against it: its errors, and what the change does."""
     found = difference(name, old, stack.document() if stack is not None else None)
     lines = {one.urn: one.manifest for one in found.resources}
     before = {one["urn"]: one["inputs"] for one in made_in(old)}
@@ -119,6 +119,7 @@ def _judged(
             *(stack.refusals if stack is not None else ()),
             *refusals(check_change(name, stack, before, as_of, suppressions), lambda one: lines[one.resource or ""]),
         ],
+        findings=new_findings(old, stack) if stack is not None else (),
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.stack.planned import Refusal
+from bootstrap.stack.planned import Refusal, StackPlan
 from infra.policies.changes import STATEFUL, Change, Property, changes, properties
+from infra.policies.rule import Severity
 
 Action = Literal["add", "remove", "change", "replace"]
 """replace: Azure deletes it and makes it anew."""
@@ -54,17 +55,38 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class NewFinding:
+    """A finding that the earlier plan does not have, and that nothing suppresses.
+
+    Attributes:
+        resource: The URN of the resource that it is about; None when it is about the stack.
+        manifest: The line of the manifests that asked for what it is about.
+    """
+
+    severity: Severity
+    rule: str
+    resource: str | None
+    message: str
+    manifest: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message} ({self.manifest})"
+
+
+@dataclass(frozen=True)
 class StackDifference:
     """How a stack differs.
 
     Attributes:
         refusals: Why it should not be deployed.
+        findings: What there is to know or to change that there was not, the gravest first.
     """
 
     name: str
     status: Status
     resources: Sequence[Difference]
     refusals: Sequence[Refusal] = ()
+    findings: Sequence[NewFinding] = ()
 
     def document(self) -> dict[str, Any]:
         """The stack's part of the comparison's document."""
@@ -73,6 +95,7 @@ class StackDifference:
             "status": self.status,
             "resources": [one.document() for one in self.resources],
             "refusals": [asdict(one) for one in self.refusals],
+            "findings": [asdict(one) for one in self.findings],
         }
 
 
@@ -87,6 +110,20 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
     resources = [one for one in found if one is not None]
     status: Status = "added" if old is None else "removed" if new is None else "changed" if resources else "unchanged"
     return StackDifference(name, status, resources)
+
+
+def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[NewFinding]:
+    """The findings of a stack that an earlier plan of it does not have, or that something suppressed there."""
+    known = {
+        (one["rule"], one["resource"], one["message"])
+        for one in (old["findings"] if old is not None else ())
+        if one["suppressed"] is None
+    }
+    return [
+        NewFinding(one.severity, one.rule, one.resource, one.message, new.asked_in(one))
+        for one in new.findings
+        if one.suppressed is None and (one.rule, one.resource, one.message) not in known
+    ]
 
 
 def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -284,6 +284,54 @@ def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> 
     assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
 
 
+def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, tmp_path: Path, cache: Cache) -> None:
+    edit(root, "teams/churn.yaml", "dev: {}", "dev: {compute: [{name: cpu, size: Standard_D4ds_v77, max_nodes: 1}]}")
+    git("commit", "--quiet", "-am", "an old warning", cwd=root)
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "name: fraud",
+        "name: fraud\nprojects: [{name: scores, repository: 'github:contoso/scores'}]",
+    )
+
+    found = compared(root, cache)
+    done = checked(root, tmp_path, "fraud-dev", "-o", "json")
+
+    [new] = [one for one in found["fraud-dev"].findings if one.rule == "project-not-linked"]
+    assert (new.severity, new.manifest) == ("warning", "teams/fraud.yaml:2")
+    assert not found["churn-dev"].findings
+    assert not found["hub"].findings
+    assert done.code == ExitCode.DONE
+    assert {"severity": "warning", "rule": new.rule, "resource": new.resource, "message": new.message}.items() <= next(
+        one for one in done.document["stacks"][0]["findings"] if one["rule"] == new.rule
+    ).items()
+    commit = Commit("main", "0" * 40)
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        text = "".join(report(commit, found.values()))
+        assert "project-not-linked" in text, report
+        assert "Standard_D4ds_v77" not in text, report
+    assert " new warning" in "".join(differences.as_tree(commit, found.values()))
+
+
+def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cache: Cache) -> None:
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "name: fraud",
+        "name: fraud\nprojects: [{name: scores, repository: 'github:contoso/scores'}]\n"
+        "suppress: [{rule: project-not-linked, reason: it comes later, until: 2027-01-31}]",
+    )
+    git("commit", "--quiet", "-am", "suppressed", cwd=root)
+    same = compared(root, cache, ["fraud-dev"])["fraud-dev"]
+    edit(root, "teams/fraud.yaml", "suppress: [{rule: project-not-linked,", "suppress: [{rule: size-retired,")
+    found = compared(root, cache, ["fraud-dev"])["fraud-dev"]
+
+    assert not same.findings
+    assert found.status == "unchanged"
+    assert {one.rule for one in found.findings} == {"project-not-linked"}
+    assert "project-not-linked" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+
+
 VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/Microsoft.KeyVault"
 KEY = "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef"
 
@@ -399,7 +447,7 @@ def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -
     edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
     git("commit", "--quiet", "-am", "pinned", cwd=root)
     edit(root, "platform.yaml", 'tool: "99.*"\n', "")
-    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": []}]})
+    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": [], "findings": []}]})
     fake = tmp_path / "uv"
     fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
     fake.chmod(0o755)
