@@ -11,8 +11,8 @@ from bootstrap.stack.planned import Refusal, StackPlan
 from infra.policies.changes import STATEFUL, Change, Property, changes, properties
 from infra.policies.rule import Severity
 
-Action = Literal["add", "remove", "change", "replace"]
-"""replace: Azure deletes it and makes it anew."""
+Action = Literal["add", "import", "remove", "change", "replace"]
+"""import: it is there already and becomes part of the stack. replace: Azure deletes it and makes it anew."""
 
 Status = Literal["added", "removed", "changed", "unchanged"]
 
@@ -25,6 +25,7 @@ class Difference:
         manifest: The line that asks for it; for one that is removed, the line that asked.
         changed: Its properties that differ, by path; `protect`, where the engine's protection from deletion does.
         effects: Those that Azure does not change in place.
+        import_id: The id of what is there already and becomes part of the stack; None for what is made.
     """
 
     action: Action
@@ -34,6 +35,7 @@ class Difference:
     manifest: str
     changed: Sequence[Property]
     effects: Sequence[Change]
+    import_id: str | None = None
 
     @property
     def loses_data(self) -> bool:
@@ -51,6 +53,7 @@ class Difference:
             "loses_data": self.loses_data,
             "changed": [asdict(one) for one in self.changed],
             "effects": [asdict(one) for one in self.effects],
+            "import_id": self.import_id,
         }
 
 
@@ -104,7 +107,11 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
     before, after = ({one["urn"]: one for one in made_in(side)} for side in (old, new))
     found = [
         *(_changed(before[urn], resource) for urn, resource in after.items() if urn in before),
-        *(_whole("add", resource) for urn, resource in after.items() if urn not in before),
+        *(
+            _whole("import" if resource["import_id"] else "add", resource)
+            for urn, resource in after.items()
+            if urn not in before
+        ),
         *(_whole("remove", resource) for urn, resource in before.items() if urn not in after),
     ]
     resources = [one for one in found if one is not None]
@@ -133,8 +140,9 @@ def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
 
 def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
+    origin = resource["source"]["manifest"]
     return Difference(
-        action, resource["urn"], resource["type"], resource["name"], resource["source"]["manifest"], (), ()
+        action, resource["urn"], resource["type"], resource["name"], origin, (), (), resource["import_id"]
     )
 
 

@@ -21,8 +21,14 @@ from infra.policies.rule import Severity
 Differences = Callable[[Commit, Iterable[StackDifference]], Iterator[str]]
 """A comparison as text, in parts."""
 
-_SIGNS: dict[Action, str] = {"add": "+", "remove": "-", "change": "~", "replace": "±"}
-_WORDS: dict[Action, str] = {"add": "added", "remove": "removed", "change": "changed", "replace": "replaced"}
+_SIGNS: dict[Action, str] = {"add": "+", "import": "→", "remove": "-", "change": "~", "replace": "±"}
+_WORDS: dict[Action, str] = {
+    "add": "added",
+    "import": "imported",
+    "remove": "removed",
+    "change": "changed",
+    "replace": "replaced",
+}
 _TOLD_EFFECTS: tuple[Effect, ...] = ("refused", "one way")
 """What Azure does not do, or not undo; what is replaced is counted among the resources."""
 _NOT_REFUSED: tuple[Severity, ...] = ("warning", "note")
@@ -30,7 +36,7 @@ _LONGEST_VALUE = 120
 
 
 def as_tree(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
-    """Each stack that differs, its resources (+ added, - removed, ~ changed, ± replaced) and their properties."""
+    """Each stack that differs, with resources (+ added, → imported, - removed, ~ changed, ± replaced) and properties."""
     yield f"compared with {commit}\n"
     unchanged = 0
     for stack in stacks:
@@ -46,6 +52,8 @@ def as_tree(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
 def _lines(stack: StackDifference, resource: Difference) -> Iterator[str]:
     data = "  [loses data]" if resource.loses_data else ""
     yield f"  {_SIGNS[resource.action]} {kind(resource.type)}  {resource.name}  ({resource.manifest}){data}"
+    if resource.action == "import":
+        yield f"      imported: {resource.import_id}"
     if stack.status == "changed":
         yield from (f"      {one.at}: {_value(one.old)} → {_value(one.new)}" for one in resource.changed)
     yield from (f"      {one.effect}: {one.why} {one.source}" for one in resource.effects)
@@ -67,7 +75,7 @@ def as_table(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]
 def _rows(stack: StackDifference, resource: Difference) -> Iterator[list[str]]:
     start = [stack.name, _WORDS[resource.action], kind(resource.type), resource.name]
     if not resource.changed:
-        yield [*start, "", "", "", ""]
+        yield [*start, "", "", resource.import_id or "" if resource.action == "import" else "", ""]
     yield from (
         [*start, one.at, _value(one.old), _value(one.new), _effect(resource, one.at)] for one in resource.changed
     )

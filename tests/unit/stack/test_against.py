@@ -15,6 +15,7 @@ from bootstrap.stack.difference import Difference, StackDifference
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
 from tests.helpers import Done, build_tree, git, run_cli, tree
+from tests.unit.stack.test_adopt import ADOPT
 
 PLATFORM = """\
 organization: contoso
@@ -330,6 +331,25 @@ def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cac
     assert found.status == "unchanged"
     assert {one.rule for one in found.findings} == {"project-not-linked"}
     assert "project-not-linked" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+
+
+def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -> None:
+    edit(root, "teams/churn.yaml", "dev: {}", "dev: {}, test: {adopt: " + json.dumps({**ADOPT, "mode": "manage"}) + "}")
+    edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
+
+    found = compared(root, cache, ["churn-test"])["churn-test"]
+
+    imported = {one.import_id for one in found.resources if one.action == "import"}
+    assert imported == set(ADOPT.values())
+    assert {one.action for one in found.resources} == {"add", "import"}
+    commit = Commit("main", "0" * 40)
+    text = "".join(differences.as_tree(commit, [found]))
+    assert f"{len(ADOPT)} imported" in text
+    assert "  → machinelearningservices.Workspace  workspace" in text
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        assert ADOPT["workspace_id"] in "".join(report(commit, [found])), report
+    document = json.loads("".join(differences.as_json(commit, [found])))
+    assert {one["import_id"] for one in document["stacks"][0]["resources"]} == {None, *imported}
 
 
 VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/Microsoft.KeyVault"
