@@ -15,8 +15,8 @@ from bootstrap.stack.difference import Action, Difference, NewFinding, StackDiff
 from bootstrap.stack.planned import Refusal
 from bootstrap.stack.report.markdown import LONGEST, escaped
 from bootstrap.stack.report.words import counted, kind
-from infra.policies.changes import Effect
-from infra.policies.rule import Severity
+from infra.policies.changes import Effect, Property
+from infra.policies.rule import UNKNOWN, Severity
 
 Differences = Callable[[Commit, Iterable[StackDifference]], Iterator[str]]
 """A comparison as text, in parts."""
@@ -33,10 +33,12 @@ _TOLD_EFFECTS: tuple[Effect, ...] = ("refused", "one way")
 """What Azure does not do, or not undo; what is replaced is counted among the resources."""
 _NOT_REFUSED: tuple[Severity, ...] = ("warning", "note")
 _LONGEST_VALUE = 120
+_MOST_ENTRIES = 20
+_KNOWN_LATER = "(known after deployment)"
 
 
 def as_tree(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
-    """Each stack that differs, with resources (+ added, → imported, - removed, ~ changed, ± replaced) and properties."""
+    """Each stack that differs, its resources (+ added, → imported, - removed, ~ changed, ± replaced) and properties."""
     yield f"compared with {commit}\n"
     unchanged = 0
     for stack in stacks:
@@ -55,7 +57,7 @@ def _lines(stack: StackDifference, resource: Difference) -> Iterator[str]:
     if resource.action == "import":
         yield f"      imported: {resource.import_id}"
     if stack.status == "changed":
-        yield from (f"      {one.at}: {_value(one.old)} → {_value(one.new)}" for one in resource.changed)
+        yield from (f"      {one.at}: {_change(one)}" for one in resource.changed)
     yield from (f"      {one.effect}: {one.why} {one.source}" for one in resource.effects)
 
 
@@ -76,9 +78,7 @@ def _rows(stack: StackDifference, resource: Difference) -> Iterator[list[str]]:
     start = [stack.name, _WORDS[resource.action], kind(resource.type), resource.name]
     if not resource.changed:
         yield [*start, "", "", resource.import_id or "" if resource.action == "import" else "", ""]
-    yield from (
-        [*start, one.at, _value(one.old), _value(one.new), _effect(resource, one.at)] for one in resource.changed
-    )
+    yield from ([*start, one.at, *_values(one), _effect(resource, one.at)] for one in resource.changed)
 
 
 def _effect(resource: Difference, at: str) -> str:
@@ -167,7 +167,7 @@ def as_html(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[str]:
         unchanged=unchanged,
         in_words=_in_words,
         kind=kind,
-        value=_value,
+        values=_values,
         words=_WORDS,
         warnings=_warnings,
     )
@@ -198,6 +198,34 @@ def _in_words(stack: StackDifference) -> str:
     return ", ".join(words) or "nothing in Azure"
 
 
-def _value(value: Any) -> str:
+def _change(one: Property) -> str:
+    between = " " if _are_lists(one) else " → "
+    return between.join(side for side in _values(one) if side)
+
+
+def _values(one: Property) -> tuple[str, str]:
+    """The old value and the new one; of two lists, the entries that go and those that come."""
+    if not _are_lists(one):
+        return _cut(_text(one.old)), _cut(_text(one.new))
+    old, new = (Counter(map(_text, side)) for side in (one.old, one.new))
+    return _entries("-", old - new), _entries("+", new - old)
+
+
+def _are_lists(one: Property) -> bool:
+    return isinstance(one.old, list) and isinstance(one.new, list)
+
+
+def _entries(sign: str, entries: "Counter[str]") -> str:
+    listed = list(entries.elements())
+    left_out = len(listed) - _MOST_ENTRIES
+    shown = [*map(_cut, listed[:_MOST_ENTRIES]), *([f"and {left_out} more"] if left_out > 0 else [])]
+    return f"{sign} {', '.join(shown)}" if shown else ""
+
+
+def _text(value: Any) -> str:
     text = "(none)" if value is None else json.dumps(value, ensure_ascii=False)
+    return text.replace(json.dumps(UNKNOWN), _KNOWN_LATER).replace(UNKNOWN, _KNOWN_LATER)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -14,6 +14,8 @@ from bootstrap.stack.cache import Cache
 from bootstrap.stack.difference import Difference, StackDifference
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
+from infra.policies.changes import Property
+from infra.policies.rule import UNKNOWN
 from tests.helpers import Done, build_tree, git, run_cli, tree
 from tests.unit.stack.test_adopt import ADOPT
 
@@ -350,6 +352,39 @@ def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -
         assert ADOPT["workspace_id"] in "".join(report(commit, [found])), report
     document = json.loads("".join(differences.as_json(commit, [found])))
     assert {one["import_id"] for one in document["stacks"][0]["resources"]} == {None, *imported}
+
+
+def test_of_lists_the_entries_are_told_that_come_and_go(root: Path, cache: Cache) -> None:
+    many = [f"20.1.{number}.0/24" for number in range(30)]
+    edit(root, "teams/churn.yaml", "dev: {}", f"dev: {{allow_ips: {json.dumps(many)}}}")
+    git("commit", "--quiet", "-am", "many ranges", cwd=root)
+    edit(root, "teams/churn.yaml", '"20.1.29.0/24"', '"20.2.0.0/24", "20.3.0.0/24"')
+
+    found = compared(root, cache, ["churn-dev"])["churn-dev"]
+
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown):
+        text = "".join(report(Commit("main", "0" * 40), [found]))
+        assert "20.1.28.0/24" not in text, report
+        assert all(address in text for address in ("20.1.29.0/24", "20.2.0.0/24", "20.3.0.0/24")), report
+    tree = "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+    assert 'Rules: - {"value": "20.1.29.0/24"} + {"value": "20.2.0.0/24"}, {"value": "20.3.0.0/24"}\n' in tree
+
+
+def test_of_long_lists_it_is_told_how_much_is_not_shown() -> None:
+    changed = Property("ranges", [], list(range(25)))
+    found = StackDifference("hub", "changed", [Difference("change", "urn", "a:b:C", "it", "x.yaml:1", [changed], [])])
+
+    assert "19, and 5 more\n" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+
+
+def test_what_is_not_known_yet_is_told_in_words() -> None:
+    changed = [Property("id", "a", UNKNOWN), Property("scope", f"/subscriptions/{UNKNOWN}/x", None)]
+    found = StackDifference("hub", "changed", [Difference("change", "urn", "a:b:C", "it", "x.yaml:1", changed, [])])
+
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        text = "".join(report(Commit("main", "0" * 40), [found]))
+        assert text.count("(known after deployment)") == 2, report
+        assert UNKNOWN not in text, report
 
 
 VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/Microsoft.KeyVault"
