@@ -95,22 +95,23 @@ def compare(
         ours = [name for name in names if name in platform.stacks or name not in shelf]
         planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
         for stack in planned:
-            yield _judged(stack.name, shelf.take(stack.name), stack, as_of)
+            yield _judged(stack.name, commit, shelf.take(stack.name), stack, as_of)
         for name in shelf.left(names):
             team, _, environment = name.rpartition("-")
             suppressions = platform.suppressions_of_removed(team, environment)
-            yield _judged(name, shelf.take(name), None, as_of, suppressions)
+            yield _judged(name, commit, shelf.take(name), None, as_of, suppressions)
 
 
 def _judged(
     name: str,
+    commit: Commit,
     old: Mapping[str, Any] | None,
     stack: StackPlan | None,
     as_of: str | None,
     suppressions: Sequence[SuppressionSettings] = (),
 ) -> StackDifference:
     """How a stack differs, what is newly found, and what speaks against it: its errors, and what the change does."""
-    found = difference(name, old, stack.document() if stack is not None else None)
+    found = difference(name, old, stack.document() if stack is not None else None, commit.ref)
     lines = {one.urn: one.manifest for one in found.resources}
     before = {one["urn"]: one["inputs"] for one in made_in(old)}
     return replace(

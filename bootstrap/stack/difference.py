@@ -22,7 +22,7 @@ class Difference:
     """How a resource differs.
 
     Attributes:
-        manifest: The line that asks for it; for one that is removed, the line that asked.
+        manifest: The line that asks for it; for one that is removed, the line that asked, as `HEAD: teams/a.yaml:2`.
         changed: Its properties that differ, by path; `protect`, where the engine's protection from deletion does.
         effects: Those that Azure does not change in place.
         import_id: The id of what is there already and becomes part of the stack; None for what is made.
@@ -102,8 +102,12 @@ class StackDifference:
         }
 
 
-def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> StackDifference:
-    """How the stack `name` differs between two plans; None where a plan does not have it."""
+def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, ref: str) -> StackDifference:
+    """How the stack `name` differs between two plans; None where a plan does not have it.
+
+    Args:
+        ref: What the old plan is of. Lines of its manifests are told with it: they may not be there any more.
+    """
     before, after = ({one["urn"]: one for one in made_in(side)} for side in (old, new))
     found = [
         *(_changed(before[urn], resource) for urn, resource in after.items() if urn in before),
@@ -112,7 +116,7 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
             for urn, resource in after.items()
             if urn not in before
         ),
-        *(_whole("remove", resource) for urn, resource in before.items() if urn not in after),
+        *(_whole("remove", resource, f"{ref}: ") for urn, resource in before.items() if urn not in after),
     ]
     resources = [one for one in found if one is not None]
     status: Status = "added" if old is None else "removed" if new is None else "changed" if resources else "unchanged"
@@ -139,8 +143,8 @@ def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [one for one in resources if one["type"].startswith("azure-native:")]
 
 
-def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
-    origin = resource["source"]["manifest"]
+def _whole(action: Action, resource: Mapping[str, Any], of: str = "") -> Difference:
+    origin = of + resource["source"]["manifest"]
     return Difference(
         action, resource["urn"], resource["type"], resource["name"], origin, (), (), resource["import_id"]
     )

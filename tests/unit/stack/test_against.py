@@ -387,6 +387,20 @@ def test_what_is_not_known_yet_is_told_in_words() -> None:
         assert UNKNOWN not in text, report
 
 
+def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path, tmp_path: Path, cache: Cache) -> None:
+    edit(root, "teams/fraud.yaml", "  - {name: cpu, size: Standard_D4ds_v5, max_nodes: 4}\n", "  []\n")
+    (root / "teams" / "churn.yaml").unlink()
+
+    found = compared(root, cache)
+    done = checked(root, tmp_path, "churn-dev")
+
+    [cluster] = [one for one in found["fraud-dev"].resources if one.type.endswith(":Compute")]
+    assert (cluster.action, cluster.manifest) == ("remove", "HEAD: teams/fraud.yaml:4")
+    assert {one.manifest.rpartition(":")[0] for one in found["churn-dev"].resources} == {"HEAD: teams/churn.yaml"}
+    assert "and what it holds is lost. (HEAD: teams/churn.yaml:2)" in done.err
+    assert "(HEAD: teams/churn.yaml:2)  [loses data]" in done.out
+
+
 VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/Microsoft.KeyVault"
 KEY = "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef"
 
