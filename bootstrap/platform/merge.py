@@ -69,6 +69,21 @@ class Merge:
             ]
         return Layers(placed)
 
+    def layers_of_removed(self, team: Written | None, environment: str) -> Layers:
+        """What is left of the layers of a team's environment that no manifest asks for any more.
+
+        Args:
+            team: None when its file is gone.
+        """
+        manifest: PlatformManifest = self.platform.manifest
+        placed = [OUTERMOST, Placed("organization", manifest, self.platform)]
+        if environment in manifest.environments:
+            at = ("environments", environment)
+            placed.append(Placed("environment", manifest.environments[environment], self.platform, at))
+        if team is not None:
+            placed.append(Placed("team", team.manifest, team))
+        return Layers(placed)
+
     def hub(self, environments: Sequence[EnvironmentSettings]) -> HubSettings | None:
         """The hub's settings, or None when something is missing, which is then in `problems`.
 

@@ -1,7 +1,7 @@
 """The platform repository: its manifests read and checked together, and the settings of its stacks."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_fi
 from bootstrap.platform.networks import overlaps
 from bootstrap.platform.origins import Origin, origins_of_environment, origins_of_hub
 from infra.naming import reserved_in
-from infra.settings import HUB, HubSettings, StackSettings
+from infra.settings import HUB, HubSettings, StackSettings, SuppressionSettings
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,19 @@ class Platform:
         root: The folder that holds `platform.yaml`, absolute.
         manifest: What `platform.yaml` says.
         stacks: The settings of every stack, by name: the hub first, then by ring, team and environment.
+        merge: Where those come from.
+        teams: What the teams' files say, by name.
     """
 
     root: Path
     manifest: PlatformManifest
     stacks: dict[str, StackSettings]
+    merge: Merge
+    teams: Mapping[str, Written]
+
+    def suppressions_of_removed(self, team: str, environment: str) -> tuple[SuppressionSettings, ...]:
+        """What a stack may break that the manifests do not ask for any more, by what they still say about it."""
+        return self.merge.layers_of_removed(self.teams.get(team), environment).suppressions(self.merge.origin)
 
     def selected(self, names: list[str]) -> list[StackSettings]:
         """The settings of the stacks with these names, each once; of all stacks when there are none.
@@ -63,8 +71,11 @@ def load_platform(root: Path) -> Platform:
         InputError: They have mistakes: those of all files at once, each with file, line and column, in `details`; or
             `platform.yaml` pins another version of this tool.
     """
-    merge, _, stacks = _load(root)
-    return Platform(root, merge.platform.manifest, stacks)
+    return _platform(root, *_load(root))
+
+
+def _platform(root: Path, merge: Merge, teams: Sequence[Written], stacks: dict[str, StackSettings]) -> Platform:
+    return Platform(root, merge.platform.manifest, stacks, merge, {team.manifest.name: team for team in teams})
 
 
 def find_origins(start: Path, stack: str) -> list[Origin]:
@@ -76,7 +87,7 @@ def find_origins(start: Path, stack: str) -> list[Origin]:
     """
     root = find_root(start)
     merge, teams, stacks = _load(root)
-    settings = Platform(root, merge.platform.manifest, stacks).selected([stack])[0]
+    settings = _platform(root, merge, teams, stacks).selected([stack])[0]
     if isinstance(settings, HubSettings):
         return origins_of_hub(merge)
     team = next(team for team in teams if team.manifest.name == settings.team)

@@ -23,9 +23,10 @@ from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
 from bootstrap.stack.checks import check_change
-from bootstrap.stack.difference import StackDifference, difference, made_in
+from bootstrap.stack.difference import StackDifference, difference, made_in, new_findings
 from bootstrap.stack.planned import CODE, StackPlan, refusals
 from bootstrap.stack.planner import plans
+from infra.settings import SuppressionSettings
 
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
 """What is in a checkout of mlops-bootstrap."""
@@ -94,22 +95,32 @@ def compare(
         ours = [name for name in names if name in platform.stacks or name not in shelf]
         planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
         for stack in planned:
-            yield _judged(stack.name, shelf.take(stack.name), stack, as_of)
+            yield _judged(stack.name, commit, shelf.take(stack.name), stack, as_of)
         for name in shelf.left(names):
-            yield _judged(name, shelf.take(name), None, as_of)
+            team, _, environment = name.rpartition("-")
+            suppressions = platform.suppressions_of_removed(team, environment)
+            yield _judged(name, commit, shelf.take(name), None, as_of, suppressions)
 
 
-def _judged(name: str, old: Mapping[str, Any] | None, stack: StackPlan | None, as_of: str | None) -> StackDifference:
-    """How a stack differs, with what speaks against its deployment: its errors, and what the change does."""
-    found = difference(name, old, stack.document() if stack is not None else None)
+def _judged(
+    name: str,
+    commit: Commit,
+    old: Mapping[str, Any] | None,
+    stack: StackPlan | None,
+    as_of: str | None,
+    suppressions: Sequence[SuppressionSettings] = (),
+) -> StackDifference:
+    """How a stack differs, what is newly found, and what speaks against it: its errors, and what the change does."""
+    found = difference(name, old, stack.document() if stack is not None else None, commit.ref)
     lines = {one.urn: one.manifest for one in found.resources}
     before = {one["urn"]: one["inputs"] for one in made_in(old)}
     return replace(
         found,
         refusals=[
             *(stack.refusals if stack is not None else ()),
-            *refusals(check_change(name, stack, before, as_of), lambda one: lines[one.resource or ""]),
+            *refusals(check_change(name, stack, before, as_of, suppressions), lambda one: lines[one.resource or ""]),
         ],
+        findings=new_findings(old, stack) if stack is not None else (),
     )
 
 

@@ -10,7 +10,7 @@ from infra.policies.adopted import before
 from infra.policies.rule import Breach, Rule, Stack
 from infra.policies.rules import judge_change, judge_resource, judge_stack, judge_stacks, tell
 from infra.policies.suppress import suppression_of
-from infra.settings import StackSettings
+from infra.settings import StackSettings, SuppressionSettings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,11 @@ def check(
 
 
 def check_change(
-    name: str, planned: StackPlan | None, before: Mapping[str, Mapping[str, Any]], as_of: str | None
+    name: str,
+    planned: StackPlan | None,
+    before: Mapping[str, Mapping[str, Any]],
+    as_of: str | None,
+    suppressions: Sequence[SuppressionSettings] = (),
 ) -> list[Finding]:
     """Judge what the change of a stack would do to what there was.
 
@@ -54,9 +58,10 @@ def check_change(
         planned: The stack as it is to be; None when it is to go.
         before: The inputs of its resources as they were, by URN.
         as_of: As for `check`.
+        suppressions: What lets one that is to go break rules.
     """
     resources, settings = ((), None) if planned is None else (as_resources(planned.resources), planned.settings)
-    stack = Stack(name, resources, settings, as_of, before)
+    stack = Stack(name, resources, settings, as_of, before, suppressions=suppressions)
     return [_finding(stack, rule, breach) for rule, breach in judge_change(stack)]
 
 

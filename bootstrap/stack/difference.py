@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.stack.planned import Refusal
+from bootstrap.stack.planned import Refusal, StackPlan
 from infra.policies.changes import STATEFUL, Change, Property, changes, properties
+from infra.policies.rule import Severity
 
-Action = Literal["add", "remove", "change", "replace"]
-"""replace: Azure deletes it and makes it anew."""
+Action = Literal["add", "import", "remove", "change", "replace"]
+"""import: it is there already and becomes part of the stack. replace: Azure deletes it and makes it anew."""
 
 Status = Literal["added", "removed", "changed", "unchanged"]
 
@@ -21,9 +22,10 @@ class Difference:
     """How a resource differs.
 
     Attributes:
-        manifest: The line that asks for it; for one that is removed, the line that asked.
+        manifest: The line that asks for it; for one that is removed, the line that asked, as `HEAD: teams/a.yaml:2`.
         changed: Its properties that differ, by path; `protect`, where the engine's protection from deletion does.
         effects: Those that Azure does not change in place.
+        import_id: The id of what is there already and becomes part of the stack; None for what is made.
     """
 
     action: Action
@@ -33,6 +35,7 @@ class Difference:
     manifest: str
     changed: Sequence[Property]
     effects: Sequence[Change]
+    import_id: str | None = None
 
     @property
     def loses_data(self) -> bool:
@@ -50,7 +53,27 @@ class Difference:
             "loses_data": self.loses_data,
             "changed": [asdict(one) for one in self.changed],
             "effects": [asdict(one) for one in self.effects],
+            "import_id": self.import_id,
         }
+
+
+@dataclass(frozen=True)
+class NewFinding:
+    """A finding that the earlier plan does not have, and that nothing suppresses.
+
+    Attributes:
+        resource: The URN of the resource that it is about; None when it is about the stack.
+        manifest: The line of the manifests that asked for what it is about.
+    """
+
+    severity: Severity
+    rule: str
+    resource: str | None
+    message: str
+    manifest: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message} ({self.manifest})"
 
 
 @dataclass(frozen=True)
@@ -59,12 +82,14 @@ class StackDifference:
 
     Attributes:
         refusals: Why it should not be deployed.
+        findings: What there is to know or to change that there was not, the gravest first.
     """
 
     name: str
     status: Status
     resources: Sequence[Difference]
     refusals: Sequence[Refusal] = ()
+    findings: Sequence[NewFinding] = ()
 
     def document(self) -> dict[str, Any]:
         """The stack's part of the comparison's document."""
@@ -73,20 +98,43 @@ class StackDifference:
             "status": self.status,
             "resources": [one.document() for one in self.resources],
             "refusals": [asdict(one) for one in self.refusals],
+            "findings": [asdict(one) for one in self.findings],
         }
 
 
-def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> StackDifference:
-    """How the stack `name` differs between two plans; None where a plan does not have it."""
+def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, ref: str) -> StackDifference:
+    """How the stack `name` differs between two plans; None where a plan does not have it.
+
+    Args:
+        ref: What the old plan is of. Lines of its manifests are told with it: they may not be there any more.
+    """
     before, after = ({one["urn"]: one for one in made_in(side)} for side in (old, new))
     found = [
         *(_changed(before[urn], resource) for urn, resource in after.items() if urn in before),
-        *(_whole("add", resource) for urn, resource in after.items() if urn not in before),
-        *(_whole("remove", resource) for urn, resource in before.items() if urn not in after),
+        *(
+            _whole("import" if resource["import_id"] else "add", resource)
+            for urn, resource in after.items()
+            if urn not in before
+        ),
+        *(_whole("remove", resource, f"{ref}: ") for urn, resource in before.items() if urn not in after),
     ]
     resources = [one for one in found if one is not None]
     status: Status = "added" if old is None else "removed" if new is None else "changed" if resources else "unchanged"
     return StackDifference(name, status, resources)
+
+
+def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[NewFinding]:
+    """The findings of a stack that an earlier plan of it does not have, or that something suppressed there."""
+    known = {
+        (one["rule"], one["resource"], one["message"])
+        for one in (old["findings"] if old is not None else ())
+        if one["suppressed"] is None
+    }
+    return [
+        NewFinding(one.severity, one.rule, one.resource, one.message, new.asked_in(one))
+        for one in new.findings
+        if one.suppressed is None and (one.rule, one.resource, one.message) not in known
+    ]
 
 
 def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -95,9 +143,10 @@ def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [one for one in resources if one["type"].startswith("azure-native:")]
 
 
-def _whole(action: Action, resource: Mapping[str, Any]) -> Difference:
+def _whole(action: Action, resource: Mapping[str, Any], of: str = "") -> Difference:
+    origin = of + resource["source"]["manifest"]
     return Difference(
-        action, resource["urn"], resource["type"], resource["name"], resource["source"]["manifest"], (), ()
+        action, resource["urn"], resource["type"], resource["name"], origin, (), (), resource["import_id"]
     )
 
 

@@ -3,11 +3,13 @@
 `plan --against` asks them of two plans, and of an import what `plan --observed` was told.
 """
 
+import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.naming import TABLE
+from infra.policies.network import NETWORK, SUBNET
 from infra.policies.properties import (
     BATCH,
     COMPUTE,
@@ -30,7 +32,8 @@ _TRACKED = "https://github.com/Azure/azure-rest-api-specs/blob/main/specificatio
 _LEARN = "https://learn.microsoft.com/azure"
 _TEMPLATE = f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"
 _BUDGETS = f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"
-_IMAGE_KEYS = f"{_LEARN}/container-registry/tutorial-enable-customer-managed-keys"
+_IMAGE_KEYS = f"{_LEARN}/container-registry/tutorial-customer-managed-keys"
+_QUEUE_KEYS = f"{_LEARN}/storage/common/account-encryption-key-create"
 _ENDPOINTS = f"{_LEARN}/machine-learning/how-to-authenticate-online-endpoint"
 _CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
 _INSTANCE = f"{_LEARN}/machine-learning/how-to-create-compute-instance"
@@ -61,20 +64,21 @@ class CreateOnly:
 
 
 @dataclass(frozen=True)
-class OneWay:
-    """A property that Azure lets go one way only.
+class NoWay:
+    """A property that Azure lets go some ways, and not others.
 
     Attributes:
         at: Its dotted path.
-        back: Whether going from the first value to the second one is the way that there is not.
+        barred: Whether going from the first value to the second one is a way that there is not.
         why: What Azure says, as a sentence.
         source: Where that is published.
     """
 
     at: str
-    back: Callable[[Any, Any], bool]
+    barred: Callable[[Any, Any], bool]
     why: str
     source: str
+    effect: Literal["one way", "refused"] = "one way"
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,12 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
             "encryption.requireInfrastructureEncryption", "refused",
             f"{_LEARN}/storage/common/infrastructure-encryption-enable",
         ),
+        # A key may come later, but for queues and tables only where the account was made for one.
+        CreateOnly("encryption.services.queue.keyType", "refused", _QUEUE_KEYS, addable=False),
+        CreateOnly("encryption.services.table.keyType", "refused", _QUEUE_KEYS, addable=False),
     ),
     IMAGES: (
-        CreateOnly("encryption.status", "refused", _IMAGE_KEYS),
+        CreateOnly("encryption.status", "refused", _IMAGE_KEYS, addable=False),
         CreateOnly("zoneRedundancy", "refused", f"{_LEARN}/container-registry/zone-redundancy"),
     ),
     WORKSPACE: (
@@ -135,7 +142,10 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
         CreateOnly("keyVault", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
         CreateOnly("hbiWorkspace", "refused", f"{_LEARN}/machine-learning/concept-data-encryption"),
         CreateOnly("enableDataIsolation", "refused", _TEMPLATE),
-        CreateOnly("encryption.status", "refused", f"{_LEARN}/machine-learning/concept-customer-managed-keys"),
+        CreateOnly(
+            "encryption.status", "refused", f"{_LEARN}/machine-learning/how-to-setup-customer-managed-keys",
+            addable=False,
+        ),
         CreateOnly("kind", "refused", _TEMPLATE),
     ),
     COMPUTE: (
@@ -189,13 +199,21 @@ def _gone(old: Any, new: Any) -> bool:
     return old is True and new is not True
 
 
-ONE_WAY: dict[str, tuple[OneWay, ...]] = {
+def _removes_a_range(old: Any, new: Any) -> bool:
+    """Whether a range of addresses goes; one that shrinks or grows keeps what is in both."""
+    if not isinstance(old, list) or not isinstance(new, list) or UNKNOWN in (*old, *new):
+        return False
+    kept = [ipaddress.ip_network(one) for one in new]
+    return not all(any(ipaddress.ip_network(one).overlaps(other) for other in kept) for one in old)
+
+
+NO_WAY: dict[str, tuple[NoWay, ...]] = {
     WORKSPACE: (
-        OneWay(
+        NoWay(
             "managedNetwork.isolationMode", _less_isolated,
             "a managed network cannot be taken away from a workspace, nor be opened again.", _MANAGED,
         ),
-        OneWay(
+        NoWay(
             "identity.type",
             _only_the_systems,
             "a workspace with both kinds of identity does not go back to the system's alone.",
@@ -203,24 +221,38 @@ ONE_WAY: dict[str, tuple[OneWay, ...]] = {
         ),
     ),
     VAULT: (
-        OneWay(
+        NoWay(
             "properties.enablePurgeProtection", _gone, "purge protection cannot be turned off.",
             f"{_LEARN}/key-vault/general/soft-delete-overview",
         ),
-        OneWay(
+        NoWay(
             "properties.enableSoftDelete", _gone, "soft delete cannot be turned off.",
             f"{_LEARN}/key-vault/general/soft-delete-overview",
         ),
     ),
     STORAGE: (
-        OneWay(
+        NoWay(
             "kind", lambda old, new: old == "StorageV2" and new != old,
             "an account of the second kind does not go back to an older one.",
             f"{_LEARN}/storage/common/storage-account-upgrade",
         ),
     ),
+    SUBNET: (
+        NoWay(
+            "addressPrefix", lambda old, new: None not in (old, new) and old != new,
+            "a subnet keeps its range while anything is in it.",
+            f"{_LEARN}/virtual-network/virtual-network-manage-subnet", "refused",
+        ),
+    ),
+    NETWORK: (
+        NoWay(
+            "addressSpace.addressPrefixes", _removes_a_range,
+            "a network keeps a range while subnets are in it.",
+            f"{_LEARN}/virtual-network/manage-virtual-network", "refused",
+        ),
+    ),
 }  # fmt: skip
-"""What goes one way only."""
+"""What goes one way only, or only while nothing is in it."""
 
 STATEFUL: frozenset[str] = frozenset({STORAGE, CONTAINER, VAULT, KEY, IMAGES, WORKSPACE, MODELS, LOGS})
 """What holds data that is lost when it is replaced or deleted; without a key, what it encrypted."""
@@ -253,10 +285,10 @@ def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
         changed = (was or None) != (will_be or None) and UNKNOWN not in (was, will_be)
         if changed and not (was is None and rule.addable):
             yield Change(rule.at, was, will_be, rule.effect, f"{rule.at} is said once, when it is made.", rule.source)
-    for way in ONE_WAY.get(type_, ()):
+    for way in NO_WAY.get(type_, ()):
         was, will_be = before.at(way.at), after.at(way.at)
-        if UNKNOWN not in (was, will_be) and way.back(was, will_be):
-            yield Change(way.at, was, will_be, "one way", way.why, way.source)
+        if UNKNOWN not in (was, will_be) and way.barred(was, will_be):
+            yield Change(way.at, was, will_be, way.effect, way.why, way.source)
 
 
 def _of_stack(stack: Stack, effect: Effect) -> Iterator[Breach]:
@@ -298,7 +330,7 @@ CHANGE_RULES: tuple[Rule, ...] = (
         Whole(lambda stack: _of_stack(stack, "one way")),
     ),
     Rule(
-        "change-refused", "error", "What is said once is not changed",
+        "change-refused", "error", "What is said once, or is in use, is not changed",
         "Azure refuses the update or ignores it, and the plan is not what there is.",
         "Make a new one beside it, under another name.", _CLUSTER,
         Whole(lambda stack: _of_stack(stack, "refused")),
@@ -312,7 +344,8 @@ CHANGE_RULES: tuple[Rule, ...] = (
     Rule(
         "change-removes-data", "error", "Nothing that holds data is removed",
         "What the manifests do not ask for any more, the next deployment deletes.",
-        "Move the data first; or agree to the loss, and suppress this rule for the resource.", _DELETED,
+        "Move the data first; or agree to the loss, and suppress this rule for the resource: in the team's file, or in "
+        "platform.yaml when that file goes too.", _DELETED,
         Whole(_removed),
     ),
 )  # fmt: skip

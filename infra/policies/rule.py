@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from infra.settings import EnvironmentSettings, StackSettings
+from infra.settings import EnvironmentSettings, StackSettings, SuppressionSettings
 
 Severity = Literal["error", "warning", "note"]
 """error: do not deploy. warning: something will not work, or is missing. note: to know."""
@@ -62,6 +62,7 @@ class Stack:
             never the machine's clock that says it, so that the same stack is judged the same tomorrow.
         before: The inputs that its resources had before, by URN, as far as they are known.
         observed: What is there already, as Azure describes it, by its id in lower case, as far as it is known.
+        suppressions: What lets it break rules beside its settings, as one that is to go has none any more.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Stack:
     as_of: str | None = None
     before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     observed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    suppressions: Sequence[SuppressionSettings] = ()
 
     @property
     def environment(self) -> EnvironmentSettings | None:

@@ -50,7 +50,7 @@ def suppression_rules(known: Callable[[], Iterable[str]]) -> tuple[Rule, ...]:
 
 
 def _said(stack: Stack) -> Sequence[SuppressionSettings]:
-    return stack.settings.suppressions if stack.settings is not None else ()
+    return (*stack.suppressions, *(stack.settings.suppressions if stack.settings is not None else ()))
 
 
 def _is_over(said: SuppressionSettings, stack: Stack) -> bool:

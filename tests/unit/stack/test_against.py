@@ -14,7 +14,10 @@ from bootstrap.stack.cache import Cache
 from bootstrap.stack.difference import Difference, StackDifference
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
+from infra.policies.changes import Property
+from infra.policies.rule import UNKNOWN
 from tests.helpers import Done, build_tree, git, run_cli, tree
+from tests.unit.stack.test_adopt import ADOPT
 
 PLATFORM = """\
 organization: contoso
@@ -284,6 +287,201 @@ def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> 
     assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
 
 
+def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, tmp_path: Path, cache: Cache) -> None:
+    edit(root, "teams/churn.yaml", "dev: {}", "dev: {compute: [{name: cpu, size: Standard_D4ds_v77, max_nodes: 1}]}")
+    git("commit", "--quiet", "-am", "an old warning", cwd=root)
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "name: fraud",
+        "name: fraud\nprojects: [{name: scores, repository: 'github:contoso/scores'}]",
+    )
+
+    found = compared(root, cache)
+    done = checked(root, tmp_path, "fraud-dev", "-o", "json")
+
+    [new] = [one for one in found["fraud-dev"].findings if one.rule == "project-not-linked"]
+    assert (new.severity, new.manifest) == ("warning", "teams/fraud.yaml:2")
+    assert not found["churn-dev"].findings
+    assert not found["hub"].findings
+    assert done.code == ExitCode.DONE
+    assert {"severity": "warning", "rule": new.rule, "resource": new.resource, "message": new.message}.items() <= next(
+        one for one in done.document["stacks"][0]["findings"] if one["rule"] == new.rule
+    ).items()
+    commit = Commit("main", "0" * 40)
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        text = "".join(report(commit, found.values()))
+        assert "project-not-linked" in text, report
+        assert "Standard_D4ds_v77" not in text, report
+    assert " new warning" in "".join(differences.as_tree(commit, found.values()))
+
+
+def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cache: Cache) -> None:
+    edit(
+        root,
+        "teams/fraud.yaml",
+        "name: fraud",
+        "name: fraud\nprojects: [{name: scores, repository: 'github:contoso/scores'}]\n"
+        "suppress: [{rule: project-not-linked, reason: it comes later, until: 2027-01-31}]",
+    )
+    git("commit", "--quiet", "-am", "suppressed", cwd=root)
+    same = compared(root, cache, ["fraud-dev"])["fraud-dev"]
+    edit(root, "teams/fraud.yaml", "suppress: [{rule: project-not-linked,", "suppress: [{rule: size-retired,")
+    found = compared(root, cache, ["fraud-dev"])["fraud-dev"]
+
+    assert not same.findings
+    assert found.status == "unchanged"
+    assert {one.rule for one in found.findings} == {"project-not-linked"}
+    assert "project-not-linked" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+
+
+def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -> None:
+    edit(root, "teams/churn.yaml", "dev: {}", "dev: {}, test: {adopt: " + json.dumps({**ADOPT, "mode": "manage"}) + "}")
+    edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
+
+    found = compared(root, cache, ["churn-test"])["churn-test"]
+
+    imported = {one.import_id for one in found.resources if one.action == "import"}
+    assert imported == set(ADOPT.values())
+    assert {one.action for one in found.resources} == {"add", "import"}
+    commit = Commit("main", "0" * 40)
+    text = "".join(differences.as_tree(commit, [found]))
+    assert f"{len(ADOPT)} imported" in text
+    assert "  → machinelearningservices.Workspace  workspace" in text
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        assert ADOPT["workspace_id"] in "".join(report(commit, [found])), report
+    document = json.loads("".join(differences.as_json(commit, [found])))
+    assert {one["import_id"] for one in document["stacks"][0]["resources"]} == {None, *imported}
+
+
+def test_of_lists_the_entries_are_told_that_come_and_go(root: Path, cache: Cache) -> None:
+    many = [f"20.1.{number}.0/24" for number in range(30)]
+    edit(root, "teams/churn.yaml", "dev: {}", f"dev: {{allow_ips: {json.dumps(many)}}}")
+    git("commit", "--quiet", "-am", "many ranges", cwd=root)
+    edit(root, "teams/churn.yaml", '"20.1.29.0/24"', '"20.2.0.0/24", "20.3.0.0/24"')
+
+    found = compared(root, cache, ["churn-dev"])["churn-dev"]
+
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown):
+        text = "".join(report(Commit("main", "0" * 40), [found]))
+        assert "20.1.28.0/24" not in text, report
+        assert all(address in text for address in ("20.1.29.0/24", "20.2.0.0/24", "20.3.0.0/24")), report
+    tree = "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+    assert 'Rules: - {"value": "20.1.29.0/24"} + {"value": "20.2.0.0/24"}, {"value": "20.3.0.0/24"}\n' in tree
+
+
+def test_of_long_lists_it_is_told_how_much_is_not_shown() -> None:
+    changed = Property("ranges", [], list(range(25)))
+    found = StackDifference("hub", "changed", [Difference("change", "urn", "a:b:C", "it", "x.yaml:1", [changed], [])])
+
+    assert "19, and 5 more\n" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+
+
+def test_what_is_not_known_yet_is_told_in_words() -> None:
+    changed = [Property("id", "a", UNKNOWN), Property("scope", f"/subscriptions/{UNKNOWN}/x", None)]
+    found = StackDifference("hub", "changed", [Difference("change", "urn", "a:b:C", "it", "x.yaml:1", changed, [])])
+
+    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
+        text = "".join(report(Commit("main", "0" * 40), [found]))
+        assert text.count("(known after deployment)") == 2, report
+        assert UNKNOWN not in text, report
+
+
+def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path, tmp_path: Path, cache: Cache) -> None:
+    edit(root, "teams/fraud.yaml", "  - {name: cpu, size: Standard_D4ds_v5, max_nodes: 4}\n", "  []\n")
+    (root / "teams" / "churn.yaml").unlink()
+
+    found = compared(root, cache)
+    done = checked(root, tmp_path, "churn-dev")
+
+    [cluster] = [one for one in found["fraud-dev"].resources if one.type.endswith(":Compute")]
+    assert (cluster.action, cluster.manifest) == ("remove", "HEAD: teams/fraud.yaml:4")
+    assert {one.manifest.rpartition(":")[0] for one in found["churn-dev"].resources} == {"HEAD: teams/churn.yaml"}
+    assert "and what it holds is lost. (HEAD: teams/churn.yaml:2)" in done.err
+    assert "(HEAD: teams/churn.yaml:2)  [loses data]" in done.out
+
+
+VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/Microsoft.KeyVault"
+KEY = "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef"
+
+
+def test_a_key_that_comes_later_is_refused_where_azure_takes_it_only_when_it_makes_something(
+    root: Path, cache: Cache
+) -> None:
+    edit(
+        root, "teams/churn.yaml", "dev: {}", f"dev: {{customer_key: {{vault_id: {VAULT}/vaults/kv-keys, key: {KEY}}}}}"
+    )
+
+    found = compared(root, cache, ["churn-dev"])["churn-dev"]
+
+    assert {
+        (one.name, effect.at) for one in found.resources for effect in one.effects if effect.effect == "refused"
+    } >= {
+        ("images", "encryption.status"),
+        ("workspace", "encryption.status"),
+        ("storage", "encryption.services.queue.keyType"),
+        ("storage", "encryption.services.table.keyType"),
+    }
+
+
+def test_ranges_that_are_in_use_are_refused(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "hub:", "hub:\n  vnet: {address_space: 10.0.0.0/24}")
+    git("commit", "--quiet", "-am", "a network", cwd=root)
+    edit(root, "platform.yaml", "10.0.0.0/24", "10.9.0.0/24")
+
+    found = compared(root, cache, ["hub"])["hub"]
+
+    refused = {refusal.message.split(" goes", 1)[0] for refusal in found.refusals if refusal.rule == "change-refused"}
+    assert refused == {"network: addressSpace.addressPrefixes", "network-endpoints: addressPrefix"}
+
+
+AGREED = "suppress: [{rule: change-removes-data, reason: nobody needs it any more, until: 2027-01-31}]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("organization:", f"{AGREED}organization:"),
+        ("dev: {ring: 0}", f"dev:\n    ring: 0\n    {AGREED}"),
+    ],
+    ids=["the organization's", "the environment's"],
+)
+def test_the_loss_of_a_team_is_agreed_to_in_the_platforms_file(root: Path, cache: Cache, old: str, new: str) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+    edit(root, "platform.yaml", old, new)
+
+    found = compared(root, cache, ["churn-dev"])["churn-dev"]
+
+    assert found.status == "removed"
+    assert any(one.loses_data for one in found.resources)
+    assert not found.refusals
+
+
+def test_the_loss_of_an_environment_is_agreed_to_in_the_teams_file(root: Path, cache: Cache) -> None:
+    edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
+    edit(root, "teams/churn.yaml", "{dev: {}}", "{dev: {}, test: {}}")
+    git("commit", "--quiet", "-am", "two environments", cwd=root)
+    edit(root, "platform.yaml", "\n  test: {ring: 1}", "")
+    edit(root, "teams/churn.yaml", "{dev: {}, test: {}}", "{dev: {}}")
+    refused = compared(root, cache, ["churn-test"])["churn-test"]
+    edit(root, "teams/churn.yaml", "environments:", f"{AGREED}environments:")
+    agreed = compared(root, cache, ["churn-test"])["churn-test"]
+
+    assert {one.rule for one in refused.refusals} == {"change-removes-data"}
+    assert agreed.status == "removed"
+    assert not agreed.refusals
+
+
+def test_agreeing_to_a_loss_ends_on_its_day(root: Path, cache: Cache) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+    edit(root, "platform.yaml", "organization:", f"{AGREED}organization:")
+    platform = load_platform(root)
+
+    [found] = compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent(), "2027-02-01", cache)
+
+    assert {one.rule for one in found.refusals} == {"change-removes-data"}
+
+
 def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, tmp_path: Path) -> None:
     edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
     harmless = checked(root, tmp_path, "fraud-dev")
@@ -318,7 +516,7 @@ def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -
     edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
     git("commit", "--quiet", "-am", "pinned", cwd=root)
     edit(root, "platform.yaml", 'tool: "99.*"\n', "")
-    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": []}]})
+    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": [], "findings": []}]})
     fake = tmp_path / "uv"
     fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
     fake.chmod(0o755)

@@ -290,9 +290,21 @@ def test_the_graph_names_every_component_and_only_direct_needs(stacks: dict[str,
 
 
 def test_the_table_has_a_line_for_each_resource(planned: Plan) -> None:
-    lines = "".join(as_table(planned.stacks)).splitlines()
+    lines = "".join(as_table(planned.stacks)).partition("\nfindings:\n")[0].splitlines()
 
     assert len(lines) - 2 == sum(len(stack.made) for stack in planned.stacks)
+
+
+def test_findings_stand_below_the_table(planned: Plan) -> None:
+    table, _, findings = "".join(as_table(planned.stacks)).partition("\nfindings:\n")
+
+    assert {one.severity for stack in planned.stacks for one in stack.findings} >= {"warning", "note"}
+    for stack in planned.stacks:
+        for one in stack.findings:
+            assert one.rule in findings
+            assert one.severity == "note" or one.suppressed or f"{one.severity}  {stack.name}: {one.rule}: " in findings
+    assert "findings:" not in "".join(as_table([dataclasses.replace(planned.stacks[0], findings=[])]))
+    assert table.startswith("stack ")
 
 
 def test_a_comment_on_a_thousand_stacks_holds_every_error_and_every_stack(contoso: Platform) -> None:

@@ -76,6 +76,11 @@ def compute(kind: str, **properties: Any) -> dict[str, Any]:
     return {"properties": {"computeType": kind, "properties": properties}}
 
 
+def ranges(*prefixes: str) -> dict[str, Any]:
+    """The inputs of a network."""
+    return {"addressSpace": {"addressPrefixes": list(prefixes)}}
+
+
 def within(network: str, name: str) -> dict[str, Any]:
     """The inputs of a subnet."""
     return {"resourceGroupName": "rg", "virtualNetworkName": network, "subnetName": name}
@@ -767,6 +772,12 @@ SIDES: dict[str, Sides] = {
             changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize=UNKNOWN)),
             changed(COMPUTE, compute("AmlCompute", scaleSettings={}), compute("AmlCompute", scaleSettings={"a": 1})),
             changed(COMPUTE, compute("AmlCompute"), compute("AmlCompute", vmSize="a")),
+            changed(STORAGE, {}, under("encryption.keySource", "Microsoft.Keyvault")),
+            *(
+                changed(NETWORK, ranges("10.0.0.0/24"), ranges(*new))
+                for new in (["10.0.0.0/25"], ["10.0.0.0/16"], ["10.0.0.0/24", "10.1.0.0/24"], [UNKNOWN])
+            ),
+            changed(SUBNET, {"addressPrefix": "10.0.0.0/25"}, {"addressPrefix": UNKNOWN}),
         ],
         [
             changed(COMPUTE, compute("AmlCompute", vmSize="a"), compute("AmlCompute", vmSize="b")),
@@ -779,6 +790,13 @@ SIDES: dict[str, Sides] = {
                 COMPUTE, compute("ComputeInstance"), compute("ComputeInstance", schedules={"computeStartStop": []})
             ),
             changed(WORKSPACE, {"keyVault": "a"}, {"keyVault": "b"}),
+            changed(WORKSPACE, {}, under("encryption.status", "Enabled")),
+            changed(IMAGES, {}, under("encryption.status", "enabled")),
+            changed(STORAGE, {}, under("encryption.services.queue.keyType", "Account")),
+            changed(STORAGE, {}, under("encryption.services.table.keyType", "Account")),
+            changed(NETWORK, ranges("10.0.0.0/24", "10.1.0.0/24"), ranges("10.0.0.0/24")),
+            changed(NETWORK, ranges("10.0.0.0/24"), ranges("10.1.0.0/24")),
+            changed(SUBNET, {"addressPrefix": "10.0.0.0/25"}, {"addressPrefix": "10.0.0.0/24"}),
         ],
     ),
     "change-replaces-data": Sides(
