@@ -168,7 +168,7 @@ Target = Literal[
     "kubernetes cluster",
     "azure relay",
 ]
-"""What a role is given on. The model registry, states and the key of their secrets, the logs and the network are the
+"""What a role is given on. The model registry, states and the keys of their secrets, the logs and the network are the
 hub's; the customer's vault, Kubernetes clusters and relays the organization's."""
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from bootstrap.platform.layers import Layers
 from bootstrap.platform.manifests import Adopt, TeamEnvironment
 
 
-def refusals(
-    adopt: Adopt, layers: Layers, environment: TeamEnvironment, subscription_id: str
-) -> Iterator[tuple[str, str]]:
+def refusals(adopt: Adopt, environment: TeamEnvironment, subscription_id: str) -> Iterator[tuple[str, str]]:
     """What is refused: the key of `adopt` that it is about, and the reason.
+
+    What an outer layer says for all environments is not for this one: `resource_group_id`, `customer_key`.
 
     Args:
         subscription_id: That of the environment.
@@ -18,10 +17,10 @@ def refusals(
     if found.lower() != subscription_id.lower():
         yield "workspace_id", f"the workspace is in the subscription {found}, and subscription_id is {subscription_id}"
     group = _group(adopt.workspace_id)
-    given = layers.value("resource_group_id")
+    given = environment.resource_group_id
     if given is not None and given.lower() != group.lower():
         yield "workspace_id", f"its environment lies in the workspace's resource group, and not in {given}"
-    if layers.value("customer_key") is not None:
+    if environment.customer_key is not None:
         yield "workspace_id", "its encryption was decided when it was made, so customer_key cannot be said"
     if environment.generation != 1:
         yield "workspace_id", "it has its name already, so generation cannot be said"

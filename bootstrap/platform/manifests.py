@@ -471,7 +471,7 @@ class Hub(_Section):
     network: Literal["open", "locked"] | None = Field(
         None,
         description="locked: the model registry has no public address, and with vnet neither have the states of stacks "
-        "and the key of their secrets. By default as the organization's.",
+        "and the keys of their secrets. By default as the organization's.",
     )
     vnet: HubVnet | None = Field(None, description="The network that environments and people come through.")
     runners: Runners | None = Field(None, description="Runners inside the hub's network.")

@@ -155,8 +155,8 @@ class Merge:
         budget = self._budget(layers.said("budget"), layers.said("budget_start"), hears)
         if location is None or subscription is None or hub_subscription is None:
             return None
-        adopted = self._adopted(team, name, layers, subscription.value)
-        group_id = self._group_id(layers, subscription.value)
+        adopted = self._adopted(team, name, subscription.value)
+        group_id = self._group_id(layers, subscription.value) if adopted is None else None
         return EnvironmentSettings(
             organization=manifest.organization,
             tenant_id=manifest.tenant_id,
@@ -182,7 +182,7 @@ class Merge:
             networking=networking,
             resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],
             adopted=adopted,
-            customer_key=self._customer_key(layers),
+            customer_key=self._customer_key(layers) if adopted is None else None,
             people="read" if protected else "work",
             generation=own.environments[name].generation,
             alert_emails=tuple(emails.value) if emails else (),
@@ -332,13 +332,13 @@ class Merge:
             self.problems.append(Problem(said.position, message))
         return str(said.value)
 
-    def _adopted(self, team: Written, environment: str, layers: Layers, subscription_id: str) -> AdoptedSettings | None:
+    def _adopted(self, team: Written, environment: str, subscription_id: str) -> AdoptedSettings | None:
         adopt = team.manifest.environments[environment].adopt
         if adopt is None:
             return None
         at = ("environments", environment, "adopt")
         said = team.said(adopt, *at)
-        for key, reason in refusals(adopt, layers, team.manifest.environments[environment], subscription_id):
+        for key, reason in refusals(adopt, team.manifest.environments[environment], subscription_id):
             self._tell(Problem(said.keys.get(key, said.position), f"adopt: {reason}."))
         return AdoptedSettings(**dict(adopt), origin=self.origin(said.position))
 

@@ -38,7 +38,7 @@ from infra.roles import (
     SHARED,
     Target,
 )
-from infra.settings import EnvironmentSettings
+from infra.settings import EnvironmentSettings, SharedGroupSettings
 
 
 def environment(settings: EnvironmentSettings) -> None:
@@ -208,12 +208,16 @@ def _shared(
     settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
 ) -> None:
     """What the team's people may do with what all teams share, in the one stack of the team that gives it."""
+    by_group: dict[str, list[SharedGroupSettings]] = {}
     for people in settings.shared:
-        # Called after the group alone: its persona may change, and the role be the same.
-        args = AccessArgs(
-            people_of(people), SHARED[people.persona, people.people], targets, names, people.origin, people.eligible
-        )
-        Access(f"shared-{people.object_id.lower()}", args, opts)
+        by_group.setdefault(people.object_id.lower(), []).append(people)
+    for object_id, known_as in by_group.items():
+        # A group may work in one environment and review in another. It is called after itself alone: what it is to the
+        # team may change, and the role be the same.
+        entitlements = dict.fromkeys(held for one in known_as for held in SHARED[one.persona, one.people])
+        first, eligible = known_as[0], all(one.eligible for one in known_as)
+        args = AccessArgs(people_of(first), tuple(entitlements), targets, names, first.origin, eligible)
+        Access(f"shared-{object_id}", args, opts)
 
 
 def _delivery(

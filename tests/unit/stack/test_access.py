@@ -90,6 +90,17 @@ def test_no_two_stacks_give_one_group_the_same_role_on_the_same_thing(tmp_path: 
     assert [name for name, stack in stacks.items() if roles(stack, f"shared-{ANNA}")] == ["churn-dev"]
 
 
+def test_a_group_that_works_in_one_environment_and_reviews_in_another_gets_both_once(tmp_path: Path) -> None:
+    team = f"environments: {{dev: {{groups: {{data_scientists: {ANNA}}}}}, prod: {{groups: {{reviewers: {ANNA}}}}}}}\n"
+
+    stack = planned(tmp_path, {"fraud": team})["fraud-dev"]
+
+    assert set(roles(stack, f"shared-{ANNA}")) == {
+        "azureml-registry-user-on-model-registry",
+        "reader-on-model-registry",
+    }
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

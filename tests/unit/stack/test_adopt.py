@@ -209,12 +209,6 @@ def test_a_network_that_is_said_gets_the_endpoints_of_what_is_private(tmp_path: 
             {},
             "fraud.yaml:1:54: adopt: the workspace is in the subscription 00000000-0000-0000-0000-00000000000c, and",
         ),
-        ({}, {"resource_group_id": GROUP.replace("old", "new")}, "its environment lies in the workspace's resource"),
-        (
-            {},
-            {"customer_key": {"vault_id": VAULT, "key": f"https://kv-old.vault.azure.net/keys/ml/{'0' * 32}"}},
-            "its encryption was decided when it was made",
-        ),
         ({"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")}, {}, "manage wants all of it in one"),
         ({"identity_id": IDENTITY}, {}, "a workspace that is referred to keeps its identity: leave it out"),
         ({"storage_id": VAULT}, {}, "adopt.storage_id: must be the resource id of a storage account"),
@@ -229,11 +223,33 @@ def test_what_cannot_be_adopted_is_told_with_its_reason(
     assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
 
 
-def test_a_new_generation_of_what_has_its_name_is_refused(tmp_path: Path) -> None:
-    environments = {"dev": {"adopt": ADOPT, "generation": 2}}
+OUR_KEY = {"vault_id": VAULT, "key": f"https://kv-old.vault.azure.net/keys/ml/{'0' * 32}"}
+OUR_GROUP = GROUP.replace("old", "new")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"generation": 2}, "generation cannot be said"),
+        ({"customer_key": OUR_KEY}, "its encryption was decided when it was made"),
+        ({"resource_group_id": OUR_GROUP}, "its environment lies in the workspace's resource"),
+    ],
+)
+def test_what_a_workspace_that_is_there_has_already_cannot_be_said(
+    tmp_path: Path, said: Mapping[str, Any], told: str
+) -> None:
+    environments = {"dev": {"adopt": ADOPT, **said}}
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(ADOPT, environments=environments)})
 
-    assert any("generation cannot be said" in mistake for mistake in mistakes(tmp_path))
+    assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
+
+
+def test_what_is_said_for_all_environments_is_not_for_one_that_is_adopted(tmp_path: Path) -> None:
+    stack = world(tmp_path, team=team(MANAGE, customer_key=OUR_KEY, resource_group_id=OUR_GROUP))["fraud-dev"]
+
+    [workspace] = of_type(stack, "machinelearningservices:Workspace")
+    assert workspace["inputs"]["resourceGroupName"] == "rg-old"
+    assert "encryption" not in workspace["inputs"]
 
 
 def test_two_stacks_cannot_adopt_one_workspace(tmp_path: Path) -> None:
