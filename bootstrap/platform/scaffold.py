@@ -212,8 +212,9 @@ projects: []
 
 _LINKS = f"""\
 # yaml-language-server: $schema={FOLDER}/links.schema.json
-# What the forges' tokens say, by team, project and environment. Read issuer and subject from the forge: they cannot be
-# told from names. Without them a project's CI cannot log in, and the plan says so.
+# What the forges' tokens say, by team, project and environment. Read issuer and subject from the forge (docs/platform.md of
+# mlops-bootstrap tells how): they cannot be told from names, and another repository's subject would let that one log in.
+# Without them a project's CI cannot log in, and the plan says so.
 schema_version: 1
 teams: {{}}
 #  example:
