@@ -166,7 +166,7 @@ organization: {line("organization")}
 location: {line("location")}
 tenant_id: {line("tenant")}
 subscription_id: {line("subscription")}
-network: managed # or open
+network: managed # or open, or locked: docs/network.md of mlops-bootstrap
 budget_start: {month} # budgets count from here; Azure never lets it change
 tags:
   owner: {line("email")}
@@ -213,7 +213,8 @@ projects: []
 _LINKS = f"""\
 # yaml-language-server: $schema={FOLDER}/links.schema.json
 # What the forges' tokens say, by team, project and environment. Read issuer and subject from the forge: they cannot be
-# told from names. Without them a project's CI cannot log in, and the plan says so.
+# told from names (docs/platform.md of mlops-bootstrap says how). With another repository's subject, that one would log
+# in; without them a project's CI cannot, and the plan says so.
 schema_version: 1
 teams: {{}}
 #  example:

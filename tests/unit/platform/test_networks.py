@@ -105,7 +105,7 @@ outbound:
 def test_a_new_platform_that_is_locked_is_told_at_once_what_it_needs(tmp_path: Path) -> None:
     root = tmp_path / "new"
     init(root, {}, dt.date(2026, 11, 24), dry_run=False)
-    edit(root / "platform.yaml", "network: managed # or open", "network: locked")
+    edit(root / "platform.yaml", "network: managed", "network: locked")
 
     told = mistakes(root)
     edit(root / "platform.yaml", "  log_retention_days", "  vnet: {address_space: 10.40.0.0/24}\n  log_retention_days")

@@ -265,8 +265,8 @@ def test_rules_of_the_team_are_data(contoso: dict[str, Stack]) -> None:
     assert rules["pypi"] == (
         {"type": "FQDN", "category": "UserDefined", "destination": "pypi.org"}, "teams/vision.yaml:10",
     )  # fmt: skip
-    tag = {"action": "Allow", "serviceTag": "MicrosoftContainerRegistry", "protocol": "TCP", "portRanges": "443"}
-    assert rules["container-images"] == (
+    tag = {"action": "Allow", "serviceTag": "Sql.WestEurope", "protocol": "TCP", "portRanges": "1433,11000-11999"}
+    assert rules["sql"] == (
         {"type": "ServiceTag", "category": "UserDefined", "destination": tag}, "teams/vision.yaml:12",
     )  # fmt: skip
 
