@@ -36,7 +36,10 @@ https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-networ
 KEPT = 5
 """Addresses that Azure keeps of every subnet."""
 
-TAKEN = ("storage-queue", "storage-table", "model-registry")
+TAKEN = (
+    "storage-queue", "storage-table", "storage-blob", "storage-file", "key-vault", "container-registry",
+    "model-registry",
+)  # fmt: skip
 """The names of the outbound rules that we make."""
 
 Origin = Callable[[Position], str]

@@ -159,9 +159,16 @@ def _outbound(
 def _needed(settings: EnvironmentSettings, mode: Mode, targets: Mapping[Target, Reference]) -> list[Resource]:
     """What the platform itself reaches from a managed network of ours."""
     needed = []
+    inbound = mode.inbound("storage", settings.networking.allow_ips)
     # Batch endpoints and parallel jobs hand out their work through a queue and a table.
-    if not mode.inbound("storage", settings.networking.allow_ips).everywhere:
+    if not inbound.everywhere:
         needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("queue", "table")]
+    if inbound.public and inbound.ips:
+        # Azure ML itself makes endpoints only to what has no public access, and jobs come from no address of a list.
+        # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-of-required-rules
+        needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("blob", "file")]
+        needed.append(Resource("key-vault", targets["key vault"], "vault"))
+        needed.append(Resource("container-registry", targets["container registry"], "registry"))
     if joins_registry(mode, settings):
         needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
     return needed

@@ -558,7 +558,9 @@ def test_listed_addresses_narrow_what_jobs_reach_otherwise(tmp_path: Path, allow
         == allowed
     )
     names = [rule["inputs"]["ruleName"] for rule in of_type(stack, "ManagedNetworkSettingsRule")]
-    assert names == ["storage-queue", "storage-table"], "jobs are not on the list"
+    assert names == [
+        "storage-queue", "storage-table", "storage-blob", "storage-file", "key-vault", "container-registry",
+    ], "jobs are not on the list"  # fmt: skip
 
 
 def test_in_open_networks_a_list_narrows_the_vault_only_since_nodes_come_from_anywhere(tmp_path: Path) -> None:
@@ -610,3 +612,17 @@ def test_private_ci_without_runners_is_told(tmp_path: Path) -> None:
 
     assert told(tmp_path / "without", PLATFORM)
     assert not told(tmp_path / "with", PLATFORM + runners)
+
+
+def test_where_addresses_are_listed_jobs_reach_data_vault_and_images_by_endpoints_of_ours(tmp_path: Path) -> None:
+    """Azure ML makes its own only to what has no public access, and a node's address is on no list."""
+    team = TEAM.replace("locked", "managed").replace("vnet: {address_space: 10.1.0.0/24}", "allow_ips: [20.1.2.0/24]")
+    stack = world(tmp_path, team=team)["fraud-dev"]
+
+    reached = {
+        rule["inputs"]["properties"]["destination"]["subresourceTarget"]
+        for rule in of_type(stack, "ManagedNetworkSettingsRule")
+    }
+    assert reached == {"blob", "file", "queue", "table", "vault", "registry"}
+    assert not of_type(world(tmp_path / "all", team=team.replace("allow_ips: [20.1.2.0/24]\n", ""))["fraud-dev"],
+                       "ManagedNetworkSettingsRule")  # fmt: skip
