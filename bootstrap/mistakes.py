@@ -80,9 +80,10 @@ def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: as YAML spells it, quoted where it is text, and not too long."""
+    """A value as a message shows it: as YAML spells it, quoted where it is text, and of a long one both ends."""
     said = str(value).lower() if isinstance(value, bool) else repr(value)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+    half = _LONGEST // 2
+    return said if len(said) <= _LONGEST else f"{said[:half]}...{said[-half:]}"
 
 
 def _found(value: Any) -> str:

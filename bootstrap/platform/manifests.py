@@ -64,7 +64,49 @@ class Text:
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "description": f"Must be {self.wanted}."}
 
 
-_GROUP = r"/subscriptions/[0-9a-fA-F-]{36}/resourceGroups/[\w.()-]{1,90}"
+_AZURES_WORDS = {
+    word.lower(): word
+    for word in (
+        "subscriptions",
+        "resourceGroups",
+        "providers",
+        "Microsoft.ContainerRegistry",
+        "registries",
+        "Microsoft.ContainerService",
+        "managedClusters",
+        "Microsoft.Insights",
+        "components",
+        "Microsoft.KeyVault",
+        "vaults",
+        "Microsoft.Kubernetes",
+        "connectedClusters",
+        "Microsoft.MachineLearningServices",
+        "workspaces",
+        "Microsoft.ManagedIdentity",
+        "userAssignedIdentities",
+        "Microsoft.Network",
+        "virtualNetworks",
+        "subnets",
+        "privateDnsZones",
+        "Microsoft.OperationalInsights",
+        "Microsoft.Relay",
+        "namespaces",
+        "Microsoft.Storage",
+        "storageAccounts",
+    )
+}
+"""How we write the words of resource ids that are no names: Azure prints them in other case here and there."""
+
+
+def _any_case(pattern: str) -> str:
+    """A pattern of plain words that matches them in any case; JavaScript has no flags inside of patterns."""
+    return re.sub("[A-Za-z]", lambda letter: f"[{letter[0].upper()}{letter[0].lower()}]", pattern)
+
+
+_GROUP = rf"/{_any_case('subscriptions')}/[0-9a-fA-F-]{{36}}/{_any_case('resourceGroups')}/[\w.()-]{{1,90}}"
+_PROVIDERS = rf"{_GROUP}/{_any_case('providers')}"
+_NETWORKS = _any_case(r"Microsoft\.Network/virtualNetworks")
+_CLUSTERS = _any_case(r"Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)")
 
 
 def _words(shortest: int, longest: int) -> Text:
@@ -74,17 +116,21 @@ def _words(shortest: int, longest: int) -> Text:
     )
 
 
-def _in_subscription(resource_id: str) -> str:
-    """A resource id with its subscription's id in lower case, as we write it everywhere."""
-    root, subscriptions, subscription, rest = resource_id.split("/", 3)
-    return "/".join((root, subscriptions, subscription.lower(), rest))
+def _as_written(resource_id: str) -> str:
+    """A resource id as we write it everywhere: its subscription in lower case, its words as above, names kept."""
+    parts = resource_id.split("/")
+    parts[2] = parts[2].lower()
+    for at in (1, 3, 5, 6, *range(7, len(parts), 2)):
+        if at < len(parts):
+            parts[at] = _AZURES_WORDS.get(parts[at].lower(), parts[at])
+    return "/".join(parts)
 
 
 def _id_of(what: str, path: str, name: str) -> Text:
     """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
-    shown = path.replace("\\", "").replace("[Mm]", "M").replace("[Ii]", "I")
+    shown = path.replace("\\", "")
     wanted = f"the resource id of {what}, /subscriptions/.../{shown}/NAME"
-    return Text(wanted, rf"{_GROUP}/providers/{path}/{name}", _in_subscription)
+    return Text(wanted, rf"{_PROVIDERS}/{_any_case(path)}/{name}", _as_written)
 
 
 def _range(value: str) -> str:
@@ -176,12 +222,12 @@ SubnetId = Annotated[
     str,
     Text(
         "the resource id of a subnet, /subscriptions/.../virtualNetworks/NAME/subnets/NAME",
-        rf"{_GROUP}/providers/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+",
-        _in_subscription,
+        rf"{_PROVIDERS}/{_NETWORKS}/[\w.-]+/{_any_case('subnets')}/[\w.-]+",
+        _as_written,
     ),
 ]
 GroupId = Annotated[
-    str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _in_subscription)
+    str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _as_written)
 ]
 VaultId = Annotated[str, _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}")]
 KeyAddress = Annotated[
@@ -205,7 +251,7 @@ ImagesId = Annotated[
 ]
 InsightsId = Annotated[
     str,
-    _id_of("an Application Insights component", r"[Mm]icrosoft\.[Ii]nsights/components", r"[^/%&\\?]{1,260}"),
+    _id_of("an Application Insights component", r"Microsoft\.Insights/components", r"[^/%&\\?]{1,260}"),
 ]
 IdentityId = Annotated[
     str,
@@ -218,8 +264,8 @@ KubernetesId = Annotated[
     Text(
         "the resource id of a Kubernetes cluster, /subscriptions/.../Microsoft.ContainerService/managedClusters/NAME "
         "or /subscriptions/.../Microsoft.Kubernetes/connectedClusters/NAME",
-        rf"{_GROUP}/providers/Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)/[\w.-]{{1,63}}",
-        _in_subscription,
+        rf"{_PROVIDERS}/{_CLUSTERS}/[\w.-]{{1,63}}",
+        _as_written,
     ),
 ]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
@@ -240,8 +286,8 @@ ResourceId = Annotated[
     str,
     Text(
         "a resource id, /subscriptions/.../resourceGroups/.../providers/...",
-        rf"{_GROUP}/providers/[\w.]+(?:/[\w.()-]+){{2,}}",
-        _in_subscription,
+        rf"{_PROVIDERS}/[\w.]+(?:/[\w.()-]+){{2,}}",
+        _as_written,
     ),
 ]
 AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]

@@ -58,6 +58,6 @@ def _is_described(resource: Any) -> bool:
     return (
         isinstance(resource, dict)
         and isinstance(resource.get("id"), str)
-        and resource["id"].startswith("/subscriptions/")
+        and resource["id"].lower().startswith("/subscriptions/")
         and isinstance(resource.get("properties"), dict)
     )

@@ -107,12 +107,12 @@ _IDS = [
     name
     for name, alias in vars(manifests).items()
     for said in get_args(alias)[1:]
-    if isinstance(said, manifests.Text) and said.pattern.startswith("/subscriptions/")
+    if isinstance(said, manifests.Text) and "resource id" in said.wanted
 ]
 
 
 @pytest.mark.parametrize("name", _IDS)
-def test_a_resource_id_has_its_subscription_in_lower_case(name: str) -> None:
+def test_a_resource_id_in_any_case_is_written_in_one_and_keeps_its_names(name: str) -> None:
     [pattern] = [said.pattern for said in get_args(vars(manifests)[name]) if isinstance(said, manifests.Text)]
     examples = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
 
@@ -120,8 +120,12 @@ def test_a_resource_id_has_its_subscription_in_lower_case(name: str) -> None:
     @settings(max_examples=5, deadline=None)
     def lowered(resource_id: str) -> None:
         validated = TypeAdapter(vars(manifests)[name]).validate_python(resource_id)
-        _, subscriptions, subscription, rest = resource_id.split("/", 3)
-        assert validated == f"/{subscriptions}/{subscription.lower()}/{rest}"
+        _, subscriptions, subscription, groups, group, *_ = validated.split("/")
+        assert validated.lower() == resource_id.lower()
+        assert (subscriptions, groups) == ("subscriptions", "resourceGroups")
+        assert subscription == subscription.lower()
+        assert group == resource_id.split("/")[4]
+        assert validated.split("/")[8::2] == resource_id.split("/")[8::2]
 
     lowered()
 

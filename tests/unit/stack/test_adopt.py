@@ -17,7 +17,7 @@ WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw
 STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stold"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-old"
 IMAGES = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/crold"
-INSIGHTS = f"{GROUP}/providers/microsoft.insights/components/appi-old"
+INSIGHTS = f"{GROUP}/providers/Microsoft.Insights/components/appi-old"
 IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-old"
 
 ADOPT = {"workspace_id": WORKSPACE, "storage_id": STORAGE, "key_vault_id": VAULT, "application_insights_id": INSIGHTS}
@@ -221,6 +221,37 @@ def test_what_cannot_be_adopted_is_told_with_its_reason(
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team({**ADOPT, **adopt}, **more)})
 
     assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
+
+
+def test_ids_in_any_case_are_those_that_we_write(tmp_path: Path) -> None:
+    words = ("subscriptions", "resourceGroups", "providers", "Microsoft.KeyVault", "vaults", "Microsoft.Insights")
+    printed = json.dumps(WITH_IMAGES)
+    for word in words:
+        printed = printed.replace(f"/{word}/", f"/{word.upper()}/")
+    ours, azures = tmp_path / "ours", tmp_path / "azures"
+    build_tree(ours, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(WITH_IMAGES)})
+    build_tree(azures, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(json.loads(printed))})
+
+    [before, after] = [run_cli("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=at) for at in (ours, azures)]
+
+    assert "/MICROSOFT.KEYVAULT/VAULTS/kv-old" in printed
+    assert after.code == 0, after.err
+    assert after.document["stacks"][0]["resources"] == before.document["stacks"][0]["resources"]
+
+
+def test_what_azure_describes_may_begin_in_any_case(tmp_path: Path) -> None:
+    described = {**WORKSPACE_IN_AZURE, "id": WORKSPACE.replace("/subscriptions/", "/SUBSCRIPTIONS/")}
+
+    done = observe(tmp_path, ADOPT, described)
+
+    assert done.code == 0, done.err
+
+
+def test_of_a_long_id_that_is_refused_both_ends_are_shown(tmp_path: Path) -> None:
+    adopt = {**ADOPT, "storage_id": VAULT}
+    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(adopt)})
+
+    assert any("found '/subscriptions/" in told and "/vaults/kv-old')" in told for told in mistakes(tmp_path))
 
 
 OUR_KEY = {"vault_id": VAULT, "key": f"https://kv-old.vault.azure.net/keys/ml/{'0' * 32}"}
