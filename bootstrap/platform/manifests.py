@@ -144,7 +144,13 @@ def _range(value: str) -> str:
 def _public(value: str) -> str:
     if not ipaddress.IPv4Network(value).is_global:
         raise ValueError("must be a range of public addresses: private ones are not seen on the internet")
+    if ipaddress.IPv4Network(value).prefixlen < _WIDEST:
+        raise ValueError(f"would let much of the internet in: at most a /{_WIDEST}, and best your own few addresses")
     return value
+
+
+_WIDEST = 8
+"""The shortest prefix of a range that may use public addresses."""
 
 
 def _kind_of_dns(value: Any) -> str:

@@ -8,10 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.naming import TABLE, rule_of
+from infra.policies.properties import ROLE
 from infra.policies.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
 from infra.policies.upkeep import GROUP
 
 _NAMED = tuple({rule.type for rule in TABLE.values()})
+
+_A_ROLE = "role assignment "
+"""How the keys of role assignments begin. Their names are digests of scope, principal and role."""
 
 _AROUND = (
     "resourceGroupName", "scope", "resourceUri", "workspaceName", "accountName", "virtualNetworkName",
@@ -47,6 +51,14 @@ def _told(stack: Stack, _found: object) -> dict[str, list[str]]:
         urns.setdefault(key, []).append(resource.urn)
         if is_global or resource.type == GROUP or resource.at("resourceGroupName") not in own:
             shared.add(key)
+    for role in stack.of(ROLE):
+        scope, name = role.at("scope"), role.at("roleAssignmentName")
+        if UNKNOWN not in (scope, name):
+            key = f"{_A_ROLE}{scope}/{name}".lower()
+            urns.setdefault(key, []).append(role.urn)
+            # What lies in a group of the stack's own, no other stack gives roles on.
+            if not any(f"/resourcegroups/{group}/".lower() in f"{key}/" for group in own):
+                shared.add(key)
     return {key: found for key, found in urns.items() if key in shared or len(found) > 1}
 
 
@@ -57,8 +69,13 @@ def _twice(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
             for urn in urns:
                 owner, other = first.setdefault(key, (stack, urn))
                 if other != urn:
-                    name, of = key.rpartition("/")[2], f"{other.rpartition('::')[2]} of {owner}"
-                    yield stack, Breach(urn, f"{urn.rpartition('::')[2]}: {of} is called {name} already.")
+                    of = f"{_last(other, '::')} of {owner}"
+                    said = "gives the same role there" if key.startswith(_A_ROLE) else f"is called {_last(key)}"
+                    yield stack, Breach(urn, f"{_last(urn, '::')}: {of} {said} already.")
+
+
+def _last(text: str, separator: str = "/") -> str:
+    return text.rpartition(separator)[2]
 
 
 ONCE_RULES: tuple[Rule, ...] = (

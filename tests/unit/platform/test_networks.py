@@ -155,6 +155,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         (HUB + "network: locked\n", "network: open\n", "4:1: fraud-dev: network open is refused: its jobs have no net"),
         (HUB, "allow_ips: [10.0.0.0/8]\n", "allow_ips.0: must be a range of public addresses"),
         (HUB, "allow_ips: [everywhere]\n", "allow_ips.0: must be an IPv4 range"),
+        (HUB, "allow_ips: [0.0.0.0/1, 128.0.0.0/1]\n", "allow_ips.1: would let much of the internet in: at most a /8"),
         (HUB, "firewall_sku: Premium\n", "firewall_sku: must be 'Basic' or 'Standard'"),
         (HUB, "outbound: [{name: aa}]\n", "outbound rule aa: say one of fqdn, service_tag and resource_id"),
         (HUB, "outbound: [{name: aa, fqdn: a.b.cc, service_tag: Sql}]\n", "outbound rule aa: say one of"),

@@ -44,3 +44,14 @@ def test_two_identities_of_one_name_in_a_shared_group_are_told(tmp_path: Path) -
 
 def test_groups_of_their_own_keep_them_apart(tmp_path: Path) -> None:
     assert clashes(platform(tmp_path, "network: open")) == []
+
+
+def test_one_role_of_one_group_in_a_shared_group_is_told(tmp_path: Path) -> None:
+    """Azure refuses the second assignment, whatever its name."""
+    people = "99999999-9999-9999-9999-999999999999"
+    root = platform(tmp_path, f"resource_group_id: {GROUP}")
+    (root / "platform.yaml").write_text((root / "platform.yaml").read_text() + f"groups: {{platform: {people}}}\n")
+
+    told = [message for stack, message in clashes(root) if "gives the same role" in message]
+
+    assert "people-platform-contributor-on-resource-group of ml-dev gives the same role there already." in told[0]

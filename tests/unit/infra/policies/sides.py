@@ -721,6 +721,7 @@ SIDES: dict[str, Sides] = {
             stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("b", "one"), "other")),
             stack(resource(VAULT, {"vaultName": UNKNOWN}), resource(VAULT, {"vaultName": UNKNOWN}, "other")),
             stack(*(resource(COMPUTE, named_compute("AmlCompute", "cpu", lies_in), lies_in) for lies_in in "ab")),
+            stack(*(resource(ROLE, {"scope": IN_WORKSPACE, "roleAssignmentName": word}, word) for word in ("1", "2"))),
             stack(*(resource(KEY, {"vaultName": lies_in, "keyName": "key"}, lies_in) for lies_in in "ab")),
             stack(*(resource(CONTAINER, {"accountName": lies_in, "containerName": "s"}, lies_in) for lies_in in "ab")),
         ],
@@ -731,6 +732,9 @@ SIDES: dict[str, Sides] = {
             ),
             stack(resource(SUBNET, within("a", "one")), resource(SUBNET, within("A", "One"), "other")),
             stack(*(resource(COMPUTE, named_compute("ComputeInstance", "ci-a", lies_in), lies_in) for lies_in in "ab")),
+            stack(
+                *(resource(ROLE, {"scope": IN_WORKSPACE, "roleAssignmentName": "1"}, word) for word in ("one", "two"))
+            ),
         ],
     ),
     "limit-entries": each(
