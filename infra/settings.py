@@ -1,6 +1,6 @@
 """The typed settings of a stack: everything that a program needs to know, and nothing that it must look up.
 
-`bootstrap.platform` makes them from the manifests. They are plain data that goes to JSON and back, so that `pulumi up`
+`bootstrap.manifests` makes them from the manifests. They are plain data that goes to JSON and back, so that `pulumi up`
 can be given them too (see `infra/__main__.py`). Every `origin` says which line of which manifest asked for the thing,
 as `teams/fraud.yaml:7`.
 """

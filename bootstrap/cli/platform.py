@@ -43,7 +43,7 @@ def init(
     """Make a platform repository: two short YAML files that say everything, with schemas for your editor."""
     import datetime as dt
 
-    from bootstrap.platform import scaffold
+    from bootstrap.manifests import scaffold
 
     options = {
         "organization": organization,
@@ -67,7 +67,7 @@ def init(
 
 def _complete(given: dict[str, str]) -> dict[str, str]:
     """The answers, with those that are missing asked for on a terminal. Raises InputError where there is none."""
-    from bootstrap.platform.scaffold import QUESTIONS
+    from bootstrap.manifests.scaffold import QUESTIONS
 
     missing = [question for name, question in QUESTIONS.items() if name not in given]
     if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -93,7 +93,7 @@ def _complete(given: dict[str, str]) -> dict[str, str]:
 )
 def validate(session: Session) -> None:
     """Check all manifests and tell every mistake with its file, line and column."""
-    from bootstrap.platform.platform import find_platform
+    from bootstrap.manifests.platform import find_platform
     from infra.settings import examples_in
 
     found = find_platform(session.directory)
@@ -124,7 +124,7 @@ def show(
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.console import table
     from bootstrap.documents import as_yaml
-    from bootstrap.platform.platform import find_origins, find_platform
+    from bootstrap.manifests.platform import find_origins, find_platform
 
     if origin:
         found = find_origins(session.directory, stack)
@@ -168,9 +168,9 @@ def link(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of links.yaml, and stop.")] = False,
 ) -> None:
     """Record in links.yaml what a forge's tokens say, so that a project's CI can log in without a secret."""
-    from bootstrap.platform.links import link_of, linked, write
-    from bootstrap.platform.names import find_root
-    from bootstrap.platform.platform import check_with_links
+    from bootstrap.manifests.links import link_of, linked, write
+    from bootstrap.manifests.locate import find_root
+    from bootstrap.manifests.platform import check_with_links
 
     root = find_root(session.directory)
     made = linked(root, target, environment, link_of(issuer, subject))
@@ -203,7 +203,7 @@ def access(
     ] = None,
 ) -> None:
     """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
-    from bootstrap.platform.platform import find_platform
+    from bootstrap.manifests.platform import find_platform
     from bootstrap.stack import Cache, access_as_markdown, access_as_table, access_of, plans
 
     found = find_platform(session.directory)
@@ -225,8 +225,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a manifest."""
     from bootstrap.errors import did_you_mean
-    from bootstrap.platform.schemas import MODELS
-    from bootstrap.platform.schemas import schema as schema_of
+    from bootstrap.manifests.json_schema import MODELS
+    from bootstrap.manifests.json_schema import schema as schema_of
 
     if manifest not in MODELS:
         raise InputError(f"There is no manifest {manifest!r}.", hint=did_you_mean(manifest, MODELS))

@@ -12,7 +12,7 @@ from bootstrap.cli.command import Session, command
 from bootstrap.errors import BootstrapError, InputError, RefusedError
 
 if TYPE_CHECKING:
-    from bootstrap.platform.platform import Platform
+    from bootstrap.manifests.platform import Platform
     from bootstrap.stack import Cache, StackPlan
     from bootstrap.stack.difference import StackDifference
     from bootstrap.stack.report import Report
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
     """The stacks whose names start with what was typed, for the shell. Imports no Pulumi."""
-    from bootstrap.platform.names import stack_names
+    from bootstrap.manifests.locate import stack_names
 
     try:
         names = stack_names(Path(context.params.get("directory") or ".").resolve())
@@ -111,7 +111,7 @@ def plan(
     if prices and session.output == "table":
         raise InputError("--prices does not go with --output table.", hint="All other forms show what bills.")
     day = _day(as_of) if as_of is not None else None
-    from bootstrap.platform.platform import find_platform
+    from bootstrap.manifests.platform import find_platform
     from bootstrap.stack import NOTHING, Cache, plans, read_observed, report
 
     platform = find_platform(session.directory)

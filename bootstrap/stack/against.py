@@ -17,8 +17,8 @@ from typing import Any
 
 from bootstrap.digest import digest_tree
 from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
-from bootstrap.platform.names import FILE_NAME, stack_names
-from bootstrap.platform.platform import Platform, load_platform, pinned_version
+from bootstrap.manifests.locate import FILE_NAME, stack_names
+from bootstrap.manifests.platform import Platform, load_platform, pinned_version
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
@@ -31,7 +31,7 @@ from infra.settings import SuppressionSettings
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
 """What is in a checkout of mlops-bootstrap."""
 
-_PLANNING = ("infra", "bootstrap/platform", "bootstrap/stack")
+_PLANNING = ("infra", "bootstrap/manifests", "bootstrap/stack")
 """The folders of our code that decide what a plan says."""
 
 

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from bootstrap.errors import InputError, MissingError
-from bootstrap.platform.platform import Platform
+from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.cache import Cache
 from bootstrap.stack.checks import check_together

@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from tests.engine.executable import find_or_build
 from tests.engine.stacks import Counts, live
 

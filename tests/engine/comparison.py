@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bootstrap.platform.platform import Platform
+from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
 from infra.policies.rule import UNKNOWN

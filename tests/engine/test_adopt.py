@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pulumi import automation
 
-from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.stack.order import Order
 from bootstrap.stack.single import plan_stack
 from infra.programs import declare

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from infra.naming import Names
 from tests.engine.stacks import live
 

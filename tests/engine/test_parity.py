@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform, load_platform
 from tests.engine.comparison import described, differences, loose_ends, planned, surprises
 from tests.engine.stacks import Life, live
 from tests.helpers import build_tree

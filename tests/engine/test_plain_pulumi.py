@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.stack.single import PROJECT
 from tests.engine.comparison import described, differences, planned
 from tests.engine.provider import serving

@@ -13,7 +13,7 @@ import pytest
 from pulumi import automation
 from pulumi_azure_native import authorization, resources, storage
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from infra.policies import PACK_FOLDER
 from infra.programs import declare
 from tests.engine.stacks import Program, under_engine

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from bootstrap.documents import MAX_NODES, Document, as_yaml, check, load, parse, read
 from bootstrap.errors import InputError
+from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest, Text
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
-from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest, Text
 from bootstrap.project import ProjectManifest
 
 PATH = Path("file.yaml")

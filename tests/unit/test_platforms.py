@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.platforms import of_teams
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
 

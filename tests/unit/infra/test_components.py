@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 
 import infra.components
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
 

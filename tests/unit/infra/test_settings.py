@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from infra.settings import from_json
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"

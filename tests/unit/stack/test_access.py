@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import InputError
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, access_as_markdown, access_of, plan
 from bootstrap.stack.planned import Registration

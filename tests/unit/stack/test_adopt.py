@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import Done, build_tree, run_cli
-from tests.unit.platform.test_manifests import mistakes
+from tests.unit.manifests.test_manifests import mistakes
 from tests.unit.stack.test_network import PLATFORM, named, of_type, world
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-old"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Cache, Plan, plan, planner
 from bootstrap.stack.cache import _versions

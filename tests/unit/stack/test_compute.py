@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
 from bootstrap.stack.planned import Registration
 from tests.helpers import build_tree
-from tests.unit.platform.test_compute import AKS, ARC, GROUP, PERSON, RELAY
-from tests.unit.platform.test_manifests import PLATFORM, TEAM
+from tests.unit.manifests.test_compute import AKS, ARC, GROUP, PERSON, RELAY
+from tests.unit.manifests.test_manifests import PLATFORM, TEAM
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 

@@ -15,8 +15,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from bootstrap.platform.platform import load_platform
-from bootstrap.platform.schemas import MODELS
+from bootstrap.manifests.json_schema import MODELS
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
 from infra.naming import Names

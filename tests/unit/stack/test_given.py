@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.platform.test_manifests import mistakes
+from tests.unit.manifests.test_manifests import mistakes
 from tests.unit.stack.test_network import PLATFORM, TEAM, named, of_type, world
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-given"

@@ -10,8 +10,8 @@ import pytest
 
 import infra
 from bootstrap.errors import InputError
-from bootstrap.platform.manifests import Policies
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.schema import Policies
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
 from bootstrap.stack.planned import Registration

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
 from tests.helpers import build_tree
-from tests.unit.platform.test_manifests import PLATFORM
+from tests.unit.manifests.test_manifests import PLATFORM
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-shared"
 

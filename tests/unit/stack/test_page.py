@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, as_html, plan
 from tests import node

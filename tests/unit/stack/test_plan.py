@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import InputError
-from bootstrap.platform.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Finding, Plan, Registration, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
 from bootstrap.stack.report.markdown import LONGEST

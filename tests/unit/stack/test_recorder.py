@@ -9,7 +9,7 @@ import pytest
 from pulumi_azure_native import resources
 
 import infra
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.stack.planned import Registration
 from bootstrap.stack.recorder import record
 from infra.origin import origin_of

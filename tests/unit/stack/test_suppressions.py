@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode, InputError
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Plan, as_tree, plan
 from tests.helpers import build_tree, run_cli

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter
 
-from bootstrap.platform.manifests import Location
+from bootstrap.manifests.schema import Location
 from infra.policies.locations import LOCATIONS, nearest_location
 
 

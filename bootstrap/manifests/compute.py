@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.documents import Position, Problem
-from bootstrap.platform.layers import Layers
-from bootstrap.platform.manifests import Cluster, Instance, Kubernetes
+from bootstrap.manifests.layers import Layers
+from bootstrap.manifests.schema import Cluster, Instance, Kubernetes
 from infra.modes import NO_KUBERNETES
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
 

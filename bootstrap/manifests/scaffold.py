@@ -12,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from bootstrap import __version__
 from bootstrap.errors import ConflictError, InputError
+from bootstrap.manifests import schema as manifests
+from bootstrap.manifests.json_schema import FOLDER, schema_files
+from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
 from bootstrap.mistakes import in_words
-from bootstrap.platform import manifests
-from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS
-from bootstrap.platform.schemas import FOLDER, schema_files
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 
 EXAMPLE = "EXAMPLE: replace before you deploy"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.platform.manifests import Layer
-from bootstrap.platform.origins import Origin
-from bootstrap.platform.platform import find_origins
+from bootstrap.manifests.origins import Origin
+from bootstrap.manifests.platform import find_origins
+from bootstrap.manifests.schema import Layer
 from tests.helpers import build_tree
 
 PLATFORM = """\

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.documents import Location, Position, Problem
-from bootstrap.platform.adoption import refusals
-from bootstrap.platform.compute import Compute
-from bootstrap.platform.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
-from bootstrap.platform.manifests import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
-from bootstrap.platform.networks import Networks
+from bootstrap.manifests.adoption import refusals
+from bootstrap.manifests.compute import Compute
+from bootstrap.manifests.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
+from bootstrap.manifests.network import Networks
+from bootstrap.manifests.schema import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
 from infra.azure_policies import POLICIES
 from infra.roles import SHARED, Entitlement
 from infra.settings import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bootstrap.platform.manifests import Adopt, TeamEnvironment
+from bootstrap.manifests.schema import Adopt, TeamEnvironment
 
 
 def refusals(adopt: Adopt, environment: TeamEnvironment, subscription_id: str) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.platform.platform import load_platform
-from bootstrap.platform.scaffold import init
+from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.scaffold import init
 from infra.settings import EnvironmentSettings, GivenSubnet, HubSettings, MadeVnet, Networking
 from tests.helpers import build_tree
-from tests.unit.platform.test_manifests import PLATFORM, mistakes, world
+from tests.unit.manifests.test_manifests import PLATFORM, mistakes, world
 
 SUBNET = (
     "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-net/providers/Microsoft.Network/"

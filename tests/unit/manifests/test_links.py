@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode, InputError
-from bootstrap.platform.links import link_of, linked
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.links import link_of, linked
+from bootstrap.manifests.platform import load_platform
 from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import build_tree, run_cli
 

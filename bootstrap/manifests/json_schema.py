@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 
 MODELS: dict[str, type[BaseModel]] = {"platform": PlatformManifest, "team": TeamManifest, "links": LinksManifest}
 """The models, by the name of their schema."""

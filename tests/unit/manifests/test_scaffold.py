@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ConflictError, InputError
-from bootstrap.platform.platform import load_platform
-from bootstrap.platform.scaffold import EXAMPLE, QUESTIONS, init
+from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.scaffold import EXAMPLE, QUESTIONS, init
 from tests.helpers import tree
 
 TODAY = dt.date(2026, 11, 24)

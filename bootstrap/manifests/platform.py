@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from bootstrap import __version__
 from bootstrap.documents import Document, Problem, check, parse, read
 from bootstrap.errors import InputError, did_you_mean
-from bootstrap.platform.layers import Written
-from bootstrap.platform.links import problems_of_links
-from bootstrap.platform.manifests import LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.platform.merge import Merge
-from bootstrap.platform.names import FILE_NAME, LINKS, TEAMS, find_root, team_files
-from bootstrap.platform.networks import overlaps
-from bootstrap.platform.origins import Origin, origins_of_environment, origins_of_hub
+from bootstrap.manifests.layers import Written
+from bootstrap.manifests.links import problems_of_links
+from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, team_files
+from bootstrap.manifests.merge import Merge
+from bootstrap.manifests.network import overlaps
+from bootstrap.manifests.origins import Origin, origins_of_environment, origins_of_hub
+from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from infra.naming import reserved_in
 from infra.settings import HUB, HubSettings, StackSettings, SuppressionSettings
 

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from bootstrap.documents import Location, Problem, read
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.manifests.layers import Written
+from bootstrap.manifests.locate import LINKS
+from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.mistakes import in_words
-from bootstrap.platform.layers import Written
-from bootstrap.platform.manifests import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.platform.names import LINKS
 
 _GITHUB = "token.actions."
 """How the host of GitHub's issuer begins, on github.com and on an enterprise's own domain."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bootstrap.documents import Position, Problem
-from bootstrap.platform.layers import NOWHERE, Layers, Said, Written
-from bootstrap.platform.manifests import Adopt, Hub, Outbound, PlatformManifest, Vnet
+from bootstrap.manifests.layers import NOWHERE, Layers, Said, Written
+from bootstrap.manifests.schema import Adopt, Hub, Outbound, PlatformManifest, Vnet
 from infra.modes import MODES, REFUSED, Mode
 from infra.private_link import DOORS, HUB_DOORS, REGISTRY_DOORS, ZONES, Door
 from infra.settings import (

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from bootstrap.documents import Document, Location, Position
-from bootstrap.platform.manifests import Layer
+from bootstrap.manifests.schema import Layer
 from infra.settings import SuppressionSettings
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
-from bootstrap.platform import manifests
-from bootstrap.platform.names import stack_names
-from bootstrap.platform.platform import Platform, find_platform, load_platform
-from bootstrap.platform.schemas import MODELS, schema_files
+from bootstrap.manifests import schema as manifests
+from bootstrap.manifests.json_schema import MODELS, schema_files
+from bootstrap.manifests.locate import stack_names
+from bootstrap.manifests.platform import Platform, find_platform, load_platform
 from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import build_tree
 

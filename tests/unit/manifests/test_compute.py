@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from bootstrap.platform.platform import load_platform
+from bootstrap.manifests.platform import load_platform
 from infra.modes import NO_KUBERNETES
 from infra.settings import EnvironmentSettings, InstanceSettings, KubernetesSettings, Network
-from tests.unit.platform.test_manifests import PLATFORM, TEAM, mistakes, world
+from tests.unit.manifests.test_manifests import PLATFORM, TEAM, mistakes, world
 
 PERSON = "77777777-7777-7777-7777-777777777777"
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-k8s/providers"
