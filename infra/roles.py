@@ -373,7 +373,7 @@ PLATFORM_DEPLOYER = (
 """What the CI that deploys an environment of all teams gets, in each subscription that its stacks lie in."""
 
 IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
-"""All that is given on whole subscriptions, to identities of the hub's; `infra.policies.access` blames all else."""
+"""All that is given on whole subscriptions, to identities of the hub's; `infra.rules.access` blames all else."""
 
 PLATFORM_DEPLOYER_ON_STATES = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "state container", "Reads and writes the states of its environment's stacks"),

@@ -240,6 +240,6 @@ def schema(
 )
 def policy_pack(session: Session) -> None:
     """Print the folder of the policy pack, for `pulumi --policy-pack`: the engine judges by the rules of a plan."""
-    from infra.policies import PACK_FOLDER
+    from infra.rules import PACK_FOLDER
 
     session.console.result(str(PACK_FOLDER), {"schema_version": 1, "folder": str(PACK_FOLDER)})

@@ -9,8 +9,8 @@ from bootstrap.console import table
 from bootstrap.stack.planned import Registration, StackPlan
 from infra import roles
 from infra.naming import Names
-from infra.policies.limits import MOST_ASSIGNMENTS, counted
 from infra.roles import CustomRole, Role
+from infra.rules.limits import MOST_ASSIGNMENTS, counted
 from infra.settings import EnvironmentSettings
 
 _ASSIGNMENT = "azure-native:authorization:RoleAssignment"

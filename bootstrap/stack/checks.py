@@ -1,4 +1,4 @@
-"""The rules of `infra.policies`, applied to planned stacks, and what the manifests let stacks break."""
+"""The rules of `infra.rules`, applied to planned stacks, and what the manifests let stacks break."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,10 +6,10 @@ from typing import Any
 
 from bootstrap.stack.observed import NOTHING, Observed
 from bootstrap.stack.planned import Finding, Registration, StackPlan, as_resources, in_order
-from infra.policies.adopted import before
-from infra.policies.rule import Breach, Rule, Stack
-from infra.policies.rules import judge_change, judge_resource, judge_stack, judge_stacks, tell
-from infra.policies.suppress import suppression_of
+from infra.rules.adopted import before
+from infra.rules.rule import Breach, Rule, Stack
+from infra.rules.rules import judge_change, judge_resource, judge_stack, judge_stacks, tell
+from infra.rules.suppress import suppression_of
 from infra.settings import StackSettings, SuppressionSettings
 
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bootstrap.stack.planned import Refusal, StackPlan
-from infra.policies.changes import STATEFUL, Change, Property, changes, properties
-from infra.policies.rule import Severity
+from infra.rules.changes import STATEFUL, Change, Property, changes, properties
+from infra.rules.rule import Severity
 
 Action = Literal["add", "import", "remove", "change", "replace"]
 """import: it is there already and becomes part of the stack. replace: Azure deletes it and makes it anew."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import infra
 from bootstrap.stack.price import NoPrice, Price, Prices, Total
-from infra.policies.idle import IdleCost, idle_costs
-from infra.policies.rule import SEVERITIES, Resource, Severity
+from infra.rules.idle import IdleCost, idle_costs
+from infra.rules.rule import SEVERITIES, Resource, Severity
 from infra.settings import StackSettings, SuppressionSettings
 
 CODE = Path(infra.__file__).parent

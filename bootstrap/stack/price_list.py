@@ -27,7 +27,7 @@ from bootstrap.errors import InputError, RemoteError
 from bootstrap.progress import Progress
 from bootstrap.stack.planned import StackPlan
 from bootstrap.stack.price import NoPrice, Price, Prices, plain
-from infra.policies.retail import Listing, Per, Unlisted
+from infra.rules.retail import Listing, Per, Unlisted
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager

@@ -6,7 +6,7 @@ from typing import Any
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
-from infra.policies.rule import UNKNOWN
+from infra.rules.rule import UNKNOWN
 
 Told = Mapping[str, Mapping[str, Any]]
 """Resources by URN."""

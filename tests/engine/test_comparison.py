@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.policies.rule import UNKNOWN
+from infra.rules.rule import UNKNOWN
 from tests.engine.comparison import described, differences, loose_ends, surprises
 
 GROUP = "/subscriptions/0/resourceGroups/rg"

@@ -14,8 +14,8 @@ from pulumi import automation
 from pulumi_azure_native import authorization, resources, storage
 
 from bootstrap.manifests.platform import load_platform
-from infra.policies import PACK_FOLDER
 from infra.programs import declare
+from infra.rules import PACK_FOLDER
 from tests.engine.stacks import Program, under_engine
 
 _PATIENCE = 30

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.policies.rules import RULES
+from infra.rules.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "real-subscription.md"

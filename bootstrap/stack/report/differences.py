@@ -15,8 +15,8 @@ from bootstrap.stack.difference import Action, Difference, NewFinding, StackDiff
 from bootstrap.stack.planned import Refusal
 from bootstrap.stack.report.markdown import LONGEST, escaped
 from bootstrap.stack.report.words import counted, kind
-from infra.policies.changes import Effect, Property
-from infra.policies.rule import UNKNOWN, Severity
+from infra.rules.changes import Effect, Property
+from infra.rules.rule import UNKNOWN, Severity
 
 Differences = Callable[[Commit, Iterable[StackDifference]], Iterator[str]]
 """A comparison as text, in parts."""

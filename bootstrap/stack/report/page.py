@@ -27,7 +27,7 @@ from bootstrap.stack.report.words import (
     notes_by_rule,
     suppressed,
 )
-from infra.policies.rule import SEVERITIES
+from infra.rules.rule import SEVERITIES
 
 _WITH_INPUTS = 50
 """Stacks whose resources are shown with their inputs; of a thousand stacks a browser would not show them in time."""

@@ -19,7 +19,7 @@ from bootstrap.stack.report.words import (
     severities_in_words,
     suppressed,
 )
-from infra.policies.rule import SEVERITIES, Severity
+from infra.rules.rule import SEVERITIES, Severity
 
 
 def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:

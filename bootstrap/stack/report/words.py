@@ -8,7 +8,7 @@ from typing import Literal
 from bootstrap.stack.planned import Finding, Registration, StackPlan
 from bootstrap.stack.price import NoPrice, Price, money, plain
 from infra.naming import TABLE
-from infra.policies.rule import SEVERITIES, UNKNOWN, Severity
+from infra.rules.rule import SEVERITIES, UNKNOWN, Severity
 
 Tally = Severity | Literal["suppressed"]
 """What findings are counted by."""

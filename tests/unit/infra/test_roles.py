@@ -2,7 +2,6 @@ import uuid
 
 import infra.roles
 from infra.naming import Names
-from infra.policies.access import BROAD, OWNING, READING
 from infra.roles import (
     ASSIGNED_IN_ENVIRONMENTS,
     CUSTOM_ROLES,
@@ -14,6 +13,7 @@ from infra.roles import (
     Entitlement,
     Role,
 )
+from infra.rules.access import BROAD, OWNING, READING
 
 ROLES = [role for role in vars(infra.roles).values() if isinstance(role, Role)]
 NAMES = Names("contoso", "00000000-0000-0000-0000-000000000001")

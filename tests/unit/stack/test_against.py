@@ -14,8 +14,8 @@ from bootstrap.stack.cache import Cache
 from bootstrap.stack.difference import Difference, StackDifference
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
-from infra.policies.changes import Property
-from infra.policies.rule import UNKNOWN
+from infra.rules.changes import Property
+from infra.rules.rule import UNKNOWN
 from tests.helpers import Done, build_tree, git, run_cli, tree
 from tests.unit.stack.test_adopt import ADOPT
 

@@ -12,8 +12,8 @@ from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
 from bootstrap.stack.checks import check
 from bootstrap.stack.planned import Registration
-from infra.policies.rule import UNKNOWN, Resource
-from infra.policies.rules import judge_resource
+from infra.rules.rule import UNKNOWN, Resource
+from infra.rules.rules import judge_resource
 from infra.settings import StackSettings
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"

@@ -15,8 +15,8 @@ from infra import queries
 from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
 from infra.diagnostics import SILENT
 from infra.naming import TABLE
-from infra.policies.upkeep import REPORTING
 from infra.reference import Reference
+from infra.rules.upkeep import REPORTING
 from tests.engine.azure import KINDS
 from tests.helpers import build_tree
 

@@ -21,8 +21,8 @@ from bootstrap.errors import InputError
 from bootstrap.progress import Silent
 from bootstrap.stack.price import NoPrice, Price, Prices
 from bootstrap.stack.price_list import PriceList
-from infra.policies import retail
-from infra.policies.retail import Listing, Unlisted
+from infra.rules import retail
+from infra.rules.retail import Listing, Unlisted
 from tests.prices import Answer, AzurePrices, Item, azure_prices, firewall, machine, private_endpoint, registry, zones
 
 SIZE = "Standard_D4ds_v5"

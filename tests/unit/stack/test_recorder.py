@@ -13,8 +13,8 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.stack.planned import Registration
 from bootstrap.stack.recorder import record
 from infra.origin import origin_of
-from infra.policies.rule import SECRET, UNKNOWN
 from infra.programs import declare
+from infra.rules.rule import SECRET, UNKNOWN
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from infra.policies.properties import (
+from infra.rules.properties import (
     COMPUTE,
     IMAGES,
     MODELS,
@@ -16,7 +16,7 @@ from infra.policies.properties import (
     entries,
     is_open,
 )
-from infra.policies.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
 
 NETWORK = "azure-native:network:VirtualNetwork"
 SUBNET = "azure-native:network:Subnet"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.azure_policies import LEGACY_MODE
-from infra.policies.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
-from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
+from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
 BUDGET = "azure-native:consumption:Budget"
@@ -99,7 +99,7 @@ def _budget(stack: Stack) -> Iterator[Breach]:
 
 
 def _owner(stack: Stack) -> Iterator[Breach]:
-    from infra.policies import sdk  # imports Pulumi, which the table of rules alone does without
+    from infra.rules import sdk  # imports Pulumi, which the table of rules alone does without
 
     nobodys = [
         resource

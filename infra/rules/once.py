@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.naming import TABLE, rule_of
-from infra.policies.properties import ROLE
-from infra.policies.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
-from infra.policies.upkeep import GROUP
+from infra.rules.properties import ROLE
+from infra.rules.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
+from infra.rules.upkeep import GROUP
 
 _NAMED = tuple({rule.type for rule in TABLE.values()})
 

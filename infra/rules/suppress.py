@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from infra.policies.adopted import ADOPTED_RULES
-from infra.policies.changes import CHANGE_RULES
-from infra.policies.rule import Across, Breach, Rule, Stack, Whole
+from infra.rules.adopted import ADOPTED_RULES
+from infra.rules.changes import CHANGE_RULES
+from infra.rules.rule import Across, Breach, Rule, Stack, Whole
 from infra.settings import SuppressionSettings
 
 _PAGE = "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/plan.md"

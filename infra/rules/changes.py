@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.naming import TABLE
-from infra.policies.network import NETWORK, SUBNET
-from infra.policies.properties import (
+from infra.rules.network import NETWORK, SUBNET
+from infra.rules.properties import (
     BATCH,
     COMPUTE,
     CONTAINER,
@@ -24,7 +24,7 @@ from infra.policies.properties import (
     VAULT,
     WORKSPACE,
 )
-from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 
 _PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
 _PATHS = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/schema.go"

@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import rpc
 
-from infra.policies.rule import SECRET
+from infra.rules.rule import SECRET
 
 
 def plain_inputs(inputs: Struct) -> dict[str, Any]:

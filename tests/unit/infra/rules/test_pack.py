@@ -13,10 +13,10 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from infra.policies.pack import SETTINGS_KEY
-from infra.policies.properties import STORAGE, WORKSPACE
-from infra.policies.rules import RULES
-from tests.unit.infra.policies.sides import suppressing
+from infra.rules.pack import SETTINGS_KEY
+from infra.rules.properties import STORAGE, WORKSPACE
+from infra.rules.rules import RULES
+from tests.unit.infra.rules.sides import suppressing
 
 URN = "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"
 
@@ -24,7 +24,7 @@ URN = "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-na
 @pytest.fixture
 def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
     """The executable that the engine would start, and a channel to the port that it prints."""
-    command = [sys.executable, "-c", "from infra.policies.pack import main; main()", "127.0.0.1:1", "."]
+    command = [sys.executable, "-c", "from infra.rules.pack import main; main()", "127.0.0.1:1", "."]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

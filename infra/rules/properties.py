@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.policies.rule import SECRET, UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import SECRET, UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 
 STORAGE = "azure-native:storage:StorageAccount"
 CONTAINER = "azure-native:storage:BlobContainer"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from infra.policies.rule import Rule
-from infra.policies.rules import RULES
+from infra.rules.rule import Rule
+from infra.rules.rules import RULES
 
 _HEAD = """\
 # The rules of a plan
 
-This page is made from the tables in `infra/policies`; a test compares the two. `mlops-bootstrap plan` judges every
+This page is made from the tables in `infra/rules`; a test compares the two. `mlops-bootstrap plan` judges every
 planned stack by these rules, and the engine judges what it deploys by the same ones (see docs/plan.md).
 
 An **error** says: do not deploy. A **warning**: something will not work, or is missing. A **note**: to know.

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from infra.policies.properties import COMPUTE
-from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.properties import COMPUTE
+from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 
 AS_OF = "2026-11-24"
 """When the tables were last compared with Microsoft's pages."""

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from infra.policies.properties import ROLE, entries
-from infra.policies.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 from infra.roles import (
     AZUREML_REGISTRY_USER,
     BLOB_DATA_READER,
@@ -18,6 +16,8 @@ from infra.roles import (
     READER,
     Role,
 )
+from infra.rules.properties import ROLE, entries
+from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
 from infra.settings import HubSettings
 
 ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"

@@ -6,8 +6,8 @@ What a location has, machine sizes among it, is Azure's to say: `az ml compute l
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from infra.policies.properties import MODELS
-from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.properties import MODELS
+from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 
 AS_OF = "2025-09-23"
 """The date of Microsoft's page that the table was taken from."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.components.access import assigning_only
-from infra.policies.access import DEFINITION, ELIGIBLE, IDENTITY
-from infra.policies.limits import CREDENTIAL
-from infra.policies.network import NETWORK, OUTBOUND_RULE, RULES, SUBNET
-from infra.policies.properties import (
+from infra.rules.access import DEFINITION, ELIGIBLE, IDENTITY
+from infra.rules.limits import CREDENTIAL
+from infra.rules.network import NETWORK, OUTBOUND_RULE, RULES, SUBNET
+from infra.rules.properties import (
     BATCH,
     COMPUTE,
     CONTAINER,
@@ -23,8 +23,8 @@ from infra.policies.properties import (
     VAULT,
     WORKSPACE,
 )
-from infra.policies.rule import UNKNOWN, Resource, Stack
-from infra.policies.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
+from infra.rules.rule import UNKNOWN, Resource, Stack
+from infra.rules.upkeep import BUDGET, DIAGNOSTICS, GROUP, LOCK, POLICY
 from infra.settings import (
     EXAMPLE_EMAIL,
     EXAMPLE_SUBSCRIPTION,

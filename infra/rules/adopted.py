@@ -6,9 +6,9 @@ from typing import Any
 
 from infra.modes import mode_of
 from infra.naming import TABLE
-from infra.policies.changes import Property, properties
-from infra.policies.properties import IMAGES, STORAGE, WORKSPACE
-from infra.policies.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.changes import Property, properties
+from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
+from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 from infra.settings import AdoptedSettings
 
 _LEARN = "https://learn.microsoft.com/azure"
@@ -52,7 +52,7 @@ _OFF = (False, "Disabled", "disabled", "None")
 
 def before(stack: Stack) -> dict[str, Mapping[str, Any]]:
     """The inputs of what is imported, as it is now, by URN, as far as its description is known. Imports Pulumi."""
-    from infra.policies.described import inputs_of
+    from infra.rules.described import inputs_of
 
     described = ((resource, stack.observed.get((resource.import_id or "").lower())) for resource in stack.resources)
     return {

@@ -7,7 +7,7 @@ them one level higher, some under other names, and nothing of what Azure alone d
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.policies import sdk
+from infra.rules import sdk
 
 RENAMED: Mapping[str, str] = {
     "enableHttpsTrafficOnly": "supportsHttpsTrafficOnly",

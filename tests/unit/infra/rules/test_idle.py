@@ -2,13 +2,13 @@
 
 import pytest
 
-from infra.policies import retail
-from infra.policies.idle import METERS, idle_costs
-from infra.policies.network import OUTBOUND_RULE
-from infra.policies.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
-from infra.policies.retail import Listing, Unlisted
-from infra.policies.rule import UNKNOWN, Resource
-from tests.unit.infra.policies.sides import APPROVED_ONLY, compute, resource, under
+from infra.rules import retail
+from infra.rules.idle import METERS, idle_costs
+from infra.rules.network import OUTBOUND_RULE
+from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
+from infra.rules.retail import Listing, Unlisted
+from infra.rules.rule import UNKNOWN, Resource
+from tests.unit.infra.rules.sides import APPROVED_ONLY, compute, resource, under
 
 
 def told(*resources: Resource) -> list[tuple[str, int, str]]:

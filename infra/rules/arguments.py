@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from infra.naming import TABLE, rule_of
-from infra.policies.rule import UNKNOWN, Each, Resource, Rule
+from infra.rules.rule import UNKNOWN, Each, Resource, Rule
 
 if TYPE_CHECKING:
-    from infra.policies import sdk
+    from infra.rules import sdk
 
 _SDK = "https://www.pulumi.com/registry/packages/azure-native/api-docs/"
 
@@ -18,7 +18,7 @@ _NAMED = frozenset(rule.type for rule in TABLE.values())
 
 
 def _mistakes(resource: Resource, kind: "sdk.Mistake") -> Iterable[str]:
-    from infra.policies import sdk  # imports Pulumi, which the table of rules alone does without
+    from infra.rules import sdk  # imports Pulumi, which the table of rules alone does without
 
     return sdk.mistakes(resource, kind)
 
@@ -32,7 +32,7 @@ def _names(resource: Resource) -> Iterable[str]:
 
 
 def _tags(resource: Resource) -> Iterable[str]:
-    from infra.policies import sdk
+    from infra.rules import sdk
 
     if not sdk.takes(resource.type, "tags"):
         return

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.policies import retail
-from infra.policies.network import OUTBOUND_RULE
-from infra.policies.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
-from infra.policies.retail import Listing, Per, Unlisted
-from infra.policies.rule import UNKNOWN, Resource
+from infra.rules import retail
+from infra.rules.network import OUTBOUND_RULE
+from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
+from infra.rules.retail import Listing, Per, Unlisted
+from infra.rules.rule import UNKNOWN, Resource
 
 
 @dataclass(frozen=True)

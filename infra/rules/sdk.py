@@ -20,7 +20,7 @@ from typing import Any, Literal
 import pulumi
 from pulumi import _types
 
-from infra.policies.rule import SECRET, UNKNOWN, Resource
+from infra.rules.rule import SECRET, UNKNOWN, Resource
 
 _PREFIX = "azure-native:"
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from bootstrap.manifests.schema import Location
-from infra.policies.locations import LOCATIONS, nearest_location
+from infra.rules.locations import LOCATIONS, nearest_location
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from infra import diagnostics
-from infra.policies import upkeep
-from infra.policies.page import as_page
-from infra.policies.rule import UNKNOWN, Breach, Stack
-from infra.policies.rules import RULES, judge_resource, judge_stack, judge_stacks, tell
+from infra.rules import upkeep
+from infra.rules.page import as_page
+from infra.rules.rule import UNKNOWN, Breach, Stack
+from infra.rules.rules import RULES, judge_resource, judge_stack, judge_stacks, tell
 from tests.conftest import Golden
-from tests.unit.infra.policies.sides import SIDES, resource
+from tests.unit.infra.rules.sides import SIDES, resource
 
 DOCS = Path(__file__).parents[4] / "docs"
 

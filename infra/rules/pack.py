@@ -16,10 +16,10 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
-from infra.policies.rule import Each, Resource, Rule, Severity, Stack
-from infra.policies.rules import RULES, Broken, judge_resource, judge_stack, judge_stacks, tell
-from infra.policies.suppress import suppression_of
-from infra.policies.wire import plain_inputs
+from infra.rules.rule import Each, Resource, Rule, Severity, Stack
+from infra.rules.rules import RULES, Broken, judge_resource, judge_stack, judge_stacks, tell
+from infra.rules.suppress import suppression_of
+from infra.rules.wire import plain_inputs
 from infra.settings import StackSettings, from_json
 
 NAME = "mlops-bootstrap"

@@ -4,20 +4,20 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.policies.access import ACCESS_RULES
-from infra.policies.adopted import ADOPTED_RULES
-from infra.policies.arguments import ARGUMENT_RULES
-from infra.policies.changes import CHANGE_RULES
-from infra.policies.limits import LIMIT_RULES
-from infra.policies.locations import LOCATION_RULES
-from infra.policies.network import NETWORK_RULES
-from infra.policies.once import ONCE_RULES
-from infra.policies.properties import PROPERTY_RULES
-from infra.policies.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
-from infra.policies.sizes import SIZE_RULES
-from infra.policies.stacks import STACK_RULES
-from infra.policies.suppress import suppression_rules
-from infra.policies.upkeep import UPKEEP_RULES
+from infra.rules.access import ACCESS_RULES
+from infra.rules.adopted import ADOPTED_RULES
+from infra.rules.arguments import ARGUMENT_RULES
+from infra.rules.changes import CHANGE_RULES
+from infra.rules.limits import LIMIT_RULES
+from infra.rules.locations import LOCATION_RULES
+from infra.rules.network import NETWORK_RULES
+from infra.rules.once import ONCE_RULES
+from infra.rules.properties import PROPERTY_RULES
+from infra.rules.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.sizes import SIZE_RULES
+from infra.rules.stacks import STACK_RULES
+from infra.rules.suppress import suppression_rules
+from infra.rules.upkeep import UPKEEP_RULES
 
 RULES: dict[str, Rule] = {
     rule.id: rule

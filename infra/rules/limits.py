@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from infra.policies.properties import IMAGES, ROLE, STORAGE, VAULT
-from infra.policies.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.properties import IMAGES, ROLE, STORAGE, VAULT
+from infra.rules.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
 
 CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
 
@@ -63,7 +63,7 @@ def _entries(resource: Resource) -> Iterable[str]:
 
 
 def _tags(resource: Resource) -> Iterable[str]:
-    from infra.policies import sdk  # imports Pulumi, which the table of rules alone does without
+    from infra.rules import sdk  # imports Pulumi, which the table of rules alone does without
 
     tags = resource.at("tags")
     if isinstance(tags, Mapping) and len(tags) > MOST_TAGS and sdk.takes(resource.type, "tags"):

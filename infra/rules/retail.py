@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.policies.rule import Resource
-from infra.policies.sizes import spelled_by_azure
+from infra.rules.rule import Resource
+from infra.rules.sizes import spelled_by_azure
 
 Per = Literal["hour", "day", "month"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from infra.policies.properties import IMAGES, STORAGE, WORKSPACE
-from infra.policies.rule import UNKNOWN, Breach, Rule, Stack, Whole
+from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
+from infra.rules.rule import UNKNOWN, Breach, Rule, Stack, Whole
 from infra.settings import HubSettings, examples_in
 
 
