@@ -7,8 +7,8 @@ from typing import Any
 from bootstrap.documents import Position, Problem
 from bootstrap.manifests.layers import Layers
 from bootstrap.manifests.schema import Cluster, Instance, Kubernetes
-from infra.modes import NO_KUBERNETES
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
+from infra.tables.network_modes import NO_KUBERNETES
 
 Origin = Callable[[Position], str]
 

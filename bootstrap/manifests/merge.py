@@ -14,8 +14,6 @@ from bootstrap.manifests.compute import Compute
 from bootstrap.manifests.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
 from bootstrap.manifests.network import Networks
 from bootstrap.manifests.schema import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
-from infra.azure_policies import POLICIES
-from infra.roles import SHARED, Entitlement
 from infra.settings import (
     AdoptedSettings,
     BudgetSettings,
@@ -33,6 +31,8 @@ from infra.settings import (
     SharedGroupSettings,
     SubscriptionSettings,
 )
+from infra.tables.azure_policies import POLICIES
+from infra.tables.roles import SHARED, Entitlement
 
 
 @dataclass

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from bootstrap.documents import Position, Problem
 from bootstrap.manifests.layers import NOWHERE, Layers, Said, Written
 from bootstrap.manifests.schema import Adopt, Hub, Outbound, PlatformManifest, Vnet
-from infra.modes import MODES, REFUSED, Mode
-from infra.private_link import DOORS, HUB_DOORS, REGISTRY_DOORS, ZONES, Door
 from infra.settings import (
     Ci,
     GivenSubnet,
@@ -24,6 +22,8 @@ from infra.settings import (
     RegistryAccess,
     RunnerSettings,
 )
+from infra.tables.network_modes import MODES, REFUSED, Mode
+from infra.tables.private_endpoints import DOORS, HUB_DOORS, REGISTRY_DOORS, ZONES, Door
 
 SMALLEST = 27
 """The longest prefix of a subnet: 32 addresses, of which Azure keeps five and an environment's endpoints take a dozen.

@@ -17,8 +17,8 @@ from bootstrap.manifests.merge import Merge
 from bootstrap.manifests.network import overlaps
 from bootstrap.manifests.origins import Origin, origins_of_environment, origins_of_hub
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
-from infra.naming import reserved_in
 from infra.settings import HUB, HubSettings, StackSettings, SuppressionSettings
+from infra.tables.names import reserved_in
 
 
 @dataclass(frozen=True)

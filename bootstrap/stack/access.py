@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from bootstrap.console import table
 from bootstrap.stack.planned import Registration, StackPlan
-from infra import roles
-from infra.naming import Names
-from infra.roles import CustomRole, Role
 from infra.rules.limits import MOST_ASSIGNMENTS, counted
 from infra.settings import EnvironmentSettings
+from infra.tables import roles
+from infra.tables.names import Names
+from infra.tables.roles import CustomRole, Role
 
 _ASSIGNMENT = "azure-native:authorization:RoleAssignment"
 _ELIGIBILITY = "azure-native:authorization:PimRoleEligibilitySchedule"

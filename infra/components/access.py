@@ -1,4 +1,4 @@
-"""Who may do what where: roles and their assignments, from the tables in `infra.roles`."""
+"""Who may do what where: roles and their assignments, from the tables in `infra.tables.roles`."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization
 
-from infra.naming import Names
 from infra.origin import asked_for_by
 from infra.reference import Reference
-from infra.roles import CustomRole, Entitlement, Role, Target
 from infra.settings import GroupSettings
+from infra.tables.names import Names
+from infra.tables.roles import CustomRole, Entitlement, Role, Target
 
 _ELIGIBLE_FOR = "P365D"
 """A year: the longest that privileged identity management allows unless its settings are changed.

@@ -1,4 +1,4 @@
-"""The alerts of the tables in `infra.alerts`."""
+"""The alerts of the tables in `infra.tables.alerts`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ import pulumi
 from pulumi_azure_native import monitor
 
 from infra import queries
-from infra.alerts import ActivityWatch, MetricWatch, QueryWatch
 from infra.components.place import Place
 from infra.reference import Reference
+from infra.tables.alerts import ActivityWatch, MetricWatch, QueryWatch
 
 _EVERY = "PT5M"
 _WINDOW = "PT15M"

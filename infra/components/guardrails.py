@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, consumption
 
-from infra.azure_policies import Policy
 from infra.components.place import Place
 from infra.origin import asked_for_by
 from infra.reference import Reference
 from infra.settings import BudgetSettings, PolicyEffect, PolicyName, SubscriptionSettings
+from infra.tables.azure_policies import Policy
 
 _ACTUAL_PERCENT = (80, 100)
 _FORECAST_PERCENT = 100

@@ -9,8 +9,8 @@ from pulumi_azure_native import network, privatedns
 
 from infra.components.place import Place
 from infra.origin import asked_for_by
-from infra.private_link import Door
 from infra.reference import Reference
+from infra.tables.private_endpoints import Door
 
 _EVERYWHERE = "0.0.0.0/0"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import resources
 
-from infra.naming import Kind, Names
 from infra.origin import asked_for_by
 from infra.reference import Reference, resource_group
+from infra.tables.names import Kind, Names
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.keys import CustomerKey
 from infra.components.place import Place
-from infra.modes import Inbound
 from infra.reference import Reference
 from infra.settings import RegistryAccess
+from infra.tables.network_modes import Inbound
 
 
 @dataclass(frozen=True)

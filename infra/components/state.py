@@ -7,8 +7,8 @@ from pulumi_azure_native import keyvault, storage
 
 from infra.components.place import Place
 from infra.components.storage import account_without_keys
-from infra.modes import Inbound
 from infra.reference import Reference
+from infra.tables.network_modes import Inbound
 
 _ACCOUNT = "state"
 _SOFT_DELETE_DAYS = 90

@@ -8,8 +8,8 @@ from pulumi_azure_native import storage
 
 from infra.components.keys import CustomerKey
 from infra.components.place import Place
-from infra.modes import Inbound
 from infra.reference import Reference
+from infra.tables.network_modes import Inbound
 
 _SOFT_DELETE_DAYS = 14
 

@@ -6,8 +6,8 @@ import pulumi
 from pulumi_azure_native import keyvault
 
 from infra.components.place import Place
-from infra.modes import Inbound
 from infra.reference import Reference
+from infra.tables.network_modes import Inbound
 
 
 @dataclass(frozen=True)

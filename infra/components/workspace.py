@@ -8,9 +8,9 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.keys import CustomerKey
 from infra.components.place import Place
-from infra.modes import Inbound, Isolation
 from infra.reference import Reference
 from infra.settings import FirewallSku
+from infra.tables.network_modes import Inbound, Isolation
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _serverless() -> ml.ServerlessComputeSettingsArgs:
     """The settings of serverless jobs: said every time, so that none stay that somebody made beside us.
 
     They run in the managed network where there is one. The flag is for nodes in a subnet of one's own, of which we
-    offer none (see `infra.modes`). Without such a subnet a workspace with no public address cannot have it, and no
+    offer none (see `infra.tables.network_modes`). Without such a subnet a workspace with no public address cannot have it, and no
     workspace can get it later, as Terraform's provider tells: so it does not follow the mode, which may change.
     https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
     https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet

@@ -14,11 +14,12 @@ from infra.components.registries import ContainerRegistry, ContainerRegistryArgs
 from infra.components.storage import Storage, StorageArgs
 from infra.components.vault import Vault, VaultArgs
 from infra.components.workspace import Outwards, Workspace, WorkspaceArgs
-from infra.modes import Mode
-from infra.naming import Kind
 from infra.programs.hub import Provided
 from infra.reference import Reference
-from infra.roles import (
+from infra.settings import AdoptedSettings, ClusterSettings, CustomerKeySettings, EnvironmentSettings
+from infra.tables.names import Kind
+from infra.tables.network_modes import Mode
+from infra.tables.roles import (
     CUSTOMER_KEY,
     WORKSPACE_AFTER,
     WORKSPACE_BEFORE,
@@ -26,7 +27,6 @@ from infra.roles import (
     WORKSPACE_SHARED_REGISTRY,
     Target,
 )
-from infra.settings import AdoptedSettings, ClusterSettings, CustomerKeySettings, EnvironmentSettings
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pulumi
 
-from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS
 from infra.components.access import Access, AccessArgs, people_of
 from infra.components.alerts import (
     ActivityAlert,
@@ -20,13 +19,15 @@ from infra.components.identity import Identity, IdentityArgs
 from infra.components.monitoring import Diagnostics, DiagnosticsArgs, Notifications, NotificationsArgs
 from infra.components.outbound import Outbound, OutboundArgs, Resource
 from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
-from infra.modes import Mode, mode_of
-from infra.naming import Names
 from infra.programs.core import Core, imported, joins_registry, made, referred
 from infra.programs.hub import Provided, provided
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference
-from infra.roles import (
+from infra.settings import EnvironmentSettings, SharedGroupSettings
+from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS
+from infra.tables.names import Names
+from infra.tables.network_modes import Mode, mode_of
+from infra.tables.roles import (
     CLUSTER,
     DELIVERY,
     DELIVERY_READER,
@@ -38,7 +39,6 @@ from infra.roles import (
     SHARED,
     Target,
 )
-from infra.settings import EnvironmentSettings, SharedGroupSettings
 
 
 def environment(settings: EnvironmentSettings) -> None:

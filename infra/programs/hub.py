@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED
-from infra.azure_policies import POLICIES
 from infra.components.access import Access, AccessArgs, CustomRoles, CustomRolesArgs, people_of
 from infra.components.alerts import ActivityAlert, ActivityAlertArgs, QueryAlerts, QueryAlertsArgs
 from infra.components.guardrails import (
@@ -33,12 +31,15 @@ from infra.components.registries import ModelRegistry, ModelRegistryArgs
 from infra.components.state import States, StatesArgs, StateStorage, StateStorageArgs
 from infra.components.vault import Vault, VaultArgs
 from infra.components.workbook import Workbook, WorkbookArgs
-from infra.modes import Inbound
-from infra.naming import Names
-from infra.private_link import ZONES
 from infra.programs.subscription import in_subscription
 from infra.reference import Reference, resource_group, subscription
-from infra.roles import (
+from infra.settings import Federation, HubSettings, MadeVnet
+from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED
+from infra.tables.azure_policies import POLICIES
+from infra.tables.names import Names
+from infra.tables.network_modes import Inbound
+from infra.tables.private_endpoints import ZONES
+from infra.tables.roles import (
     CUSTOM_ROLES,
     HUB_PEOPLE,
     PLATFORM_DEPLOYER,
@@ -51,7 +52,6 @@ from infra.roles import (
     Entitlement,
     Target,
 )
-from infra.settings import Federation, HubSettings, MadeVnet
 
 _WORD = "hub"
 

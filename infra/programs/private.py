@@ -22,13 +22,13 @@ from infra.components.network import (
     ZoneLinksArgs,
 )
 from infra.components.place import Place
-from infra.modes import Mode
-from infra.private_link import DOORS
 from infra.programs.hub import Provided
 from infra.programs.subscription import in_hubs_subscription
 from infra.reference import Reference
-from infra.roles import WORKSPACE_PRIVATE_STORAGE, Target
 from infra.settings import Dns, EnvironmentSettings, GivenSubnet, HubVnet, MadeVnet
+from infra.tables.network_modes import Mode
+from infra.tables.private_endpoints import DOORS
+from infra.tables.roles import WORKSPACE_PRIVATE_STORAGE, Target
 
 
 def private_network(

@@ -26,10 +26,10 @@ from infra.components.network import (
 from infra.components.place import Place
 from infra.components.registries import ModelRegistry
 from infra.components.runners import SERVICE, RunnerPool, RunnerPoolArgs
-from infra.private_link import HUB_DOORS, REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
 from infra.reference import Reference
-from infra.roles import RUNNERS, Target
 from infra.settings import Dns, GivenSubnet, HubSettings, MadeVnet, RunnerSettings
+from infra.tables.private_endpoints import HUB_DOORS, REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR, ZONES
+from infra.tables.roles import RUNNERS, Target
 
 _RUNNERS = "runners"
 

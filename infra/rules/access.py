@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from infra.roles import (
+from infra.rules.properties import ROLE, entries
+from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.settings import HubSettings
+from infra.tables.roles import (
     AZUREML_REGISTRY_USER,
     BLOB_DATA_READER,
     CONTRIBUTOR,
@@ -16,9 +19,6 @@ from infra.roles import (
     READER,
     Role,
 )
-from infra.rules.properties import ROLE, entries
-from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
-from infra.settings import HubSettings
 
 ELIGIBLE = "azure-native:authorization:PimRoleEligibilitySchedule"
 DEFINITION = "azure-native:authorization:RoleDefinition"
@@ -170,7 +170,7 @@ ACCESS_RULES: tuple[Rule, ...] = (
     Rule(
         "role-too-broad", "warning", "Only the platform's own CI may change everything in a subscription",
         "One stolen login would reach every team in it. The CI that makes environments needs it to make their resource "
-        "groups: its identity is made by the same stack and has no secret, and its reason stands in infra/roles.py.",
+        "groups: its identity is made by the same stack and has no secret, and its reason stands in infra/tables/roles.py.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/best-practices",
         Whole(_too_broad),
@@ -178,7 +178,7 @@ ACCESS_RULES: tuple[Rule, ...] = (
     Rule(
         "role-too-wide", "warning", "Only the platform's own CI has roles on whole subscriptions",
         "What the subscription gets later would be reachable too. That is what the platform's CI is for; its reasons "
-        "stand in infra/roles.py.",
+        "stand in infra/tables/roles.py.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/scope-overview",
         Whole(_too_wide),

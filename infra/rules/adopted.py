@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.modes import mode_of
-from infra.naming import TABLE
 from infra.rules.changes import Property, properties
 from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
 from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
 from infra.settings import AdoptedSettings
+from infra.tables.names import TABLE
+from infra.tables.network_modes import mode_of
 
 _LEARN = "https://learn.microsoft.com/azure"
 _PUT = "https://github.com/pulumi/pulumi-azure-native/issues/3768"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from infra.naming import TABLE, rule_of
 from infra.rules.rule import UNKNOWN, Each, Resource, Rule
+from infra.tables.names import TABLE, rule_of
 
 if TYPE_CHECKING:
     from infra.rules import sdk
@@ -70,7 +70,7 @@ ARGUMENT_RULES: tuple[Rule, ...] = (
     Rule(
         "names", "error", "Azure allows every name",
         "Azure refuses the resource, halfway through a deployment.",
-        "Take the name from infra.naming.",
+        "Take the name from infra.tables.names.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules",
         Each(_names, _NAMED),
     ),

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from infra.naming import TABLE
 from infra.rules.network import NETWORK, SUBNET
 from infra.rules.properties import (
     BATCH,
@@ -25,6 +24,7 @@ from infra.rules.properties import (
     WORKSPACE,
 )
 from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.tables.names import TABLE
 
 _PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
 _PATHS = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/schema.go"

@@ -1,16 +1,16 @@
 """The rule that no two resources have one name where Azure has room for one.
 
-Names are cut to Azure's lengths and carry digests (infra/naming.py), and environments may share a resource group of the
+Names are cut to Azure's lengths and carry digests (infra/tables/names.py), and environments may share a resource group of the
 organization's: that all of it comes out different is checked, and not believed.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.naming import TABLE, rule_of
 from infra.rules.properties import ROLE
 from infra.rules.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
 from infra.rules.upkeep import GROUP
+from infra.tables.names import TABLE, rule_of
 
 _NAMED = tuple({rule.type for rule in TABLE.values()})
 

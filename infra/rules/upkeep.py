@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.azure_policies import LEGACY_MODE
 from infra.rules.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
 from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.tables.azure_policies import LEGACY_MODE
 
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
 BUDGET = "azure-native:consumption:Budget"

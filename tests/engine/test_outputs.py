@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from infra.naming import Names
+from infra.tables.names import Names
 from tests.engine.stacks import live
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from typing import Literal
 
 from bootstrap.stack.planned import Finding, Registration, StackPlan
 from bootstrap.stack.price import NoPrice, Price, money, plain
-from infra.naming import TABLE
 from infra.rules.rule import SEVERITIES, UNKNOWN, Severity
+from infra.tables.names import TABLE
 
 Tally = Severity | Literal["suppressed"]
 """What findings are counted by."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.naming import TABLE, Kind, Names, rule_of
+from infra.tables.names import TABLE, Kind, Names, rule_of
 
 LETTERS = string.ascii_lowercase
 ALNUM = LETTERS + string.digits

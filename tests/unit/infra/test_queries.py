@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from infra import queries
-from infra.alerts import ACCESS_DENIED, ENDPOINTS
 from infra.components.workbook import SECTIONS, page
+from infra.tables.alerts import ACCESS_DENIED, ENDPOINTS
 from tests import node
 
 KQL = Path(__file__).parents[2] / "kql"

@@ -1,8 +1,9 @@
 import uuid
 
-import infra.roles
-from infra.naming import Names
-from infra.roles import (
+import infra.tables.roles
+from infra.rules.access import BROAD, OWNING, READING
+from infra.tables.names import Names
+from infra.tables.roles import (
     ASSIGNED_IN_ENVIRONMENTS,
     CUSTOM_ROLES,
     HUB_PEOPLE,
@@ -13,9 +14,8 @@ from infra.roles import (
     Entitlement,
     Role,
 )
-from infra.rules.access import BROAD, OWNING, READING
 
-ROLES = [role for role in vars(infra.roles).values() if isinstance(role, Role)]
+ROLES = [role for role in vars(infra.tables.roles).values() if isinstance(role, Role)]
 NAMES = Names("contoso", "00000000-0000-0000-0000-000000000001")
 GIVES_ROLES_AWAY = {
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",  # Owner
@@ -59,7 +59,7 @@ ba92f5b4-2d11-453d-a403-e96b0029c9fe Storage Blob Data Contributor
 def tables() -> list[tuple[Entitlement, ...]]:
     """Every table of entitlements in the module, whatever it is called."""
     found: list[tuple[Entitlement, ...]] = []
-    for value in vars(infra.roles).values():
+    for value in vars(infra.tables.roles).values():
         candidates = value.values() if isinstance(value, dict) else [value]
         found += [table for table in candidates if isinstance(table, tuple) and table]
     return [table for table in found if all(isinstance(item, Entitlement) for item in table)]

@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from infra.modes import NO_KUBERNETES
 from infra.settings import EnvironmentSettings, InstanceSettings, KubernetesSettings, Network
+from infra.tables.network_modes import NO_KUBERNETES
 from tests.unit.manifests.test_manifests import PLATFORM, TEAM, mistakes, world
 
 PERSON = "77777777-7777-7777-7777-777777777777"
@@ -78,7 +78,7 @@ def test_a_protected_environment_may_say_that_it_has_none_of_the_teams_instances
 
 @pytest.mark.parametrize("network", get_args(Network))
 def test_kubernetes_is_attached_in_the_modes_that_have_no_reason_against_it(tmp_path: Path, network: Network) -> None:
-    """The table in `infra.modes` and what the manifests may say are one."""
+    """The table in `infra.tables.network_modes` and what the manifests may say are one."""
     said = f"network: {network}\n{CPU}{VNET if network == 'locked' else ''}{kubernetes()}"
     root = world(tmp_path, HUB, TEAM + said)
 

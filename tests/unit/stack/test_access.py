@@ -11,7 +11,7 @@ from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, access_as_markdown, access_of, plan
 from bootstrap.stack.planned import Registration
 from infra.components.access import assigning_only
-from infra.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
+from infra.tables.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
 from tests.conftest import Golden
 from tests.helpers import build_tree
 

@@ -19,7 +19,7 @@ from bootstrap.manifests.json_schema import MODELS
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import plan
-from infra.naming import Names
+from infra.tables.names import Names
 from tests.helpers import build_tree
 
 ZERO = "00000000-0000-0000-0000-0000000000"

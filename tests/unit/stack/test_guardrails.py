@@ -16,11 +16,11 @@ from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
 from bootstrap.stack.planned import Registration
 from bootstrap.stack.recorder import record
-from infra.azure_policies import LEGACY_MODE, POLICIES
 from infra.components.guardrails import LOCKABLE, Locks, LocksArgs
 from infra.components.place import Place
-from infra.naming import Names
 from infra.reference import Reference, resource_group
+from infra.tables.azure_policies import LEGACY_MODE, POLICIES
+from infra.tables.names import Names
 from tests.helpers import build_tree
 
 ROOT = Path(__file__).parents[3]

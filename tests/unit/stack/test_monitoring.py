@@ -12,11 +12,11 @@ from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, plan
 from bootstrap.stack.planned import Registration
 from infra import queries
-from infra.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
 from infra.diagnostics import SILENT
-from infra.naming import TABLE
 from infra.reference import Reference
 from infra.rules.upkeep import REPORTING
+from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
+from infra.tables.names import TABLE
 from tests.engine.azure import KINDS
 from tests.helpers import build_tree
 

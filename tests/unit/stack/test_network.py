@@ -12,8 +12,8 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Plan, plan
-from infra.private_link import DOORS, ZONES
 from infra.rules.rule import UNKNOWN
+from infra.tables.private_endpoints import DOORS, ZONES
 from tests.conftest import Golden
 from tests.helpers import build_tree
 

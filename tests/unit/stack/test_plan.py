@@ -13,8 +13,8 @@ from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import Finding, Plan, Registration, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
 from bootstrap.stack.report.markdown import LONGEST
-from infra.naming import TABLE, rule_of
 from infra.rules.rule import UNKNOWN, Resource
+from infra.tables.names import TABLE, rule_of
 from tests.conftest import Golden
 
 ROOT = Path(__file__).parents[3]

@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/private-link/private-endpoint-dns
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.modes import Service
+from infra.tables.network_modes import Service
 
 _API = "privatelink.api.azureml.ms"
 _NOTEBOOKS = "privatelink.notebooks.azure.net"

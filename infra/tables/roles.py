@@ -7,8 +7,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.naming import Names
 from infra.settings import Persona
+from infra.tables.names import Names
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
