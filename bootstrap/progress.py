@@ -1,6 +1,6 @@
 """What long work tells of itself while it runs.
 
-A service takes a `Progress` and reports to it; it never learns whether somebody is looking. `bootstrap.console` draws.
+A service takes a `Progress` and reports to it; it never learns whether somebody is looking. `bootstrap.terminal.console` draws.
 """
 
 from typing import Protocol

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import __version__
-from bootstrap.documents import load
 from bootstrap.errors import InputError, MissingError
+from bootstrap.yaml.documents import load
 
 FILE_NAME = "mlops.yaml"
 STATE_FOLDER = ".mlops"

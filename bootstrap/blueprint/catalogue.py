@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bootstrap.blueprint.repository import Snapshot
-from bootstrap.documents import parse
 from bootstrap.errors import InputError
+from bootstrap.yaml.documents import parse
 
 
 def catalogue(snapshot: Snapshot) -> dict[str, str]:

@@ -13,7 +13,7 @@ from bootstrap.cli.new import complete_blueprint
 def list_(session: Session) -> None:
     """List the blueprints that `new` can start from."""
     from bootstrap.blueprint import catalogue, our_blueprints
-    from bootstrap.console import table
+    from bootstrap.terminal.console import table
 
     with our_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
@@ -36,8 +36,8 @@ def show(
     from pathlib import Path
 
     from bootstrap.blueprint import catalogue, opened, our_blueprints
-    from bootstrap.console import table
     from bootstrap.errors import InputError, did_you_mean
+    from bootstrap.terminal.console import table
 
     with our_blueprints() as snapshot:
         blueprints = catalogue(snapshot)

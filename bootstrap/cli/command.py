@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bootstrap.console import Console
+from bootstrap.terminal.console import Console
 
 
 @dataclass(frozen=True)

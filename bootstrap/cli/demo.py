@@ -20,8 +20,8 @@ def demo(
 
     Needs no account. Leaves a platform and a project to go on with; taken again, it goes on from there.
     """
-    from bootstrap.console import table
     from bootstrap.demo import page, tour
+    from bootstrap.terminal.console import table
 
     place = session.directory / folder
     steps = tour.take(place, session.console.progress)

@@ -48,7 +48,7 @@ def _told(arguments: list[str]) -> int:
             raise KeyboardInterrupt  # noqa: TRY301 - told below, as every interruption is
         return result if isinstance(result, int) else ExitCode.DONE
     except BootstrapError as error:
-        from bootstrap.console import print_error
+        from bootstrap.terminal.console import print_error
 
         print_error(error)
         return error.exit_code
@@ -64,7 +64,7 @@ def _told(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last resort, so that no user ever sees a traceback
-        from bootstrap.fault import write_report
+        from bootstrap.cli.crash_report import write_report
 
         path = write_report(error, arguments)
         sys.stderr.write(

@@ -127,9 +127,9 @@ def register(
 @command(model, "model list", examples=["mlops-bootstrap model list", "mlops-bootstrap model list --output json"])
 def list_versions(session: Session) -> None:
     """List the registered versions."""
-    from bootstrap.console import table
     from bootstrap.model import registry
     from bootstrap.project import find_project
+    from bootstrap.terminal.console import table
 
     project = find_project(session.directory)
     found = registry.versions(project)
@@ -239,7 +239,7 @@ def _gate_text(decision: "Decision", path: str) -> str:
 
 
 def _rules_table(decision: "Decision") -> str:
-    from bootstrap.console import table
+    from bootstrap.terminal.console import table
 
     rows = [[rule.rule, "passed" if rule.passed else "REFUSED", rule.message] for rule in decision.rules]
     return table(["rule", "result", "what was found"], rows)
@@ -268,7 +268,7 @@ def _markdown_cell(text: str) -> str:
 
 
 def _lineage_table(tags: dict[str, str]) -> str:
-    from bootstrap.console import table
+    from bootstrap.terminal.console import table
 
     return table(["lineage", ""], [[name.removeprefix("mlops."), value] for name, value in sorted(tags.items())])
 
@@ -280,7 +280,7 @@ def _origin(version: "Version") -> list[str]:
 
 
 def _check_text(check: "Check") -> str:
-    from bootstrap.console import table
+    from bootstrap.terminal.console import table
 
     difference = "not comparable" if check.largest_difference is None else f"{check.largest_difference:.3g}"
     rows: list[list[Any]] = [

@@ -122,9 +122,9 @@ def show(
     ] = False,
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
-    from bootstrap.console import table
-    from bootstrap.documents import as_yaml
     from bootstrap.manifests.platform import find_origins, find_platform
+    from bootstrap.terminal.console import table
+    from bootstrap.yaml.documents import as_yaml
 
     if origin:
         found = find_origins(session.directory, stack)

@@ -55,7 +55,7 @@ def run(
 
 
 def _plan_text(plan: "Plan") -> str:
-    from bootstrap.console import table
+    from bootstrap.terminal.console import table
 
     rows = [[name, "unchanged" if name in plan.cached else "would run"] for name in plan.pipeline.jobs]
     return table(["job", ""], rows)
@@ -64,7 +64,7 @@ def _plan_text(plan: "Plan") -> str:
 def _text(session: Session, project: "Project", record: "RunRecord", *, changed: bool) -> str:
     import os
 
-    from bootstrap.console import table
+    from bootstrap.terminal.console import table
 
     lines = [
         table(["job", "", "seconds"], [[name, job.status, f"{job.seconds:.1f}"] for name, job in record.jobs.items()])

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from bootstrap.documents import Document, Location, Position
 from bootstrap.manifests.schema import Layer
+from bootstrap.yaml.documents import Document, Location, Position
 from infra.settings import SuppressionSettings
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bootstrap.documents import Location, Problem, read
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.locate import LINKS
 from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.mistakes import in_words
+from bootstrap.yaml.documents import Location, Problem, read
+from bootstrap.yaml.messages import in_words
 
 _GITHUB = "token.actions."
 """How the host of GitHub's issuer begins, on github.com and on an enterprise's own domain."""

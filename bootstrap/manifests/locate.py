@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bootstrap.documents import read
 from bootstrap.errors import MissingError
+from bootstrap.yaml.documents import read
 
 FILE_NAME = "platform.yaml"
 TEAMS = "teams"

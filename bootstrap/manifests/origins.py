@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bootstrap.documents import Location
 from bootstrap.manifests.layers import BUILT_IN, Placed, Written
 from bootstrap.manifests.merge import Merge
 from bootstrap.manifests.schema import Layer, LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.yaml.documents import Location
 
 
 @dataclass(frozen=True)

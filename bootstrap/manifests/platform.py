@@ -8,7 +8,6 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from bootstrap import __version__
-from bootstrap.documents import Document, Problem, check, parse, read
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.links import problems_of_links
@@ -17,6 +16,7 @@ from bootstrap.manifests.merge import Merge
 from bootstrap.manifests.network import overlaps
 from bootstrap.manifests.origins import Origin, origins_of_environment, origins_of_hub
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.yaml.documents import Document, Problem, check, parse, read
 from infra.settings import HUB, HubSettings, StackSettings, SuppressionSettings
 from infra.tables.names import reserved_in
 

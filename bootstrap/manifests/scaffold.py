@@ -15,7 +15,7 @@ from bootstrap.errors import ConflictError, InputError
 from bootstrap.manifests import schema as manifests
 from bootstrap.manifests.json_schema import FOLDER, schema_files
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
-from bootstrap.mistakes import in_words
+from bootstrap.yaml.messages import in_words
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 
 EXAMPLE = "EXAMPLE: replace before you deploy"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from bootstrap import __version__
 from bootstrap.digest import digest_file, digest_tree
-from bootstrap.documents import load
 from bootstrap.errors import InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.model import registry
 from bootstrap.model.records import (
@@ -28,6 +27,7 @@ from bootstrap.model.records import (
 )
 from bootstrap.model.rules import EVIDENCE, Gate, apply
 from bootstrap.project import STATE_FOLDER, Project
+from bootstrap.yaml.documents import load
 
 
 def find_run(project: Project, run_id: str | None = None) -> RunRecord:

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bootstrap.documents import Document, Location, Position, Problem, check, invalid, read
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.yaml.documents import Document, Location, Position, Problem, check, invalid, read
 
 Value = str | int | float | bool
 

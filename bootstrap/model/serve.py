@@ -22,7 +22,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bootstrap.documents import load
 from bootstrap.errors import ConflictError, InputError, RefusedError
 from bootstrap.model import gate, registry
 from bootstrap.model.environment import project_python
@@ -31,6 +30,7 @@ from bootstrap.model.records import RunRecord, Version
 from bootstrap.processes import child
 from bootstrap.progress import Progress
 from bootstrap.project import Project
+from bootstrap.yaml.documents import load
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5001

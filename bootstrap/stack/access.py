@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.console import table
 from bootstrap.stack.planned import Registration, StackPlan
+from bootstrap.terminal.console import table
 from infra.rules.limits import MOST_ASSIGNMENTS, counted
 from infra.settings import EnvironmentSettings
 from infra.tables import roles

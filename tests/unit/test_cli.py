@@ -54,7 +54,7 @@ def test_a_folder_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_an_error_says_what_why_and_next(capsys: pytest.CaptureFixture[str]) -> None:
-    from bootstrap.console import print_error
+    from bootstrap.terminal.console import print_error
 
     print_error(InputError("It broke.", why="It was glass.", hint="Buy steel.", details=["a:1:2: crack."]))
     assert capsys.readouterr().err == "error: It broke.\n  a:1:2: crack.\n  why: It was glass.\n  next: Buy steel.\n"

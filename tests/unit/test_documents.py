@@ -12,12 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from bootstrap.documents import MAX_NODES, Document, as_yaml, check, load, parse, read
 from bootstrap.errors import InputError
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest, Text
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
 from bootstrap.project import ProjectManifest
+from bootstrap.yaml.documents import MAX_NODES, Document, as_yaml, check, load, parse, read
 
 PATH = Path("file.yaml")
 
@@ -321,7 +321,7 @@ def test_what_libyaml_reads_is_what_ruamel_reads(text: str) -> None:
     def read_by(quickly: bool) -> object:
         with pytest.MonkeyPatch.context() as patch:
             if not quickly:
-                patch.setattr("bootstrap.composing._by_libyaml", lambda _: None)
+                patch.setattr("bootstrap.yaml.compose._by_libyaml", lambda _: None)
             try:
                 document = parse(text, PATH)
             except InputError as error:

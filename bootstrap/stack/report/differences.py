@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from bootstrap.console import table
 from bootstrap.page import template
 from bootstrap.stack.against import Commit
 from bootstrap.stack.difference import Action, Difference, NewFinding, StackDifference
 from bootstrap.stack.planned import Refusal
 from bootstrap.stack.report.markdown import LONGEST, escaped
 from bootstrap.stack.report.words import counted, kind
+from bootstrap.terminal.console import table
 from infra.rules.changes import Effect, Property
 from infra.rules.rule import UNKNOWN, Severity
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.documents import load
 from bootstrap.errors import InputError
 from bootstrap.model.records import Champion, Evaluation
 from bootstrap.model.rules import Gate, Rule, apply
+from bootstrap.yaml.documents import load
 from tests.unit.model.worlds import evaluation
 
 CHAMPION = Champion(version="1", sha256="b" * 64)

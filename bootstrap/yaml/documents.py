@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from bootstrap.composing import Node, compose
 from bootstrap.errors import InputError, did_you_mean
-from bootstrap.mistakes import in_words, shown
+from bootstrap.yaml.compose import Node, compose
+from bootstrap.yaml.messages import in_words, shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

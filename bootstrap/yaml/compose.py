@@ -1,4 +1,4 @@
-"""YAML text as a tree of nodes, each with its tag and its place; `bootstrap.documents` makes values of them.
+"""YAML text as a tree of nodes, each with its tag and its place; `bootstrap.yaml.documents` makes values of them.
 
 ruamel.yaml is the judge of what is YAML 1.2. It is also slow: a thousand manifests take it most of ten seconds. So text
 of everyday characters is read by libyaml first, which is forty times as fast, with ruamel's rules for what a plain word

@@ -1,0 +1,1 @@
+"""What differs between the plans of two commits of a platform repository."""

@@ -1,0 +1,1 @@
+"""The terminal: console, tables, progress. The only package that imports Rich."""

@@ -1,0 +1,1 @@
+"""YAML that people write: composed, validated, and every mistake with its file, line and column."""
