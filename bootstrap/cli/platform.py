@@ -204,10 +204,10 @@ def access(
 ) -> None:
     """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.stack import Cache, access_as_markdown, access_as_table, access_of, plans
+    from bootstrap.stack import Cache, access_as_markdown, access_as_table, access_of, plan_stacks
 
     found = find_platform(session.directory)
-    made = access_of(plans(found, stacks or [], session.console.progress, cache=Cache()))
+    made = access_of(plan_stacks(found, stacks or [], session.console.progress, cache=Cache()))
     render = {"table": access_as_table, "markdown": access_as_markdown}
     text = render[session.output](made) if session.output != "json" else ""
     session.console.result(text, made.document())

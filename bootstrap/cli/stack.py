@@ -14,7 +14,7 @@ from bootstrap.errors import BootstrapError, InputError, RefusedError
 if TYPE_CHECKING:
     from bootstrap.manifests.platform import Platform
     from bootstrap.stack import Cache, StackPlan
-    from bootstrap.stack.difference import StackDifference
+    from bootstrap.stack.diff.difference import StackDifference
     from bootstrap.stack.report import Report
 
     Judged = TypeVar("Judged", StackPlan, StackDifference)
@@ -112,7 +112,7 @@ def plan(
         raise InputError("--prices does not go with --output table.", hint="All other forms show what bills.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.stack import NOTHING, Cache, plans, read_observed, report
+    from bootstrap.stack import NOTHING, Cache, plan_stacks, read_observed, report
 
     platform = find_platform(session.directory)
     cache = None if no_cache else Cache()
@@ -121,7 +121,7 @@ def plan(
         return
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
     refused: list[str] = []
-    planned = _noting(refused, plans(platform, stacks or [], session.console.progress, day, cache, seen))
+    planned = _noting(refused, plan_stacks(platform, stacks or [], session.console.progress, day, cache, seen))
     reports: dict[str, Report] = {
         "tree": report.as_tree,
         "table": report.as_table,
@@ -170,7 +170,7 @@ def _compare(
     check: bool,
 ) -> None:
     """Print how the platform differs from an earlier commit. Raises RefusedError when `check` finds a reason."""
-    from bootstrap.stack.against import compare, resolve
+    from bootstrap.stack.diff.commits import compare, resolve
     from bootstrap.stack.report import differences
 
     commit = resolve(platform, ref)

@@ -1,10 +1,10 @@
 """Stacks: plan and its reports. Only planning itself needs the extra `infra`."""
 
 from bootstrap.stack.access import access_as_markdown, access_as_table, access_of
-from bootstrap.stack.cache import Cache
-from bootstrap.stack.observed import NOTHING, Observed, read_observed
-from bootstrap.stack.planned import Finding, Plan, Registration, StackPlan
-from bootstrap.stack.planner import plan, plans
+from bootstrap.stack.plan.cache import Cache
+from bootstrap.stack.plan.model import Finding, Plan, Registration, StackPlan
+from bootstrap.stack.plan.observed import NOTHING, Observed, read_observed
+from bootstrap.stack.plan.planner import make_plan, plan_stacks
 from bootstrap.stack.report import as_html, as_json, as_markdown, as_mermaid, as_table, as_tree
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "as_mermaid",
     "as_table",
     "as_tree",
-    "plan",
-    "plans",
+    "make_plan",
+    "plan_stacks",
     "read_observed",
 ]

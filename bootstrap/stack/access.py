@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.stack.planned import Registration, StackPlan
+from bootstrap.stack.plan.model import Registration, StackPlan
 from bootstrap.terminal.console import table
 from infra.rules.limits import MOST_ASSIGNMENTS, counted
 from infra.settings import EnvironmentSettings

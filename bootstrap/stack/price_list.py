@@ -25,7 +25,7 @@ from pydantic.alias_generators import to_camel, to_pascal
 from bootstrap.digest import digest_text
 from bootstrap.errors import InputError, RemoteError
 from bootstrap.progress import Progress
-from bootstrap.stack.planned import StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.price import NoPrice, Price, Prices, plain
 from infra.rules.retail import Listing, Per, Unlisted
 

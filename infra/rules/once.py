@@ -1,7 +1,7 @@
 """The rule that no two resources have one name where Azure has room for one.
 
-Names are cut to Azure's lengths and carry digests (infra/tables/names.py), and environments may share a resource group of the
-organization's: that all of it comes out different is checked, and not believed.
+Names are shortened to Azure's limits and carry digests (infra/tables/names.py), and environments may share a resource
+group of the organization. So the rule compares the names that result.
 """
 
 from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from typing import Any
 
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Silent
-from bootstrap.stack import plan
+from bootstrap.stack import make_plan
 from infra.rules.rule import UNKNOWN
 
 Told = Mapping[str, Mapping[str, Any]]
@@ -17,7 +17,7 @@ _GROUP = "azure-native:resources:ResourceGroup"
 
 def planned(platform: Platform, name: str) -> Told:
     """The resources of a stack's plan."""
-    [stack] = plan(platform, [name], Silent()).stacks
+    [stack] = make_plan(platform, [name], Silent()).stacks
     return {
         resource.urn: {
             "type": resource.type,

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi import automation
 
-from bootstrap.stack.single import PROJECT
+from bootstrap.stack.plan.program import PROJECT
 from infra.programs import declare
 from infra.settings import StackSettings
 from tests.engine.provider import Provider, serving

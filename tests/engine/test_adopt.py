@@ -13,8 +13,8 @@ import pytest
 from pulumi import automation
 
 from bootstrap.manifests.platform import Platform, load_platform
-from bootstrap.stack.order import Order
-from bootstrap.stack.single import plan_stack
+from bootstrap.stack.plan.program import plan_stack
+from bootstrap.stack.plan.request import Order
 from infra.programs import declare
 from infra.reference import Reference
 from infra.settings import StackSettings

@@ -17,7 +17,7 @@ import pytest
 from pulumi import automation
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.stack.single import PROJECT
+from bootstrap.stack.plan.program import PROJECT
 from tests.engine.comparison import described, differences, planned
 from tests.engine.provider import serving
 from tests.engine.stacks import command, environment, previewed

@@ -6,7 +6,7 @@ than a few.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from bootstrap.stack.planned import StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.document import as_json
 from bootstrap.stack.report.markdown import as_markdown

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bootstrap.page import template
-from bootstrap.stack.against import Commit
-from bootstrap.stack.difference import Action, Difference, NewFinding, StackDifference
-from bootstrap.stack.planned import Refusal
+from bootstrap.stack.diff.commits import Commit
+from bootstrap.stack.diff.difference import Action, Difference, NewFinding, StackDifference
+from bootstrap.stack.plan.model import Refusal
 from bootstrap.stack.report.markdown import LONGEST, escaped
 from bootstrap.stack.report.words import counted, kind
 from bootstrap.terminal.console import table

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from bootstrap.stack.planned import StackPlan
+from bootstrap.stack.plan.model import StackPlan
 
 
 def as_json(stacks: Iterable[StackPlan], as_of: str | None = None) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bootstrap.stack.planned import Finding, StackPlan
+from bootstrap.stack.plan.model import Finding, StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
     Tally,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from bootstrap.page import template
-from bootstrap.stack.planned import Registration, StackPlan
+from bootstrap.stack.plan.model import Registration, StackPlan
 from bootstrap.stack.report.components import as_drawing
 from bootstrap.stack.report.words import (
     Tally,

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from bootstrap.stack.planned import StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.words import grave, kind, label, marks, notes_by_rule, suppressed
 
 _HEADINGS = ["stack", "type", "name", "marked", "manifest"]

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bootstrap.stack.planned import Registration, StackPlan
+from bootstrap.stack.plan.model import Registration, StackPlan
 from bootstrap.stack.report.words import (
     Tally,
     bills,

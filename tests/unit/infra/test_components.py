@@ -9,7 +9,7 @@ import pulumi
 import infra.components
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import plan
+from bootstrap.stack import make_plan
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 
@@ -23,7 +23,9 @@ def test_every_component_is_used_by_a_stack_of_the_example_and_called_as_its_cla
                      if kind.__module__.startswith("infra.")}  # fmt: skip
 
     used = {
-        resource.type for stack in plan(load_platform(CONTOSO), [], Silent()).stacks for resource in stack.resources
+        resource.type
+        for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks
+        for resource in stack.resources
     }
 
     assert {kind for kind in used if kind.startswith("bootstrap:")} == declared

@@ -9,9 +9,9 @@ import pytest
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack.against import Commit, compare, resolve
-from bootstrap.stack.cache import Cache
-from bootstrap.stack.difference import Difference, StackDifference
+from bootstrap.stack.diff.commits import Commit, compare, resolve
+from bootstrap.stack.diff.difference import Difference, StackDifference
+from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.changes import Property
@@ -236,7 +236,7 @@ def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
     newer.chmod(0o755)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(newer))
+        patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(newer))
         with pytest.raises(InputError, match="writes its plans in a newer form"):
             list(compare(platform, resolve(platform, "HEAD"), [], Silent()))
 
@@ -522,7 +522,7 @@ def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -
     fake.chmod(0o755)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootstrap.stack.against.uv_executable", lambda: str(fake))
+        patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(fake))
         found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent()))
 
     assert [(stack.name, stack.status) for stack in found] == [("churn-dev", "changed")]

@@ -12,9 +12,10 @@ import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Cache, Plan, plan, planner
-from bootstrap.stack.cache import _versions
-from bootstrap.stack.order import Order
+from bootstrap.stack import Cache, Plan, make_plan
+from bootstrap.stack.plan import planner
+from bootstrap.stack.plan.cache import _versions
+from bootstrap.stack.plan.request import Order
 from infra.settings import HubSettings
 from tests.helpers import build_tree, run_cli
 
@@ -30,7 +31,7 @@ def contoso() -> Platform:
 
 @pytest.fixture(scope="module")
 def fresh(contoso: Platform) -> Plan:
-    return plan(contoso, NAMES, Silent())
+    return make_plan(contoso, NAMES, Silent())
 
 
 @pytest.fixture
@@ -49,15 +50,15 @@ def never(*_: object) -> None:
 def test_a_cached_plan_is_the_plan(
     contoso: Platform, fresh: Plan, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = plan(contoso, NAMES, Silent(), cache=cache)
+    first = make_plan(contoso, NAMES, Silent(), cache=cache)
     monkeypatch.setattr(planner, "_packed", never)
-    second = plan(contoso, NAMES, Silent(), cache=cache)
+    second = make_plan(contoso, NAMES, Silent(), cache=cache)
 
     assert fresh == first == second
 
 
 def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cache: Cache) -> None:
-    plan(contoso, ["hub"], Silent(), cache=cache)
+    make_plan(contoso, ["hub"], Silent(), cache=cache)
     hub = contoso.stacks["hub"]
     assert isinstance(hub, HubSettings)
 
@@ -72,7 +73,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of our code that the cache takes for the one that plans; what it knows of versions is forgotten."""
     copied = shutil.copytree(ROOT / "infra", tmp_path / "ours" / "infra")
     planning = shutil.copytree(ROOT / "bootstrap" / "stack", tmp_path / "ours" / "stack")
-    monkeypatch.setattr("bootstrap.stack.cache.CODE", copied)
+    monkeypatch.setattr("bootstrap.stack.plan.cache.CODE", copied)
     monkeypatch.setattr("bootstrap.stack.__file__", str(planning / "__init__.py"))
     _versions.cache_clear()
     yield tmp_path / "ours"
@@ -115,23 +116,23 @@ def test_a_stack_is_planned_again_when_another_sdk_is_installed(
 def test_broken_entries_are_planned_again_and_mended(
     contoso: Platform, fresh: Plan, cache: Cache, damage: bytes
 ) -> None:
-    plan(contoso, ["hub"], Silent(), cache=cache)
+    make_plan(contoso, ["hub"], Silent(), cache=cache)
     [entry] = entries(cache)
     whole = entry.read_bytes()
     entry.write_bytes(damage)
 
-    assert plan(contoso, ["hub"], Silent(), cache=cache).stacks == fresh.stacks[:1]
+    assert make_plan(contoso, ["hub"], Silent(), cache=cache).stacks == fresh.stacks[:1]
     assert entry.read_bytes() == whole
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(contoso: Platform, fresh: Plan, tmp_path: Path) -> None:
     (tmp_path / "plans").write_text("a file")
 
-    assert plan(contoso, ["hub"], Silent(), cache=Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
+    assert make_plan(contoso, ["hub"], Silent(), cache=Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
 
 
 def test_what_nobody_used_for_long_is_removed(contoso: Platform, cache: Cache) -> None:
-    plan(contoso, ["hub"], Silent(), cache=cache)
+    make_plan(contoso, ["hub"], Silent(), cache=cache)
     [entry] = entries(cache)
     os.utime(entry, (0, time.time() - 40 * 24 * 3600))
 
@@ -147,7 +148,7 @@ def test_worker_processes_make_the_same_plan_in_the_same_order(
     monkeypatch.setattr(planner, "_cores", lambda: 2)
     monkeypatch.setattr(planner, "_here", never)
 
-    assert plan(contoso, NAMES, Silent()) == fresh
+    assert make_plan(contoso, NAMES, Silent()) == fresh
 
 
 @pytest.mark.parametrize(("cores", "stacks", "workers"), [(128, 10_000, 61), (4, 10_000, 4), (128, 45, 2)])

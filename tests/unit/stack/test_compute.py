@@ -7,8 +7,8 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, plan
-from bootstrap.stack.planned import Registration
+from bootstrap.stack import StackPlan, make_plan
+from bootstrap.stack.plan.model import Registration
 from tests.helpers import build_tree
 from tests.unit.manifests.test_compute import AKS, ARC, GROUP, PERSON, RELAY
 from tests.unit.manifests.test_manifests import PLATFORM, TEAM
@@ -18,12 +18,12 @@ CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in plan(load_platform(CONTOSO), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks}
 
 
 def world(root: Path, team: str) -> StackPlan:
     build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM + team})
-    [stack] = plan(load_platform(root), ["fraud-dev"], Silent()).stacks
+    [stack] = make_plan(load_platform(root), ["fraud-dev"], Silent()).stacks
     return stack
 
 
@@ -82,7 +82,7 @@ def test_instances_of_one_name_have_names_of_their_own_in_azure(tmp_path: Path) 
     """Azure has each name once in a location, whoever's it is."""
     said = f"instances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
     teams = {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}" for name in ("churn", "fraud")}
-    made = plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Silent()).stacks
+    made = make_plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Silent()).stacks
 
     names = [one.inputs["computeName"] for stack in made for one in computes(stack, "ComputeInstance")]
 

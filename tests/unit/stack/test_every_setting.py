@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from bootstrap.manifests.json_schema import MODELS
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import plan
+from bootstrap.stack import make_plan
 from infra.tables.names import Names
 from tests.helpers import build_tree
 
@@ -450,7 +450,7 @@ def _planned(files: tuple[tuple[str, str], ...], name: str) -> Any:
     """The stack's part of the plan's document. Many cases begin with the same files."""
     with tempfile.TemporaryDirectory() as folder:
         platform = load_platform(build_tree(Path(folder), dict(files)))
-    [stack] = plan(platform, [name], Silent()).document()["stacks"]
+    [stack] = make_plan(platform, [name], Silent()).document()["stacks"]
     return stack
 
 

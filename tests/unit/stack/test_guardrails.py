@@ -13,9 +13,9 @@ from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.schema import Policies
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, plan
-from bootstrap.stack.planned import Registration
-from bootstrap.stack.recorder import record
+from bootstrap.stack import StackPlan, make_plan
+from bootstrap.stack.plan.model import Registration
+from bootstrap.stack.plan.recorder import record
 from infra.components.guardrails import LOCKABLE, Locks, LocksArgs
 from infra.components.place import Place
 from infra.reference import Reference, resource_group
@@ -42,12 +42,12 @@ TEAM = "name: fraud\nenvironments: {dev: {}, prod: {}}\n"
 
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in plan(load_platform(CONTOSO), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks}
 
 
 def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
     build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
-    return {stack.name: stack for stack in plan(load_platform(root), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Registration]:

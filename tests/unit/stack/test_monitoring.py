@@ -9,8 +9,8 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, plan
-from bootstrap.stack.planned import Registration
+from bootstrap.stack import StackPlan, make_plan
+from bootstrap.stack.plan.model import Registration
 from infra import queries
 from infra.diagnostics import SILENT
 from infra.reference import Reference
@@ -68,12 +68,12 @@ https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/micr
 
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in plan(load_platform(CONTOSO), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks}
 
 
 def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
     build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
-    return {stack.name: stack for stack in plan(load_platform(root), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
@@ -270,7 +270,7 @@ def test_an_environment_can_have_other_people_than_its_team(tmp_path: Path) -> N
 def test_short_names_of_action_groups_are_as_short_as_azure_wants(tmp_path: Path) -> None:
     team = "name: a-very-long-name-of-team\nalert_emails: [a@x.example]\nenvironments: {dev: {}}\n"
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/a-very-long-name-of-team.yaml": team})
-    stack = plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Silent()).stacks[0]
+    stack = make_plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Silent()).stacks[0]
 
     assert of_type(stack, "ActionGroup")[0].inputs["groupShortName"] == "ml-a-very-lo"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import plan
+from bootstrap.stack import make_plan
 from tests.helpers import build_tree
 from tests.unit.manifests.test_manifests import PLATFORM
 
@@ -29,7 +29,7 @@ def platform(root: Path, said: str) -> Path:
 
 
 def clashes(root: Path) -> list[tuple[str, str]]:
-    planned = plan(load_platform(root), [], Silent())
+    planned = make_plan(load_platform(root), [], Silent())
     return [(stack.name, one.message) for stack in planned.stacks for one in stack.findings if one.rule == "names-once"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Plan, plan
+from bootstrap.stack import Plan, make_plan
 from infra.rules.rule import UNKNOWN
 from infra.tables.private_endpoints import DOORS, ZONES
 from tests.conftest import Golden
@@ -59,13 +59,13 @@ def documents(made: Plan) -> dict[str, Stack]:
 
 @pytest.fixture(scope="module")
 def contoso() -> dict[str, Stack]:
-    return documents(plan(load_platform(CONTOSO), [], Silent()))
+    return documents(make_plan(load_platform(CONTOSO), [], Silent()))
 
 
 def world(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, Stack]:
     """The planned stacks of a small platform."""
     return documents(
-        plan(load_platform(build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})), [], Silent())
+        make_plan(load_platform(build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})), [], Silent())
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, as_html, plan
+from bootstrap.stack import StackPlan, as_html, make_plan
 from tests import node
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ def contoso() -> Platform:
 
 @pytest.fixture(scope="module")
 def stacks(contoso: Platform) -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in plan(contoso, STACKS, Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(contoso, STACKS, Silent()).stacks}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_finding_narrows_to_what_it_is_about(shown: Any, stacks: dict[str, Sta
 
 
 def test_the_gravest_findings_come_first_whichever_stack_they_are_of(contoso: Platform) -> None:
-    every = plan(contoso, [], Silent()).stacks
+    every = make_plan(contoso, [], Silent()).stacks
     severities = re.findall(r'<td class="(error|warning|note|suppressed)">', "".join(as_html(every)))
 
     assert severities == sorted(severities, key=["error", "warning", "note", "suppressed"].index)

@@ -11,7 +11,17 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Finding, Plan, Registration, StackPlan, as_markdown, as_mermaid, as_table, as_tree, plan
+from bootstrap.stack import (
+    Finding,
+    Plan,
+    Registration,
+    StackPlan,
+    as_markdown,
+    as_mermaid,
+    as_table,
+    as_tree,
+    make_plan,
+)
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.rule import UNKNOWN, Resource
 from infra.tables.names import TABLE, rule_of
@@ -29,7 +39,7 @@ def contoso() -> Platform:
 
 @pytest.fixture(scope="module")
 def planned(contoso: Platform) -> Plan:
-    return plan(contoso, [], Silent())
+    return make_plan(contoso, [], Silent())
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +64,9 @@ def test_the_tree_is_as_it_was(planned: Plan, golden: Golden) -> None:
 
 
 def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
-    golden(GOLDEN / "forecasting-prod.md", "".join(as_markdown(plan(contoso, ["forecasting-prod"], Silent()).stacks)))
+    golden(
+        GOLDEN / "forecasting-prod.md", "".join(as_markdown(make_plan(contoso, ["forecasting-prod"], Silent()).stacks))
+    )
 
 
 def test_all_stacks_are_planned_in_the_order_of_their_rings(planned: Plan) -> None:
@@ -65,14 +77,14 @@ def test_all_stacks_are_planned_in_the_order_of_their_rings(planned: Plan) -> No
 
 
 def test_named_stacks_are_planned_once_each_in_that_order(contoso: Platform) -> None:
-    made = plan(contoso, ["fraud-dev", "hub", "fraud-dev"], Silent())
+    made = make_plan(contoso, ["fraud-dev", "hub", "fraud-dev"], Silent())
 
     assert [stack.name for stack in made.stacks] == ["fraud-dev", "hub"]
 
 
 def test_an_unknown_stack_is_refused(contoso: Platform) -> None:
     with pytest.raises(InputError):
-        plan(contoso, ["fraud"], Silent())
+        make_plan(contoso, ["fraud"], Silent())
 
 
 def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]) -> None:
@@ -100,7 +112,7 @@ def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]
 
 
 def test_two_plans_of_one_platform_are_equal(contoso: Platform, planned: Plan) -> None:
-    assert plan(contoso, [], Silent()).document() == planned.document()
+    assert make_plan(contoso, [], Silent()).document() == planned.document()
 
 
 def test_the_document_is_version_1(planned: Plan) -> None:
@@ -308,7 +320,7 @@ def test_findings_stand_below_the_table(planned: Plan) -> None:
 
 
 def test_a_comment_on_a_thousand_stacks_holds_every_error_and_every_stack(contoso: Platform) -> None:
-    [one] = plan(contoso, ["forecasting-prod"], Silent()).stacks
+    [one] = make_plan(contoso, ["forecasting-prod"], Silent()).stacks
     broken = Finding("error", "names", None, "Azure does not allow it.", "Refused.", "Rename it.", "https://x.y", None)
     stacks = [*[one] * 999, dataclasses.replace(one, findings=[broken])]
 

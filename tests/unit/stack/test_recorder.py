@@ -10,8 +10,8 @@ from pulumi_azure_native import resources
 
 import infra
 from bootstrap.manifests.platform import load_platform
-from bootstrap.stack.planned import Registration
-from bootstrap.stack.recorder import record
+from bootstrap.stack.plan.model import Registration
+from bootstrap.stack.plan.recorder import record
 from infra.origin import origin_of
 from infra.programs import declare
 from infra.rules.rule import SECRET, UNKNOWN

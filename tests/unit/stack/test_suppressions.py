@@ -7,7 +7,7 @@ import pytest
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Plan, as_tree, plan
+from bootstrap.stack import Plan, as_tree, make_plan
 from tests.helpers import build_tree, run_cli
 
 PLATFORM = """\
@@ -35,7 +35,7 @@ def world(root: Path, *, platform: str = PLATFORM, team: str = TEAM) -> Path:
 
 
 def planned(root: Path, names: list[str] | None = None, as_of: str | None = None) -> Plan:
-    return plan(load_platform(root), names or [], Silent(), as_of)
+    return make_plan(load_platform(root), names or [], Silent(), as_of)
 
 
 def rules(made: Plan, *, suppressed: bool) -> set[str]:

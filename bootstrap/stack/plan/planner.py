@@ -17,12 +17,12 @@ from typing import Any
 from bootstrap.errors import InputError, MissingError
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
-from bootstrap.stack.cache import Cache
-from bootstrap.stack.checks import check_together
-from bootstrap.stack.observed import NOTHING, Observed, adopted
-from bootstrap.stack.order import Order
-from bootstrap.stack.packed import pack, summary, unpack
-from bootstrap.stack.planned import Plan, StackPlan
+from bootstrap.stack.plan.cache import Cache
+from bootstrap.stack.plan.checks import check_together
+from bootstrap.stack.plan.model import Plan, StackPlan
+from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
+from bootstrap.stack.plan.request import Order
+from bootstrap.stack.plan.serialization import pack, summary, unpack
 
 _WORTH_A_WORKER = 20
 """How many stacks a worker must have to plan before it pays for its start: it imports Pulumi for itself."""
@@ -34,7 +34,7 @@ _AHEAD = 3
 """How many stacks are given to each worker before the first of them is asked for."""
 
 
-def plan(
+def make_plan(
     platform: Platform,
     names: Sequence[str],
     progress: Progress,
@@ -42,11 +42,11 @@ def plan(
     cache: Cache | None = None,
     observed: Observed = NOTHING,
 ) -> Plan:
-    """Plan stacks, and keep them all in memory: for a few. The arguments and errors are those of `plans`."""
-    return Plan(list(plans(platform, names, progress, as_of, cache, observed)), as_of)
+    """Plan stacks, and keep them all in memory: for a few. The arguments and errors are those of `plan_stacks`."""
+    return Plan(list(plan_stacks(platform, names, progress, as_of, cache, observed)), as_of)
 
 
-def plans(
+def plan_stacks(
     platform: Platform,
     names: Sequence[str],
     progress: Progress,
@@ -142,7 +142,7 @@ def _by_workers(orders: Sequence[Order], workers: int) -> Generator[bytes, None,
 
 def _packed(order: Order) -> bytes:
     try:
-        from bootstrap.stack.single import plan_stack
+        from bootstrap.stack.plan.program import plan_stack
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in ("pulumi", "pulumi_azure_native"):
             raise

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.stack.planned import Refusal, StackPlan
+from bootstrap.stack.plan.model import Refusal, StackPlan
 from infra.rules.changes import STATEFUL, Change, Property, changes, properties
 from infra.rules.rule import Severity
 

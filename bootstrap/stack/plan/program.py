@@ -4,10 +4,10 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-from bootstrap.stack.checks import check
-from bootstrap.stack.order import Order
-from bootstrap.stack.planned import CODE, StackPlan
-from bootstrap.stack.recorder import record
+from bootstrap.stack.plan.checks import check
+from bootstrap.stack.plan.model import CODE, StackPlan
+from bootstrap.stack.plan.recorder import record
+from bootstrap.stack.plan.request import Order
 from infra.origin import origin_of
 from infra.programs import declare
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bootstrap.stack.observed import Observed
+from bootstrap.stack.plan.observed import Observed
 from infra.settings import StackSettings
 
 

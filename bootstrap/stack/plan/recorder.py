@@ -19,7 +19,7 @@ from pulumi.runtime import mocks, settings
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from bootstrap.stack.planned import Registration
+from bootstrap.stack.plan.model import Registration
 from infra.rules.wire import plain_inputs
 
 _STACK_TYPE = "pulumi:pulumi:Stack"

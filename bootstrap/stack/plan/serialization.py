@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.stack.planned import CODE, Finding, Registration, StackPlan, in_order
+from bootstrap.stack.plan.model import CODE, Finding, Registration, StackPlan, in_order
 from infra.settings import StackSettings, SuppressionSettings
 
 _DIGEST = 32

@@ -21,11 +21,11 @@ from bootstrap.manifests.locate import FILE_NAME, stack_names
 from bootstrap.manifests.platform import Platform, load_platform, pinned_version
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
-from bootstrap.stack.cache import Cache
-from bootstrap.stack.checks import check_change
-from bootstrap.stack.difference import StackDifference, difference, made_in, new_findings
-from bootstrap.stack.planned import CODE, StackPlan, refusals
-from bootstrap.stack.planner import plans
+from bootstrap.stack.diff.difference import StackDifference, difference, made_in, new_findings
+from bootstrap.stack.plan.cache import Cache
+from bootstrap.stack.plan.checks import check_change
+from bootstrap.stack.plan.model import CODE, StackPlan, refusals
+from bootstrap.stack.plan.planner import plan_stacks
 from infra.settings import SuppressionSettings
 
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
@@ -84,7 +84,7 @@ def compare(
 
     Args:
         names: The stacks; all of both when empty.
-        as_of, cache: As for `bootstrap.stack.plans`.
+        as_of, cache: As for `bootstrap.stack.plan_stacks`.
 
     Raises:
         InputError: There is no such stack on either side, or the earlier commit has mistakes; the message says so.
@@ -93,7 +93,7 @@ def compare(
     with _unpacked(platform, commit) as old_root, _Shelf() as shelf:
         _plan_earlier(commit, old_root, names, shelf, progress, as_of, cache)
         ours = [name for name in names if name in platform.stacks or name not in shelf]
-        planned = plans(platform, ours, progress, as_of, cache) if ours or not names else ()
+        planned = plan_stacks(platform, ours, progress, as_of, cache) if ours or not names else ()
         for stack in planned:
             yield _judged(stack.name, commit, shelf.take(stack.name), stack, as_of)
         for name in shelf.left(names):
@@ -167,7 +167,7 @@ def _plan_earlier(
     with _mistakes_told_as_of(commit, root):
         platform = load_platform(root)
     wanted = [name for name in names if name in platform.stacks]
-    for stack in plans(platform, wanted, _Of(commit, progress), as_of, cache) if wanted or not names else ():
+    for stack in plan_stacks(platform, wanted, _Of(commit, progress), as_of, cache) if wanted or not names else ():
         shelf.put(stack.document())
 
 
@@ -225,7 +225,7 @@ def _by_another(
         return
     task = f"plan {commit}"
     progress.started(task)
-    options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
+    options = ["make_plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
     done = captured([*command, *options], cwd=root, env=env)
     said, why = _last_words(done.stderr, commit, root), f"It was planned by {' '.join(command[-3:])}."
     if done.returncode != 0:

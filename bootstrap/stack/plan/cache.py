@@ -12,9 +12,9 @@ from pathlib import Path
 
 import bootstrap.stack
 from bootstrap.digest import digest_text, digest_tree
-from bootstrap.stack.order import Order
-from bootstrap.stack.packed import summary
-from bootstrap.stack.planned import CODE
+from bootstrap.stack.plan.model import CODE
+from bootstrap.stack.plan.request import Order
+from bootstrap.stack.plan.serialization import summary
 
 _SDK = ("pulumi", "pulumi-azure-native")
 _KEPT_SECONDS = 30 * 24 * 3600

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bootstrap.stack.observed import NOTHING, Observed
-from bootstrap.stack.planned import Finding, Registration, StackPlan, as_resources, in_order
+from bootstrap.stack.plan.model import Finding, Registration, StackPlan, as_resources, in_order
+from bootstrap.stack.plan.observed import NOTHING, Observed
 from infra.rules.adopted import before
 from infra.rules.rule import Breach, Rule, Stack
 from infra.rules.rules import judge_change, judge_resource, judge_stack, judge_stacks, tell
