@@ -1,6 +1,6 @@
 """What long work tells of itself while it runs.
 
-A service takes a `Progress` and reports to it; it never learns whether somebody is looking. `bootstrap.terminal.console` draws.
+A service takes a `Progress` and reports to it; `bootstrap.terminal.console` draws it on a terminal.
 """
 
 from typing import Protocol

@@ -131,7 +131,7 @@ def plan(
     }
     asked = None
     if prices:
-        from bootstrap.stack.price_list import PriceList, price_folder, priced
+        from bootstrap.pricing.price_list import PriceList, price_folder, priced
 
         asked = PriceList(currency, session.console.progress, None if no_cache else price_folder())
         planned = priced(planned, asked)

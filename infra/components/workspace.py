@@ -110,9 +110,9 @@ def _identity(args: WorkspaceArgs) -> ml.ManagedServiceIdentityArgs:
 def _serverless() -> ml.ServerlessComputeSettingsArgs:
     """The settings of serverless jobs: said every time, so that none stay that somebody made beside us.
 
-    They run in the managed network where there is one. The flag is for nodes in a subnet of one's own, of which we
-    offer none (see `infra.tables.network_modes`). Without such a subnet a workspace with no public address cannot have it, and no
-    workspace can get it later, as Terraform's provider tells: so it does not follow the mode, which may change.
+    They run in the managed network where there is one. The flag is for nodes in a subnet of the organization, which no
+    network mode offers. Without such a subnet a workspace with no public address cannot have it, and no workspace can
+    get it later (documented by Terraform's provider): so it does not follow the mode, which may change.
     https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
     https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet
     https://github.com/hashicorp/terraform-provider-azurerm/pull/25660

@@ -170,7 +170,7 @@ ACCESS_RULES: tuple[Rule, ...] = (
     Rule(
         "role-too-broad", "warning", "Only the platform's own CI may change everything in a subscription",
         "One stolen login would reach every team in it. The CI that makes environments needs it to make their resource "
-        "groups: its identity is made by the same stack and has no secret, and its reason stands in infra/tables/roles.py.",
+        "groups: its identity is made by the same stack and has no secret; infra/tables/roles.py has the reason.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/best-practices",
         Whole(_too_broad),

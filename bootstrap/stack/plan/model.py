@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import infra
-from bootstrap.stack.price import NoPrice, Price, Prices, Total
-from infra.rules.idle import IdleCost, idle_costs
+from bootstrap.pricing.idle import IdleCost, idle_costs
+from bootstrap.pricing.price import NoPrice, Price, Prices, Total
 from infra.rules.rule import SEVERITIES, Resource, Severity
 from infra.settings import StackSettings, SuppressionSettings
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bootstrap.pricing.price import NoPrice, Price, money, plain
 from bootstrap.stack.plan.model import Finding, Registration, StackPlan
-from bootstrap.stack.price import NoPrice, Price, money, plain
 from infra.rules.rule import SEVERITIES, UNKNOWN, Severity
 from infra.tables.names import TABLE
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.rules import retail
+from bootstrap.pricing import retail
+from bootstrap.pricing.retail import Listing, Per, Unlisted
 from infra.rules.network import OUTBOUND_RULE
 from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
-from infra.rules.retail import Listing, Per, Unlisted
 from infra.rules.rule import UNKNOWN, Resource
 
 

@@ -24,10 +24,10 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from bootstrap.digest import digest_text
 from bootstrap.errors import InputError, RemoteError
+from bootstrap.pricing.price import NoPrice, Price, Prices, plain
+from bootstrap.pricing.retail import Listing, Per, Unlisted
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.price import NoPrice, Price, Prices, plain
-from infra.rules.retail import Listing, Per, Unlisted
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager

@@ -2,11 +2,11 @@
 
 import pytest
 
-from infra.rules import retail
-from infra.rules.idle import METERS, idle_costs
+from bootstrap.pricing import retail
+from bootstrap.pricing.idle import METERS, idle_costs
+from bootstrap.pricing.retail import Listing, Unlisted
 from infra.rules.network import OUTBOUND_RULE
 from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
-from infra.rules.retail import Listing, Unlisted
 from infra.rules.rule import UNKNOWN, Resource
 from tests.unit.infra.rules.sides import APPROVED_ONLY, compute, resource, under
 

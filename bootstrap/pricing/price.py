@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from infra.rules.retail import Per
+from bootstrap.pricing.retail import Per
 
 HOURS = 730
 """The hours of a month, as in Azure's own calculator. https://azure.microsoft.com/pricing/calculator/"""

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bootstrap.errors import InputError
+from bootstrap.pricing import retail
+from bootstrap.pricing.price import NoPrice, Price, Prices
+from bootstrap.pricing.price_list import PriceList
+from bootstrap.pricing.retail import Listing, Unlisted
 from bootstrap.progress import Silent
-from bootstrap.stack.price import NoPrice, Price, Prices
-from bootstrap.stack.price_list import PriceList
-from infra.rules import retail
-from infra.rules.retail import Listing, Unlisted
 from tests.prices import Answer, AzurePrices, Item, azure_prices, firewall, machine, private_endpoint, registry, zones
 
 SIZE = "Standard_D4ds_v5"
@@ -40,7 +40,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[AzurePrices]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.stack.price_list._FIRST_WAIT_SECONDS", 0)
+    monkeypatch.setattr("bootstrap.pricing.price_list._FIRST_WAIT_SECONDS", 0)
 
 
 def ask(listing: Listing | Unlisted, currency: str = "USD", folder: Path | None = None) -> Price | NoPrice:
