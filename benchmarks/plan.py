@@ -12,8 +12,8 @@ from benchmarks.platforms import CONTOSO, of_teams
 from benchmarks.project import OURS, ROOT
 from benchmarks.timing import Command, Promise, Row, compare, seconds
 from bootstrap.manifests.platform import load_platform
+from bootstrap.simulator.provider import serving
 from tests.engine.executable import find_or_build
-from tests.engine.provider import serving
 from tests.engine.stacks import environment
 
 _FURTHER = 11

@@ -112,7 +112,7 @@ def plan(
         raise InputError("--prices does not go with --output table.", hint="All other forms show what bills.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.stack import NOTHING, Cache, plan_stacks, read_observed, report
+    from bootstrap.stack import NOTHING, Cache, plan_stacks, read_observed, report, with_prices
 
     platform = find_platform(session.directory)
     cache = None if no_cache else Cache()
@@ -131,10 +131,10 @@ def plan(
     }
     asked = None
     if prices:
-        from bootstrap.pricing.price_list import PriceList, price_folder, priced
+        from bootstrap.pricing.price_list import PriceList, price_folder
 
         asked = PriceList(currency, session.console.progress, None if no_cache else price_folder())
-        planned = priced(planned, asked)
+        planned = with_prices(planned, asked)
     session.console.parts(reports[session.output](planned))
     if check:
         _refuse(refused)

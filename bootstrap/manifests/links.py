@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.files import write_atomically
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.locate import LINKS
 from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
@@ -147,9 +148,7 @@ def linked(root: Path, target: str, environment: str, link: Link) -> Linked:
 
 def write(made: Linked) -> None:
     """Write the file as a whole or not at all. Raises InputError when it cannot be written."""
-    beside = made.path.with_name(f".{made.path.name}.new")
     try:
-        beside.write_bytes(made.text.encode())
-        beside.replace(made.path)
+        write_atomically(made.path, made.text)
     except OSError as error:
         raise InputError(f"{made.path} cannot be written.", why=error.strerror or str(error)) from error

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bootstrap.errors import InputError
+from bootstrap.files import write_atomically
 from bootstrap.yaml.messages import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -215,10 +216,7 @@ def read_record(path: Path, record: type[Record]) -> Record:
 
 def write_record(path: Path, record: _Record) -> None:
     """Write a record so that a reader sees the whole of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(record.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
 
 
 def _written_by_a_newer_tool(content: bytes) -> bool:

@@ -10,9 +10,7 @@ https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-
 import contextlib
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,10 +22,10 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from bootstrap.digest import digest_text
 from bootstrap.errors import InputError, RemoteError
-from bootstrap.pricing.price import NoPrice, Price, Prices, plain
+from bootstrap.files import write_atomically
+from bootstrap.pricing.price import NoPrice, Price, plain
 from bootstrap.pricing.retail import Listing, Per, Unlisted
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.model import StackPlan
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -246,11 +244,7 @@ class PriceList:
             return
         path = self._path(url)
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(answer.model_dump_json(by_alias=True))
-            Path(name).replace(path)
+            write_atomically(path, answer.model_dump_json(by_alias=True))
             oldest = (datetime.now(UTC) - KEPT).timestamp()
             for other in path.parent.iterdir():
                 if other.stat().st_mtime < oldest:
@@ -265,13 +259,6 @@ def price_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("mlops-bootstrap", appauthor=False) / "prices"
-
-
-def priced(stacks: Iterable[StackPlan], prices: PriceList) -> Iterator[StackPlan]:
-    """The stacks, with what Azure asks for what they bill while nothing runs."""
-    for stack in stacks:
-        found = [prices.price(cost.listing, cost.location or stack.settings.location) for cost in stack.idle]
-        yield replace(stack, prices=Prices(prices.currency, found))
 
 
 def _task(listing: Listing, region: str) -> str:

@@ -4,7 +4,7 @@ from bootstrap.stack.access import access_as_markdown, access_as_table, access_o
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.model import Finding, Plan, Registration, StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, read_observed
-from bootstrap.stack.plan.planner import make_plan, plan_stacks
+from bootstrap.stack.plan.planner import make_plan, plan_stacks, with_prices
 from bootstrap.stack.report import as_html, as_json, as_markdown, as_mermaid, as_table, as_tree
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "make_plan",
     "plan_stacks",
     "read_observed",
+    "with_prices",
 ]

@@ -10,10 +10,10 @@ from typing import Any
 import pulumi
 from pulumi import automation
 
+from bootstrap.simulator.provider import Provider, serving
 from bootstrap.stack.plan.program import PROJECT
 from infra.programs import declare
 from infra.settings import StackSettings
-from tests.engine.provider import Provider, serving
 
 Program = Callable[[], None]
 Counts = Mapping[str, int]

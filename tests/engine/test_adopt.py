@@ -13,13 +13,13 @@ import pytest
 from pulumi import automation
 
 from bootstrap.manifests.platform import Platform, load_platform
+from bootstrap.simulator.provider import Provider
 from bootstrap.stack.plan.program import plan_stack
 from bootstrap.stack.plan.request import Order
 from infra.programs import declare
 from infra.reference import Reference
 from infra.settings import StackSettings
 from tests.engine.comparison import described, differences, planned
-from tests.engine.provider import Provider
 from tests.engine.stacks import counted, previewed, under_engine, without_aliases
 from tests.helpers import build_tree
 from tests.unit.stack.test_network import PLATFORM

@@ -17,9 +17,9 @@ import pytest
 from pulumi import automation
 
 from bootstrap.manifests.platform import load_platform
+from bootstrap.simulator.provider import serving
 from bootstrap.stack.plan.program import PROJECT
 from tests.engine.comparison import described, differences, planned
-from tests.engine.provider import serving
 from tests.engine.stacks import command, environment, previewed
 
 ROOT = Path(__file__).parents[2]

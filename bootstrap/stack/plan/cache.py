@@ -5,13 +5,13 @@ import functools
 import json
 import os
 import sys
-import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
 
 import bootstrap.stack
 from bootstrap.digest import digest_text, digest_tree
+from bootstrap.files import write_atomically
 from bootstrap.stack.plan.model import CODE
 from bootstrap.stack.plan.request import Order
 from bootstrap.stack.plan.serialization import summary
@@ -58,11 +58,7 @@ class Cache:
         """Keep a packed plan."""
         path = self._path(key)
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-            with os.fdopen(handle, "wb") as file:
-                file.write(packed)
-            Path(name).replace(path)
+            write_atomically(path, packed)
 
     def sweep(self) -> None:
         """Remove what nobody used for a month."""

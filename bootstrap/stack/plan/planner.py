@@ -11,11 +11,13 @@ import tempfile
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import InputError, MissingError
 from bootstrap.manifests.platform import Platform
+from bootstrap.pricing.price import Prices
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_together
@@ -23,6 +25,9 @@ from bootstrap.stack.plan.model import Plan, StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
 from bootstrap.stack.plan.request import Order
 from bootstrap.stack.plan.serialization import pack, summary, unpack
+
+if TYPE_CHECKING:
+    from bootstrap.pricing.price_list import PriceList
 
 _WORTH_A_WORKER = 20
 """How many stacks a worker must have to plan before it pays for its start: it imports Pulumi for itself."""
@@ -44,6 +49,13 @@ def make_plan(
 ) -> Plan:
     """Plan stacks, and keep them all in memory: for a few. The arguments and errors are those of `plan_stacks`."""
     return Plan(list(plan_stacks(platform, names, progress, as_of, cache, observed)), as_of)
+
+
+def with_prices(stacks: Iterable[StackPlan], prices: "PriceList") -> Iterator[StackPlan]:
+    """The stacks, each with the price of what it bills while nothing runs."""
+    for stack in stacks:
+        found = [prices.price(cost.listing, cost.location or stack.settings.location) for cost in stack.idle]
+        yield replace(stack, prices=Prices(prices.currency, found))
 
 
 def plan_stacks(

@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
+from bootstrap.simulator.kinds import KINDS
 from bootstrap.stack import StackPlan, make_plan
 from bootstrap.stack.plan.model import Registration
 from infra import queries
@@ -17,7 +18,6 @@ from infra.reference import Reference
 from infra.rules.upkeep import REPORTING
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
 from infra.tables.names import TABLE
-from tests.engine.azure import KINDS
 from tests.helpers import build_tree
 
 ROOT = Path(__file__).parents[3]

@@ -1,8 +1,8 @@
-"""A Pulumi provider of the tests' own, where Azure would answer: the table in `azure.py`, on loopback.
+"""A Pulumi provider that simulates Azure on loopback, by the table in `kinds.py`.
 
-The engine attaches to it instead of starting the provider's own program, which would want an account. What it checks is
-little: the inputs that Azure cannot do without.
-https://www.pulumi.com/docs/iac/extending-pulumi/ tells what a provider is asked.
+The engine attaches to it instead of starting the azure-native provider, which needs an account. It checks only that
+the inputs which Azure requires are present.
+The gRPC service of a provider: https://www.pulumi.com/docs/iac/extending-pulumi/
 """
 
 from collections.abc import Iterator, Set
@@ -16,7 +16,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.engine.azure import KINDS, Kind
+from bootstrap.simulator.kinds import KINDS, Kind
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -31,26 +31,26 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """The ids of all that was made."""
         return [id_ for id_, _ in self._made.values()]
 
-    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name, like those below
+    def Handshake(self, request: Any, context: Any) -> Any:
         return provider_pb2.ProviderHandshakeResponse()
 
-    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Attach(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version="3.29.0")
 
-    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def CheckConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def DiffConfig(self, request: Any, context: Any) -> Any:
         return _difference(request.old_inputs, request.news)
 
-    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Configure(self, request: Any, context: Any) -> Any:
         self._subscription_id = json_format.MessageToDict(request.args).get("subscriptionId")
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Check(self, request: Any, context: Any) -> Any:
         kind, inputs = _kind(request.urn), json_format.MessageToDict(request.news)
         failures = [
             provider_pb2.CheckFailure(property=name, reason="Azure requires it")
@@ -58,10 +58,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
-    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Diff(self, request: Any, context: Any) -> Any:
         return _difference(request.old_inputs, request.news, _kind(request.urn).inputs_in_id)
 
-    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Create(self, request: Any, context: Any) -> Any:
         kind, inputs = _kind(request.urn), json_format.MessageToDict(request.properties)
         if request.preview:
             # What is decided by Azure is unknown, and an identity with it.
@@ -73,22 +73,22 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._made[id_.lower()] = id_, inputs
         return provider_pb2.CreateResponse(id=id_, properties=_struct(kind.answer(inputs, id_)))
 
-    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Update(self, request: Any, context: Any) -> Any:
         inputs = json_format.MessageToDict(request.news)
         answer = {**inputs} if request.preview else _kind(request.urn).answer(inputs, request.id)
         return provider_pb2.UpdateResponse(properties=_struct(answer))
 
-    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Read(self, request: Any, context: Any) -> Any:
         if request.id.lower() not in self._made:
             return provider_pb2.ReadResponse()  # there is none
         id_, inputs = self._made[request.id.lower()]
         answer = _kind(request.urn).answer(inputs, id_)
         return provider_pb2.ReadResponse(id=id_, properties=_struct(answer), inputs=_struct(inputs))
 
-    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Delete(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
 
@@ -108,7 +108,7 @@ def serving(provider: Provider | None = None) -> Iterator[int]:
 def _kind(urn: str) -> Kind:
     type_ = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
     if type_ not in KINDS:
-        raise LookupError(f"tests/engine/azure.py has no row for {type_}")
+        raise LookupError(f"bootstrap/simulator/kinds.py has no row for {type_}")
     return KINDS[type_]
 
 
