@@ -225,7 +225,7 @@ def _by_another(
         return
     task = f"plan {commit}"
     progress.started(task)
-    options = ["make_plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
+    options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
     done = captured([*command, *options], cwd=root, env=env)
     said, why = _last_words(done.stderr, commit, root), f"It was planned by {' '.join(command[-3:])}."
     if done.returncode != 0:
