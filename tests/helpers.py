@@ -14,6 +14,9 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
+CONTOSO = ROOT / "examples" / "contoso"
+
 
 def build_tree(root: Path, files: Mapping[str, str]) -> Path:
     """Write `files`, by path below `root`; common indentation is taken off. Returns `root`."""

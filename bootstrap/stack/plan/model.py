@@ -23,6 +23,8 @@ class Registration:
         parent: The URN of the component that it belongs to; None at the top.
         inputs: As the engine would get them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
         depends_on: The URNs of what is made before it.
+        options: The other resource options that the program set, by the names of Pulumi's protocol: `ignoreChanges`,
+            `provider`, `hooks` and the like.
         custom: Whether a provider makes it; a component is only a bracket around others.
         import_id: The id of what is there already and becomes part of the stack; None for what is made.
         code: The file and the line that made it.
@@ -36,6 +38,7 @@ class Registration:
     inputs: Mapping[str, Any]
     depends_on: tuple[str, ...]
     protect: bool
+    options: Mapping[str, Any]
     custom: bool
     import_id: str | None
     code: tuple[Path, int] | None

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import pulumi
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, json_format
 from pulumi.runtime import mocks, settings
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
@@ -23,6 +23,11 @@ from bootstrap.stack.plan.model import Registration
 from infra.rules.wire import plain_inputs
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
+_OPTIONS = (
+    "additionalSecretOutputs", "customTimeouts", "deleteBeforeReplace", "deletedWith", "hooks", "ignoreChanges",
+    "provider", "replaceOnChanges", "retainOnDelete",
+)  # fmt: skip
+"""The resource options that a plan records in `Registration.options`."""
 
 
 def record(
@@ -137,6 +142,7 @@ class _Recorder(mocks.MockMonitor):
             inputs=_inputs(request),
             depends_on=tuple(sorted(request.dependencies)),
             protect=request.protect,
+            options=_options(request),
             custom=request.custom,
             import_id=request.importId or None,
             code=_made_by(request.stackTrace, code),
@@ -150,6 +156,12 @@ def _inputs(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     if request.type.startswith("pulumi:providers:") and request.version:
         inputs["version"] = request.version
     return dict(sorted(inputs.items()))
+
+
+def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
+    """The resource options that the program set, by the names of the protocol."""
+    options = resource_pb2.RegisterResourceRequest(**{name: getattr(request, name) for name in _OPTIONS})
+    return {name: value for name, value in json_format.MessageToDict(options).items() if value}
 
 
 def _urn(project: str, stack: str, parent: str, type_: str, name: str) -> str:

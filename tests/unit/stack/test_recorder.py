@@ -40,13 +40,16 @@ def test_secrets_are_masked_and_unknowns_are_spelled_as_pulumi_does() -> None:
 def test_options_are_recorded() -> None:
     def program() -> None:
         first = resources.ResourceGroup("first", opts=pulumi.ResourceOptions(protect=True))
-        resources.ResourceGroup("second", opts=pulumi.ResourceOptions(depends_on=[first]))
+        second = pulumi.ResourceOptions(depends_on=[first], ignore_changes=["tags"], retain_on_delete=True)
+        resources.ResourceGroup("second", opts=second)
 
     found = run(program)
 
     assert found["first"].protect
+    assert found["first"].options == {}
+    assert found["second"].options == {"ignoreChanges": ["tags"], "retainOnDelete": True}
     assert found["second"].depends_on == (found["first"].urn,)
-    assert found["first"].code == (Path(__file__), found["second"].code[1] - 1 if found["second"].code else 0)
+    assert found["first"].code == (Path(__file__), found["second"].code[1] - 2 if found["second"].code else 0)
 
 
 def test_what_the_program_raises_is_raised() -> None:
