@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +71,20 @@ def started(*arguments: str | Path, cwd: Path) -> Iterator["subprocess.Popen[str
             process.kill()
 
 
-def run_cli(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Done:
-    """Run the command line as its users do: a process of its own, with no terminal."""
+def run_cli(
+    *arguments: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 300,
+    prefix: Sequence[str] = (),
+) -> Done:
+    """Run the command line as its users do: a process of its own, with no terminal.
+
+    Args:
+        prefix: A command that runs the command line, such as `setpriv` with its options.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", "bootstrap", *map(str, arguments)],
+        [*prefix, sys.executable, "-m", "bootstrap", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,

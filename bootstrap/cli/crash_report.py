@@ -1,7 +1,7 @@
-"""The report that a fault of ours leaves behind: what we need to find it, and nothing of the user's.
+"""The report of an exception that the product does not expect: enough to find the fault, without the user's data.
 
-Only names that we or our libraries gave are kept: versions, the command's own words and option names, the exception's
-type and the frames of its traceback. Values, messages and paths of the user's could hold data or secrets: left out.
+It has versions, names of commands and options, the types of the exceptions and the frames of their tracebacks. It has
+no argument's value, no exception's message and no path of the user's machine: these could contain secrets.
 """
 
 import json
@@ -12,18 +12,26 @@ from importlib import metadata
 from pathlib import Path
 
 from bootstrap import __version__
+from bootstrap.files import write_atomically
 
 _LIBRARIES = ("typer", "copier", "pydantic", "ruamel.yaml", "uv", "pulumi", "pulumi-azure-native", "azure-ai-ml")
 
 
-def write_report(error: BaseException, arguments: list[str]) -> Path:
-    """Write the report of `error`, raised by the command line `arguments`, and return its path."""
+def write_report(error: BaseException, arguments: list[str]) -> str:
+    """Write the report of `error`, raised by the command line `arguments`.
+
+    Returns:
+        Its path; the report itself if it cannot be written.
+    """
     from platformdirs import user_log_path
 
-    folder = user_log_path("mlops-bootstrap", appauthor=False, ensure_exists=True)
-    path = folder / f"fault-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(_report(error, arguments), indent=2) + "\n", encoding="utf-8")
-    return path
+    report = json.dumps(_report(error, arguments), indent=2) + "\n"
+    path = user_log_path("mlops-bootstrap", appauthor=False) / f"fault-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    try:
+        write_atomically(path, report)
+    except OSError:
+        return report
+    return str(path)
 
 
 def _report(error: BaseException, arguments: list[str]) -> dict[str, object]:
@@ -45,7 +53,7 @@ def _version(library: str) -> str | None:
 
 
 def _own_words(arguments: list[str]) -> list[str]:
-    """The words of the command line that are ours: command names and option names, never a value."""
+    """The names of commands and options in the command line, never a value."""
     from bootstrap.cli.command import EXAMPLES
 
     ours = {word for words in EXAMPLES for word in words.split()}

@@ -65,12 +65,14 @@ def _told(arguments: list[str]) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - the last resort, so that no user ever sees a traceback
         from bootstrap.cli.crash_report import write_report
+        from bootstrap.files import file_error
+        from bootstrap.terminal.console import print_error
 
-        path = write_report(error, arguments)
-        sys.stderr.write(
-            f"error: {type(error).__name__}: a fault of mlops-bootstrap, not yours.\n"
-            f"  next: attach {path} to an issue; it holds no data of yours.\n"
-        )
+        if isinstance(error, OSError) and (refused := file_error(error)) is not None:
+            print_error(refused)
+            return refused.exit_code
+        sys.stderr.write(f"error: {type(error).__name__}: a fault of mlops-bootstrap, not yours.\n")
+        sys.stderr.write(f"  next: attach {write_report(error, arguments)} to an issue; it holds no data of yours.\n")
         return ExitCode.FAULT
 
 

@@ -147,8 +147,5 @@ def linked(root: Path, target: str, environment: str, link: Link) -> Linked:
 
 
 def write(made: Linked) -> None:
-    """Write the file as a whole or not at all. Raises InputError when it cannot be written."""
-    try:
-        write_atomically(made.path, made.text)
-    except OSError as error:
-        raise InputError(f"{made.path} cannot be written.", why=error.strerror or str(error)) from error
+    """Write the file as a whole or not at all. Raises OSError."""
+    write_atomically(made.path, made.text)

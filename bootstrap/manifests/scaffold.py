@@ -93,16 +93,14 @@ def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_r
         dry_run: Only say which files would be written.
 
     Raises:
-        InputError: An answer is not of the right form, or the folder cannot be written.
+        InputError: An answer is not of the right form.
+        OSError: The folder cannot be written.
         ConflictError: There is something else in the folder.
     """
     files = _files({name: QUESTIONS[name].validated(answer) for name, answer in answers.items()}, today)
     _refuse_others(destination, files)
     if not dry_run:
-        try:
-            _write(destination, files)
-        except OSError as error:
-            raise InputError(f"{destination} cannot be written.", why=error.strerror or str(error)) from error
+        _write(destination, files)
     return Scaffold(destination, sorted(files), not dry_run)
 
 

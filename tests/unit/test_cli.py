@@ -102,6 +102,21 @@ def test_a_fault_of_ours_is_one_line_and_a_report_without_the_users_data(
     assert any("cli/model.py" in frame for frame in report["exceptions"][0]["frames"])
 
 
+def test_fault_is_reported_when_its_report_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(start: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("bootstrap.project.find_project", fail)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path / "file")
+
+    assert execute(["model", "list"]) == ExitCode.FAULT
+
+    assert '"type": "builtins.ZeroDivisionError"' in capsys.readouterr().err
+
+
 def test_suggestions() -> None:
     assert did_you_mean("fraud-dve", ["fraud-dev", "hub"]) == "Did you mean 'fraud-dev'?"
     assert did_you_mean("x", ["b", "a"]) == "Known: a, b."

@@ -1,11 +1,13 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from bootstrap.files import write_atomically
+from bootstrap.errors import ExitCode
+from bootstrap.files import file_error, write_atomically
 
 
 def test_new_file_and_its_folder_are_made(tmp_path: Path) -> None:
@@ -34,11 +36,28 @@ def test_failed_write_leaves_nothing_beside_the_old_content(tmp_path: Path, monk
     path.write_bytes(b"old")
 
     def refuse(_self: Path, _target: Path) -> Path:
-        raise PermissionError("no")
+        raise PermissionError(errno.EACCES, "Permission denied", "/somewhere/else")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError) as refused:
         write_atomically(path, b"new")
 
+    assert refused.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["record.json"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENAMETOOLONG, errno.ENOTDIR])
+def test_refusal_of_the_file_system_says_what_to_do(code: int) -> None:
+    error = file_error(OSError(code, os.strerror(code), "/here/it is"))
+
+    assert error is not None
+    assert error.exit_code == ExitCode.INPUT
+    assert "/here/it is" in error.what
+    assert error.why == f"{os.strerror(code)}."
+    assert error.hint
+
+
+def test_missing_file_of_ours_is_no_mistake_of_the_user() -> None:
+    assert file_error(OSError(errno.ENOENT, "No such file or directory", "ours.sql")) is None
+    assert file_error(OSError("no number")) is None
