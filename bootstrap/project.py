@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from bootstrap import __version__
-from bootstrap.errors import InputError, MissingError
-from bootstrap.yaml.documents import load
+from bootstrap import tool
+from bootstrap.errors import MissingError
+from bootstrap.yaml.documents import read, validated
+from bootstrap.yaml.patterns import matching
 
 FILE_NAME = "mlops.yaml"
 STATE_FOLDER = ".mlops"
@@ -80,7 +81,8 @@ class ProjectManifest(_Section):
     """The content of `mlops.yaml`."""
 
     schema_version: Literal[1]
-    tool: Annotated[str, StringConstraints(pattern=r"^[0-9*.]+$")]
+    tool: Annotated[str, matching(tool.VERSION, tool.VERSION_PATTERN)]
+    tool_source: Annotated[str, matching(tool.SOURCE, tool.SOURCE_PATTERN)] | None = None
     name: str
     team: str
     model: ModelSection
@@ -120,29 +122,11 @@ def find_project(start: Path) -> Project:
     """
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
-            project = Project(folder, load(folder / FILE_NAME, ProjectManifest))
-            _check_tool(project)
-            return project
+            document = read(folder / FILE_NAME)
+            tool.require_this_version(document.path, document.data)
+            return Project(folder, validated(document, ProjectManifest))
     raise MissingError(
         f"{start} is not in a project.",
         why=f"Neither it nor a folder above it has a {FILE_NAME}.",
         hint="Go to a project's folder (or use -C DIR), or make one: mlops-bootstrap new",
     )
-
-
-def _check_tool(project: Project) -> None:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    pin = project.manifest.tool
-    try:
-        fits = SpecifierSet(f"=={pin}").contains(__version__, prereleases=True)
-    except InvalidSpecifier as error:
-        raise InputError(
-            f"{project.root / FILE_NAME}: {pin!r} is no version.", hint='Write it as in tool: "0.1.*".'
-        ) from error
-    if not fits:
-        raise InputError(
-            f"The project {project.manifest.name} wants mlops-bootstrap {pin}; this is {__version__}.",
-            why=f"{project.root / FILE_NAME} pins it, so that everybody's runs are made by the same version.",
-            hint=f"Run that version: uvx --from 'mlops-bootstrap=={pin}' mlops-bootstrap",
-        )

@@ -11,18 +11,12 @@ from pydantic import ValidationError
 
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.files import write_atomically
+from bootstrap.forge import forge_of_issuer
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.locate import LINKS
 from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.yaml.documents import Location, Problem, read
 from bootstrap.yaml.messages import in_words
-
-_GITHUB = "token.actions."
-"""How the host of GitHub's issuer begins, on github.com and on an enterprise's own domain."""
-
-_ENDING = ":pull_request"
-"""How the subject of a pull request ends, unless the organization has customised it.
-https://docs.github.com/actions/reference/security/oidc"""
 
 
 def problems_of_links(links: Written, platform: Written, teams: Sequence[Written]) -> Iterator[Problem]:
@@ -59,15 +53,9 @@ def _of_subjects(links: Written) -> Iterator[Problem]:
     seen: dict[tuple[str, str], str] = {}
     for at, link in _all(links.manifest):
         position = links.at(*at, "subject")
-        is_github = link.issuer.removeprefix("https://").startswith(_GITHUB)
-        of_environment = "environment:" in link.subject
-        if is_github and at[-1] != PULL_REQUEST and not of_environment:
-            message = f"the subject {link.subject!r} names no environment: any workflow of the repository could deploy."
-            hint = "Let the deploying job say environment: NAME, and link the subject that its token has then."
-            yield Problem(position, message, hint)
-        if is_github and at[-1] == PULL_REQUEST and of_environment:
-            message = f"the subject {link.subject!r} is that of deployments, not of pull requests."
-            yield Problem(position, message, f"Link it to its environment; a pull request's subject ends in {_ENDING}.")
+        forge = forge_of_issuer(link.issuer)
+        if forge is not None and (found := forge.subject_problem(link.subject, at[-1] == PULL_REQUEST)) is not None:
+            yield Problem(position, *found)
         where = ".".join(str(part) for part in at)
         first = seen.setdefault((link.issuer, link.subject), where)
         if first != where:

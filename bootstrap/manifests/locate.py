@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bootstrap.errors import MissingError
+from bootstrap.errors import InputError, MissingError
+from bootstrap.tool import other_version
 from bootstrap.yaml.documents import read
 
 FILE_NAME = "platform.yaml"
@@ -44,3 +45,11 @@ def stack_names(start: Path) -> list[str]:
         environments = data.get("environments") if isinstance(data, dict) else None
         names += [f"{path.stem}-{name}" for name in environments] if isinstance(environments, dict) else []
     return names
+
+
+def pinned_tool(root: Path) -> tuple[str, str | None] | None:
+    """`tool` and `tool_source` of the platform in `root`, when it pins another version than this one; else None."""
+    try:
+        return other_version(read(root / FILE_NAME).data)
+    except InputError:
+        return None  # reading the whole platform reports it

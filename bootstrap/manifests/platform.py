@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bootstrap import __version__
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.links import problems_of_links
@@ -16,6 +15,7 @@ from bootstrap.manifests.merge import Merge
 from bootstrap.manifests.network import overlaps
 from bootstrap.manifests.origins import Origin, origins_of_environment, origins_of_hub
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
+from bootstrap.tool import require_this_version
 from bootstrap.yaml.documents import Document, Problem, check, parse, read
 from infra.settings import HUB, HubSettings, StackSettings, SuppressionSettings
 from infra.tables.names import reserved_in
@@ -133,7 +133,6 @@ def _without_place(mistake: str, root: Path) -> str:
 
 
 def _load(root: Path, links_text: str | None = None) -> tuple[Merge, list[Written], dict[str, StackSettings]]:
-    _check_tool(root)
     mistakes: list[str] = []
     platform = _written(root / FILE_NAME, PlatformManifest, mistakes)
     mistakes += [f"{path}: the name of a team's file ends in .yaml." for path in sorted((root / TEAMS).glob("*.yml"))]
@@ -170,6 +169,8 @@ def _written(path: Path, model: type[BaseModel], mistakes: list[str], text: str 
     except InputError as error:
         mistakes += error.details or [" ".join(part for part in (error.what, error.why) if part)]
         return None
+    if model is PlatformManifest:  # mistakes in the files of another version are for that version to report
+        require_this_version(path, document.data, extra="infra")
     manifest, problems = check(document, model)
     mistakes += [str(problem) for problem in problems]
     return Written(manifest, document) if manifest is not None else None
@@ -258,33 +259,3 @@ def _of_workspaces(teams: list[Written]) -> Iterator[Problem]:
                 if owner != stack:
                     at = team.at("environments", name, "adopt", "workspace_id")
                     yield Problem(at, f"the workspace {environment.adopt.workspace_id} is that of {owner} already.")
-
-
-def pinned_version(root: Path) -> str | None:
-    """The version of this tool that the platform in `root` pins, when it is another one than this; else None."""
-    try:
-        data = read(root / FILE_NAME).data
-    except InputError:
-        return None  # reading the whole platform will tell
-    pin = data.get("tool") if isinstance(data, dict) else None
-    return pin if isinstance(pin, str) and _is_another(pin) else None
-
-
-def _is_another(pin: str) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        return not SpecifierSet(f"=={pin}").contains(__version__, prereleases=True)
-    except InvalidSpecifier:
-        return False  # reading the whole platform will tell
-
-
-def _check_tool(root: Path) -> None:
-    """What is wrong in the files is for the version that they are written for to say."""
-    pin = pinned_version(root)
-    if pin is not None:
-        raise InputError(
-            f"The platform in {root} wants mlops-bootstrap {pin}; this is {__version__}.",
-            why=f"{root / FILE_NAME} pins it, so that everybody's plans are made by the same version.",
-            hint=f"Run that version: uvx --from 'mlops-bootstrap[infra]=={pin}' mlops-bootstrap",
-        )

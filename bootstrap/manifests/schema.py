@@ -5,63 +5,26 @@ The formats are documented in docs/platform.md; the JSON Schemas that editors us
 
 import ipaddress
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetPydanticSchema,
+    Tag,
+    model_validator,
+)
+
+from bootstrap import tool
+from bootstrap.forge import ADDRESS
+from bootstrap.yaml.patterns import matching, not_offered
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
-
-
-@dataclass(frozen=True)
-class NotOffered:
-    """A key that people look for and that is refused, with the reason."""
-
-    reason: str
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
-        from pydantic_core import core_schema
-
-        def refuse(_value: object) -> None:
-            raise ValueError(f"is not offered: {self.reason}")
-
-        return core_schema.no_info_plain_validator_function(refuse)
-
-    def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
-        return {"not": {}, "description": f"Not offered: {self.reason}."}
-
-
-@dataclass(frozen=True)
-class Text:
-    """A string that must match a pattern as a whole; who gets it wrong is told in words.
-
-    Attributes:
-        wanted: What must be written, after "must be".
-        pattern: A regular expression that Python and JavaScript read alike.
-        normal: How it is written everywhere, where Azure does not mind the case and we compare.
-    """
-
-    wanted: str
-    pattern: str
-    normal: Callable[[str], str] = str
-
-    def __get_pydantic_core_schema__(self, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
-        from pydantic_core import core_schema
-
-        fits = re.compile(self.pattern, re.ASCII).fullmatch
-
-        def check(value: str) -> str:
-            if not fits(value):
-                raise ValueError(f"must be {self.wanted}")
-            return self.normal(value)
-
-        return core_schema.no_info_after_validator_function(check, handler(str))
-
-    def __get_pydantic_json_schema__(self, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:
-        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "description": f"Must be {self.wanted}."}
 
 
 _AZURES_WORDS = {
@@ -109,8 +72,8 @@ _NETWORKS = _any_case(r"Microsoft\.Network/virtualNetworks")
 _CLUSTERS = _any_case(r"Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)")
 
 
-def _words(shortest: int, longest: int) -> Text:
-    return Text(
+def _words(shortest: int, longest: int) -> GetPydanticSchema:
+    return matching(
         f"{shortest} to {longest} lower-case letters, digits and single hyphens, beginning with a letter",
         rf"(?=.{{{shortest},{longest}}}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
     )
@@ -126,11 +89,11 @@ def _as_written(resource_id: str) -> str:
     return "/".join(parts)
 
 
-def _id_of(what: str, path: str, name: str) -> Text:
+def _id_of(what: str, path: str, name: str) -> GetPydanticSchema:
     """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
     shown = path.replace("\\", "")
     wanted = f"the resource id of {what}, /subscriptions/.../{shown}/NAME"
-    return Text(wanted, rf"{_PROVIDERS}/{_any_case(path)}/{name}", _as_written)
+    return matching(wanted, rf"{_PROVIDERS}/{_any_case(path)}/{name}", _as_written)
 
 
 def _range(value: str) -> str:
@@ -158,16 +121,16 @@ def _kind_of_dns(value: Any) -> str:
 
 
 Organization = Annotated[
-    str, Text("2 to 20 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,19}")
+    str, matching("2 to 20 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,19}")
 ]
 EnvironmentName = Annotated[
-    str, Text("2 to 10 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,9}")
+    str, matching("2 to 10 lower-case letters and digits, beginning with a letter", "[a-z][a-z0-9]{1,9}")
 ]
 PULL_REQUEST = "pull-request"
 """Stands for an environment in `links.yaml` where the CI of pull requests is meant."""
 LinkName = Annotated[
     str,
-    Text(f"an environment, or {PULL_REQUEST}", rf"[a-z][a-z0-9]{{1,9}}|{PULL_REQUEST}"),
+    matching(f"an environment, or {PULL_REQUEST}", rf"[a-z][a-z0-9]{{1,9}}|{PULL_REQUEST}"),
 ]
 TeamName = Annotated[str, _words(2, 24)]
 ProjectName = Annotated[str, _words(2, 32)]
@@ -175,70 +138,65 @@ ClusterName = Annotated[str, _words(2, 16)]
 InstanceName = Annotated[str, _words(2, 24)]
 Guid = Annotated[
     str,
-    Text(
+    matching(
         "a GUID such as 11111111-2222-3333-4444-555555555555",
         r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
         str.lower,
     ),
 ]
 Location = Annotated[
-    str, Text("an Azure location in lower case without spaces, such as westeurope", "[a-z]{3,30}[0-9]{0,2}")
+    str, matching("an Azure location in lower case without spaces, such as westeurope", "[a-z]{3,30}[0-9]{0,2}")
 ]
 VmSize = Annotated[
-    str, Text("a virtual machine size such as Standard_D4ds_v5", "Standard_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*")
+    str, matching("a virtual machine size such as Standard_D4ds_v5", "Standard_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*")
 ]
-Email = Annotated[str, Text("a mail address", r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")]
-Repository = Annotated[
-    str,
-    Text(
-        "github:OWNER/REPOSITORY or azure-devops:ORGANIZATION/PROJECT/REPOSITORY",
-        r"github:[\w.\-]+/[\w.\-]+|azure-devops:[\w.\-]+/[\w. \-]+/[\w. \-]+",
-    ),
-]
-Issuer = Annotated[str, Text("an https address", r"https://[\w.\-]+(?:/[\w./\-]*)?")]
+Email = Annotated[str, matching("a mail address", r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")]
+Repository = Annotated[str, matching(*ADDRESS)]
+Issuer = Annotated[str, matching("an https address", r"https://[\w.\-]+(?:/[\w./\-]*)?")]
 Subject = Annotated[
-    str, Text("1 to 600 characters without * and without spaces at the ends", r"[^\s*](?:[^*\n]{0,598}[^\s*])?")
+    str, matching("1 to 600 characters without * and without spaces at the ends", r"[^\s*](?:[^*\n]{0,598}[^\s*])?")
 ]
-ToolPin = Annotated[str, Text('a version such as "0.1.*"', r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?")]
-Month = Annotated[str, Text("the first day of a month, such as 2026-11-01", r"20[0-9]{2}-(?:0[1-9]|1[0-2])-01")]
+ToolVersion = Annotated[str, matching(tool.VERSION, tool.VERSION_PATTERN)]
+ToolSource = Annotated[str, matching(tool.SOURCE, tool.SOURCE_PATTERN)]
+Month = Annotated[str, matching("the first day of a month, such as 2026-11-01", r"20[0-9]{2}-(?:0[1-9]|1[0-2])-01")]
 Day = Annotated[
     str,
-    Text(
+    matching(
         "a day such as 2027-03-31",
         r"20[0-9]{2}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
         r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|[12][0-9]))",
     ),
 ]
 RuleId = Annotated[
-    str, Text("the id of a rule of docs/rules.md, such as public-access", "[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+    str, matching("the id of a rule of docs/rules.md, such as public-access", "[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 ]
-ResourceName = Annotated[str, Text("the name of a resource as the plan shows it", r"[\w.\-]{1,260}")]
-Reason = Annotated[str, Text("a reason of 10 to 300 characters", r"\S.{8,298}\S")]
+ResourceName = Annotated[str, matching("the name of a resource as the plan shows it", r"[\w.\-]{1,260}")]
+Reason = Annotated[str, matching("a reason of 10 to 300 characters", r"\S.{8,298}\S")]
 # https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources; storage accounts allow 128 letters.
-TagName = Annotated[str, Text(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")]
-TagValue = Annotated[str, Text("at most 256 characters", r"[^\n]{0,256}")]
+TagName = Annotated[str, matching(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")]
+TagValue = Annotated[str, matching("at most 256 characters", r"[^\n]{0,256}")]
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-Address = Annotated[str, Text("an IPv4 address such as 10.0.0.4", _ADDRESS)]
+Address = Annotated[str, matching("an IPv4 address such as 10.0.0.4", _ADDRESS)]
 AddressRange = Annotated[
-    str, Text("an IPv4 range such as 10.20.0.0/24", rf"{_ADDRESS}/(?:3[0-2]|[12]?[0-9])"), AfterValidator(_range)
+    str, matching("an IPv4 range such as 10.20.0.0/24", rf"{_ADDRESS}/(?:3[0-2]|[12]?[0-9])"), AfterValidator(_range)
 ]
 PublicRange = Annotated[AddressRange, AfterValidator(_public)]
 SubnetId = Annotated[
     str,
-    Text(
+    matching(
         "the resource id of a subnet, /subscriptions/.../virtualNetworks/NAME/subnets/NAME",
         rf"{_PROVIDERS}/{_NETWORKS}/[\w.-]+/{_any_case('subnets')}/[\w.-]+",
         _as_written,
     ),
 ]
 GroupId = Annotated[
-    str, Text("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _as_written)
+    str, matching("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _as_written)
 ]
 VaultId = Annotated[str, _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}")]
 KeyAddress = Annotated[
     str,
-    Text(
+    matching(
         "a key's address with its version, https://VAULT.vault.azure.net/keys/NAME/VERSION",
         r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
     ),
@@ -267,7 +225,7 @@ IdentityId = Annotated[
 ]
 KubernetesId = Annotated[
     str,
-    Text(
+    matching(
         "the resource id of a Kubernetes cluster, /subscriptions/.../Microsoft.ContainerService/managedClusters/NAME "
         "or /subscriptions/.../Microsoft.Kubernetes/connectedClusters/NAME",
         rf"{_PROVIDERS}/{_CLUSTERS}/[\w.-]{{1,63}}",
@@ -277,39 +235,39 @@ KubernetesId = Annotated[
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
 KubernetesNamespace = Annotated[
     str,
-    Text(
+    matching(
         "1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or a digit",
         "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
     ),
 ]
 RelayId = Annotated[str, _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}")]
-TimeOfDay = Annotated[str, Text("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
+TimeOfDay = Annotated[str, matching("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
 LogsId = Annotated[
     str, _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}")
 ]
 ZoneId = Annotated[str, _id_of("a private DNS zone", r"Microsoft\.Network/privateDnsZones", "[a-z0-9.-]+")]
 ResourceId = Annotated[
     str,
-    Text(
+    matching(
         "a resource id, /subscriptions/.../resourceGroups/.../providers/...",
         rf"{_PROVIDERS}/[\w.]+(?:/[\w.()-]+){{2,}}",
         _as_written,
     ),
 ]
-AzureDevOpsName = Annotated[str, Text("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
-RunnerImage = Annotated[str, Text("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
-ZoneName = Annotated[str, Text("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
+AzureDevOpsName = Annotated[str, matching("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
+RunnerImage = Annotated[str, matching("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
+ZoneName = Annotated[str, matching("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
 RuleName = Annotated[str, _words(2, 32)]
-GroupOfResource = Annotated[str, Text("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")]
+GroupOfResource = Annotated[str, matching("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")]
 # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
 HostName = Annotated[
-    str, Text("a name such as pypi.org or *.pythonhosted.org", r"(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
+    str, matching("a name such as pypi.org or *.pythonhosted.org", r"(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
 ]
 ServiceTag = Annotated[
-    str, Text("a service tag such as AzureMonitor or Storage.WestEurope", r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
+    str, matching("a service tag such as AzureMonitor or Storage.WestEurope", r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
 ]
 Ports = Annotated[
-    str, Text("ports such as 443 or 80,8000-9000", r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*")
+    str, matching("ports such as 443 or 80,8000-9000", r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*")
 ]
 Generation = Annotated[int, Field(ge=1, le=99)]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -328,7 +286,7 @@ class Cluster(_Section):
     low_priority: bool = Field(False, description="Cheaper nodes, which Azure may take away.")
     subnet_id: Annotated[
         None,
-        NotOffered(
+        not_offered(
             "compute in a network of your own has no managed online endpoints and no serverless compute; "
             "use network: managed or locked"
         ),
@@ -543,7 +501,8 @@ class PlatformManifest(Layer):
     """The content of `platform.yaml`."""
 
     schema_version: Literal[1] = 1
-    tool: ToolPin | None = Field(None, description="The version of mlops-bootstrap that everybody uses here.")
+    tool: ToolVersion | None = Field(None, description="The version of mlops-bootstrap that everybody uses here.")
+    tool_source: ToolSource | None = Field(None, description="Where that version is installed from; by default PyPI.")
     organization: Organization = Field(description="A short word that every Azure name carries. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
     groups: PlatformGroups = PlatformGroups()

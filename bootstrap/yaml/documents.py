@@ -105,10 +105,14 @@ def load(path: Path, model: "type[Model]") -> "Model":
     Raises:
         InputError: The file cannot be read, or has mistakes: all of them, each with line and column, in `details`.
     """
-    document = read(path)
+    return validated(read(path), model)
+
+
+def validated(document: Document, model: "type[Model]") -> "Model":
+    """The document as an instance of `model`. Raises InputError, with all mistakes in `details`."""
     value, problems = check(document, model)
     if value is None:
-        raise invalid(path, problems)
+        raise invalid(document.path, problems)
     return value
 
 

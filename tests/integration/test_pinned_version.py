@@ -115,3 +115,20 @@ def test_without_uv_it_is_told_what_is_missing(root: Path, tmp_path: Path) -> No
 
     assert (done.code, done.out) == (ExitCode.MISSING, "")
     assert "uv is not installed" in done.err
+
+
+def test_the_earlier_commit_is_planned_by_the_wheel_that_it_pins(root: Path, index: Mapping[str, str]) -> None:
+    [wheel] = Path(index["UV_FIND_LINKS"]).glob("*.whl")
+    (root / "tools").mkdir()
+    shutil.copy(wheel, root / "tools")
+    change(root / "platform.yaml", 'tool: "0.1.*"', f'tool: "0.0.*"\ntool_source: tools/{wheel.name}')
+    git("add", ".", cwd=root)
+    git("commit", "--quiet", "-m", "a wheel of our own", cwd=root)
+    change(root / "platform.yaml", f'tool: "0.0.*"\ntool_source: tools/{wheel.name}', 'tool: "0.1.*"')
+    without_index = {name: value for name, value in index.items() if name != "UV_FIND_LINKS"}
+
+    done = run_cli("plan", "--against", "HEAD", "-o", "json", cwd=root, env=without_index)
+
+    assert done.code == ExitCode.DONE, done.err
+    statuses = {stack["name"]: stack["status"] for stack in done.document["stacks"]}
+    assert statuses == {"hub": "unchanged", "fraud-dev": "changed"}

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from bootstrap.errors import InputError
-from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest, Text
+from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
 from bootstrap.project import ProjectManifest
 from bootstrap.yaml.documents import MAX_NODES, Document, as_yaml, check, load, parse, read
+from bootstrap.yaml.patterns import matching
 
 PATH = Path("file.yaml")
 
@@ -36,7 +37,7 @@ class Team(BaseModel):
     mode: Literal["open", "closed"] = "open"
     which: str | int = 1
     one: Compute | str = ""
-    limits: dict[Annotated[str, Text("a single letter", "[a-z]")], int] = {}
+    limits: dict[Annotated[str, matching("a single letter", "[a-z]")], int] = {}
 
 
 def mistakes(text: str) -> list[str]:

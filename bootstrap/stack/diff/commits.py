@@ -17,8 +17,8 @@ from typing import Any
 
 from bootstrap.digest import digest_tree
 from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
-from bootstrap.manifests.locate import FILE_NAME, stack_names
-from bootstrap.manifests.platform import Platform, load_platform, pinned_version
+from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
+from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import StackDifference, difference, made_in, new_findings
@@ -26,6 +26,7 @@ from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import CODE, StackPlan, refusals
 from bootstrap.stack.plan.planner import plan_stacks
+from bootstrap.tool import uvx_arguments
 from infra.settings import SuppressionSettings
 
 _OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
@@ -156,12 +157,12 @@ def _plan_earlier(
         command, env = [sys.executable, "-m", "bootstrap"], {**os.environ, "PYTHONPATH": str(tree)}
         _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
-    pin = pinned_version(root)
-    if pin is not None:
-        command = [uv_executable(), "tool", "run", "--from", f"mlops-bootstrap[infra]=={pin}", "mlops-bootstrap"]
+    pinned = pinned_tool(root)
+    if pinned is not None:
+        command = [uv_executable(), "tool", "run", *uvx_arguments(*pinned, extra="infra"), "mlops-bootstrap"]
         # A path to other code, as of a checkout of ours, must not stand before the code of that version.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        _fetch(command, env, pin, commit, root, progress)
+        _fetch(command, env, pinned[0], commit, root, progress)
         _by_another(command, env, commit, root, names, shelf, progress, as_of)
         return
     with _mistakes_told_as_of(commit, root):

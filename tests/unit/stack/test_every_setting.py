@@ -413,6 +413,7 @@ UNSEEN = {
     "LinksManifest.schema_version": "there is one version",
     "PlatformManifest.schema_version": "there is one version",
     "PlatformManifest.tool": "says which version of the command makes the plan",
+    "PlatformManifest.tool_source": "says where that version is installed from",
     "ProjectEntry.blueprint": "is for updates of the project",
     "TeamManifest.schema_version": "there is one version",
 }
