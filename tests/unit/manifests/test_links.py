@@ -44,9 +44,9 @@ def one(subject: str, *, issuer: str = GITHUB, environment: str = "dev") -> str:
 @pytest.mark.parametrize(
     ("links", "told"),
     [
-        (one("repo:contoso/churn:ref:refs/heads/main"), "names no environment, so any workflow of the repository could"),
+        (one("repo:contoso/churn:ref:refs/heads/main"), "names no environment, so any workflow of the repository"),
         (one("repo:contoso/churn:pull_request"), "names no environment"),
-        (one("a:environment:dev", environment="pull-request"), "is that of deployments to an environment, not of pull requests"),
+        (one("a:environment:dev", environment="pull-request"), "is that of deployments to an environment, not of pull"),
         (one("repo:*:environment:dev"), "must be 1 to 600 characters without *"),
         (
             one("a", issuer="https://forge.example").replace("dev", "dve"),
