@@ -1,23 +1,19 @@
 """The commands on stacks: `plan`."""
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
-from bootstrap.errors import BootstrapError, InputError, RefusedError
+from bootstrap.errors import BootstrapError, InputError
 
 if TYPE_CHECKING:
     from bootstrap.manifests.platform import Platform
-    from bootstrap.stack import Cache, StackPlan
-    from bootstrap.stack.diff.difference import StackDifference
+    from bootstrap.stack import Cache
     from bootstrap.stack.report import Report
-
-    Judged = TypeVar("Judged", StackPlan, StackDifference)
 
 
 def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
@@ -112,7 +108,16 @@ def plan(
         raise InputError("--prices does not go with --output table.", hint="All other forms show what bills.")
     day = _day(as_of) if as_of is not None else None
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.stack import NOTHING, Cache, plan_stacks, read_observed, report, with_prices
+    from bootstrap.stack import (
+        NOTHING,
+        Cache,
+        collect_refusals,
+        plan_stacks,
+        read_observed,
+        refuse,
+        report,
+        with_prices,
+    )
 
     platform = find_platform(session.directory)
     cache = None if no_cache else Cache()
@@ -121,7 +126,7 @@ def plan(
         return
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
     refused: list[str] = []
-    planned = _noting(refused, plan_stacks(platform, stacks or [], session.console.progress, day, cache, seen))
+    planned = collect_refusals(plan_stacks(platform, stacks or [], session.console.progress, day, cache, seen), refused)
     reports: dict[str, Report] = {
         "tree": report.as_tree,
         "table": report.as_table,
@@ -137,26 +142,9 @@ def plan(
         planned = with_prices(planned, asked)
     session.console.parts(reports[session.output](planned))
     if check:
-        _refuse(refused)
+        refuse(refused)
     if asked is not None and asked.failure is not None:
         raise asked.failure
-
-
-def _noting(refused: list[str], stacks: "Iterator[Judged]") -> "Iterator[Judged]":
-    """The same stacks; what speaks against the deployment of each is noted in `refused` as they go by."""
-    for stack in stacks:
-        refused += [f"{stack.name}: {refusal}" for refusal in stack.refusals]
-        yield stack
-
-
-def _refuse(refused: list[str]) -> None:
-    """Raise RefusedError when something was noted."""
-    if refused:
-        raise RefusedError(
-            f"{'A finding says' if len(refused) == 1 else f'{len(refused)} findings say'} not to deploy this.",
-            details=refused,
-            hint="Correct it, or say in a manifest why a rule may be broken and until when (suppress: docs/plan.md).",
-        )
 
 
 def _compare(
@@ -170,6 +158,7 @@ def _compare(
     check: bool,
 ) -> None:
     """Print how the platform differs from an earlier commit. Raises RefusedError when `check` finds a reason."""
+    from bootstrap.stack import collect_refusals, refuse
     from bootstrap.stack.diff.commits import compare, resolve
     from bootstrap.stack.report import differences
 
@@ -182,10 +171,10 @@ def _compare(
         "json": differences.as_json,
     }
     refused: list[str] = []
-    compared = _noting(refused, compare(platform, commit, names, session.console.progress, day, cache))
+    compared = collect_refusals(compare(platform, commit, names, session.console.progress, day, cache), refused)
     session.console.parts(reports[session.output](commit, compared))
     if check:
-        _refuse(refused)
+        refuse(refused)
 
 
 def _day(text: str) -> str:

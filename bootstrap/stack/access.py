@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.stack.plan.model import Registration, StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.terminal.console import table
 from infra.rules.limits import MOST_ASSIGNMENTS, counted
+from infra.rules.rule import Resource
 from infra.settings import EnvironmentSettings
 from infra.tables import roles
 from infra.tables.names import Names
@@ -182,7 +183,7 @@ def _roles() -> list[Role | CustomRole]:
     return [role for role in vars(roles).values() if isinstance(role, Role | CustomRole)]
 
 
-def _identity(assignment: Registration, needed: Sequence[Registration]) -> tuple[str, str]:
+def _identity(assignment: Resource, needed: Sequence[Resource]) -> tuple[str, str]:
     """The identity that gets the role: of those that have to be made before, the one that the role is not on."""
     on = assignment.inputs["scope"].rsplit("/", 1)[-1]
     for identity in needed:

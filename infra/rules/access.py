@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from infra.rules.properties import ROLE, entries
-from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, each
 from infra.settings import HubSettings
 from infra.tables.roles import (
     AZUREML_REGISTRY_USER,
@@ -126,35 +126,36 @@ def _wide(stack: Stack) -> Iterator[Resource]:
     return (assignment for assignment in given if not _is_the_platforms(assignment, stack))
 
 
-def _too_broad(stack: Stack) -> Iterator[Breach]:
+def _too_broad(stack: Stack) -> Iterator[Violation]:
     for assignment in _wide(stack):
         role = role_of(assignment)
         if role in BROAD:
-            yield Breach(assignment.urn, f"{assignment.name}: it gives {BROAD[role]} on {assignment.at('scope')}.")
+            yield (assignment.urn, f"{assignment.name}: it gives {BROAD[role]} on {assignment.at('scope')}.")
 
 
-def _too_wide(stack: Stack) -> Iterator[Breach]:
+def _too_wide(stack: Stack) -> Iterator[Violation]:
     for assignment in _wide(stack):
         if role_of(assignment) not in BROAD and not _gives_roles(assignment):
-            yield Breach(assignment.urn, f"{assignment.name}: it gives a role on {assignment.at('scope')}.")
+            yield (assignment.urn, f"{assignment.name}: it gives a role on {assignment.at('scope')}.")
 
 
-def _standing(stack: Stack) -> Iterator[Breach]:
+def _standing(stack: Stack) -> Iterator[Violation]:
     if stack.settings is None or not stack.settings.protect:
         return
     for assignment in stack.of(ROLE):
         role = role_of(assignment)
         # The SDK's default is a user.
         if assignment.at("principalType") not in _PROGRAMS and role and role not in READING:
-            yield Breach(assignment.urn, f"{assignment.name}: people have a role that changes {stack.name}, always.")
+            yield (assignment.urn, f"{assignment.name}: people have a role that changes {stack.name}, always.")
 
 
-def _eligible(stack: Stack) -> Iterator[Breach]:
+def _eligible(stack: Stack) -> Iterator[Violation]:
     count = sum(1 for _ in stack.of(ELIGIBLE))
     # The hub is deployed by such a person anyway.
     if count and not isinstance(stack.settings, HubSettings):
-        yield Breach(
-            None, f"{stack.name}: it has {count} eligibilities, which the platform's CI can neither make nor change."
+        yield (
+            None,
+            f"{stack.name}: it has {count} eligibilities, which the platform's CI can neither make nor change.",
         )
 
 
@@ -165,7 +166,7 @@ ACCESS_RULES: tuple[Rule, ...] = (
         "Give Role Based Access Control Administrator with a condition that lists the roles that may be given; take "
         "roleAssignments/write out of roles of your own.",
         f"{_LEARN}/delegate-role-assignments-overview",
-        Each(_owning, frozenset({ROLE, ELIGIBLE, DEFINITION})),
+        each({ROLE, ELIGIBLE, DEFINITION}, _owning), "resource",
     ),
     Rule(
         "role-too-broad", "warning", "Only the platform's own CI may change everything in a subscription",
@@ -173,7 +174,7 @@ ACCESS_RULES: tuple[Rule, ...] = (
         "groups: its identity is made by the same stack and has no secret; infra/tables/roles.py has the reason.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/best-practices",
-        Whole(_too_broad),
+        _too_broad,
     ),
     Rule(
         "role-too-wide", "warning", "Only the platform's own CI has roles on whole subscriptions",
@@ -181,14 +182,14 @@ ACCESS_RULES: tuple[Rule, ...] = (
         "stand in infra/tables/roles.py.",
         "Give the role on the resource groups that it is for.",
         f"{_LEARN}/scope-overview",
-        Whole(_too_wide),
+        _too_wide,
     ),
     Rule(
         "standing-access", "warning", "People change production only when they asked for it",
         "A login that is stolen at night finds what its owner has at all times.",
         "Say eligible: true for the group, so that its members ask for the role when they need it.",
         "https://learn.microsoft.com/entra/id-governance/privileged-identity-management/pim-resource-roles-assign-roles",
-        Whole(_standing),
+        _standing,
     ),
     Rule(
         "eligible-by-person", "note", "It is known which stacks a person deploys",
@@ -197,7 +198,7 @@ ACCESS_RULES: tuple[Rule, ...] = (
         "Who is Owner or User Access Administrator there deploys the stack the first time, when its eligible groups "
         "change, and with --refresh once the year of an eligibility is over. CI deploys it in between.",
         "https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/privileged",
-        Whole(_eligible),
+        _eligible,
     ),
 )  # fmt: skip
 """The rules on access."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.rules.changes import Property, properties
 from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
-from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 from infra.settings import AdoptedSettings
 from infra.tables.names import TABLE
 from infra.tables.network_modes import mode_of
@@ -80,17 +80,17 @@ def _says_nothing(type_: str, one: Property) -> bool:
     return one.old is None and all(untold.get(path) == value for path, value in _leaves(one.new, one.at))
 
 
-def _changes(stack: Stack) -> Iterator[Breach]:
+def _changes(stack: Stack) -> Iterator[Violation]:
     for resource, one in _differences(stack):
         if one.new is not None:
             said = f"{resource.name}: {one.at} is {_shown(one.old)}, and becomes {_shown(one.new)}."
-            yield Breach(resource.urn, said)
+            yield (resource.urn, said)
 
 
-def _losses(stack: Stack) -> Iterator[Breach]:
+def _losses(stack: Stack) -> Iterator[Violation]:
     for resource, one in _differences(stack):
         if one.new is None and not _comes_back(resource.type, one):
-            yield Breach(resource.urn, f"{resource.name}: {one.at} is {_shown(one.old)}, and nothing here says so.")
+            yield (resource.urn, f"{resource.name}: {one.at} is {_shown(one.old)}, and nothing here says so.")
 
 
 def _comes_back(type_: str, one: Property) -> bool:
@@ -111,14 +111,14 @@ def _leaves(value: Any, at: str) -> Iterator[tuple[str, Any]]:
         yield at, value
 
 
-def _unseen(stack: Stack) -> Iterator[Breach]:
+def _unseen(stack: Stack) -> Iterator[Violation]:
     unseen = [one.import_id for one in stack.resources if one.import_id is not None and one.urn not in stack.before]
     if unseen:
         said = f"it is not known what imports would change: az resource show --ids {' '.join(unseen)} > azure.json"
-        yield Breach(None, f"{stack.name}: {said}.")
+        yield (None, f"{stack.name}: {said}.")
 
 
-def _elsewhere(stack: Stack) -> Iterator[Breach]:
+def _elsewhere(stack: Stack) -> Iterator[Violation]:
     environment = stack.environment
     if environment is None or environment.adopted is None:
         return
@@ -128,13 +128,13 @@ def _elsewhere(stack: Stack) -> Iterator[Breach]:
         return
     workspace = adopted.workspace_id.rsplit("/", 1)[-1]
     for message in (*_other_parts(adopted, described), *_other_place(described, environment.location)):
-        yield Breach(None, f"{workspace}: {message}.")
+        yield (None, f"{workspace}: {message}.")
     isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
     wanted = mode_of(environment.network, environment.networking.ci).isolation
     # One that is managed can be given another network; one that is referred to stays as it is.
     if adopted.mode == "refer" and isolation != wanted:
         said = f"its managed network is {isolation}, and network {environment.network} means {wanted}"
-        yield Breach(None, f"{workspace}: {said}.")
+        yield (None, f"{workspace}: {said}.")
 
 
 def _other_parts(adopted: AdoptedSettings, described: Mapping[str, Any]) -> Iterator[str]:
@@ -189,25 +189,25 @@ ADOPTED_RULES: tuple[Rule, ...] = (
         "adopted-differs", "error", "What is adopted is what the manifest says",
         "Access, compute and alerts would be made around the wrong things.",
         "Write the ids, the location and the network that the workspace has.", _WORKSPACE,
-        Whole(_elsewhere),
+        _elsewhere,
     ),
     Rule(
         "adopted-changes", "warning", "An import changes nothing",
         "The engine imports it and changes it at once: what works with it as it is may stop.",
         "Agree on the change, or say in the manifests what is there; then export it and plan again.", _IMPORT,
-        Whole(_changes),
+        _changes,
     ),
     Rule(
         "adopted-loses", "warning", "An import loses nothing",
         "Azure takes an update as a whole: what it does not say may be gone with the first one.",
         "Say it in the manifests (tags, outbound, allow_ips), or refer to the workspace instead.", _PUT,
-        Whole(_losses),
+        _losses,
     ),
     Rule(
         "adopted-unseen", "note", "It is known what an import would change",
         "A plan asks no account: what is there has to be exported for it.",
         "Run that command with a login that reads them, and plan with --observed azure.json.", _IMPORT,
-        Whole(_unseen),
+        _unseen,
     ),
 )  # fmt: skip
 """The rules on what is there already."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from infra.rules.rule import UNKNOWN, Each, Resource, Rule
+from infra.rules.rule import UNKNOWN, Resource, Rule, each
 from infra.tables.names import TABLE, rule_of
 
 if TYPE_CHECKING:
@@ -47,39 +47,39 @@ ARGUMENT_RULES: tuple[Rule, ...] = (
         "argument-known", "error", "The SDK knows every argument",
         "The provider would drop the others, and what they say would not happen.",
         "Take the name from the SDK's reference.", _SDK,
-        Each(lambda resource: _mistakes(resource, "unknown")),
+        each(None, lambda resource: _mistakes(resource, "unknown")), "resource",
     ),
     Rule(
         "argument-required", "error", "No required argument is missing",
         "The provider refuses the resource, halfway through a deployment.",
         "Pass it.", _SDK,
-        Each(lambda resource: _mistakes(resource, "missing")),
+        each(None, lambda resource: _mistakes(resource, "missing")), "resource",
     ),
     Rule(
         "argument-type", "error", "Every argument has the SDK's type",
         "The provider refuses the resource, halfway through a deployment.",
         "Pass a value of that type.", _SDK,
-        Each(lambda resource: _mistakes(resource, "type")),
+        each(None, lambda resource: _mistakes(resource, "type")), "resource",
     ),
     Rule(
         "argument-value", "error", "What the SDK enumerates has one of its values",
         "The provider does not look, and Azure refuses the resource, halfway through a deployment.",
         "Use the SDK's enumeration.", _SDK,
-        Each(lambda resource: _mistakes(resource, "value")),
+        each(None, lambda resource: _mistakes(resource, "value")), "resource",
     ),
     Rule(
         "names", "error", "Azure allows every name",
         "Azure refuses the resource, halfway through a deployment.",
         "Take the name from infra.tables.names.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules",
-        Each(_names, _NAMED),
+        each(_NAMED, _names), "resource",
     ),
     Rule(
         "tags", "error", "Everything that takes tags says whose it is",
         "Bills and alerts are told apart by them.",
         "Pass the place's tags to the resource.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources",
-        Each(_tags),
+        each(None, _tags), "resource",
     ),
 )  # fmt: skip
 """The rules on arguments in general."""

@@ -23,7 +23,7 @@ from infra.rules.properties import (
     VAULT,
     WORKSPACE,
 )
-from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 from infra.tables.names import TABLE
 
 _PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
@@ -291,26 +291,26 @@ def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
             yield Change(way.at, was, will_be, way.effect, way.why, way.source)
 
 
-def _of_stack(stack: Stack, effect: Effect) -> Iterator[Breach]:
+def _of_stack(stack: Stack, effect: Effect) -> Iterator[Violation]:
     for resource in stack.resources:
         for change in _changes_of(stack, resource):
             if change.effect == effect:
-                yield Breach(resource.urn, f"{resource.name}: {_told(change)}; {change.why} ({change.source}).")
+                yield (resource.urn, f"{resource.name}: {_told(change)}; {change.why} ({change.source}).")
 
 
-def _replaced(stack: Stack) -> Iterator[Breach]:
+def _replaced(stack: Stack) -> Iterator[Violation]:
     for resource in stack.of(*STATEFUL):
         told = [_told(change) for change in _changes_of(stack, resource) if change.effect == "replaced"]
         if told:
-            yield Breach(resource.urn, f"{resource.name}: what it holds is lost, since {', '.join(told)}.")
+            yield (resource.urn, f"{resource.name}: what it holds is lost, since {', '.join(told)}.")
 
 
-def _removed(stack: Stack) -> Iterator[Breach]:
+def _removed(stack: Stack) -> Iterator[Violation]:
     kept = {resource.urn for resource in stack.resources}
     for urn in stack.before:
         type_, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.rsplit("::", 1)[-1]
         if urn not in kept and type_ in STATEFUL:
-            yield Breach(urn, f"{name}: it is removed, and what it holds is lost.")
+            yield (urn, f"{name}: it is removed, and what it holds is lost.")
 
 
 def _changes_of(stack: Stack, resource: Resource) -> Iterator[Change]:
@@ -327,26 +327,26 @@ CHANGE_RULES: tuple[Rule, ...] = (
         "change-one-way", "error", "Nothing is changed back that Azure never changes back",
         "Azure refuses the update, halfway through a deployment.",
         "Leave it, or make a new resource of another name and move.", _MANAGED,
-        Whole(lambda stack: _of_stack(stack, "one way")),
+        lambda stack: _of_stack(stack, "one way"),
     ),
     Rule(
         "change-refused", "error", "What is said once, or is in use, is not changed",
         "Azure refuses the update or ignores it, and the plan is not what there is.",
         "Make a new one beside it, under another name.", _CLUSTER,
-        Whole(lambda stack: _of_stack(stack, "refused")),
+        lambda stack: _of_stack(stack, "refused"),
     ),
     Rule(
         "change-replaces-data", "error", "Nothing that holds data is deleted to be made anew",
         "What was in it is lost, and the deleted name stays taken for a while.",
         "Make a new one beside it, move the data, then take the old one out.", _PROVIDER,
-        Whole(_replaced),
+        _replaced,
     ),
     Rule(
         "change-removes-data", "error", "Nothing that holds data is removed",
         "What the manifests do not ask for any more, the next deployment deletes.",
         "Move the data first; or agree to the loss, and suppress this rule for the resource: in the team's file, or in "
         "platform.yaml when that file goes too.", _DELETED,
-        Whole(_removed),
+        _removed,
     ),
 )  # fmt: skip
 """The rules on changes. They have something to say when it is known what was there before."""

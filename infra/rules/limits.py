@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from infra.rules.properties import IMAGES, ROLE, STORAGE, VAULT
-from infra.rules.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, each
 
 CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
 
@@ -78,21 +78,21 @@ def _by_identity(stack: Stack) -> dict[str, list[Resource]]:
     return by_identity
 
 
-def _credentials(stack: Stack) -> Iterator[Breach]:
+def _credentials(stack: Stack) -> Iterator[Violation]:
     for identity, credentials in _by_identity(stack).items():
         if len(credentials) > MOST_CREDENTIALS:
             said = f"{identity} has {len(credentials)} federated credentials, and Azure takes {MOST_CREDENTIALS}."
-            yield Breach(credentials[MOST_CREDENTIALS].urn, said)
+            yield (credentials[MOST_CREDENTIALS].urn, said)
 
 
-def _sequence(stack: Stack) -> Iterator[Breach]:
+def _sequence(stack: Stack) -> Iterator[Violation]:
     for credentials in _by_identity(stack).values():
         siblings = {credential.urn: credential for credential in credentials}
         before = {urn: _made_before(urn, siblings) for urn in siblings}
         # The engine tells resources in any order.
         for one, other in combinations(credentials, 2):
             if one.urn not in before[other.urn] and other.urn not in before[one.urn]:
-                yield Breach(other.urn, f"{other.name}: it does not wait for {one.name}, nor that one for it.")
+                yield (other.urn, f"{other.name}: it does not wait for {one.name}, nor that one for it.")
 
 
 def _made_before(urn: str, siblings: Mapping[str, Resource]) -> set[str]:
@@ -116,7 +116,7 @@ def _assignments(stack: Stack, _found: object) -> dict[str, int]:
     return dict(counted(resource.inputs for resource in stack.of(ROLE)))
 
 
-def _too_many(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
+def _too_many(told: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
     counts: Counter[str] = Counter()
     last: dict[str, str] = {}
     for stack, by_subscription in told.items():
@@ -125,10 +125,10 @@ def _too_many(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
     for subscription, count in counts.items():
         if count > MOST_ASSIGNMENTS:
             said = f"{count} roles are given in the subscription {subscription}, and Azure takes {MOST_ASSIGNMENTS}."
-            yield last[subscription], Breach(None, said)
+            yield last[subscription], (None, said)
 
 
-def _near(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:
+def _near(told: Mapping[str, Any]) -> Iterable[tuple[str, Violation]]:
     """Subscriptions near the limit, each told of the stack that has most of its assignments."""
     totals: Counter[str] = Counter()
     for counts in told.values():
@@ -139,10 +139,12 @@ def _near(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:
             stacks = sum(subscription in counts for counts in told.values())
             yield (
                 most,
-                Breach(
+                (
                     None,
-                    f"the subscription {subscription} would hold {total} role assignments of {stacks} stacks; "
-                    f"Azure allows {MOST_ASSIGNMENTS}.",
+                    (
+                        f"the subscription {subscription} would hold {total} role assignments of {stacks} stacks; "
+                        f"Azure allows {MOST_ASSIGNMENTS}."
+                    ),
                 ),
             )
 
@@ -155,38 +157,38 @@ LIMIT_RULES: tuple[Rule, ...] = (
         "limit-entries", "error", "No list is longer than Azure takes",
         "Azure refuses the resource, halfway through a deployment.",
         "Put several into one, as ranges or groups.", _LIMITS,
-        Each(_entries, frozenset(_BY_TYPE)),
+        each(_BY_TYPE, _entries), "resource",
     ),
     Rule(
         "limit-tags", "error", f"Nothing has more than {MOST_TAGS} tags",
         "Azure refuses the resource, halfway through a deployment.",
         "Take tags out of the manifests.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources",
-        Each(_tags),
+        each(None, _tags), "resource",
     ),
     Rule(
         "limit-credentials", "error", f"No identity has more than {MOST_CREDENTIALS} federated credentials",
         "Azure refuses the next one.",
         "Share the projects out to several teams or environments.", _FEDERATION,
-        Whole(_credentials),
+        _credentials,
     ),
     Rule(
         "credentials-in-sequence", "error", "Federated credentials of one identity are made one after the other",
         "Azure answers 409 to two at once.",
         "Let each depend on the one before.",
         "https://github.com/pulumi/pulumi-azure-native/issues/4343",
-        Whole(_sequence),
+        _sequence,
     ),
     Rule(
         "limit-assignments", "error", f"No more than {MOST_ASSIGNMENTS} roles are given in a subscription",
         "Azure refuses the next one, for every team in it.",
         _APART, _ASSIGNMENTS,
-        Across(_assignments, _too_many),
+        scope="platform", facts=_assignments, compare=_too_many,
     ),
     Rule(
         "role-assignments-near-limit", "warning", "No subscription comes near the limit of role assignments",
         "What people assign by hand counts too, and teams cannot be moved in a day.", _APART, _ASSIGNMENTS,
-        Across(_assignments, _near),
+        scope="platform", facts=_assignments, compare=_near,
     ),
 )  # fmt: skip
 """The rules on limits."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from infra.rules.properties import MODELS
-from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 
 AS_OF = "2025-09-23"
 """The date of Microsoft's page that the table was taken from."""
@@ -53,7 +53,7 @@ def _located(stack: Stack) -> Iterator[tuple[Resource, str]]:
         yield from ((resource, location) for location in said if isinstance(location, str))
 
 
-def _unknown(stack: Stack) -> Iterable[Breach]:
+def _unknown(stack: Stack) -> Iterable[Violation]:
     """One for each location, blaming the first that lies there."""
     told: set[str] = set()
     for resource, location in _located(stack):
@@ -62,7 +62,7 @@ def _unknown(stack: Stack) -> Iterable[Breach]:
         told.add(_name(location))
         near = nearest_location(location)
         meant = f" Did you mean {near!r}?" if near is not None else ""
-        yield Breach(resource.urn, f"{resource.name}: Azure has no location {location!r} (as of {AS_OF}).{meant}")
+        yield (resource.urn, f"{resource.name}: Azure has no location {location!r} (as of {AS_OF}).{meant}")
 
 
 LOCATION_RULES: tuple[Rule, ...] = (
@@ -70,7 +70,7 @@ LOCATION_RULES: tuple[Rule, ...] = (
         "location-known", "error", "Every location exists",
         "Azure refuses everything that would lie there.",
         "Write a location that exists; if Azure has it and we do not know it yet, suppress this rule and tell us.",
-        PAGE, Whole(_unknown),
+        PAGE, _unknown,
     ),
 )  # fmt: skip
 """The rule on locations."""

@@ -16,7 +16,7 @@ from infra.rules.properties import (
     entries,
     is_open,
 )
-from infra.rules.rule import UNKNOWN, Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, each
 
 NETWORK = "azure-native:network:VirtualNetwork"
 SUBNET = "azure-native:network:Subnet"
@@ -50,7 +50,7 @@ def _networks(stack: Stack, _found: object) -> list[list[str]]:
     ]
 
 
-def _clashes(told: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[tuple[str, Breach]]:
+def _clashes(told: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[tuple[str, Violation]]:
     # In the order of the addresses only neighbours can be the first to overlap, so a thousand networks are quick.
     ranges = sorted(
         (
@@ -65,7 +65,7 @@ def _clashes(told: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[tuple[str,
     for row in ranges:
         if widest is not None and widest[2] != row[2] and _overlap(widest[0], row[0]):
             said = f"{row[3]}: {row[0]} overlaps with {widest[0]} of {widest[3]} in {widest[1]}."
-            yield row[1], Breach(row[2], said)
+            yield row[1], (row[2], said)
         if widest is None or int(row[0].broadcast_address) > int(widest[0].broadcast_address):
             widest = row
 
@@ -83,7 +83,7 @@ def _prefixes(subnet: Mapping[str, Any]) -> list[Any]:
     return _ranges([*(subnet.get("addressPrefixes") or ()), subnet.get("addressPrefix")])
 
 
-def _subnets_outside(stack: Stack) -> Iterator[Breach]:
+def _subnets_outside(stack: Stack) -> Iterator[Violation]:
     spaces = {
         str(network.at("virtualNetworkName")): _ranges(network.at("addressSpace.addressPrefixes") or ())
         for network in stack.of(NETWORK)
@@ -92,16 +92,16 @@ def _subnets_outside(stack: Stack) -> Iterator[Breach]:
     for resource, name, prefix in placed:
         inside = spaces.get(name)
         if inside and not any(space.version == prefix.version and prefix.subnet_of(space) for space in inside):
-            yield Breach(resource.urn, f"{resource.name}: {prefix} is not within {', '.join(map(str, inside))}.")
+            yield (resource.urn, f"{resource.name}: {prefix} is not within {', '.join(map(str, inside))}.")
     for one, other in combinations(placed, 2):
         if one[1] == other[1] and _overlap(one[2], other[2]):
-            yield Breach(other[0].urn, f"{other[0].name}: {other[2]} overlaps with {one[2]} of the same network.")
+            yield (other[0].urn, f"{other[0].name}: {other[2]} overlaps with {one[2]} of the same network.")
 
 
-def _default_outbound(stack: Stack) -> Iterator[Breach]:
+def _default_outbound(stack: Stack) -> Iterator[Violation]:
     for resource, _, subnet in _subnets(stack):
         if subnet.get("defaultOutboundAccess") is None:
-            yield Breach(resource.urn, f"{resource.name}: defaultOutboundAccess is not set.")
+            yield (resource.urn, f"{resource.name}: defaultOutboundAccess is not set.")
 
 
 def _is_locked(resource: Resource) -> bool:
@@ -111,18 +111,16 @@ def _is_locked(resource: Resource) -> bool:
     return bool(resource.at("managedNetwork.isolationMode") == "AllowOnlyApprovedOutbound")
 
 
-def _open_doors(stack: Stack) -> Iterator[Breach]:
+def _open_doors(stack: Stack) -> Iterator[Violation]:
     if not any(map(_is_locked, stack.of(WORKSPACE, MODELS))):
         return
     for resource in stack.of(STORAGE, VAULT, IMAGES, WORKSPACE, MODELS, ONLINE):
         if is_open(resource):
-            yield Breach(resource.urn, f"{resource.name}: it can be reached from the internet.")
+            yield (resource.urn, f"{resource.name}: it can be reached from the internet.")
     for cluster in stack.of(COMPUTE):
         of_cluster = cluster.at("properties.computeType") == "AmlCompute"
         if of_cluster and cluster.at("properties.properties.enableNodePublicIp") not in (False, UNKNOWN):
-            yield Breach(
-                cluster.urn, f"{cluster.name}: enableNodePublicIp is not False, and that is the SDK's default."
-            )
+            yield (cluster.urn, f"{cluster.name}: enableNodePublicIp is not False, and that is the SDK's default.")
 
 
 _ANYWHERE = ("*", "internet", "0.0.0.0/0", "::/0")
@@ -137,11 +135,11 @@ def _let_in(group: Resource) -> Iterable[str]:
             yield f"its rule {rule.get('name')} lets the whole internet in."
 
 
-def _image_builder(stack: Stack) -> Iterator[Breach]:
+def _image_builder(stack: Stack) -> Iterator[Violation]:
     if any(not is_open(images) for images in stack.of(IMAGES)):
         for workspace in stack.of(WORKSPACE):
             if not workspace.at("imageBuildCompute"):
-                yield Breach(workspace.urn, f"{workspace.name}: imageBuildCompute is not set.")
+                yield (workspace.urn, f"{workspace.name}: imageBuildCompute is not set.")
 
 
 def _premium(images: Resource) -> Iterable[str]:
@@ -155,11 +153,11 @@ def _provisioned(workspace: Resource) -> Iterable[str]:
         yield "provisionNetworkNow is not set."
 
 
-def _said_twice(stack: Stack) -> Iterator[Breach]:
+def _said_twice(stack: Stack) -> Iterator[Violation]:
     rules = list(stack.of(OUTBOUND_RULE))
     for workspace in stack.of(WORKSPACE):
         if rules and workspace.at("managedNetwork.outboundRules") not in (None, {}, UNKNOWN):
-            yield Breach(workspace.urn, f"{workspace.name}: outboundRules is set, and {rules[0].name} is one too.")
+            yield (workspace.urn, f"{workspace.name}: outboundRules is set, and {rules[0].name} is one too.")
 
 
 NETWORK_RULES: tuple[Rule, ...] = (
@@ -168,21 +166,21 @@ NETWORK_RULES: tuple[Rule, ...] = (
         "Networks that overlap can never be connected, and addresses cannot be changed under what runs there.",
         "Give one of them another address space.",
         f"{_LEARN}/virtual-network/virtual-network-peering-overview",
-        Across(_networks, _clashes),
+        scope="platform", facts=_networks, compare=_clashes,
     ),
     Rule(
         "subnet-inside", "error", "Subnets lie within their network, side by side",
         "Azure refuses them, halfway through a deployment.",
         "Give the subnet a range of its own within the network's.",
         f"{_LEARN}/virtual-network/virtual-network-manage-subnet",
-        Whole(_subnets_outside),
+        _subnets_outside,
     ),
     Rule(
         "subnet-outbound", "warning", "Every subnet says whether it has outbound access by default",
         "Newer versions of Azure's API give none, older ones give it, and what runs there notices too late.",
         "Set default_outbound_access=False, and route what has to go out.",
         f"{_LEARN}/virtual-network/ip-services/default-outbound-access",
-        Whole(_default_outbound),
+        _default_outbound,
     ),
     Rule(
         "locked-is-closed", "error", "Where the network is locked, nothing comes in from the internet",
@@ -190,42 +188,42 @@ NETWORK_RULES: tuple[Rule, ...] = (
         "Set public_network_access to Disabled, and make a private endpoint; nodes need no address. A hub gets one "
         "with hub.vnet; or say hub.network: open.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
-        Whole(_open_doors),
+        _open_doors,
     ),
     Rule(
         "inbound-from-internet", "error", "No security rule lets the whole internet into a network",
         "An open port is tried by everybody.",
         "Name the addresses or the service tag that has to come in.",
         f"{_LEARN}/virtual-network/network-security-groups-overview",
-        Each(_let_in, frozenset({RULES})),
+        each({RULES}, _let_in), "resource",
     ),
     Rule(
         "image-builder", "error", "A workspace whose container registry is closed or narrowed has an image builder",
         "Azure's own build agents do not reach the registry, and no environment can be built.",
         "Set image_build_compute to a cluster of the workspace.",
         f"{_LEARN}/container-registry/manage-network-bypass-policy-for-tasks",
-        Whole(_image_builder),
+        _image_builder,
     ),
     Rule(
         "private-images-premium", "error", "A container registry that is private or narrowed is Premium",
         "Other SKUs have no private endpoints and no lists of addresses.",
         "Set the SKU to Premium.",
         f"{_LEARN}/container-registry/container-registry-private-link",
-        Each(_premium, frozenset({IMAGES})),
+        each({IMAGES}, _premium), "resource",
     ),
     Rule(
         "network-first", "warning", "A managed network is made with its workspace",
         "Else the first cluster or endpoint waits half an hour for it, and serverless jobs fail.",
         "Set provision_network_now=True.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
-        Each(_provisioned, frozenset({WORKSPACE})),
+        each({WORKSPACE}, _provisioned), "resource",
     ),
     Rule(
         "outbound-rules-once", "error", "Outbound rules are resources of their own, or the workspace's, never both",
         "Each update of the one deletes the other.",
         "Leave outbound_rules out of the workspace.",
         "https://github.com/pulumi/pulumi-azure-native/issues/3768",
-        Whole(_said_twice),
+        _said_twice,
     ),
 )  # fmt: skip
 """The rules on networks."""

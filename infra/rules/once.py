@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.rules.properties import ROLE
-from infra.rules.rule import UNKNOWN, Across, Breach, Resource, Rule, Stack
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 from infra.rules.upkeep import GROUP
 from infra.tables.names import TABLE, rule_of
 
@@ -62,7 +62,7 @@ def _told(stack: Stack, _found: object) -> dict[str, list[str]]:
     return {key: found for key, found in urns.items() if key in shared or len(found) > 1}
 
 
-def _twice(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
+def _twice(told: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
     first: dict[str, tuple[str, str]] = {}
     for stack, by_key in told.items():
         for key, urns in by_key.items():
@@ -71,7 +71,7 @@ def _twice(told: Mapping[str, Any]) -> Iterator[tuple[str, Breach]]:
                 if other != urn:
                     of = f"{_last(other, '::')} of {owner}"
                     said = "gives the same role there" if key.startswith(_A_ROLE) else f"is called {_last(key)}"
-                    yield stack, Breach(urn, f"{_last(urn, '::')}: {of} {said} already.")
+                    yield stack, (urn, f"{_last(urn, '::')}: {of} {said} already.")
 
 
 def _last(text: str, separator: str = "/") -> str:
@@ -84,7 +84,7 @@ ONCE_RULES: tuple[Rule, ...] = (
         "Azure has room for one of them: the second deployment fails, or takes the first one's resource for its own.",
         "Rename the team or project, or give the environments resource groups of their own.",
         "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules",
-        Across(_told, _twice),
+        scope="platform", facts=_told, compare=_twice,
     ),
 )  # fmt: skip
 """The rule on names that are taken."""

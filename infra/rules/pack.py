@@ -11,14 +11,14 @@ import contextlib
 import sys
 from collections.abc import Iterable
 from concurrent import futures
+from dataclasses import replace
 
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
-from infra.rules.rule import Each, Resource, Rule, Severity, Stack
-from infra.rules.rules import RULES, Broken, judge_resource, judge_stack, judge_stacks, tell
-from infra.rules.suppress import suppression_of
+from infra.rules.rule import Finding, Resource, Rule, Severity, Stack
+from infra.rules.rules import RULES, facts_of, judge_platform, judge_resource, judge_stack
 from infra.rules.wire import plain_inputs
 from infra.settings import StackSettings, from_json
 
@@ -47,7 +47,6 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
         self._name = ""
         self._settings: StackSettings | None = None
         self._seen: dict[str, Resource] = {}
-        self._broken: list[Broken] = []
 
     def Handshake(  # noqa: N802 - gRPC's name
         self, _request: analyzer_pb2.AnalyzerHandshakeRequest, _context: grpc.ServicerContext
@@ -89,24 +88,24 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             return analyzer_pb2.AnalyzeResponse()
         resource = Resource(request.urn, request.type, request.name, plain_inputs(request.properties))
         self._seen[request.urn] = resource
-        broken = list(judge_resource(resource))
-        self._broken += broken
-        return analyzer_pb2.AnalyzeResponse(diagnostics=self._diagnostics(broken))
+        findings = judge_resource(self._stack([resource]))
+        return analyzer_pb2.AnalyzeResponse(diagnostics=_diagnostics(findings))
 
     def AnalyzeStack(  # noqa: N802 - gRPC's name
         self, request: analyzer_pb2.AnalyzeStackRequest, _context: grpc.ServicerContext
     ) -> analyzer_pb2.AnalyzeResponse:
         # The engine tells what Azure answered; the rules are about what was asked for.
         asked = [
-            Resource(seen.urn, seen.type, seen.name, seen.inputs, tuple(told.dependencies))
+            replace(seen, depends_on=tuple(told.dependencies))
             for told in request.resources
             if (seen := self._seen.get(told.urn)) is not None
         ]
         stack = self._stack(asked)
-        broken = list(judge_stack(stack))
-        told = {stack.name: tell(stack, [*self._broken, *broken])}
-        broken += [pair for _, pair in judge_stacks(told, every=False)]
-        return analyzer_pb2.AnalyzeResponse(diagnostics=self._diagnostics(broken))
+        findings = judge_stack(stack)
+        facts = {stack.name: facts_of(stack, findings)}
+        found = [*findings, *(one for _, one in judge_platform({stack.name: stack}, facts, every=False))]
+        new = [one for one in found if RULES[one.rule].scope != "resource"]
+        return analyzer_pb2.AnalyzeResponse(diagnostics=_diagnostics(new))
 
     def Remediate(  # noqa: N802 - gRPC's name
         self, _request: analyzer_pb2.AnalyzeRequest, _context: grpc.ServicerContext
@@ -121,27 +120,27 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
     def _stack(self, resources: Iterable[Resource] = ()) -> Stack:
         return Stack(self._name, list(resources), self._settings)
 
-    def _diagnostics(self, broken: Iterable[Broken]) -> list[analyzer_pb2.AnalyzeDiagnostic]:
-        """What the engine shows, and stops at, without what the manifests let the stack break."""
-        stack = self._stack()
-        return [
-            analyzer_pb2.AnalyzeDiagnostic(
-                policyName=rule.id,
-                policyPackName=NAME,
-                policyPackVersion="1.0.0",
-                description=rule.title,
-                message=f"{breach.message} {rule.reason} {rule.fix}",
-                enforcementLevel=_LEVEL[rule.severity],
-                severity=_SEVERITY[rule.severity],
-                urn=breach.resource or "",
-            )
-            for rule, breach in broken
-            if suppression_of(stack, rule.id, breach) is None
-        ]
+
+def _diagnostics(findings: Iterable[Finding]) -> list[analyzer_pb2.AnalyzeDiagnostic]:
+    """The findings in the engine's form, without the suppressed ones. An error stops the deployment."""
+    return [
+        analyzer_pb2.AnalyzeDiagnostic(
+            policyName=finding.rule,
+            policyPackName=NAME,
+            policyPackVersion="1.0.0",
+            description=RULES[finding.rule].title,
+            message=f"{finding.message} {finding.reason} {finding.fix}",
+            enforcementLevel=_LEVEL[finding.severity],
+            severity=_SEVERITY[finding.severity],
+            urn=finding.resource or "",
+        )
+        for finding in findings
+        if finding.suppressed is None
+    ]
 
 
 def _policy(rule: Rule) -> analyzer_pb2.PolicyInfo:
-    of_resource = isinstance(rule.judge, Each)
+    of_resource = rule.scope == "resource"
     return analyzer_pb2.PolicyInfo(
         name=rule.id,
         displayName=rule.title,

@@ -1,49 +1,62 @@
-"""What a rule is, and what it looks at: stacks of resources as plain type, name and inputs.
+"""The data model of the rules: resources, stacks, findings and the rule itself.
 
-A plan has them before anything is made, and so has the engine that deploys it; so a rule is written once.
+A plan and the policy pack of the engine build the same `Stack`, so each rule is written once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from infra.settings import EnvironmentSettings, StackSettings, SuppressionSettings
 
 Severity = Literal["error", "warning", "note"]
-"""error: do not deploy. warning: something will not work, or is missing. note: to know."""
+"""error: do not deploy. warning: something will not work, or is missing. note: information."""
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""The gravest first."""
+"""The most severe first."""
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""How Pulumi spells a value that is not known before the resource exists. A rule has nothing against it.
+"""Pulumi's marker for a value that is known only after deployment. Rules ignore it.
 https://github.com/pulumi/pulumi/blob/master/sdk/python/lib/pulumi/runtime/rpc.py"""
 
 SECRET = "[secret]"  # noqa: S105 - the mask, not a secret
-"""What stands instead of a secret. A rule has nothing against it."""
+"""The mask that replaces a secret value. Rules ignore it."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Resource:
-    """A resource that Azure would hold. Two are the same only if they are one object.
+    """A resource as the program registers it.
 
     Attributes:
-        type: As Pulumi spells it: `azure-native:storage:StorageAccount`.
-        name: Its name in the program.
-        inputs: As the engine gets them: camelCase, unknowns as `UNKNOWN`, secrets as `SECRET`.
-        depends_on: The URNs of what is made before it.
-        import_id: The id of what is there already and becomes part of the stack; None where none is told.
+        type: Pulumi's type token, such as `azure-native:storage:StorageAccount`.
+        name: The resource's name in the program.
+        inputs: As the engine gets them: camelCase, unknown values as `UNKNOWN`, secrets as `SECRET`.
+        parent: The URN of the component that contains it; None at the top.
+        depends_on: The URNs of the resources that are created before it.
+        options: The other resource options of the program, by the names of Pulumi's protocol: `ignoreChanges`,
+            `provider`, `hooks` and the like.
+        custom: True for a resource of a provider, False for a component.
+        import_id: The Azure id of an existing resource that the stack imports; None for a new resource.
+        code: The file and line of our code that declares it.
+        origin: The manifest line that configures it or its component.
     """
 
     urn: str
     type: str
     name: str
     inputs: Mapping[str, Any]
-    depends_on: Sequence[str] = ()
+    parent: str | None = None
+    depends_on: tuple[str, ...] = ()
+    protect: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    custom: bool = True
     import_id: str | None = None
+    code: tuple[Path, int] | None = None
+    origin: str | None = None
 
     def at(self, path: str) -> Any:
-        """The input at a dotted path; None where there is none, and what hides it where that is unknown or secret."""
+        """The input at a dotted path: None where it is missing, the marker where it is unknown or secret."""
         value: Any = self.inputs
         for key in path.split("."):
             if value in (UNKNOWN, SECRET):
@@ -53,16 +66,65 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A stack.
+class Finding:
+    """A rule that a stack violates.
 
     Attributes:
-        settings: What the manifests say of it; None where an engine deploys it that was not told.
-        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`. None: by no day, so nothing has ended. It is
-            never the machine's clock that says it, so that the same stack is judged the same tomorrow.
-        before: The inputs that its resources had before, by URN, as far as they are known.
-        observed: What is there already, as Azure describes it, by its id in lower case, as far as it is known.
-        suppressions: What lets it break rules beside its settings, as one that is to go has none any more.
+        rule: The id of the rule.
+        resource: The URN of the resource that violates it; None where it is the stack as a whole.
+        message: What is wrong.
+        reason: Why it matters.
+        fix: What to do.
+        link: Where the facts are published.
+        suppressed: The suppression in the manifests that allows it; the finding then does not count.
+        manifest: The manifest line that configures the resource or the stack.
+    """
+
+    severity: Severity
+    rule: str
+    resource: str | None
+    message: str
+    reason: str
+    fix: str
+    link: str
+    suppressed: SuppressionSettings | None = None
+    manifest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message} ({self.manifest})"
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the stack must not be deployed because of it."""
+        return self.severity == "error" and self.suppressed is None
+
+    def document(self) -> dict[str, Any]:
+        """The finding in the plan's JSON document."""
+        allowed = self.suppressed
+        return {
+            "severity": self.severity,
+            "rule": self.rule,
+            "resource": self.resource,
+            "message": self.message,
+            "reason": self.reason,
+            "fix": self.fix,
+            "link": self.link,
+            "suppressed": allowed and {"reason": allowed.reason, "until": allowed.until, "manifest": allowed.origin},
+        }
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the rules judge.
+
+    Attributes:
+        resources: The resources that Azure would hold; no components, no providers.
+        settings: The stack's settings; None where the engine deploys it without them, or where it is removed.
+        as_of: The date, `YYYY-MM-DD`, for rules that depend on one; None: nothing has ended yet. The machine's clock
+            is never used, so that the same stack has the same findings tomorrow.
+        before: The inputs that its resources had before the change, by URN, as far as they are known.
+        observed: Existing resources as Azure describes them, by id in lower case, as far as they are known.
+        suppressions: Suppressions in addition to those of the settings, for a stack that is removed.
     """
 
     name: str
@@ -83,65 +145,29 @@ class Stack:
         return (resource for resource in self.resources if resource.type in types)
 
 
-@dataclass(frozen=True)
-class Breach:
-    """A rule is broken.
-
-    Attributes:
-        resource: The URN of the resource that it is about; None when it is about the stack.
-        message: What is wrong, as a sentence.
-    """
-
-    resource: str | None
-    message: str
+Violation = tuple[str | None, str]
+"""The URN of the resource that violates a rule, or None for the stack, and a sentence that describes it."""
 
 
-@dataclass(frozen=True)
-class Each:
-    """Judges each resource by itself.
-
-    Attributes:
-        wrong: What is wrong with it, each as a sentence.
-        types: The types that are judged; None for all.
-    """
-
-    wrong: Callable[[Resource], Iterable[str]]
-    types: frozenset[str] | None = None
-
-
-@dataclass(frozen=True)
-class Whole:
-    """Judges a stack as a whole."""
-
-    wrong: Callable[[Stack], Iterable[Breach]]
-
-
-@dataclass(frozen=True)
-class Across:
-    """Judges stacks together.
-
-    Attributes:
-        told: The little that the rule has to know of one stack, and of what was found in it (ids of rules with how they
-            are broken), as plain data: there may be a thousand stacks.
-        wrong: What is wrong, given what each stack told, by its name; each with the name of the stack to blame.
-        every: Whether it can only judge when every stack of the platform is there.
-    """
-
-    told: Callable[[Stack, Sequence[tuple[str, Breach]]], Any]
-    wrong: Callable[[Mapping[str, Any]], Iterable[tuple[str, Breach]]]
-    every: bool = False
+def _none(_stack: Stack) -> Iterable[Violation]:
+    return ()
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold.
+    """A requirement on stacks.
 
     Attributes:
-        id: Manifests name it to suppress it, so it never changes.
-        title: What holds where the rule is kept.
-        reason: Why that matters, as a sentence.
-        fix: What to do when it is broken, as a sentence.
-        link: Where the facts behind it are published.
+        id: Manifests use it in suppressions, so it never changes.
+        title: The requirement.
+        reason: Why it matters, as a sentence.
+        fix: What to write in the manifests, or to do, as a sentence.
+        link: Where the facts are published.
+        check: The violations in one stack.
+        scope: `resource`: `check` needs one resource only, so the engine can stop before it is created.
+            `platform`: the rule compares stacks, by `facts` and `compare`.
+        facts: What `compare` needs from one stack and its findings: plain JSON data, small, for a thousand stacks.
+        compare: The violations between stacks, from the facts of each by its name; each with the stack to report.
     """
 
     id: str
@@ -150,4 +176,21 @@ class Rule:
     reason: str
     fix: str
     link: str
-    judge: Each | Whole | Across
+    check: Callable[[Stack], Iterable[Violation]] = _none
+    scope: Literal["resource", "stack", "platform"] = "stack"
+    facts: Callable[[Stack, Sequence[Finding]], Any] | None = None
+    compare: Callable[[Mapping[str, Any]], Iterable[tuple[str, Violation]]] | None = None
+
+
+def each(
+    types: Iterable[str] | None, wrong: Callable[[Resource], Iterable[str]]
+) -> Callable[[Stack], Iterator[Violation]]:
+    """A check of each resource of some types, or of all, by itself: `wrong` describes what is wrong with one."""
+    judged = frozenset(types) if types is not None else None
+
+    def check(stack: Stack) -> Iterator[Violation]:
+        for resource in stack.resources:
+            if judged is None or resource.type in judged:
+                yield from ((resource.urn, f"{resource.name}: {message}") for message in wrong(resource))
+
+    return check

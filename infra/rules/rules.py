@@ -1,7 +1,6 @@
 """All rules, and how plans and the engine judge by them. docs/rules.md is the table as a page."""
 
-import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.rules.access import ACCESS_RULES
@@ -13,10 +12,10 @@ from infra.rules.locations import LOCATION_RULES
 from infra.rules.network import NETWORK_RULES
 from infra.rules.once import ONCE_RULES
 from infra.rules.properties import PROPERTY_RULES
-from infra.rules.rule import Across, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import Finding, Rule, Stack, Violation
 from infra.rules.sizes import SIZE_RULES
 from infra.rules.stacks import STACK_RULES
-from infra.rules.suppress import suppression_rules
+from infra.rules.suppress import suppression_of, suppression_rules
 from infra.rules.upkeep import UPKEEP_RULES
 
 RULES: dict[str, Rule] = {
@@ -39,57 +38,59 @@ RULES: dict[str, Rule] = {
 }
 """The rules by id."""
 
-Broken = tuple[Rule, Breach]
+
+def judge_stack(stack: Stack) -> list[Finding]:
+    """The rules that one stack violates by itself."""
+    return [finding for rule in RULES.values() for finding in _findings(stack, rule, rule.check(stack))]
 
 
-def judge_resource(resource: Resource) -> Iterator[Broken]:
-    """How a resource breaks rules by itself."""
-    for rule, judge in _each(resource.type):
-        yield from ((rule, Breach(resource.urn, f"{resource.name}: {said}")) for said in judge.wrong(resource))
+def judge_resource(stack: Stack) -> list[Finding]:
+    """The rules of the scope `resource` that a stack violates, of which only some resources are known so far."""
+    rules = (rule for rule in RULES.values() if rule.scope == "resource")
+    return [finding for rule in rules for finding in _findings(stack, rule, rule.check(stack))]
 
 
-def judge_stack(stack: Stack) -> Iterator[Broken]:
-    """How the resources of a stack break rules together."""
-    for rule in RULES.values():
-        if isinstance(rule.judge, Whole):
-            yield from ((rule, breach) for breach in rule.judge.wrong(stack))
+def judge_change(stack: Stack) -> list[Finding]:
+    """The rules that the change of a stack violates, where `stack.before` has the inputs before it."""
+    return [finding for rule in CHANGE_RULES for finding in _findings(stack, rule, rule.check(stack))]
 
 
-def judge_change(stack: Stack) -> Iterator[Broken]:
-    """How a change of a stack breaks rules, given what its resources were before."""
-    for rule in CHANGE_RULES:
-        if isinstance(rule.judge, Whole):
-            yield from ((rule, breach) for breach in rule.judge.wrong(stack))
-
-
-def tell(stack: Stack, found: Sequence[Broken]) -> dict[str, Any]:
-    """What a stack tells the rules that judge stacks together, by their ids, as plain data.
+def facts_of(stack: Stack, findings: Sequence[Finding]) -> dict[str, Any]:
+    """What the rules of the scope `platform` need from a stack, by the rule's id: plain JSON data.
 
     Args:
-        found: How it breaks rules by itself.
+        findings: The rules that it violates by itself.
     """
-    ids = [(rule.id, breach) for rule, breach in found]
-    return {rule.id: rule.judge.told(stack, ids) for rule in RULES.values() if isinstance(rule.judge, Across)}
+    return {rule.id: rule.facts(stack, findings) for rule in RULES.values() if rule.facts is not None}
 
 
-def judge_stacks(told: Mapping[str, Mapping[str, Any]], *, every: bool) -> Iterator[tuple[str, Broken]]:
-    """How stacks break rules together, each with the name of the stack to blame.
+def judge_platform(
+    stacks: Mapping[str, Stack], facts: Mapping[str, Mapping[str, Any]], *, every: bool
+) -> Iterator[tuple[str, Finding]]:
+    """The rules that stacks violate together, each with the name of the stack to report.
 
     Args:
-        told: What each of them told, by its name.
-        every: Whether they are all stacks of the platform.
+        stacks: The stacks by name; their resources are not needed.
+        facts: The facts of each by its name.
+        every: Whether these are all stacks of the platform.
     """
     for rule in RULES.values():
-        if isinstance(rule.judge, Across) and (every or not rule.judge.every):
-            by_stack = {stack: of_stack[rule.id] for stack, of_stack in told.items()}
-            yield from ((stack, (rule, breach)) for stack, breach in rule.judge.wrong(by_stack))
+        if rule.compare is not None and (every or rule.id != "suppression-unused"):
+            for name, violation in rule.compare({stack: of_stack[rule.id] for stack, of_stack in facts.items()}):
+                yield from ((name, finding) for finding in _findings(stacks[name], rule, [violation]))
 
 
-@functools.cache
-def _each(type_: str) -> Sequence[tuple[Rule, Each]]:
-    """The rules that judge single resources of a type."""
-    return [
-        (rule, rule.judge)
-        for rule in RULES.values()
-        if isinstance(rule.judge, Each) and (rule.judge.types is None or type_ in rule.judge.types)
-    ]
+def _findings(stack: Stack, rule: Rule, violations: Iterable[Violation]) -> Iterator[Finding]:
+    for urn, message in violations:
+        origin = next((one.origin for one in stack.resources if one.urn == urn), None)
+        yield Finding(
+            rule.severity,
+            rule.id,
+            urn,
+            message,
+            rule.reason,
+            rule.fix,
+            rule.link,
+            suppression_of(stack, rule.id, urn),
+            origin or (stack.settings.origin if stack.settings is not None else ""),
+        )

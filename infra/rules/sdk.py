@@ -75,9 +75,7 @@ def items_in(wanted: Any) -> Any:
     return None
 
 
-@functools.lru_cache(maxsize=1)
 def _mistakes(resource: Resource) -> Sequence[tuple[Mistake, str]]:
-    """All mistakes. Kept until another resource is asked for: several rules look at one resource in a row."""
     arguments = arguments_of(resource.type)
     return [] if arguments is None else list(_of_object(resource.inputs, arguments, ""))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from infra.rules.properties import COMPUTE
-from infra.rules.rule import UNKNOWN, Breach, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 
 AS_OF = "2026-11-24"
 """When the tables were last compared with Microsoft's pages."""
@@ -142,12 +142,12 @@ def _sizes(stack: Stack) -> Iterator[tuple[Resource, str]]:
             yield resource, size
 
 
-def _unknown(stack: Stack) -> Iterable[Breach]:
+def _unknown(stack: Stack) -> Iterable[Violation]:
     for resource, size in _sizes(stack):
         if size.lower() not in _series_by_size():
             near = nearest_size(size)
             meant = f" Did you mean {near!r}?" if near is not None else ""
-            yield Breach(resource.urn, f"{resource.name}: no size {size!r} is known as of {AS_OF}.{meant}")
+            yield (resource.urn, f"{resource.name}: no size {size!r} is known as of {AS_OF}.{meant}")
 
 
 def _ending(stack: Stack) -> Iterator[tuple[Resource, str, Series, bool]]:
@@ -159,18 +159,18 @@ def _ending(stack: Stack) -> Iterator[tuple[Resource, str, Series, bool]]:
             yield resource, size, series, series.retires <= day
 
 
-def _retired(stack: Stack) -> Iterable[Breach]:
+def _retired(stack: Stack) -> Iterable[Violation]:
     for resource, size, series, ended in _ending(stack):
         if ended:
             said = f"{resource.name}: {size} was retired on {series.retires}; take {series.instead} ({series.source})."
-            yield Breach(resource.urn, said)
+            yield (resource.urn, said)
 
 
-def _retiring(stack: Stack) -> Iterable[Breach]:
+def _retiring(stack: Stack) -> Iterable[Violation]:
     for resource, size, series, ended in _ending(stack):
         if not ended:
             said = f"{resource.name}: {size} retires on {series.retires}; take {series.instead} ({series.source})."
-            yield Breach(resource.urn, said)
+            yield (resource.urn, said)
 
 
 SIZE_RULES: tuple[Rule, ...] = (
@@ -178,17 +178,17 @@ SIZE_RULES: tuple[Rule, ...] = (
         "size-known", "warning", "Every machine size is known",
         "If Azure has none of that name either, it refuses the cluster, halfway through a deployment.",
         "Look whether the location has it: az ml compute list-sizes. If Azure has added it since, suppress this rule.",
-        SIZES_PAGE, Whole(_unknown),
+        SIZES_PAGE, _unknown,
     ),
     Rule(
         "size-retired", "error", "No machine size is retired",
         "Azure makes no node of it any more.",
-        "Take a size of the newer series.", RETIRED_PAGE, Whole(_retired),
+        "Take a size of the newer series.", RETIRED_PAGE, _retired,
     ),
     Rule(
         "size-retiring", "warning", "No machine size is announced to retire",
         "On that day nodes stop, and a cluster cannot change its size: it has to be made anew.",
-        "Take a size of the newer series.", RETIRED_PAGE, Whole(_retiring),
+        "Take a size of the newer series.", RETIRED_PAGE, _retiring,
     ),
 )  # fmt: skip
 """The rules on machine sizes."""

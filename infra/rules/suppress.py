@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.rules.adopted import ADOPTED_RULES
 from infra.rules.changes import CHANGE_RULES
-from infra.rules.rule import Across, Breach, Rule, Stack, Whole
+from infra.rules.rule import Finding, Rule, Stack, Violation
 from infra.settings import SuppressionSettings
 
 _PAGE = "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/plan.md"
@@ -16,9 +16,9 @@ _OF_MORE = frozenset(rule.id for rule in (*CHANGE_RULES, *ADOPTED_RULES))
 """The rules that judge what there was, or is, beside the manifests: a plan that is not told it finds nothing."""
 
 
-def suppression_of(stack: Stack, rule: str, breach: Breach) -> SuppressionSettings | None:
-    """What lets the stack break the rule there; None where nothing does, or not any more."""
-    name = breach.resource.rsplit("::", 1)[-1] if breach.resource is not None else None
+def suppression_of(stack: Stack, rule: str, urn: str | None) -> SuppressionSettings | None:
+    """The suppression that allows a violation of a rule by a resource or, without a URN, by the stack."""
+    name = urn.rsplit("::", 1)[-1] if urn is not None else None
     for said in _said(stack):
         if said.rule == rule and said.resource in (None, name) and not _is_over(said, stack):
             return said
@@ -32,19 +32,19 @@ def suppression_rules(known: Callable[[], Iterable[str]]) -> tuple[Rule, ...]:
             "suppression-expired", "warning", "No suppression is past its end",
             "What was to be mended by that day is not, and counts again.",
             "Mend what it suppressed, or say a later day and why; --as-of says which day it is.", _PAGE,
-            Whole(_expired),
+            _expired,
         ),
         Rule(
             "suppression-unknown", "warning", "Every suppression names a rule",
             "Else it suppresses nothing.",
             "Take the id from docs/rules.md.", _PAGE,
-            Whole(lambda stack: _unknown(stack, known())),
+            lambda stack: _unknown(stack, known()),
         ),
         Rule(
             "suppression-unused", "warning", "Every suppression has something to suppress",
             "One that nobody needs any more would hide the next finding. Judged when all stacks are planned.",
             "Take it out of the manifest.", _PAGE,
-            Across(_used, _unused, every=True),
+            scope="platform", facts=_used, compare=_unused,
         ),
     )  # fmt: skip
 
@@ -57,29 +57,29 @@ def _is_over(said: SuppressionSettings, stack: Stack) -> bool:
     return stack.as_of is not None and said.until < stack.as_of
 
 
-def _expired(stack: Stack) -> Iterable[Breach]:
+def _expired(stack: Stack) -> Iterable[Violation]:
     for said in _said(stack):
         if _is_over(said, stack):
-            yield Breach(None, f"the suppression of {said.rule} at {said.origin} ended on {said.until}.")
+            yield (None, f"the suppression of {said.rule} at {said.origin} ended on {said.until}.")
 
 
-def _unknown(stack: Stack, known: Iterable[str]) -> Iterable[Breach]:
+def _unknown(stack: Stack, known: Iterable[str]) -> Iterable[Violation]:
     ids = set(known)
     for said in _said(stack):
         if said.rule not in ids:
             close = get_close_matches(said.rule, ids, 1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
-            yield Breach(None, f"{said.origin} suppresses {said.rule!r}, and there is no such rule.{meant}")
+            yield (None, f"{said.origin} suppresses {said.rule!r}, and there is no such rule.{meant}")
 
 
-def _used(stack: Stack, found: Sequence[tuple[str, Breach]]) -> dict[str, bool]:
+def _used(stack: Stack, found: Sequence[Finding]) -> dict[str, bool]:
     """Where the stack's suppressions stand, with the rule's id, and whether they have something to suppress."""
-    used = {said.origin for rule, breach in found if (said := suppression_of(stack, rule, breach)) is not None}
+    used = {one.suppressed.origin for one in found if one.suppressed is not None}
     judged = (said for said in _said(stack) if said.rule not in _OF_MORE and not _is_over(said, stack))
     return {f"{said.rule} at {said.origin}": said.origin in used for said in judged}
 
 
-def _unused(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:
+def _unused(told: Mapping[str, Any]) -> Iterable[tuple[str, Violation]]:
     used: dict[str, bool] = {}
     first: dict[str, str] = {}
     for stack, suppressions in told.items():
@@ -88,4 +88,4 @@ def _unused(told: Mapping[str, Any]) -> Iterable[tuple[str, Breach]]:
             first.setdefault(suppression, stack)
     for suppression, is_used in used.items():
         if not is_used:
-            yield first[suppression], Breach(None, f"the suppression of {suppression} has nothing to suppress.")
+            yield first[suppression], (None, f"the suppression of {suppression} has nothing to suppress.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.rules.properties import IMAGES, LOGS, MODELS, ONLINE, STORAGE, VAULT, WORKSPACE, entries
-from infra.rules.rule import UNKNOWN, Breach, Each, Resource, Rule, Stack, Whole
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, each
 from infra.tables.azure_policies import LEGACY_MODE
 
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
@@ -64,14 +64,14 @@ REPORTING: dict[str, Reporting] = {
 """What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and online endpoints."""
 
 
-def _diagnostics(stack: Stack) -> Iterator[Breach]:
+def _diagnostics(stack: Stack) -> Iterator[Violation]:
     reported = [str(setting.at("resourceUri")).lower() for setting in stack.of(DIAGNOSTICS) if _records(setting)]
     if UNKNOWN in reported:
         return
     for resource in stack.of(*REPORTING):
         ends = REPORTING[resource.type].ends(resource)
         if ends is not None and not any(uri.endswith(ends) for uri in reported):
-            yield Breach(resource.urn, f"{resource.name}: no diagnostic setting is about it.")
+            yield (resource.urn, f"{resource.name}: no diagnostic setting is about it.")
 
 
 def _records(setting: Resource) -> bool:
@@ -86,19 +86,19 @@ _DESTINATIONS = ("workspaceId", "storageAccountId", "eventHubAuthorizationRuleId
 _HEARERS = ("contactEmails", "contactGroups", "contactRoles")
 
 
-def _budget(stack: Stack) -> Iterator[Breach]:
+def _budget(stack: Stack) -> Iterator[Violation]:
     budgets = list(stack.of(BUDGET))
     if any(stack.of(WORKSPACE, MODELS)) and not budgets:
-        yield Breach(None, f"{stack.name} has no budget.")
+        yield (None, f"{stack.name} has no budget.")
     for budget in budgets:
         said = budget.at("notifications")
         notifications = said.values() if isinstance(said, Mapping) else ()
         heard = any(each.get(who) for each in entries(list(notifications)) for who in _HEARERS)
         if said != UNKNOWN and not heard:
-            yield Breach(budget.urn, f"{budget.name}: nobody hears of it.")
+            yield (budget.urn, f"{budget.name}: nobody hears of it.")
 
 
-def _owner(stack: Stack) -> Iterator[Breach]:
+def _owner(stack: Stack) -> Iterator[Violation]:
     from infra.rules import sdk  # imports Pulumi, which the table of rules alone does without
 
     nobodys = [
@@ -107,7 +107,7 @@ def _owner(stack: Stack) -> Iterator[Breach]:
         if sdk.takes(resource.type, "tags") and not _has_owner(resource.at("tags"))
     ]
     if nobodys:
-        yield Breach(None, f"{len(nobodys)} resources of {stack.name} have no tag {OWNER_TAG!r}, as {nobodys[0].name}.")
+        yield (None, f"{len(nobodys)} resources of {stack.name} have no tag {OWNER_TAG!r}, as {nobodys[0].name}.")
 
 
 def _has_owner(tags: Any) -> bool:
@@ -137,35 +137,35 @@ UPKEEP_RULES: tuple[Rule, ...] = (
         "What was not recorded cannot be asked for afterwards.",
         "Add the resource to the stack's Diagnostics.",
         f"{_LEARN}/azure-monitor/platform/diagnostic-settings",
-        Whole(_diagnostics),
+        _diagnostics,
     ),
     Rule(
         "budget", "warning", "Every stack has a budget that somebody hears of",
         "Nobody hears of costs before the bill.",
         "Say budget and budget_start in the manifests.",
         f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets",
-        Whole(_budget),
+        _budget,
     ),
     Rule(
         "owner-tag", "warning", "Every stack says whose it is",
         "Who finds it, or its bill, has to know whom to ask.",
         "Say tags: {owner: …} in the manifests, a mail address or a team.",
         f"{_LEARN}/cloud-adoption-framework/ready/azure-best-practices/resource-tagging",
-        Whole(_owner),
+        _owner,
     ),
     Rule(
         "lock-stops-scaling", "error", "No lock holds a workspace or what it lies in",
         "A lock stops clusters from scaling down: idle nodes cannot be deleted, and bill.",
         "Lock the storage, the vault and the registries instead.",
         f"{_LEARN}/machine-learning/how-to-manage-workspace",
-        Each(_locks, frozenset({LOCK})),
+        each({LOCK}, _locks), "resource",
     ),
     Rule(
         "policy-legacy-mode", "error", "No policy wants workspaces in legacy mode",
         "Managed endpoints and the CLI's second version do not work there.",
         "Take the assignment out.",
         f"{_LEARN}/machine-learning/how-to-configure-network-isolation-with-v2",
-        Each(_legacy, frozenset({POLICY})),
+        each({POLICY}, _legacy), "resource",
     ),
 )  # fmt: skip
 """The rules on a stack's upkeep."""

@@ -24,7 +24,7 @@ from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import StackDifference, difference, made_in, new_findings
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_change
-from bootstrap.stack.plan.model import CODE, StackPlan, refusals
+from bootstrap.stack.plan.model import CODE, StackPlan
 from bootstrap.stack.plan.planner import plan_stacks
 from bootstrap.tool import uvx_arguments
 from infra.settings import SuppressionSettings
@@ -115,11 +115,12 @@ def _judged(
     found = difference(name, old, stack.document() if stack is not None else None, commit.ref)
     lines = {one.urn: one.manifest for one in found.resources}
     before = {one["urn"]: one["inputs"] for one in made_in(old)}
+    changes = check_change(name, stack, before, as_of, suppressions)
     return replace(
         found,
         refusals=[
             *(stack.refusals if stack is not None else ()),
-            *refusals(check_change(name, stack, before, as_of, suppressions), lambda one: lines[one.resource or ""]),
+            *(replace(one, manifest=lines[one.resource or ""]) for one in changes if one.refuses),
         ],
         findings=new_findings(old, stack) if stack is not None else (),
     )

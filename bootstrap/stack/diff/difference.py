@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bootstrap.stack.plan.model import Refusal, StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from infra.rules.changes import STATEFUL, Change, Property, changes, properties
-from infra.rules.rule import Severity
+from infra.rules.rule import Finding
 
 Action = Literal["add", "import", "remove", "change", "replace"]
 """import: it is there already and becomes part of the stack. replace: Azure deletes it and makes it anew."""
@@ -58,25 +58,6 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class NewFinding:
-    """A finding that the earlier plan does not have, and that nothing suppresses.
-
-    Attributes:
-        resource: The URN of the resource that it is about; None when it is about the stack.
-        manifest: The line of the manifests that asked for what it is about.
-    """
-
-    severity: Severity
-    rule: str
-    resource: str | None
-    message: str
-    manifest: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.message} ({self.manifest})"
-
-
-@dataclass(frozen=True)
 class StackDifference:
     """How a stack differs.
 
@@ -88,8 +69,8 @@ class StackDifference:
     name: str
     status: Status
     resources: Sequence[Difference]
-    refusals: Sequence[Refusal] = ()
-    findings: Sequence[NewFinding] = ()
+    refusals: Sequence[Finding] = ()
+    findings: Sequence[Finding] = ()
 
     def document(self) -> dict[str, Any]:
         """The stack's part of the comparison's document."""
@@ -97,8 +78,17 @@ class StackDifference:
             "name": self.name,
             "status": self.status,
             "resources": [one.document() for one in self.resources],
-            "refusals": [asdict(one) for one in self.refusals],
-            "findings": [asdict(one) for one in self.findings],
+            "refusals": [{"rule": one.rule, "message": one.message, "manifest": one.manifest} for one in self.refusals],
+            "findings": [
+                {
+                    "severity": one.severity,
+                    "rule": one.rule,
+                    "resource": one.resource,
+                    "message": one.message,
+                    "manifest": one.manifest,
+                }
+                for one in self.findings
+            ],
         }
 
 
@@ -123,7 +113,7 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
     return StackDifference(name, status, resources)
 
 
-def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[NewFinding]:
+def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[Finding]:
     """The findings of a stack that an earlier plan of it does not have, or that something suppressed there."""
     known = {
         (one["rule"], one["resource"], one["message"])
@@ -131,9 +121,7 @@ def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[NewFindi
         if one["suppressed"] is None
     }
     return [
-        NewFinding(one.severity, one.rule, one.resource, one.message, new.asked_in(one))
-        for one in new.findings
-        if one.suppressed is None and (one.rule, one.resource, one.message) not in known
+        one for one in new.findings if one.suppressed is None and (one.rule, one.resource, one.message) not in known
     ]
 
 

@@ -1,48 +1,34 @@
-"""The rules of `infra.rules`, applied to planned stacks, and what the manifests let stacks break."""
+"""The rules of `infra.rules`, applied to planned stacks."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
-from bootstrap.stack.plan.model import Finding, Registration, StackPlan, as_resources, in_order
+from bootstrap.errors import RefusedError
+from bootstrap.stack.plan.model import StackPlan, made_of, most_severe_first
 from bootstrap.stack.plan.observed import NOTHING, Observed
 from infra.rules.adopted import before
-from infra.rules.rule import Breach, Rule, Stack
-from infra.rules.rules import judge_change, judge_resource, judge_stack, judge_stacks, tell
-from infra.rules.suppress import suppression_of
+from infra.rules.rule import Finding, Resource, Stack
+from infra.rules.rules import facts_of, judge_change, judge_platform, judge_stack
 from infra.settings import StackSettings, SuppressionSettings
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What was found in one stack.
-
-    Attributes:
-        findings: The gravest first.
-        told: What the rules that judge stacks together have to know of it, as plain data.
-    """
-
-    findings: Sequence[Finding]
-    told: Mapping[str, Any]
 
 
 def check(
     settings: StackSettings,
-    resources: Sequence[Registration],
+    resources: Sequence[Resource],
     as_of: str | None = None,
     observed: Observed = NOTHING,
-) -> Checked:
-    """Judge a planned stack by itself.
+) -> StackPlan:
+    """Judge what the program of a stack registered, by itself.
 
     Args:
-        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended.
-        observed: What is there already, as far as it is known; what its import would change is judged.
+        as_of: The date for rules that depend on one, `YYYY-MM-DD`; by default nothing has ended.
+        observed: Existing resources as far as they are known: what importing them would change is judged.
     """
-    stack = Stack(settings.stack, as_resources(resources), settings, as_of, observed=observed)
+    stack = Stack(settings.stack, made_of(resources), settings, as_of, observed=observed)
     stack = replace(stack, before=before(stack))
-    broken = [*(pair for resource in stack.resources for pair in judge_resource(resource)), *judge_stack(stack)]
-    findings = [_finding(stack, rule, breach) for rule, breach in broken]
-    return Checked(in_order(findings), tell(stack, broken))
+    findings = judge_stack(stack)
+    return StackPlan(settings, resources, most_severe_first(findings), facts_of(stack, findings))
 
 
 def check_change(
@@ -52,38 +38,61 @@ def check_change(
     as_of: str | None,
     suppressions: Sequence[SuppressionSettings] = (),
 ) -> list[Finding]:
-    """Judge what the change of a stack would do to what there was.
+    """Judge what the change of a stack would do to what existed before.
 
     Args:
-        planned: The stack as it is to be; None when it is to go.
-        before: The inputs of its resources as they were, by URN.
+        planned: The stack after the change; None when it is removed.
+        before: The inputs of its resources before the change, by URN.
         as_of: As for `check`.
-        suppressions: What lets one that is to go break rules.
+        suppressions: The suppressions for a stack that is removed.
     """
-    resources, settings = ((), None) if planned is None else (as_resources(planned.resources), planned.settings)
-    stack = Stack(name, resources, settings, as_of, before, suppressions=suppressions)
-    return [_finding(stack, rule, breach) for rule, breach in judge_change(stack)]
+    resources, settings = ((), None) if planned is None else (planned.made, planned.settings)
+    return judge_change(Stack(name, resources, settings, as_of, before, suppressions=suppressions))
 
 
-def check_together(
-    stacks: Mapping[str, StackSettings], told: Mapping[str, Mapping[str, Any]], as_of: str | None, *, every: bool
+def check_platform(
+    stacks: Mapping[str, StackSettings], facts: Mapping[str, Mapping[str, Any]], as_of: str | None, *, every: bool
 ) -> dict[str, list[Finding]]:
-    """Judge planned stacks together; the findings by the name of the stack to blame.
+    """Judge planned stacks together; the findings by the name of the stack that they are reported for.
 
     Args:
         stacks: Their settings, by name.
-        told: What each of them told, by its name.
+        facts: The facts of each, by its name.
         as_of: As for `check`.
-        every: Whether they are all stacks of the platform.
+        every: Whether these are all stacks of the platform.
     """
     found: dict[str, list[Finding]] = {}
-    for name, (rule, breach) in judge_stacks(told, every=every):
-        found.setdefault(name, []).append(_finding(Stack(name, (), stacks[name], as_of), rule, breach))
+    judged = {name: Stack(name, (), settings, as_of) for name, settings in stacks.items()}
+    for name, finding in judge_platform(judged, facts, every=every):
+        found.setdefault(name, []).append(finding)
     return found
 
 
-def _finding(stack: Stack, rule: Rule, breach: Breach) -> Finding:
-    suppressed = suppression_of(stack, rule.id, breach)
-    return Finding(
-        rule.severity, rule.id, breach.resource, breach.message, rule.reason, rule.fix, rule.link, suppressed
-    )
+class Judged(Protocol):
+    """A planned stack or the difference of one, with the findings that refuse its deployment."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def refusals(self) -> Sequence[Finding]: ...
+
+
+_Judged = TypeVar("_Judged", bound=Judged)
+
+
+def collect_refusals(stacks: Iterable[_Judged], refusals: list[str]) -> Iterator[_Judged]:
+    """Yield the stacks unchanged; what refuses the deployment of each is appended to `refusals` as it passes."""
+    for stack in stacks:
+        refusals += [f"{stack.name}: {finding}" for finding in stack.refusals]
+        yield stack
+
+
+def refuse(refusals: Sequence[str]) -> None:
+    """Raise RefusedError when `collect_refusals` found a reason not to deploy."""
+    if refusals:
+        raise RefusedError(
+            f"{'A finding says' if len(refusals) == 1 else f'{len(refusals)} findings say'} not to deploy this.",
+            details=list(refusals),
+            hint="Correct it, or say in a manifest why a rule may be broken and until when (suppress: docs/plan.md).",
+        )

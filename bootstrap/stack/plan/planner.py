@@ -20,7 +20,7 @@ from bootstrap.manifests.platform import Platform
 from bootstrap.pricing.price import Prices
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache
-from bootstrap.stack.plan.checks import check_together
+from bootstrap.stack.plan.checks import check_platform
 from bootstrap.stack.plan.model import Plan, StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
 from bootstrap.stack.plan.request import Order
@@ -87,15 +87,15 @@ def plan_stacks(
             why=f"It is {', '.join(sorted(observed)[:3])}{', ...' if len(observed) > 3 else ''}.",  # noqa: PLR2004
             hint="Export the ids that the manifests name: mlops-bootstrap platform show STACK",
         )
-    told: dict[str, Mapping[str, Any]] = {}
+    facts: dict[str, Mapping[str, Any]] = {}
     # Only all of them together can be judged together, so they wait in a file.
     with tempfile.TemporaryFile() as waiting:
         lengths = []
         for settings, packed in zip(stacks, _all_packed(orders, progress, cache), strict=True):
-            told[settings.stack] = summary(packed).told
+            facts[settings.stack] = summary(packed).facts
             lengths.append(waiting.write(packed))
         by_name = {settings.stack: settings for settings in stacks}
-        found = check_together(by_name, told, as_of, every=len(stacks) == len(platform.stacks))
+        found = check_platform(by_name, facts, as_of, every=len(stacks) == len(platform.stacks))
         waiting.seek(0)
         for settings, length in zip(stacks, lengths, strict=True):
             yield unpack(waiting.read(length), settings, found.get(settings.stack, ()))

@@ -23,9 +23,9 @@ def plan_stack(order: Order) -> StackPlan:
     settings = order.settings
     with contextlib.nullcontext() if settings.program in _loaded else _garbage_left_lying():
         resources = record(PROJECT, settings.stack, lambda: declare(settings), origin_of=origin_of, code=CODE)
-        checked = check(settings, resources, order.as_of, order.observed)
+        planned = check(settings, resources, order.as_of, order.observed)
     _loaded.add(settings.program)
-    return StackPlan(settings, resources, checked.findings, checked.told)
+    return planned
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from pulumi.runtime import mocks, settings
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from bootstrap.stack.plan.model import Registration
+from infra.rules.rule import Resource
 from infra.rules.wire import plain_inputs
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
@@ -37,7 +37,7 @@ def record(
     *,
     origin_of: Callable[[pulumi.Resource], str | None],
     code: Path,
-) -> list[Registration]:
+) -> list[Resource]:
     """Run `program` with no engine and return what it registered, in the order in which it was declared.
 
     Whatever the program raises is raised here; ValueError, when two resources have the same URN. The runtime's settings
@@ -59,7 +59,7 @@ def _record(
     program: Callable[[], None],
     origin_of: Callable[[pulumi.Resource], str | None],
     code: Path,
-) -> list[Registration]:
+) -> list[Resource]:
     monitor = _Recorder(project, stack)
     declared: list[tuple[str, str, pulumi.Resource, pulumi.Resource | None]] = []
 
@@ -86,7 +86,7 @@ def _record(
         raise ValueError(f"two resources have the URN {monitor.twice[0]}")
 
     origins: dict[int, str | None] = {}
-    registrations: list[Registration] = []
+    registrations: list[Resource] = []
     urns: dict[int, str] = {}
     for type_, name, resource, parent in declared:
         inherited = origins.get(id(parent))
@@ -130,11 +130,11 @@ class _Recorder(mocks.MockMonitor):
     def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> NoReturn:  # noqa: N802 - gRPC's name
         raise NotImplementedError(f"the program reads {request.name}, which needs an account")
 
-    def registration(self, urn: str, origin: str | None, code: Path) -> Registration:
+    def registration(self, urn: str, origin: str | None, code: Path) -> Resource:
         """What was recorded of the resource with that URN."""
         request = self._requests[urn]
         top = request.parent.split("::")[2] == _STACK_TYPE if request.parent else True
-        return Registration(
+        return Resource(
             urn=urn,
             type=request.type,
             name=request.name,

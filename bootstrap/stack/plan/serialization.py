@@ -9,11 +9,12 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.stack.plan.model import CODE, Finding, Registration, StackPlan, in_order
+from bootstrap.stack.plan.model import CODE, StackPlan, most_severe_first
+from infra.rules.rule import Finding, Resource
 from infra.settings import StackSettings, SuppressionSettings
 
 _DIGEST = 32
@@ -27,16 +28,16 @@ class Summary:
 
     Attributes:
         made: How many resources Azure would hold.
-        told: As `StackPlan.told`.
+        facts: As `StackPlan.facts`.
     """
 
     made: int
-    told: Mapping[str, Any]
+    facts: Mapping[str, Any]
 
 
 def pack(stack: StackPlan) -> bytes:
     """The stack without its settings: a sha256, and what it is of."""
-    summary = json.dumps({"made": len(stack.made), "told": stack.told}).encode()
+    summary = json.dumps({"made": len(stack.made), "facts": stack.facts}).encode()
     content = {
         "resources": [{**vars(resource), "code": _relative(resource)} for resource in stack.resources],
         "findings": [{**vars(one), "suppressed": _plain(one.suppressed)} for one in stack.findings],
@@ -62,11 +63,13 @@ def unpack(packed: bytes, settings: StackSettings, more: Sequence[Finding] = ())
     """
     content = json.loads(zlib.decompress(packed[_end_of_summary(packed) :]))
     resources = [
-        Registration(**{**one, "depends_on": tuple(one["depends_on"]), "code": _absolute(one["code"])})
+        Resource(**{**one, "depends_on": tuple(one["depends_on"]), "code": _absolute(one["code"])})
         for one in content["resources"]
     ]
-    findings = [*(Finding(**{**one, "suppressed": _made(one["suppressed"])}) for one in content["findings"]), *more]
-    return StackPlan(settings, resources, in_order(findings), summary(packed).told)
+    findings = [*(Finding(**{**one, "suppressed": _made(one["suppressed"])}) for one in content["findings"])]
+    origins = {resource.urn: resource.origin for resource in resources}
+    findings += [replace(one, manifest=origins.get(one.resource or "") or one.manifest) for one in more]
+    return StackPlan(settings, resources, most_severe_first(findings), summary(packed).facts)
 
 
 def _end_of_summary(packed: bytes) -> int:
@@ -82,7 +85,7 @@ def _made(suppressed: Any) -> SuppressionSettings | None:
     return SuppressionSettings(**suppressed) if suppressed is not None else None
 
 
-def _relative(resource: Registration) -> tuple[str, int] | None:
+def _relative(resource: Resource) -> tuple[str, int] | None:
     if resource.code is None:
         return None
     path, line = resource.code

@@ -10,13 +10,12 @@ from typing import Any
 
 from bootstrap.page import template
 from bootstrap.stack.diff.commits import Commit
-from bootstrap.stack.diff.difference import Action, Difference, NewFinding, StackDifference
-from bootstrap.stack.plan.model import Refusal
+from bootstrap.stack.diff.difference import Action, Difference, StackDifference
 from bootstrap.stack.report.markdown import LONGEST, escaped
 from bootstrap.stack.report.words import counted, kind
 from bootstrap.terminal.console import table
 from infra.rules.changes import Effect, Property
-from infra.rules.rule import UNKNOWN, Severity
+from infra.rules.rule import UNKNOWN, Finding, Severity
 
 Differences = Callable[[Commit, Iterable[StackDifference]], Iterator[str]]
 """A comparison as text, in parts."""
@@ -90,7 +89,7 @@ def _is_told(stack: StackDifference) -> bool:
     return stack.status != "unchanged" or bool(stack.refusals) or bool(stack.findings)
 
 
-def _warnings(stack: StackDifference) -> list[NewFinding]:
+def _warnings(stack: StackDifference) -> list[Finding]:
     """The new warnings. Errors are among the refusals, whether they are new or not, and notes are only counted."""
     return [one for one in stack.findings if one.severity == "warning"]
 
@@ -115,7 +114,7 @@ def as_markdown(commit: Commit, stacks: Iterable[StackDifference]) -> Iterator[s
     yield from _fitting([head, *(f"{line}\n" for line in (*errors, *warnings)), "\n", *body, same, *details])
 
 
-def _said(found: Refusal | NewFinding) -> str:
+def _said(found: Finding) -> str:
     return f"{escaped(found.message)} ({found.manifest})"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bootstrap.stack.plan.model import Finding, StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
     Tally,
@@ -25,6 +25,7 @@ from bootstrap.stack.report.words import (
     severities_in_words,
     suppressed,
 )
+from infra.rules.rule import Finding
 
 LONGEST = 65_536
 """How many characters GitHub takes in a comment; Azure DevOps takes 150,000.
@@ -96,7 +97,7 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
 
 def _finding(stack: StackPlan, finding: Finding) -> str:
     told = f"{escaped(finding.message)} {escaped(finding.reason)} *{escaped(finding.fix)}*"
-    where = f"`{stack.name}` (`{stack.asked_in(finding)}`)"
+    where = f"`{stack.name}` (`{finding.manifest}`)"
     return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {told}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from bootstrap.page import template
-from bootstrap.stack.plan.model import Registration, StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_drawing
 from bootstrap.stack.report.words import (
     Tally,
@@ -27,7 +27,7 @@ from bootstrap.stack.report.words import (
     notes_by_rule,
     suppressed,
 )
-from infra.rules.rule import SEVERITIES
+from infra.rules.rule import SEVERITIES, Resource
 
 _WITH_INPUTS = 50
 """Stacks whose resources are shown with their inputs; of a thousand stacks a browser would not show them in time."""
@@ -89,7 +89,7 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
 
 
 def _resource(
-    stack: StackPlan, resource: Registration, broken: dict[str, set[str]], *, with_inputs: bool
+    stack: StackPlan, resource: Resource, broken: dict[str, set[str]], *, with_inputs: bool
 ) -> dict[str, Any]:
     return {
         "kind": kind(resource.type),

@@ -39,7 +39,7 @@ def _rows(stack: StackPlan) -> Iterator[list[str]]:
 
 def _findings(stack: StackPlan) -> Iterator[str]:
     for one in grave(stack):
-        yield f"{one.severity}  {stack.name}: {one.rule}: {one.message} ({stack.asked_in(one)})\n"
+        yield f"{one.severity}  {stack.name}: {one.rule}: {one.message} ({one.manifest})\n"
     yield from (f"note  {stack.name}: {line}\n" for line in notes_by_rule(stack))
     yield from (f"suppressed  {stack.name}: {line}\n" for line in suppressed(stack))
 

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bootstrap.stack.plan.model import Registration, StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.words import (
     Tally,
     bills,
@@ -19,7 +19,7 @@ from bootstrap.stack.report.words import (
     severities_in_words,
     suppressed,
 )
-from infra.rules.rule import SEVERITIES, Severity
+from infra.rules.rule import SEVERITIES, Resource, Severity
 
 
 def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
@@ -42,7 +42,7 @@ def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
 
 def _stack(stack: StackPlan) -> Iterator[str]:
     yield f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(stack.findings)}"
-    children: dict[str | None, list[Registration]] = {}
+    children: dict[str | None, list[Resource]] = {}
     for resource in stack.resources:
         children.setdefault(resource.parent, []).append(resource)
     shown = [resource for resource in children.get(None, []) if not resource.type.startswith("pulumi:")]
@@ -72,7 +72,7 @@ def _findings(stack: StackPlan) -> Iterator[str]:
         found = list(of_rule)
         for finding in found:
             yield f"  {finding.severity}  {finding.rule}: {finding.message}"
-            yield f"    in:  {stack.asked_in(finding)}"
+            yield f"    in:  {finding.manifest}"
         yield f"    why: {found[-1].reason}"
         yield f"    fix: {found[-1].fix}"
     yield from (f"  note  {line}" for line in notes_by_rule(stack))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootstrap.pricing.price import NoPrice, Price, money, plain
-from bootstrap.stack.plan.model import Finding, Registration, StackPlan
-from infra.rules.rule import SEVERITIES, UNKNOWN, Severity
+from bootstrap.stack.plan.model import StackPlan
+from infra.rules.rule import SEVERITIES, UNKNOWN, Finding, Resource, Severity
 from infra.tables.names import TABLE
 
 Tally = Severity | Literal["suppressed"]
@@ -21,7 +21,7 @@ def kind(type_: str) -> str:
     return ".".join(type_.split(":")[1:])
 
 
-def label(resource: Registration) -> str:
+def label(resource: Resource) -> str:
     """The name that the resource has in Azure where it is one of ours, else its name in the program."""
     argument = _NAME_OF.get(resource.type)
     name = resource.inputs.get(argument) if argument is not None else None
@@ -29,7 +29,7 @@ def label(resource: Registration) -> str:
     return name if unique and isinstance(name, str) and name != UNKNOWN else resource.name
 
 
-def marks(resource: Registration) -> str:
+def marks(resource: Resource) -> str:
     """What is special about how a resource is kept: `protected`, `imported`, both, or nothing."""
     said = {"protected": resource.protect, "imported": resource.import_id is not None}
     return ", ".join(word for word, holds in said.items() if holds)
@@ -40,7 +40,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def by_kind(resources: Iterable[Registration]) -> list[tuple[str, int]]:
+def by_kind(resources: Iterable[Resource]) -> list[tuple[str, int]]:
     """How many resources there are of each kind, the most frequent first."""
     return most_first(Counter(kind(resource.type) for resource in resources))
 

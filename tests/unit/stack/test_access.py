@@ -9,8 +9,8 @@ from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, access_as_markdown, access_of, make_plan
-from bootstrap.stack.plan.model import Registration
 from infra.components.access import assigning_only
+from infra.rules.rule import Resource
 from infra.tables.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
 from tests.conftest import Golden
 from tests.helpers import build_tree
@@ -183,7 +183,7 @@ def test_our_own_roles_are_defined_once_for_all_subscriptions(tmp_path: Path) ->
     assert used["roleDefinitionId"] in {definition_id(resource, other) for resource in definitions}
 
 
-def definition_id(definition: Registration, subscription: str) -> str:
+def definition_id(definition: Resource, subscription: str) -> str:
     tail = f"providers/Microsoft.Authorization/roleDefinitions/{definition.inputs['roleDefinitionId']}"
     return f"/subscriptions/{subscription}/{tail}"
 

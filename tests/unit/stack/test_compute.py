@@ -8,7 +8,7 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, make_plan
-from bootstrap.stack.plan.model import Registration
+from infra.rules.rule import Resource
 from tests.helpers import build_tree
 from tests.unit.manifests.test_compute import AKS, ARC, GROUP, PERSON, RELAY
 from tests.unit.manifests.test_manifests import PLATFORM, TEAM
@@ -27,12 +27,12 @@ def world(root: Path, team: str) -> StackPlan:
     return stack
 
 
-def computes(stack: StackPlan, kind: str) -> list[Registration]:
+def computes(stack: StackPlan, kind: str) -> list[Resource]:
     found = [one for one in stack.made if one.type.endswith(":Compute")]
     return [one for one in found if one.inputs["properties"]["computeType"] == kind]
 
 
-def properties(compute: Registration) -> dict[str, Any]:
+def properties(compute: Resource) -> dict[str, Any]:
     return dict(compute.inputs["properties"]["properties"])
 
 
@@ -162,6 +162,6 @@ def test_serverless_jobs_have_the_same_settings_in_every_mode(stacks: dict[str, 
     assert [one.inputs["serverlessComputeSettings"] for one in found] == [{"serverlessComputeNoPublicIP": False}] * 3
 
 
-def roles(stack: StackPlan, prefix: str) -> list[Registration]:
+def roles(stack: StackPlan, prefix: str) -> list[Resource]:
     assigned = (one for one in stack.made if one.type.endswith(":RoleAssignment"))
     return [one for one in assigned if one.name.startswith(f"{prefix}-")]

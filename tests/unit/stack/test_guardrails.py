@@ -14,11 +14,11 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.schema import Policies
 from bootstrap.progress import Silent
 from bootstrap.stack import StackPlan, make_plan
-from bootstrap.stack.plan.model import Registration
 from bootstrap.stack.plan.recorder import record
 from infra.components.guardrails import LOCKABLE, Locks, LocksArgs
 from infra.components.place import Place
 from infra.reference import Reference, resource_group
+from infra.rules.rule import Resource
 from infra.tables.azure_policies import LEGACY_MODE, POLICIES
 from infra.tables.names import Names
 from tests.helpers import build_tree
@@ -50,7 +50,7 @@ def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str,
     return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
 
 
-def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
+def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
     return [resource for resource in stack.made if resource.type.endswith(f":{suffix}")]
 
 

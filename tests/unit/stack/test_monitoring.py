@@ -11,10 +11,10 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.simulator.kinds import KINDS
 from bootstrap.stack import StackPlan, make_plan
-from bootstrap.stack.plan.model import Registration
 from infra import queries
 from infra.diagnostics import SILENT
 from infra.reference import Reference
+from infra.rules.rule import Resource
 from infra.rules.upkeep import REPORTING
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
 from infra.tables.names import TABLE
@@ -76,11 +76,11 @@ def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str,
     return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
 
 
-def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
+def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
     return [resource for resource in stack.made if resource.type.endswith(f":{suffix}")]
 
 
-def action_groups(alert: Registration) -> list[str]:
+def action_groups(alert: Resource) -> list[str]:
     """The last parts of the ids of the action groups that an alert or a budget calls."""
     return re.findall(r"actionGroups/([\w-]+)", json.dumps(alert.inputs))
 

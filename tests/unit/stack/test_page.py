@@ -93,7 +93,7 @@ def test_text_of_the_manifests_cannot_become_part_of_the_page(stacks: dict[str, 
     stack = stacks["fraud-dev"]
     settings = stack.settings.model_copy(update={"organization": "<script>alert(1)</script>"})
 
-    page = "".join(as_html([StackPlan(settings, stack.resources, stack.findings, stack.told)]))
+    page = "".join(as_html([StackPlan(settings, stack.resources, stack.findings, stack.facts)]))
 
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page

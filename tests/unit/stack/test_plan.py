@@ -14,7 +14,6 @@ from bootstrap.progress import Silent
 from bootstrap.stack import (
     Finding,
     Plan,
-    Registration,
     StackPlan,
     as_markdown,
     as_mermaid,
@@ -47,7 +46,7 @@ def stacks(planned: Plan) -> dict[str, StackPlan]:
     return {stack.name: stack for stack in planned.stacks}
 
 
-def of_type(stack: StackPlan, suffix: str) -> list[Registration]:
+def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
     return [resource for resource in stack.made if resource.type.endswith(f":{suffix}")]
 
 

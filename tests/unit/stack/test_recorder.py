@@ -10,16 +10,15 @@ from pulumi_azure_native import resources
 
 import infra
 from bootstrap.manifests.platform import load_platform
-from bootstrap.stack.plan.model import Registration
 from bootstrap.stack.plan.recorder import record
 from infra.origin import origin_of
 from infra.programs import declare
-from infra.rules.rule import SECRET, UNKNOWN
+from infra.rules.rule import SECRET, UNKNOWN, Resource
 
 HERE = Path(__file__).parent
 
 
-def run(program: Callable[[], None]) -> dict[str, Registration]:
+def run(program: Callable[[], None]) -> dict[str, Resource]:
     found = record("project", "stack", program, origin_of=lambda _: None, code=HERE)
     return {registration.name: registration for registration in found}
 

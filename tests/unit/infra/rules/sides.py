@@ -53,7 +53,8 @@ class Sides:
 
 
 def resource(type_: str, inputs: Mapping[str, Any], name: str = "it", depends_on: Sequence[str] = ()) -> Resource:
-    return Resource(f"urn:pulumi:fraud-dev::mlops-bootstrap::{type_}::{name}", type_, name, inputs, depends_on)
+    urn = f"urn:pulumi:fraud-dev::mlops-bootstrap::{type_}::{name}"
+    return Resource(urn, type_, name, inputs, depends_on=tuple(depends_on))
 
 
 def stack(*resources: Resource, settings: StackSettings | None = None, name: str = "fraud-dev") -> Stack:

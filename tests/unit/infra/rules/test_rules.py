@@ -7,24 +7,23 @@ import pytest
 from infra import diagnostics
 from infra.rules import upkeep
 from infra.rules.page import as_page
-from infra.rules.rule import UNKNOWN, Breach, Stack
-from infra.rules.rules import RULES, judge_resource, judge_stack, judge_stacks, tell
+from infra.rules.rule import UNKNOWN, Finding, Stack
+from infra.rules.rules import RULES, facts_of, judge_platform, judge_resource, judge_stack
 from tests.conftest import Golden
 from tests.unit.infra.rules.sides import SIDES, resource
 
 DOCS = Path(__file__).parents[4] / "docs"
 
 
-def breaches(rule: str, *stacks: Stack) -> list[Breach]:
+def breaches(rule: str, *stacks: Stack) -> list[Finding]:
     """How the stacks, which are all that there are, break a rule: each by itself, and together."""
-    found, told = [], {}
+    found, facts = [], {}
     for stack in stacks:
-        alone = [pair for resource in stack.resources for pair in judge_resource(resource)]
-        alone += judge_stack(stack)
-        told[stack.name] = tell(stack, alone)
+        alone = judge_stack(stack)
+        facts[stack.name] = facts_of(stack, alone)
         found += alone
-    found += [pair for _, pair in judge_stacks(told, every=True)]
-    return [breach for broken, breach in found if broken.id == rule]
+    found += [one for _, one in judge_platform({stack.name: stack for stack in stacks}, facts, every=True)]
+    return [one for one in found if one.rule == rule]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -55,7 +54,8 @@ def test_rules_say_all_that_people_need() -> None:
 
 def test_what_is_not_known_yet_breaks_no_rule_on_properties() -> None:
     unknown = {"allowSharedKeyAccess": UNKNOWN, "minimumTlsVersion": UNKNOWN, "accountName": UNKNOWN, "kind": UNKNOWN}
-    found = {rule.id for rule, _ in judge_resource(resource("azure-native:storage:StorageAccount", unknown))}
+    stack = Stack("fraud-dev", [resource("azure-native:storage:StorageAccount", unknown)])
+    found = {finding.rule for finding in judge_resource(stack)}
 
     assert not found & {"storage-no-keys", "storage-tls", "names", "argument-value", "argument-type"}
 
