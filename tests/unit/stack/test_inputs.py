@@ -12,7 +12,7 @@ import yaml
 
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Registration, StackPlan, make_plan
+from bootstrap.stack import Resource, StackPlan, make_plan
 from tests.conftest import Golden
 
 GOLDEN = Path(__file__).parent / "golden" / "inputs"
@@ -41,7 +41,7 @@ def as_yaml(stack: StackPlan) -> str:
     return str(yaml.dump(resources, Dumper=Readable, sort_keys=True, width=10_000, allow_unicode=True))
 
 
-def described(resource: Registration) -> dict[str, Any]:
+def described(resource: Resource) -> dict[str, Any]:
     properties = {
         **{name: short(value) if name == "provider" else value for name, value in resource.options.items()},
         "dependsOn": [short(urn) for urn in resource.depends_on],
