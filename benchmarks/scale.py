@@ -33,4 +33,4 @@ def thousand_teams(folder: Path) -> Row:
 def _planned(folder: Path, teams: int) -> Usage:
     """What a plan of all stacks takes: three for each team, and the hub."""
     root = of_teams(folder / str(teams), teams)
-    return usage([OURS, "plan", "--all", "--no-cache", "--quiet", "-C", root], ROOT)
+    return usage([OURS, "plan", "--all", "--resources", "--no-cache", "--quiet", "-C", root], ROOT)

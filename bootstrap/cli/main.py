@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 
 import typer
 
-from bootstrap.cli import blueprint, demo, model, new, platform, run, stack
+from bootstrap.cli import blueprint, demo, diff, model, new, plan, platform, run
 from bootstrap.cli.app import app
 from bootstrap.errors import BootstrapError, ExitCode
 
 # The order of the groups in the help page; importing a module declares its commands.
-_COMMANDS = (demo, new, run, model, platform, stack, blueprint)
+_COMMANDS = (demo, new, run, model, platform, plan, diff, blueprint)
 
 
 def main() -> NoReturn:

@@ -204,7 +204,9 @@ def access(
 ) -> None:
     """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.stack import Cache, access_as_markdown, access_as_table, access_of, plan_stacks
+    from bootstrap.stack.access import access_as_markdown, access_as_table, access_of
+    from bootstrap.stack.plan.cache import Cache
+    from bootstrap.stack.plan.planner import plan_stacks
 
     found = find_platform(session.directory)
     made = access_of(plan_stacks(found, stacks or [], session.console.progress, cache=Cache()))

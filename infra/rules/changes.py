@@ -1,6 +1,6 @@
 """What Azure does not change in place, and what it never changes back: tables, and what they say of two inputs.
 
-`plan --against` asks them of two plans, and of an import what `plan --observed` was told.
+`diff` asks them of two plans, and of an import what `plan --observed` was told.
 """
 
 import ipaddress

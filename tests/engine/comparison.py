@@ -5,7 +5,7 @@ from typing import Any
 
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Silent
-from bootstrap.stack import make_plan
+from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
 
 Told = Mapping[str, Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""`plan --against` a commit that pins another version of this tool: a real wheel of it, which uv finds and runs."""
+"""`diff` with a commit that pins another version of this tool: a real wheel of it, which uv finds and runs."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 def test_the_pinned_version_plans_the_earlier_commit(root: Path, index: Mapping[str, str]) -> None:
-    done = run_cli("plan", "--against", "HEAD", "-o", "json", cwd=root, env=index)
+    done = run_cli("diff", "HEAD", "-o", "json", cwd=root, env=index)
 
     assert done.code == ExitCode.DONE, done.err
     found = {stack["name"]: stack for stack in done.document["stacks"]}
@@ -82,7 +82,7 @@ def test_mistakes_that_the_pinned_version_finds_are_the_earlier_commits(root: Pa
     change(root / "platform.yaml", "0.0.*", "0.1.*")
     change(root / "teams/fraud.yaml", "nmae:", "name:")
 
-    done = run_cli("plan", "--against", "HEAD", cwd=root, env=index)
+    done = run_cli("diff", "HEAD", cwd=root, env=index)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert "error: HEAD (" in done.err
@@ -94,7 +94,7 @@ def test_a_pinned_version_that_nobody_has_is_told(root: Path, index: Mapping[str
     git("commit", "--quiet", "-am", "pinned", cwd=root)
     change(root / "platform.yaml", "0.0.99", "0.1.*")
 
-    done = run_cli("plan", "--against", "HEAD", cwd=root, env={**index, "UV_NO_INDEX": "1"})
+    done = run_cli("diff", "HEAD", cwd=root, env={**index, "UV_NO_INDEX": "1"})
 
     assert (done.code, done.out) == (ExitCode.REMOTE, "")
     assert "error: mlops-bootstrap 0.0.99 cannot be had, and HEAD (" in done.err
@@ -111,7 +111,7 @@ def test_without_uv_it_is_told_what_is_missing(root: Path, tmp_path: Path) -> No
     paths = os.pathsep.join([str(tmp_path / "site"), str(Path(__file__).parents[2])])
 
     env = {"PYTHONPATH": paths, "PATH": str(tmp_path / "bin")}
-    done = run_cli("plan", "--against", "HEAD", cwd=root, env=env)
+    done = run_cli("diff", "HEAD", cwd=root, env=env)
 
     assert (done.code, done.out) == (ExitCode.MISSING, "")
     assert "uv is not installed" in done.err

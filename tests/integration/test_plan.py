@@ -108,7 +108,7 @@ def test_a_check_refuses_errors_that_nothing_suppresses_and_prints_the_plan_all_
         ExitCode.DONE, ExitCode.REFUSED, ExitCode.DONE, ExitCode.REFUSED,
     ]  # fmt: skip
     assert refused.out == shown.out
-    assert "A finding says not to deploy this." in refused.err
+    assert "An error refuses the deployment." in refused.err
     assert "  fraud-dev: size-retired: cluster-old: Standard_NC6s_v3 was retired on" in refused.err
     assert "(teams/fraud.yaml:5)\n" in refused.err
 

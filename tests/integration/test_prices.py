@@ -156,8 +156,7 @@ def test_a_price_list_that_fails_costs_the_exit_code_and_not_the_plan(azure: Azu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--prices", "--against", "HEAD"], "--prices does not go with --against."),
-        (["--prices", "-o", "table"], "--prices does not go with --output table."),
+        (["--prices", "-o", "table"], "--prices cannot be combined with --output table."),
         (["--prices", "--currency", "euro"], "--currency must be three capital letters"),
     ],
 )

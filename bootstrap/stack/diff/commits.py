@@ -21,7 +21,7 @@ from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.processes import captured, git, uv_executable
 from bootstrap.progress import Progress
-from bootstrap.stack.diff.difference import StackDifference, difference, made_in, new_findings
+from bootstrap.stack.diff.difference import StackDiff, difference, made_in, new_findings
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import CODE, StackPlan
@@ -80,7 +80,7 @@ def compare(
     progress: Progress,
     as_of: str | None = None,
     cache: Cache | None = None,
-) -> Iterator[StackDifference]:
+) -> Iterator[StackDiff]:
     """How the platform's stacks, as its files say now, differ from those of an earlier commit.
 
     Args:
@@ -110,7 +110,7 @@ def _judged(
     stack: StackPlan | None,
     as_of: str | None,
     suppressions: Sequence[SuppressionSettings] = (),
-) -> StackDifference:
+) -> StackDiff:
     """How a stack differs, what is newly found, and what speaks against it: its errors, and what the change does."""
     found = difference(name, old, stack.document() if stack is not None else None, commit.ref)
     lines = {one.urn: one.manifest for one in found.resources}

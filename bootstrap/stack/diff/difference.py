@@ -18,7 +18,7 @@ Status = Literal["added", "removed", "changed", "unchanged"]
 
 
 @dataclass(frozen=True)
-class Difference:
+class ResourceDiff:
     """How a resource differs.
 
     Attributes:
@@ -58,7 +58,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class StackDifference:
+class StackDiff:
     """How a stack differs.
 
     Attributes:
@@ -68,7 +68,7 @@ class StackDifference:
 
     name: str
     status: Status
-    resources: Sequence[Difference]
+    resources: Sequence[ResourceDiff]
     refusals: Sequence[Finding] = ()
     findings: Sequence[Finding] = ()
 
@@ -92,7 +92,7 @@ class StackDifference:
         }
 
 
-def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, ref: str) -> StackDifference:
+def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, ref: str) -> StackDiff:
     """How the stack `name` differs between two plans; None where a plan does not have it.
 
     Args:
@@ -110,7 +110,7 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
     ]
     resources = [one for one in found if one is not None]
     status: Status = "added" if old is None else "removed" if new is None else "changed" if resources else "unchanged"
-    return StackDifference(name, status, resources)
+    return StackDiff(name, status, resources)
 
 
 def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[Finding]:
@@ -131,14 +131,14 @@ def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [one for one in resources if one["type"].startswith("azure-native:")]
 
 
-def _whole(action: Action, resource: Mapping[str, Any], of: str = "") -> Difference:
+def _whole(action: Action, resource: Mapping[str, Any], of: str = "") -> ResourceDiff:
     origin = of + resource["source"]["manifest"]
-    return Difference(
+    return ResourceDiff(
         action, resource["urn"], resource["type"], resource["name"], origin, (), (), resource["import_id"]
     )
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference | None:
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> ResourceDiff | None:
     found = list(properties(old["inputs"], new["inputs"]))
     if old["protect"] != new["protect"]:
         found.insert(0, Property("protect", old["protect"], new["protect"]))
@@ -146,4 +146,4 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference | Non
         return None
     effects = list(changes(new["type"], old["inputs"], new["inputs"]))
     action: Action = "replace" if any(one.effect == "replaced" for one in effects) else "change"
-    return Difference(action, new["urn"], new["type"], new["name"], new["source"]["manifest"], found, effects)
+    return ResourceDiff(action, new["urn"], new["type"], new["name"], new["source"]["manifest"], found, effects)

@@ -92,7 +92,7 @@ def refuse(refusals: Sequence[str]) -> None:
     """Raise RefusedError when `collect_refusals` found a reason not to deploy."""
     if refusals:
         raise RefusedError(
-            f"{'A finding says' if len(refusals) == 1 else f'{len(refusals)} findings say'} not to deploy this.",
+            f"{'An error refuses' if len(refusals) == 1 else f'{len(refusals)} errors refuse'} the deployment.",
             details=list(refusals),
-            hint="Correct it, or say in a manifest why a rule may be broken and until when (suppress: docs/plan.md).",
+            hint="Correct the manifests, or suppress the rule there with a reason and a last day: docs/plan.md",
         )

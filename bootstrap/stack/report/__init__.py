@@ -1,20 +1,18 @@
-"""A plan as a tree, a table, Markdown for a pull request, a page and JSON: a file for each.
+"""Reports of plans and comparisons, one module for each form; `interface.py` says what a form is.
 
-Each report takes stacks one after the other and gives its text in parts, so that a thousand stacks need no more memory
-than a few.
+To add a form, add its module and its name here: both commands offer it then.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.components import as_mermaid
-from bootstrap.stack.report.document import as_json
-from bootstrap.stack.report.markdown import as_markdown
-from bootstrap.stack.report.page import as_html
-from bootstrap.stack.report.table import as_table
-from bootstrap.stack.report.tree import as_tree
+if TYPE_CHECKING:
+    from bootstrap.stack.report.interface import Report
 
-Report = Callable[[Iterable[StackPlan]], Iterator[str]]
-"""Stacks as text, in parts."""
+FORMS = ("tree", "table", "markdown", "html", "json")
+"""The forms, each the name of a module of this package; the first is the default."""
 
-__all__ = ["Report", "as_html", "as_json", "as_markdown", "as_mermaid", "as_table", "as_tree"]
+
+def report(form: str) -> "Report":
+    """The report of that form."""
+    return cast("Report", import_module(f"{__name__}.{form}"))

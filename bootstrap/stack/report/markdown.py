@@ -9,8 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bootstrap.stack.diff.commits import Commit
+from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
+from bootstrap.stack.report.differences import diff_lines, in_words, new_warnings
+from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     bills,
@@ -55,7 +59,7 @@ class _Kept:
             self.texts.setdefault(stack, []).append(text)
 
 
-def as_markdown(stacks: Iterable[StackPlan]) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """The comment, never longer than `LONGEST` characters."""
     kept: dict[Part, _Kept] = {part: _Kept() for part in _PARTS}
     kinds: Counter[str] = Counter()
@@ -147,3 +151,63 @@ def _all(texts: dict[str, list[str]]) -> list[str]:
 def escaped(text: str) -> str:
     """Text that a table's cell and a line of Markdown keep as it is."""
     return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+    """A comment for a pull request, below the forges' limit: why not to deploy, a row for each stack, then details."""
+    rows: list[str] = []
+    errors: list[str] = []
+    warnings: list[str] = []
+    details: list[str] = []
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        errors += [f"- **error** `{one.rule}` in `{stack.name}`: {_finding_line(one)}" for one in stack.refusals]
+        warnings += [
+            f"- **warning** `{one.rule}` in `{stack.name}`: {_finding_line(one)}" for one in new_warnings(stack)
+        ]
+        if stack.status != "unchanged":
+            rows.append(f"| `{stack.name}` | {stack.status} | {in_words(stack)} |")
+            details.append(_details(stack))
+    head = f"# Changes against {commit}\n\n"
+    same = f"\n{counted(unchanged, 'stack')} unchanged.\n"
+    body = ["| Stack | | Resources |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"] if rows else []
+    yield from _fitting_parts([head, *(f"{line}\n" for line in (*errors, *warnings)), "\n", *body, same, *details])
+
+
+def _finding_line(found: Finding) -> str:
+    return f"{escaped(found.message)} ({found.manifest})"
+
+
+def _details(stack: StackDiff) -> str:
+    lines = [line for resource in stack.resources for line in diff_lines(stack, resource)]
+    marked = [f"{line[2]}{line[3:]}" if line[:2] == "  " and line[2] in "+-" else line for line in lines]
+    return "\n".join(
+        [
+            "",
+            f"<details><summary>{stack.name}: {in_words(stack)}</summary>",
+            "",
+            "```diff",
+            *marked,
+            "```",
+            "",
+            "</details>",
+        ]
+    )
+
+
+def _fitting_parts(parts: list[str]) -> Iterator[str]:
+    """The parts in their order, as many as a comment holds, and a line that says how many are missing."""
+    room = LONGEST - 300
+    missing = 0
+    for part in parts:
+        if len(part) <= room:
+            room -= len(part)
+            yield part
+        else:
+            missing += 1
+    if missing:
+        said = f"{counted(missing, 'part')} left out: a comment holds {LONGEST:,} characters"
+        yield f"\n\n*{said}. See `--output html`.*\n"
+    else:
+        yield "\n"

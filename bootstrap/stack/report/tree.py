@@ -4,7 +4,11 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from bootstrap.stack.diff.commits import Commit
+from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.report.differences import diff_lines, differs, in_words, new_warnings
+from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     bills,
@@ -22,7 +26,7 @@ from bootstrap.stack.report.words import (
 from infra.rules.rule import SEVERITIES, Resource, Severity
 
 
-def as_tree(stacks: Iterable[StackPlan]) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """The tree, a part for each stack; after several, what is in all of them."""
     count = resources = 0
     severities: Counter[Tally] = Counter()
@@ -77,3 +81,17 @@ def _findings(stack: StackPlan) -> Iterator[str]:
         yield f"    fix: {found[-1].fix}"
     yield from (f"  note  {line}" for line in notes_by_rule(stack))
     yield from (f"  suppressed  {line}" for line in suppressed(stack))
+
+
+def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+    """Each stack that differs, its resources (+ added, → imported, - removed, ~ changed, ± replaced) and properties."""
+    yield f"compared with {commit}\n"
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        if differs(stack):
+            yield f"\n{stack.name}: {stack.status}, {in_words(stack)}\n"
+            yield from (f"  error  {refusal}\n" for refusal in stack.refusals)
+            yield from (f"  warning  {finding}\n" for finding in new_warnings(stack))
+            yield from (f"{line}\n" for resource in stack.resources for line in diff_lines(stack, resource))
+    yield f"\n{counted(unchanged, 'stack')} unchanged\n"

@@ -9,7 +9,7 @@ import pulumi
 import infra.components
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import make_plan
+from bootstrap.stack.plan.planner import make_plan
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 

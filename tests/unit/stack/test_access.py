@@ -8,7 +8,9 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, access_as_markdown, access_of, make_plan
+from bootstrap.stack.access import access_as_markdown, access_of
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
 from infra.components.access import assigning_only
 from infra.rules.rule import Resource
 from infra.tables.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER

@@ -10,13 +10,13 @@ from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.stack.diff.commits import Commit, compare, resolve
-from bootstrap.stack.diff.difference import Difference, StackDifference
+from bootstrap.stack.diff.difference import ResourceDiff, StackDiff
 from bootstrap.stack.plan.cache import Cache
-from bootstrap.stack.report import differences
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.changes import Property
 from infra.rules.rule import UNKNOWN
 from tests.helpers import Done, build_tree, git, run_cli, tree
+from tests.unit.stack.reports import diff_as
 from tests.unit.stack.test_adopt import ADOPT
 
 PLATFORM = """\
@@ -64,13 +64,13 @@ def edit(root: Path, file: str, old: str, new: str) -> None:
     (root / file).write_text(text.replace(old, new))
 
 
-def compared(root: Path, cache: Cache, names: Sequence[str] = ()) -> dict[str, StackDifference]:
+def compared(root: Path, cache: Cache, names: Sequence[str] = ()) -> dict[str, StackDiff]:
     platform = load_platform(root)
     found = compare(platform, resolve(platform, "HEAD"), names, Silent(), cache=cache)
     return {stack.name: stack for stack in found}
 
 
-def of_kind(stack: StackDifference, kind: str) -> Difference:
+def of_kind(stack: StackDiff, kind: str) -> ResourceDiff:
     [found] = [one for one in stack.resources if one.type.endswith(f":{kind}")]
     return found
 
@@ -117,7 +117,7 @@ def test_a_protection_that_is_taken_away_is_told(root: Path, cache: Cache) -> No
         "resources:ResourceGroup",
         "storage:StorageAccount",
     }
-    assert "protect: true → false" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+    assert "protect: true → false" in diff_as("tree", [found])
 
 
 def test_a_size_that_azure_does_not_change_in_place_is_told(root: Path, cache: Cache) -> None:
@@ -244,7 +244,7 @@ def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
 def checked(root: Path, tmp_path: Path, *more: str) -> Done:
     """The check against the last commit, by the command line."""
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    return run_cli("plan", *more, "--against", "HEAD", "--check", "-C", root, cwd=tmp_path, env=env)
+    return run_cli("diff", "HEAD", *more, "--check", "-C", root, cwd=tmp_path, env=env)
 
 
 @pytest.mark.parametrize(
@@ -308,12 +308,11 @@ def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, tmp_path: 
     assert {"severity": "warning", "rule": new.rule, "resource": new.resource, "message": new.message}.items() <= next(
         one for one in done.document["stacks"][0]["findings"] if one["rule"] == new.rule
     ).items()
-    commit = Commit("main", "0" * 40)
-    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
-        text = "".join(report(commit, found.values()))
-        assert "project-not-linked" in text, report
-        assert "Standard_D4ds_v77" not in text, report
-    assert " new warning" in "".join(differences.as_tree(commit, found.values()))
+    for form in ("tree", "table", "markdown", "html"):
+        text = diff_as(form, found.values())
+        assert "project-not-linked" in text, form
+        assert "Standard_D4ds_v77" not in text, form
+    assert " new warning" in diff_as("tree", found.values())
 
 
 def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cache: Cache) -> None:
@@ -332,7 +331,7 @@ def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cac
     assert not same.findings
     assert found.status == "unchanged"
     assert {one.rule for one in found.findings} == {"project-not-linked"}
-    assert "project-not-linked" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+    assert "project-not-linked" in diff_as("tree", [found])
 
 
 def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -> None:
@@ -345,12 +344,12 @@ def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -
     assert imported == set(ADOPT.values())
     assert {one.action for one in found.resources} == {"add", "import"}
     commit = Commit("main", "0" * 40)
-    text = "".join(differences.as_tree(commit, [found]))
+    text = diff_as("tree", [found], commit)
     assert f"{len(ADOPT)} imported" in text
     assert "  → machinelearningservices.Workspace  workspace" in text
-    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
-        assert ADOPT["workspace_id"] in "".join(report(commit, [found])), report
-    document = json.loads("".join(differences.as_json(commit, [found])))
+    for form in ("tree", "table", "markdown", "html"):
+        assert ADOPT["workspace_id"] in diff_as(form, [found]), form
+    document = json.loads(diff_as("json", [found], commit))
     assert {one["import_id"] for one in document["stacks"][0]["resources"]} == {None, *imported}
 
 
@@ -362,29 +361,29 @@ def test_of_lists_the_entries_are_told_that_come_and_go(root: Path, cache: Cache
 
     found = compared(root, cache, ["churn-dev"])["churn-dev"]
 
-    for report in (differences.as_tree, differences.as_table, differences.as_markdown):
-        text = "".join(report(Commit("main", "0" * 40), [found]))
-        assert "20.1.28.0/24" not in text, report
-        assert all(address in text for address in ("20.1.29.0/24", "20.2.0.0/24", "20.3.0.0/24")), report
-    tree = "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+    for form in ("tree", "table", "markdown"):
+        text = diff_as(form, [found])
+        assert "20.1.28.0/24" not in text, form
+        assert all(address in text for address in ("20.1.29.0/24", "20.2.0.0/24", "20.3.0.0/24")), form
+    tree = diff_as("tree", [found])
     assert 'Rules: - {"value": "20.1.29.0/24"} + {"value": "20.2.0.0/24"}, {"value": "20.3.0.0/24"}\n' in tree
 
 
 def test_of_long_lists_it_is_told_how_much_is_not_shown() -> None:
     changed = Property("ranges", [], list(range(25)))
-    found = StackDifference("hub", "changed", [Difference("change", "urn", "a:b:C", "it", "x.yaml:1", [changed], [])])
+    found = StackDiff("hub", "changed", [ResourceDiff("change", "urn", "a:b:C", "it", "x.yaml:1", [changed], [])])
 
-    assert "19, and 5 more\n" in "".join(differences.as_tree(Commit("main", "0" * 40), [found]))
+    assert "19, and 5 more\n" in diff_as("tree", [found])
 
 
 def test_what_is_not_known_yet_is_told_in_words() -> None:
     changed = [Property("id", "a", UNKNOWN), Property("scope", f"/subscriptions/{UNKNOWN}/x", None)]
-    found = StackDifference("hub", "changed", [Difference("change", "urn", "a:b:C", "it", "x.yaml:1", changed, [])])
+    found = StackDiff("hub", "changed", [ResourceDiff("change", "urn", "a:b:C", "it", "x.yaml:1", changed, [])])
 
-    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
-        text = "".join(report(Commit("main", "0" * 40), [found]))
-        assert text.count("(known after deployment)") == 2, report
-        assert UNKNOWN not in text, report
+    for form in ("tree", "table", "markdown", "html"):
+        text = diff_as(form, [found])
+        assert text.count("(known after deployment)") == 2, form
+        assert UNKNOWN not in text, form
 
 
 def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path, tmp_path: Path, cache: Cache) -> None:
@@ -572,16 +571,16 @@ def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
     commit = Commit("main", "0123456789abcdef")
     found = list(compared(root, cache, ["churn-dev"]).values())
 
-    for report in (differences.as_tree, differences.as_table, differences.as_markdown, differences.as_html):
-        text = "".join(report(commit, found))
-        assert "workspaceName" in text, report
+    for form in ("tree", "table", "markdown", "html"):
+        text = diff_as(form, found, commit)
+        assert "workspaceName" in text, form
         assert "main (0123456789)" in text
-    document = json.loads("".join(differences.as_json(commit, found)))
+    document = json.loads(diff_as("json", found, commit))
     assert document["stacks"][0]["name"] == "churn-dev"
-    markdown = "".join(differences.as_markdown(commit, found))
+    markdown = diff_as("markdown", found, commit)
     assert "- **error** `change-replaces-data` in `churn-dev`: workspace: what it holds is lost, since" in markdown
-    for report in (differences.as_tree, differences.as_html):
-        assert "change-replaces-data" in "".join(report(commit, found))
+    for form in ("tree", "html"):
+        assert "change-replaces-data" in diff_as(form, found, commit)
     assert {one["rule"] for one in document["stacks"][0]["refusals"]} >= {"change-replaces-data"}
 
 
@@ -589,7 +588,7 @@ def test_a_comment_on_many_differences_stays_short_enough(root: Path, cache: Cac
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     [one] = compared(root, cache, ["churn-dev"]).values()
 
-    text = "".join(differences.as_markdown(Commit("main", "0" * 40), [one] * 40))
+    text = diff_as("markdown", [one] * 40)
 
     assert len(text) <= LONGEST
     assert "left out: a comment holds 65,536 characters" in text

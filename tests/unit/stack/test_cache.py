@@ -12,9 +12,10 @@ import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Cache, Plan, make_plan
 from bootstrap.stack.plan import planner
-from bootstrap.stack.plan.cache import _versions
+from bootstrap.stack.plan.cache import Cache, _versions
+from bootstrap.stack.plan.model import Plan
+from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.plan.request import Order
 from infra.settings import HubSettings
 from tests.helpers import build_tree, run_cli

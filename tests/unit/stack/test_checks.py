@@ -9,8 +9,9 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, make_plan
 from bootstrap.stack.plan.checks import check
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN, Resource, Stack
 from infra.rules.rules import judge_resource
 from infra.settings import StackSettings

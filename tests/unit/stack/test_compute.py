@@ -7,7 +7,8 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, make_plan
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import Resource
 from tests.helpers import build_tree
 from tests.unit.manifests.test_compute import AKS, ARC, GROUP, PERSON, RELAY

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from bootstrap.manifests.json_schema import MODELS
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import make_plan
+from bootstrap.stack.plan.planner import make_plan
 from infra.tables.names import Names
 from tests.helpers import build_tree
 

@@ -13,7 +13,8 @@ from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.schema import Policies
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, make_plan
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.plan.recorder import record
 from infra.components.guardrails import LOCKABLE, Locks, LocksArgs
 from infra.components.place import Place

@@ -12,7 +12,9 @@ import yaml
 
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Resource, StackPlan, make_plan
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
+from infra.rules.rule import Resource
 from tests.conftest import Golden
 
 GOLDEN = Path(__file__).parent / "golden" / "inputs"

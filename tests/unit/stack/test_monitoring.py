@@ -10,7 +10,8 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
 from bootstrap.simulator.kinds import KINDS
-from bootstrap.stack import StackPlan, make_plan
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
 from infra import queries
 from infra.diagnostics import SILENT
 from infra.reference import Reference

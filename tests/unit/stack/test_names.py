@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import make_plan
+from bootstrap.stack.plan.planner import make_plan
 from tests.helpers import build_tree
 from tests.unit.manifests.test_manifests import PLATFORM
 

@@ -11,7 +11,8 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Plan, make_plan
+from bootstrap.stack.plan.model import Plan
+from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
 from infra.tables.private_endpoints import DOORS, ZONES
 from tests.conftest import Golden

@@ -10,8 +10,10 @@ import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import StackPlan, as_html, make_plan
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import make_plan
 from tests import node
+from tests.unit.stack.reports import plan_as
 
 ROOT = Path(__file__).parents[3]
 BROWSER = ROOT / "tests" / "page"
@@ -30,7 +32,7 @@ def stacks(contoso: Platform) -> dict[str, StackPlan]:
 
 @pytest.fixture(scope="module")
 def page(stacks: dict[str, StackPlan]) -> str:
-    return "".join(as_html(stacks.values()))
+    return plan_as("html", stacks.values())
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_a_finding_narrows_to_what_it_is_about(shown: Any, stacks: dict[str, Sta
 
 def test_the_gravest_findings_come_first_whichever_stack_they_are_of(contoso: Platform) -> None:
     every = make_plan(contoso, [], Silent()).stacks
-    severities = re.findall(r'<td class="(error|warning|note|suppressed)">', "".join(as_html(every)))
+    severities = re.findall(r'<td class="(error|warning|note|suppressed)">', plan_as("html", every))
 
     assert severities == sorted(severities, key=["error", "warning", "note", "suppressed"].index)
     assert len(set(severities)) > 1
@@ -93,7 +95,7 @@ def test_text_of_the_manifests_cannot_become_part_of_the_page(stacks: dict[str, 
     stack = stacks["fraud-dev"]
     settings = stack.settings.model_copy(update={"organization": "<script>alert(1)</script>"})
 
-    page = "".join(as_html([StackPlan(settings, stack.resources, stack.findings, stack.facts)]))
+    page = plan_as("html", [StackPlan(settings, stack.resources, stack.findings, stack.facts)])
 
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page

@@ -11,20 +11,14 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import (
-    Finding,
-    Plan,
-    StackPlan,
-    as_markdown,
-    as_mermaid,
-    as_table,
-    as_tree,
-    make_plan,
-)
+from bootstrap.stack.plan.model import Plan, StackPlan
+from bootstrap.stack.plan.planner import make_plan
+from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.markdown import LONGEST
-from infra.rules.rule import UNKNOWN, Resource
+from infra.rules.rule import UNKNOWN, Finding, Resource
 from infra.tables.names import TABLE, rule_of
 from tests.conftest import Golden
+from tests.unit.stack.reports import plan_as
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"
@@ -59,12 +53,12 @@ def everything(value: Any) -> list[Any]:
 
 
 def test_the_tree_is_as_it_was(planned: Plan, golden: Golden) -> None:
-    golden(GOLDEN / "contoso.tree.txt", "".join(as_tree(planned.stacks)))
+    golden(GOLDEN / "contoso.tree.txt", plan_as("tree", planned.stacks, show="resources"))
 
 
 def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
     golden(
-        GOLDEN / "forecasting-prod.md", "".join(as_markdown(make_plan(contoso, ["forecasting-prod"], Silent()).stacks))
+        GOLDEN / "forecasting-prod.md", plan_as("markdown", make_plan(contoso, ["forecasting-prod"], Silent()).stacks)
     )
 
 
@@ -301,20 +295,20 @@ def test_the_graph_names_every_component_and_only_direct_needs(stacks: dict[str,
 
 
 def test_the_table_has_a_line_for_each_resource(planned: Plan) -> None:
-    lines = "".join(as_table(planned.stacks)).partition("\nfindings:\n")[0].splitlines()
+    lines = plan_as("table", planned.stacks).partition("\nfindings:\n")[0].splitlines()
 
     assert len(lines) - 2 == sum(len(stack.made) for stack in planned.stacks)
 
 
 def test_findings_stand_below_the_table(planned: Plan) -> None:
-    table, _, findings = "".join(as_table(planned.stacks)).partition("\nfindings:\n")
+    table, _, findings = plan_as("table", planned.stacks).partition("\nfindings:\n")
 
     assert {one.severity for stack in planned.stacks for one in stack.findings} >= {"warning", "note"}
     for stack in planned.stacks:
         for one in stack.findings:
             assert one.rule in findings
             assert one.severity == "note" or one.suppressed or f"{one.severity}  {stack.name}: {one.rule}: " in findings
-    assert "findings:" not in "".join(as_table([dataclasses.replace(planned.stacks[0], findings=[])]))
+    assert "findings:" not in plan_as("table", [dataclasses.replace(planned.stacks[0], findings=[])])
     assert table.startswith("stack ")
 
 
@@ -323,7 +317,7 @@ def test_a_comment_on_a_thousand_stacks_holds_every_error_and_every_stack(contos
     broken = Finding("error", "names", None, "Azure does not allow it.", "Refused.", "Rename it.", "https://x.y", None)
     stacks = [*[one] * 999, dataclasses.replace(one, findings=[broken])]
 
-    text = "".join(as_markdown(stacks))
+    text = plan_as("markdown", stacks)
 
     assert len(text) <= LONGEST
     assert text.count("**error**") == 1

@@ -7,8 +7,10 @@ import pytest
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Silent
-from bootstrap.stack import Plan, as_tree, make_plan
+from bootstrap.stack.plan.model import Plan
+from bootstrap.stack.plan.planner import make_plan
 from tests.helpers import build_tree, run_cli
+from tests.unit.stack.reports import plan_as
 
 PLATFORM = """\
 organization: contoso
@@ -55,8 +57,10 @@ def test_a_suppressed_finding_is_kept_and_not_counted(tmp_path: Path) -> None:
         "until": "2027-03-31",
         "manifest": "teams/fraud.yaml:6",
     }
-    assert ", 1 suppressed" in "".join(as_tree(made.stacks))
-    assert "teams/fraud.yaml:6, until 2027-03-31: the pipeline comes later" in "".join(as_tree(made.stacks))
+    assert ", 1 suppressed" in plan_as("tree", made.stacks, show="resources")
+    assert "teams/fraud.yaml:6, until 2027-03-31: the pipeline comes later" in plan_as(
+        "tree", made.stacks, show="resources"
+    )
 
 
 def test_layers_add_up_and_the_hub_has_the_organizations(tmp_path: Path) -> None:

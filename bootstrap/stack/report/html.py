@@ -12,8 +12,12 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from bootstrap.page import template
+from bootstrap.stack.diff.commits import Commit
+from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_drawing
+from bootstrap.stack.report.differences import WORDS, differs, in_words, new_warnings, values
+from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     bills,
@@ -37,11 +41,11 @@ _TALLIES: tuple[Tally, ...] = (*SEVERITIES, "suppressed")
 """In the order in which findings are shown, whichever stack they are of."""
 
 
-def as_html(stacks: Iterable[StackPlan]) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """The page."""
     from markupsafe import Markup
 
-    part = template("bootstrap.stack.report", "page.html.j2").module
+    part = template("bootstrap.stack.report", "plan.html.j2").module
     organization = ""
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
@@ -127,3 +131,24 @@ def _read(file: IO[str]) -> Iterator[str]:
     file.seek(0)
     while text := file.read(1 << 16):
         yield text
+
+
+def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+    """A page that needs nothing else."""
+    told = []
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        if differs(stack):
+            told.append(stack)
+    page: str = template("bootstrap.stack.report", "diff.html.j2").render(
+        commit=commit,
+        stacks=told,
+        unchanged=unchanged,
+        in_words=in_words,
+        kind=kind,
+        values=values,
+        words=WORDS,
+        warnings=new_warnings,
+    )
+    yield page + "\n"

@@ -1,0 +1,61 @@
+"""`diff`: how stacks differ from those of an earlier commit."""
+
+from typing import Annotated
+
+import typer
+
+from bootstrap.cli.app import app
+from bootstrap.cli.command import Session, command
+from bootstrap.cli.stack import AsOf, NoCache, Stacks
+from bootstrap.stack.report import FORMS
+
+
+@command(
+    app,
+    "diff",
+    examples=[
+        "mlops-bootstrap diff origin/main",
+        "mlops-bootstrap diff HEAD~1 fraud-dev",
+        "mlops-bootstrap diff origin/main --check --output markdown",
+    ],
+    outputs=FORMS,
+)
+def diff(
+    session: Session,
+    ref: Annotated[
+        str,
+        typer.Argument(metavar="REF", help="The earlier commit: a branch, tag or id of the platform's repository."),
+    ],
+    stacks: Stacks = None,
+    *,
+    as_of: AsOf = None,
+    no_cache: NoCache = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Exit with code 5 when a finding is an error that nothing suppresses, when data would be lost, or "
+            "when Azure would refuse a change or never undo it.",
+        ),
+    ] = False,
+) -> None:
+    """Show how stacks differ from those of an earlier commit of the platform. Needs no account and no engine.
+
+    The earlier commit is planned by the version of mlops-bootstrap that it pins.
+    """
+    from bootstrap.manifests.platform import find_platform
+    from bootstrap.stack.diff.commits import compare, resolve
+    from bootstrap.stack.plan.cache import Cache
+    from bootstrap.stack.plan.checks import collect_refusals, refuse
+    from bootstrap.stack.report import report
+
+    platform = find_platform(session.directory)
+    commit = resolve(platform, ref)
+    cache = None if no_cache else Cache()
+    refusals: list[str] = []
+    compared = collect_refusals(
+        compare(platform, commit, stacks or [], session.console.progress, as_of, cache), refusals
+    )
+    session.console.parts(report(session.output).render_diff(commit, collect_refusals(compared, refusals)))
+    if check:
+        refuse(refusals)

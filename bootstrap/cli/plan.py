@@ -1,0 +1,103 @@
+"""`plan`: what stacks would contain."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bootstrap.cli.app import app
+from bootstrap.cli.command import Session, command
+from bootstrap.cli.stack import AsOf, NoCache, Stacks
+from bootstrap.errors import InputError
+from bootstrap.stack.report import FORMS
+
+
+@command(
+    app,
+    "plan",
+    examples=[
+        "mlops-bootstrap plan -C examples/contoso",
+        "mlops-bootstrap plan fraud-dev -C examples/contoso",
+        "mlops-bootstrap plan hub fraud-dev --resources -C examples/contoso",
+        "mlops-bootstrap plan --findings -C examples/contoso",
+        "mlops-bootstrap plan --all -C examples/contoso --output markdown",
+        "mlops-bootstrap plan fraud-prod -C examples/contoso --as-of 2026-11-24",
+        "mlops-bootstrap plan --all --check -C examples/contoso --output html",
+        "mlops-bootstrap plan forecasting-test -C examples/contoso --observed exports/forecasting-test.json",
+        "mlops-bootstrap plan fraud-dev -C examples/contoso --prices --currency EUR",
+    ],
+    outputs=FORMS,
+)
+def plan(
+    session: Session,
+    stacks: Stacks = None,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="All stacks of the platform: the default, spelled out for scripts.")
+    ] = False,
+    resources: Annotated[bool, typer.Option("--resources", help="Print the resources of every stack.")] = False,
+    findings: Annotated[bool, typer.Option("--findings", help="Print the findings only.")] = False,
+    as_of: AsOf = None,
+    no_cache: NoCache = False,
+    observed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The existing resources, as az resource show printed them: shows what an import would change.",
+        ),
+    ] = None,
+    prices: Annotated[
+        bool,
+        typer.Option("--prices", help="Ask Azure's public price list what bills while idle. Needs no account."),
+    ] = False,
+    currency: Annotated[
+        str,
+        typer.Option(metavar="CODE", envvar="MLOPS_BOOTSTRAP_CURRENCY", help="The currency of --prices, such as EUR."),
+    ] = "USD",
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with code 5 when a finding is an error that nothing suppresses.")
+    ] = False,
+) -> None:
+    """Show what stacks would contain, and the rules that they violate. Needs no account and no engine.
+
+    Of several stacks it prints a summary, of one stack its resources. Only --prices uses the network.
+    """
+    named = list(dict.fromkeys(stacks or []))
+    if every and named:
+        raise InputError("--all cannot be combined with the name of a stack.", why=f"You named {', '.join(named)}.")
+    if resources and findings:
+        raise InputError("--resources and --findings cannot be combined.")
+    if (resources or findings) and session.output != "tree":
+        raise InputError(
+            f"--{'resources' if resources else 'findings'} cannot be combined with --output {session.output}.",
+            hint="Only the tree has a summary; the other forms always print everything.",
+        )
+    if prices and session.output == "table":
+        raise InputError("--prices cannot be combined with --output table.", hint="All other forms print prices.")
+    from bootstrap.manifests.platform import find_platform
+    from bootstrap.stack.plan.cache import Cache
+    from bootstrap.stack.plan.checks import collect_refusals, refuse
+    from bootstrap.stack.plan.observed import NOTHING, read_observed
+    from bootstrap.stack.plan.planner import plan_stacks, with_prices
+    from bootstrap.stack.report import report
+    from bootstrap.stack.report.interface import PlanOptions
+
+    platform = find_platform(session.directory)
+    cache = None if no_cache else Cache()
+    seen = read_observed(session.directory / observed) if observed is not None else NOTHING
+    refusals: list[str] = []
+    planned = collect_refusals(plan_stacks(platform, named, session.console.progress, as_of, cache, seen), refusals)
+    price_list = None
+    if prices:
+        from bootstrap.pricing.price_list import PriceList, price_folder
+
+        price_list = PriceList(currency, session.console.progress, None if no_cache else price_folder())
+        planned = with_prices(planned, price_list)
+    show: Literal["summary", "resources", "findings"] = (
+        "findings" if findings else "resources" if resources or len(named) == 1 else "summary"
+    )
+    session.console.parts(report(session.output).render_plan(planned, PlanOptions(as_of, show)))
+    if check:
+        refuse(refusals)
+    if price_list is not None and price_list.failure is not None:
+        raise price_list.failure
