@@ -148,7 +148,7 @@ Location = Annotated[
     str, matching("an Azure location in lower case without spaces, such as westeurope", "[a-z]{3,30}[0-9]{0,2}")
 ]
 VmSize = Annotated[
-    str, matching("a virtual machine size such as Standard_D4ds_v5", "Standard_[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*")
+    str, matching("a virtual machine size such as Standard_D4ds_v5", "Standard_[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
 ]
 Email = Annotated[str, matching("a mail address", r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")]
 Repository = Annotated[str, matching(*ADDRESS)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from infra.rules.rule import Resource
-from infra.rules.sizes import spelled_by_azure
+from infra.tables.sizes import spelled_by_azure
 
 Per = Literal["hour", "day", "month"]
 

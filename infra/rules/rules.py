@@ -6,14 +6,13 @@ from typing import Any
 from infra.rules.access import ACCESS_RULES
 from infra.rules.adopted import ADOPTED_RULES
 from infra.rules.arguments import ARGUMENT_RULES
+from infra.rules.availability import AVAILABILITY_RULES
 from infra.rules.changes import CHANGE_RULES
 from infra.rules.limits import LIMIT_RULES
-from infra.rules.locations import LOCATION_RULES
 from infra.rules.network import NETWORK_RULES
 from infra.rules.once import ONCE_RULES
 from infra.rules.properties import PROPERTY_RULES
 from infra.rules.rule import Finding, Rule, Stack, Violation
-from infra.rules.sizes import SIZE_RULES
 from infra.rules.stacks import STACK_RULES
 from infra.rules.suppress import suppression_of, suppression_rules
 from infra.rules.upkeep import UPKEEP_RULES
@@ -27,8 +26,7 @@ RULES: dict[str, Rule] = {
         *UPKEEP_RULES,
         *ACCESS_RULES,
         *NETWORK_RULES,
-        *LOCATION_RULES,
-        *SIZE_RULES,
+        *AVAILABILITY_RULES,
         *LIMIT_RULES,
         *CHANGE_RULES,
         *ADOPTED_RULES,

@@ -133,7 +133,7 @@ def test_a_size_that_is_not_known_is_a_warning_with_its_line_and_the_nearest_siz
         """
     done = run_cli("plan", "fraud-dev", "-C", world(tmp_path, team), cwd=tmp_path)
 
-    said = "warning  size-known: cluster-cpu: no size 'Standard_D4ds_v55' is known as of 20"
+    said = "warning  size-known: cluster-cpu: the size 'Standard_D4ds_v55' is not in the table of 20"
     place = done.out.index(said)
     assert "Did you mean 'Standard_D4ds_v5'?\n    in:  teams/fraud.yaml:5" in done.out[place : place + 200]
-    assert "size-retired: cluster-old: Standard_NC6s_v3 was retired on 2025-09-30; take NCads_A100_v4" in done.out
+    assert "size-retired: cluster-old: Standard_NC6s_v3 was retired on 2025-09-30; use NCads_A100_v4" in done.out

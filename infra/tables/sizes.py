@@ -1,18 +1,15 @@
-"""Sizes of virtual machines: which there are, and which retire when. Data as of `AS_OF`; --as-of judges by a later day.
+"""Sizes of virtual machines, with the day on which a size retires, as of `AS_OF`.
 
-Whether a location and a subscription offer a size is Azure's to say: `az ml compute list-sizes -l LOCATION`.
+Which sizes a region and a subscription offer is not in this table: `az ml compute list-sizes -l REGION` lists them.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from infra.rules.properties import COMPUTE
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
-
 AS_OF = "2026-11-24"
-"""When the tables were last compared with Microsoft's pages."""
+"""The date of the last comparison with Microsoft's pages."""
 
 SIZES_PAGE = "https://learn.microsoft.com/azure/virtual-machines/sizes/overview"
 RETIRED_PAGE = "https://learn.microsoft.com/azure/virtual-machines/sizes/lifecycle/retired-sizes-list"
@@ -21,14 +18,14 @@ _AZURE_ML_PAGE = "https://learn.microsoft.com/azure/machine-learning/concept-com
 
 @dataclass(frozen=True)
 class Series:
-    """Sizes that differ in one part of their names.
+    """A series of sizes whose names differ in one part.
 
     Attributes:
-        template: Their names, `{}` where they differ.
-        parts: What stands there, mostly the number of virtual CPUs; words separated by spaces.
-        retires: The day on which Azure stops them, `YYYY-MM-DD`; None when none is announced.
-        instead: The series to take then.
-        source: Where that day is published.
+        template: The name of a size, with `{}` for the part that differs.
+        parts: The values of that part, separated by spaces; mostly the number of virtual CPUs.
+        retires: The day on which Azure retires them, `YYYY-MM-DD`; None when no day is announced.
+        instead: The series that replaces them.
+        source: The page with the data.
     """
 
     template: str
@@ -109,86 +106,27 @@ SERIES: tuple[Series, ...] = (
 )
 """The sizes that clusters and instances of Azure ML, and runners, can have."""
 
-SIZE_AT: dict[str, str] = {
-    COMPUTE: "properties.properties.vmSize",
-    "azure-native:devopsinfrastructure:Pool": "fabricProfile.sku.name",
-}
-"""Where a resource says its size, by type."""
-
 
 @functools.cache
 def _series_by_size() -> Mapping[str, tuple[str, Series]]:
-    """Each size and its series, by the size's name in lower case: Azure does not mind the case."""
+    """Each size and its series, by the size's name in lower case: Azure ignores the case."""
     return {size.lower(): (size, series) for series in SERIES for size in series.sizes}
 
 
+def series_of(size: str) -> Series | None:
+    """The series of a size; None where the table does not have the size."""
+    _, series = _series_by_size().get(size.lower(), (size, None))
+    return series
+
+
 def spelled_by_azure(size: str) -> str:
-    """The size as Azure spells it, whatever its case; a size that we do not know as it stands."""
+    """A size in Azure's spelling; an unknown size unchanged."""
     name, _ = _series_by_size().get(size.lower(), (size, None))
     return name
 
 
 def nearest_size(size: str) -> str | None:
-    """The size with the nearest name that does not retire."""
+    """The size with the most similar name that has no retirement day."""
     lasting = {low: name for low, (name, series) in _series_by_size().items() if series.retires is None}
     close = get_close_matches(size.lower(), lasting, 1)
     return lasting[close[0]] if close else None
-
-
-def _sizes(stack: Stack) -> Iterator[tuple[Resource, str]]:
-    for resource in stack.of(*SIZE_AT):
-        size = resource.at(SIZE_AT[resource.type])
-        if isinstance(size, str) and size != UNKNOWN:
-            yield resource, size
-
-
-def _unknown(stack: Stack) -> Iterable[Violation]:
-    for resource, size in _sizes(stack):
-        if size.lower() not in _series_by_size():
-            near = nearest_size(size)
-            meant = f" Did you mean {near!r}?" if near is not None else ""
-            yield (resource.urn, f"{resource.name}: no size {size!r} is known as of {AS_OF}.{meant}")
-
-
-def _ending(stack: Stack) -> Iterator[tuple[Resource, str, Series, bool]]:
-    """What has a size that ends, and whether it has ended by the day of the judgement."""
-    day = max(stack.as_of or AS_OF, AS_OF)
-    for resource, size in _sizes(stack):
-        _, series = _series_by_size().get(size.lower(), (size, None))
-        if series is not None and series.retires is not None:
-            yield resource, size, series, series.retires <= day
-
-
-def _retired(stack: Stack) -> Iterable[Violation]:
-    for resource, size, series, ended in _ending(stack):
-        if ended:
-            said = f"{resource.name}: {size} was retired on {series.retires}; take {series.instead} ({series.source})."
-            yield (resource.urn, said)
-
-
-def _retiring(stack: Stack) -> Iterable[Violation]:
-    for resource, size, series, ended in _ending(stack):
-        if not ended:
-            said = f"{resource.name}: {size} retires on {series.retires}; take {series.instead} ({series.source})."
-            yield (resource.urn, said)
-
-
-SIZE_RULES: tuple[Rule, ...] = (
-    Rule(
-        "size-known", "warning", "Every machine size is known",
-        "If Azure has none of that name either, it refuses the cluster, halfway through a deployment.",
-        "Look whether the location has it: az ml compute list-sizes. If Azure has added it since, suppress this rule.",
-        SIZES_PAGE, _unknown,
-    ),
-    Rule(
-        "size-retired", "error", "No machine size is retired",
-        "Azure makes no node of it any more.",
-        "Take a size of the newer series.", RETIRED_PAGE, _retired,
-    ),
-    Rule(
-        "size-retiring", "warning", "No machine size is announced to retire",
-        "On that day nodes stop, and a cluster cannot change its size: it has to be made anew.",
-        "Take a size of the newer series.", RETIRED_PAGE, _retiring,
-    ),
-)  # fmt: skip
-"""The rules on machine sizes."""

@@ -1,0 +1,92 @@
+"""Rules on regions and machine sizes: the manifests choose them, Azure adds and retires them."""
+
+from collections.abc import Iterable, Iterator
+
+from infra.rules.properties import COMPUTE, MODELS, entries
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.tables import regions, sizes
+
+SIZE_AT: dict[str, str] = {
+    COMPUTE: "properties.properties.vmSize",
+    "azure-native:devopsinfrastructure:Pool": "fabricProfile.sku.name",
+}
+"""The input that holds the machine size, by type."""
+
+_NO_REGION = "global"
+"""The location of resources that have no region."""
+
+
+def _regions(stack: Stack) -> Iterator[tuple[Resource, str]]:
+    """Each resource with its region, and a model registry with the regions of its replicas."""
+    for resource in stack.resources:
+        replicas = entries(resource.at("regionDetails")) if resource.type == MODELS else ()
+        for region in (resource.at("location"), *(replica.get("location") for replica in replicas)):
+            if isinstance(region, str) and region != UNKNOWN:
+                yield resource, region
+
+
+def _unknown_region(stack: Stack) -> Iterable[Violation]:
+    """One violation for each region, at the first resource in it."""
+    reported = {_NO_REGION}
+    for resource, region in _regions(stack):
+        if region.lower() in reported or regions.is_known(region):
+            continue
+        reported.add(region.lower())
+        near = regions.nearest_region(region)
+        hint = f" Did you mean {near!r}?" if near is not None else ""
+        message = f"{resource.name}: the region {region!r} is not in the table of {regions.AS_OF}.{hint}"
+        yield resource.urn, message
+
+
+def _sizes(stack: Stack) -> Iterator[tuple[Resource, str, sizes.Series | None]]:
+    for resource in stack.of(*SIZE_AT):
+        size = resource.at(SIZE_AT[resource.type])
+        if isinstance(size, str) and size != UNKNOWN:
+            yield resource, size, sizes.series_of(size)
+
+
+def _unknown_size(stack: Stack) -> Iterable[Violation]:
+    for resource, size, series in _sizes(stack):
+        if series is None:
+            near = sizes.nearest_size(size)
+            hint = f" Did you mean {near!r}?" if near is not None else ""
+            yield resource.urn, f"{resource.name}: the size {size!r} is not in the table of {sizes.AS_OF}.{hint}"
+
+
+def _retirement(stack: Stack, *, retired: bool) -> Iterator[Violation]:
+    """The sizes that are retired on the date of the check, or those that retire later."""
+    date = max(stack.as_of or sizes.AS_OF, sizes.AS_OF)
+    verb = "was retired" if retired else "retires"
+    for resource, size, series in _sizes(stack):
+        if series is not None and series.retires is not None and (series.retires <= date) is retired:
+            message = f"{size} {verb} on {series.retires}; use {series.instead} ({series.source})."
+            yield resource.urn, f"{resource.name}: {message}"
+
+
+AVAILABILITY_RULES: tuple[Rule, ...] = (
+    Rule(
+        "location-known", "warning", "Every region is in the table of Azure's regions",
+        "If Azure does not have it either, the deployment fails at the first resource in it.",
+        "Correct location in the manifest; if Azure has added the region since, suppress this rule.",
+        regions.PAGE, _unknown_region,
+    ),
+    Rule(
+        "size-known", "warning", "Every machine size is in the table of Azure's sizes",
+        "If Azure does not have it either, the deployment fails at the cluster or instance.",
+        "Correct size in the manifest: az ml compute list-sizes lists what the region offers; if Azure has added the "
+        "size since, suppress this rule.",
+        sizes.SIZES_PAGE, _unknown_size,
+    ),
+    Rule(
+        "size-retired", "error", "No machine size is retired",
+        "Azure starts no node of a retired size.",
+        "Write a size of the newer series in the manifest.",
+        sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=True),
+    ),
+    Rule(
+        "size-retiring", "warning", "No machine size has an announced retirement",
+        "Nodes stop on that day. A cluster cannot change its size, so a new one must be created.",
+        "Write a size of the newer series in the manifest, under a new name of the cluster.",
+        sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=False),
+    ),
+)  # fmt: skip

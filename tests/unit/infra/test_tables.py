@@ -1,0 +1,35 @@
+"""The tables of regions and sizes, and the most similar name to an unknown one."""
+
+import pytest
+from pydantic import TypeAdapter
+
+from bootstrap.manifests.schema import Location, VmSize
+from infra.tables.regions import REGIONS, nearest_region
+from infra.tables.sizes import SERIES, nearest_size, spelled_by_azure
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("westeuorpe", "westeurope"), ("West Euorpe", "westeurope"), ("eastus22", "eastus2"), ("mars", None)],
+)
+def test_nearest_region_is_found_if_one_is_similar(written: str, meant: str | None) -> None:
+    assert nearest_region(written) == meant
+
+
+def test_manifest_accepts_every_region_and_size() -> None:
+    region: TypeAdapter[str] = TypeAdapter(Location)
+    size: TypeAdapter[str] = TypeAdapter(VmSize)
+    sizes = [one for series in SERIES for one in series.sizes]
+
+    assert {region.validate_python(one) for one in REGIONS} == REGIONS
+    assert [size.validate_python(one) for one in sizes] == sizes
+
+
+def test_nearest_size_is_not_a_retiring_one() -> None:
+    assert nearest_size("Standard_D4ds_v9") == "Standard_D4ds_v6"
+    assert nearest_size("Standard_NC6s_v3") != "Standard_NC6s_v3"
+
+
+def test_sizes_have_the_spelling_of_azure() -> None:
+    assert spelled_by_azure("STANDARD_D4DS_V5") == "Standard_D4ds_v5"
+    assert spelled_by_azure("standard_x1") == "standard_x1"
