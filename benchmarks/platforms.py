@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bootstrap.yaml.documents import read
+from bootstrap.yaml import read
 
 CONTOSO = Path(__file__).parents[1] / "examples" / "contoso"
 _EXAMPLES = ("forecasting", "fraud", "vision")

@@ -6,7 +6,9 @@ docs/exit-codes.md.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -25,6 +27,30 @@ class ExitCode(IntEnum):
     UNREAD = 141
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a file; line and column count from 1."""
+
+    path: Path
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a document, with its position and what to write instead, if that is known."""
+
+    position: Position
+    message: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.message}" + (f" {self.suggestion}" if self.suggestion else "")
+
+
 class BootstrapError(Exception):
     """A failure that the user can understand and act on.
 
@@ -32,17 +58,27 @@ class BootstrapError(Exception):
         what: One sentence: what happened.
         why: The reason, with the offending value and the place that it came from; may be empty.
         hint: What to do next, best as a command that can be pasted; may be empty.
-        details: One line for each single problem, when there is more than one.
+        details: One line for each single mistake.
+        problems: The mistakes that have a position in a file; `details` has them too.
     """
 
     exit_code: ClassVar[ExitCode]
 
-    def __init__(self, what: str, *, why: str = "", hint: str = "", details: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        hint: str = "",
+        details: Iterable[str] = (),
+        problems: Iterable[Problem] = (),
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.why = why
         self.hint = hint
-        self.details = tuple(details)
+        self.problems = tuple(problems)
+        self.details = (*map(str, self.problems), *details)
 
     def __str__(self) -> str:
         return "\n".join(line for line in (self.what, *self.details, self.why, self.hint) if line)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import tool
 from bootstrap.errors import MissingError
-from bootstrap.yaml.documents import read, validated
+from bootstrap.yaml import read, validated
 from bootstrap.yaml.patterns import matching
 
 FILE_NAME = "mlops.yaml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.errors import InputError
-from bootstrap.yaml.documents import parse
+from bootstrap.yaml import parse
 
 
 def catalogue(snapshot: Snapshot) -> dict[str, str]:

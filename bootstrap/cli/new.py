@@ -83,7 +83,7 @@ def _given(session: Session, blueprint: str | None, data: list[str], answers: Pa
     """The answers from the command line, over those from the file."""
     given: dict[str, Any] = {}
     if answers is not None:
-        from bootstrap.yaml.documents import read
+        from bootstrap.yaml import read
 
         content = read(session.directory / answers).data
         if not isinstance(content, dict):

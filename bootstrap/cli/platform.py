@@ -124,7 +124,7 @@ def show(
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.manifests.platform import find_origins, find_platform
     from bootstrap.terminal.console import table
-    from bootstrap.yaml.documents import as_yaml
+    from bootstrap.yaml import as_yaml
 
     if origin:
         found = find_origins(session.directory, stack)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.errors import Position, Problem
 from bootstrap.manifests.layers import Layers
 from bootstrap.manifests.schema import Cluster, Instance, Kubernetes
-from bootstrap.yaml.documents import Position, Problem
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
 from infra.tables.network_modes import NO_KUBERNETES
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from bootstrap.errors import Position
 from bootstrap.manifests.schema import Layer
-from bootstrap.yaml.documents import Document, Location, Position
+from bootstrap.yaml import Document, Location
 from infra.settings import SuppressionSettings
 
 

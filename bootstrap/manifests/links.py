@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bootstrap.errors import InputError, did_you_mean
+from bootstrap.errors import InputError, Problem, did_you_mean
 from bootstrap.files import write_atomically
 from bootstrap.forge import forge_of_issuer
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.locate import LINKS
 from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.yaml.documents import Location, Problem, read
+from bootstrap.yaml import Location, read
 from bootstrap.yaml.messages import in_words
 
 

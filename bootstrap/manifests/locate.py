@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bootstrap.errors import InputError, MissingError
 from bootstrap.tool import other_version
-from bootstrap.yaml.documents import read
+from bootstrap.yaml import read
 
 FILE_NAME = "platform.yaml"
 TEAMS = "teams"

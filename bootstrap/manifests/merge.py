@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.errors import Position, Problem
 from bootstrap.manifests.adoption import refusals
 from bootstrap.manifests.compute import Compute
 from bootstrap.manifests.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
 from bootstrap.manifests.network import Networks
 from bootstrap.manifests.schema import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
-from bootstrap.yaml.documents import Location, Position, Problem
+from bootstrap.yaml import Location
 from infra.settings import (
     AdoptedSettings,
     BudgetSettings,

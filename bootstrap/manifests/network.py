@@ -7,9 +7,9 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bootstrap.errors import Position, Problem
 from bootstrap.manifests.layers import NOWHERE, Layers, Said, Written
 from bootstrap.manifests.schema import Adopt, Hub, Outbound, PlatformManifest, Vnet
-from bootstrap.yaml.documents import Position, Problem
 from infra.settings import (
     Ci,
     GivenSubnet,

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from bootstrap.manifests.layers import BUILT_IN, Placed, Written
 from bootstrap.manifests.merge import Merge
 from bootstrap.manifests.schema import Layer, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.yaml.documents import Location
+from bootstrap.yaml import Location
 
 
 @dataclass(frozen=True)

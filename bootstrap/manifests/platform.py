@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bootstrap.errors import InputError, did_you_mean
+from bootstrap.errors import InputError, Problem, did_you_mean
 from bootstrap.manifests.layers import Written
 from bootstrap.manifests.links import problems_of_links
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, team_files
@@ -16,7 +16,7 @@ from bootstrap.manifests.network import overlaps
 from bootstrap.manifests.origins import Origin, origins_of_environment, origins_of_hub
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.tool import require_this_version
-from bootstrap.yaml.documents import Document, Problem, check, parse, read
+from bootstrap.yaml import Document, check, parse, read
 from infra.settings import HUB, HubSettings, StackSettings, SuppressionSettings
 from infra.tables.names import reserved_in
 

@@ -27,7 +27,7 @@ from bootstrap.model.records import (
 )
 from bootstrap.model.rules import EVIDENCE, Gate, apply
 from bootstrap.project import STATE_FOLDER, Project
-from bootstrap.yaml.documents import load
+from bootstrap.yaml import load
 
 
 def find_run(project: Project, run_id: str | None = None) -> RunRecord:

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bootstrap.errors import InputError, did_you_mean
-from bootstrap.yaml.documents import Document, Location, Position, Problem, check, invalid, read
+from bootstrap.errors import InputError, Position, Problem, did_you_mean
+from bootstrap.yaml import Document, Location, check, invalid, read
 
 Value = str | int | float | bool
 
@@ -238,7 +238,7 @@ def load_pipeline(path: Path, given: Collection[str] = ()) -> Pipeline:
     Raises:
         InputError: Every mistake, and everything that cannot run on this machine, each with file, line and column.
     """
-    document = read(path)
+    document = read(path, yaml_1_1=True)
     file, problems = check(document, _PipelineFile)
     if file is None:
         raise invalid(path, problems)
@@ -424,7 +424,7 @@ class _Reader:
         return self._component(name, path, job)
 
     def _component(self, name: str, path: Path, job: _Job) -> Job | None:
-        document = read(path)
+        document = read(path, yaml_1_1=True)
         component, problems = check(document, _Component)
         self._problems += problems
         if component is None:

@@ -30,7 +30,7 @@ from bootstrap.model.records import RunRecord, Version
 from bootstrap.processes import child
 from bootstrap.progress import Progress
 from bootstrap.project import Project
-from bootstrap.yaml.documents import load
+from bootstrap.yaml import load
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5001

@@ -1,1 +1,8 @@
-"""YAML that people write: composed, validated, and every mistake with its file, line and column."""
+"""YAML that people write: read strictly, checked, and written back; every mistake has its file, line and column."""
+
+from bootstrap.yaml.parse import parse, read
+from bootstrap.yaml.positions import Document, Location, invalid
+from bootstrap.yaml.validate import check, load, validated
+from bootstrap.yaml.write import as_yaml
+
+__all__ = ["Document", "Location", "as_yaml", "check", "invalid", "load", "parse", "read", "validated"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.yaml.documents import read
+from bootstrap.yaml import read
 
 ROOT = Path(__file__).parents[2]
 TABLE = read(ROOT / "blueprints/shared/actions.yml").data

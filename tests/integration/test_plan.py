@@ -14,7 +14,7 @@ import pytest
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.errors import ExitCode
-from bootstrap.yaml.documents import parse
+from bootstrap.yaml import parse
 from tests.helpers import build_tree, finish, on_a_terminal, run_cli, tree, wait_for
 from tests.prices import azure_prices, private_endpoint
 

@@ -17,7 +17,8 @@ from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamMani
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
 from bootstrap.project import ProjectManifest
-from bootstrap.yaml.documents import MAX_NODES, Document, as_yaml, check, load, parse, read
+from bootstrap.yaml import Document, as_yaml, check, load, parse, read
+from bootstrap.yaml.parse import MAX_NODES
 from bootstrap.yaml.patterns import matching
 
 PATH = Path("file.yaml")
@@ -194,11 +195,11 @@ def test_a_duplicate_key_is_refused() -> None:
 
 
 def test_an_empty_file_is_refused() -> None:
-    assert "file.yaml is empty." in refusal("# nothing but a comment\n")
+    assert "file.yaml:1:1: the file is empty." in refusal("# nothing but a comment\n")
 
 
 def test_a_truncated_file_is_refused_with_the_place() -> None:
-    assert "file.yaml:1:" in refusal("a: [1, 2")
+    assert "file.yaml:1:4: did not find expected ',' or ']', and the file ends here." in refusal("a: [1, 2")
 
 
 def test_a_tab_is_refused_with_the_place() -> None:
@@ -242,8 +243,7 @@ def test_an_anchor_said_again_means_the_nearest_one_and_warns_nobody() -> None:
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
 def test_what_is_nested_too_deeply_is_refused(opening: str) -> None:
-    """libyaml would end the process."""
-    assert "It is nested too deeply." in refusal(opening * 100_000)
+    assert "nested too deeply" in refusal(opening * 100_000)
 
 
 def test_many_lists_beside_each_other_are_not_deep() -> None:
@@ -256,8 +256,10 @@ def test_characters_that_no_text_has_are_refused(text: str, escape: str) -> None
     assert "is not allowed here." in refusal(text.format(f"x{escape}"))
 
 
-def test_a_day_that_there_is_not_is_told_in_words() -> None:
-    assert "file.yaml:1:4: '2027-02-30' is not a day." in refusal("a: 2027-02-30\n")
+def test_a_tag_for_dates_is_refused() -> None:
+    assert "file.yaml:1:4: the tag tag:yaml.org,2002:timestamp is not allowed here." in refusal(
+        "a: !!timestamp 2027-02-30\n"
+    )
 
 
 def test_long_values_are_told_in_short() -> None:
@@ -266,7 +268,7 @@ def test_long_values_are_told_in_short() -> None:
 
 
 def test_a_second_document_is_told() -> None:
-    assert "file.yaml:2:1: expected a single document in the stream, but found another document." in refusal(
+    assert "file.yaml:2:1: a second document begins here. Write one document in each file." in refusal(
         "a: 1\n--- \nb: 1\n"
     )
 
@@ -311,32 +313,77 @@ def test_a_tag_that_its_text_does_not_keep_is_a_mistake(text: str) -> None:
 _PIECES = st.sampled_from(
     ["a", "b c", "yes", "null", "1_0", "0x1f", "2026-01-01", "''", ": ", ":", "- ", "\n", "\n  ", "  ", "{",
      "}", "[", "]", ", ", "'", '"', "#", " #", "?", "|", ">", "!", "&x", "*x", "&", "*", "%", "@", "`", "---\n",
-     "\t", "\\", "ü", "~", "="]
+     "\t", "\\", "ü", "~", "=", "<<: ", "!!int ", "\\x07"]
 )  # fmt: skip
 
 
 @given(st.lists(_PIECES, max_size=25).map("".join))
-def test_what_libyaml_reads_is_what_ruamel_reads(text: str) -> None:
-    """The quick reader may only be quicker. Where an empty value stands is the one thing in which they differ."""
-
-    def read_by(quickly: bool) -> object:
+def test_the_parser_in_c_and_the_one_in_python_read_the_same(text: str) -> None:
+    def read_by(*, in_c: bool) -> object:
         with pytest.MonkeyPatch.context() as patch:
-            if not quickly:
-                patch.setattr("bootstrap.yaml.compose._by_libyaml", lambda _: None)
+            if not in_c:
+                patch.delattr("yaml.CSafeLoader")
             try:
-                document = parse(text, PATH)
-            except InputError as error:
-                return str(error)
-            return repr(document.data), document.keys
+                return parse(text, PATH).data
+            except InputError:
+                return "refused"
 
-    assert read_by(quickly=True) == read_by(quickly=False)
+    in_c, in_python = read_by(in_c=True), read_by(in_c=False)
+
+    # The one in C is stricter in places, such as a `?` within brackets; what both accept means the same.
+    assert in_c == in_python or "refused" in (in_c, in_python)
 
 
-def test_everyday_text_is_read_by_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("read slowly")
+def test_every_mistake_is_reported_without_libyaml_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("yaml.CSafeLoader")
 
-    monkeypatch.setattr("ruamel.yaml.YAML.compose", refuse)
-    contoso = Path(__file__).parents[2] / "examples" / "contoso"
+    assert "file.yaml:2:1: there is a tab. YAML is indented by spaces." in refusal("a:\n\tb: 1\n")
+    assert "file.yaml:1:" in refusal("a: [1, 2")
+    assert "file.yaml:2:1: a second document begins here." in refusal("a: 1\n--- \nb: 1\n")
 
-    assert all(read(path).data for path in [*contoso.glob("*.yaml"), *contoso.glob("teams/*.yaml")])
+
+CORE = {
+    "null": None, "~": None, "": None, "true": True, "FALSE": False, "12": 12, "-7": -7, "+3": 3, "0o17": 15,
+    "0x1F": 31, "012": 12, "1.5": 1.5, ".5": 0.5, "1e3": 1000.0, "-.inf": float("-inf"), "no": "no", "on": "on",
+    "1_000": "1_000", "1:30": "1:30", "2026-01-31": "2026-01-31", "0b1": "0b1", "=": "=", "1.2.3": "1.2.3",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", list(CORE))
+def test_a_plain_word_means_what_the_core_schema_of_yaml_1_2_says(word: str) -> None:
+    value = parse(f"a: {word}\n", PATH).data["a"]
+
+    assert (type(value), value) == (type(CORE[word]), CORE[word])
+
+
+@pytest.mark.parametrize(
+    "word", ["no", "on", "y", "1_000", "0o17", "017", "1:30", "1e3", "1.5", ".inf", "~", "true", "x"]
+)
+def test_a_plain_word_of_a_file_of_azure_ml_means_what_pyyaml_makes_of_it(word: str) -> None:
+    import yaml
+
+    assert parse(f"a: {word}\n", PATH, yaml_1_1=True).data == yaml.safe_load(f"a: {word}\n")
+
+
+def test_a_merge_key_gives_positions_and_order_of_what_it_merges() -> None:
+    document = parse("base: &b {size: s, nodes: 1}\nbig:\n  <<: [*b, {extra: 1}]\n  nodes: 9\n", PATH)
+
+    assert document.data["big"] == {"size": "s", "extra": 1, "nodes": 9}
+    lines = {key: document.position(("big", key), of_key=True).line for key in document.data["big"]}
+    assert lines == {"size": 1, "extra": 3, "nodes": 4}
+
+
+def test_the_items_of_an_alias_have_the_positions_of_its_anchor() -> None:
+    document = parse("a: &x\n  - {size: s}\nb: *x\n", PATH)
+
+    assert (document.position(("b",)).line, document.position(("b", 0, "size")).line) == (1, 2)
+
+
+def test_a_pipeline_file_means_here_what_azure_ai_ml_reads(tmp_path: Path) -> None:
+    """`no` is text in YAML 1.2; azure-ai-ml reads YAML 1.1, where it is false."""
+    utils = pytest.importorskip("azure.ai.ml._utils.utils")
+    path = tmp_path / "component.yml"
+    path.write_text("inputs:\n  strict: {type: boolean, default: no}\n  rows: {type: integer, default: 010}\n")
+
+    assert read(path, yaml_1_1=True).data == utils.load_yaml(path)
+    assert read(path).data != utils.load_yaml(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.forge import ADDRESS, FORGES, forge_of_issuer
-from bootstrap.yaml.documents import read
+from bootstrap.yaml import read
 
 ROOT = Path(__file__).parents[2]
 

@@ -268,7 +268,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM + f"  log_analytics_id: {LOGS}s/x\n", TEAM, "hub.log_analytics_id: must be the resource id of a Log"),
         (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap: it says 2, and this"),
         (PLATFORM, TEAM + "name: twice\n", "4:1: the key 'name' is here twice."),
-        (PLATFORM, TEAM + "groups: {engineers: [", "found"),
+        (PLATFORM, TEAM + "groups: {engineers: [", "did not find expected node content"),
         (
             PLATFORM,
             TEAM + "compute: [{name: cc, size: Standard_A, max_nodes: 1}, {name: cc, size: Standard_A, max_nodes: 1}]",

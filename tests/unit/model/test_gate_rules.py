@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bootstrap.errors import InputError
 from bootstrap.model.records import Champion, Evaluation
 from bootstrap.model.rules import Gate, Rule, apply
-from bootstrap.yaml.documents import load
+from bootstrap.yaml import load
 from tests.unit.model.worlds import evaluation
 
 CHAMPION = Champion(version="1", sha256="b" * 64)

@@ -1,0 +1,276 @@
+"""Reads YAML that people write, strictly: every mistake is reported with its line and column.
+
+PyYAML's parser (libyaml where it is installed) gives events; this module makes plain values of them. Refused are bytes
+that are not UTF-8, control characters, empty files, several documents, duplicate keys, keys that are not text, tags
+other than those of JSON's types, and documents that are too deep or, with their aliases, too large.
+
+What a plain word means depends on the kind of file: YAML 1.2's core schema for our own files (`no` is text), YAML 1.1
+for those of Azure ML, which azure-ai-ml reads so (`no` is false). https://yaml.org/spec/1.2.2/#103-core-schema
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import InputError, Position, Problem
+from bootstrap.yaml.messages import shown
+from bootstrap.yaml.positions import Document, Location, invalid
+
+MAX_NODES = 200_000
+"""How many values one document may have after its aliases are resolved. More is an attack or a mistake."""
+
+MAX_DEPTH = 100
+"""How many levels a document may have."""
+
+Event = Any
+"""An event of PyYAML's parser: https://pyyaml.org/wiki/PyYAMLDocumentation#events"""
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Control characters, which a terminal would obey, halves of surrogate pairs, and what is no character in Unicode."""
+
+
+def read(path: Path, *, yaml_1_1: bool = False) -> Document:
+    """Read the YAML file at `path`. Raises InputError, with its problems, when that is not possible."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        position = Position(path, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        message = f"the file is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}."
+        raise invalid(path, [Problem(position, message, "Save the file as UTF-8.")]) from error
+    return parse(text, path, yaml_1_1=yaml_1_1)
+
+
+def parse(text: str, path: Path, *, yaml_1_1: bool = False) -> Document:
+    """Read YAML from `text`; `path` is only for positions. Raises as `read` does."""
+    import yaml
+
+    if (found := _CONTROL.search(text)) is not None:
+        before = text[: found.start()]
+        position = Position(path, before.count("\n") + 1, found.start() - before.rfind("\n"))
+        raise invalid(path, [Problem(position, f"the character {found[0]!r} is not allowed here.")])
+    document = Document(path, None)
+    try:
+        events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        _Builder(document, events, _plain_1_1 if yaml_1_1 else _plain_1_2).build()
+    except yaml.MarkedYAMLError as error:
+        raise invalid(path, [_syntax_problem(error, text, path)]) from error
+    return document
+
+
+def _syntax_problem(error: Any, text: str, path: Path) -> Problem:
+    mark, rest = error.problem_mark, text.split("\n")[error.problem_mark.line :]
+    if error.context_mark and not any(line.strip() for line in rest):
+        at, message = error.context_mark, f"{error.problem}, and the file ends here."
+    else:
+        where = f" ({error.context}, line {error.context_mark.line + 1})" if error.context_mark else ""
+        at, message = mark, f"{error.problem}{where}."
+    if rest and rest[0][mark.column :].startswith("\t"):
+        message = "there is a tab. YAML is indented by spaces."
+    elif "escape code" in error.problem:
+        message = "the character of this escape code is not allowed here."
+    return Problem(Position(path, at.line + 1, at.column + 1), message)
+
+
+class _Builder:
+    """Makes a document of the parser's events. Values of an alias have the positions of the anchor's."""
+
+    def __init__(self, document: Document, events: Iterator[Event], plain: Callable[[str], Any]) -> None:
+        self._document = document
+        self._events = events
+        self._plain = plain
+        self._order: list[Location] = []
+        self._anchors: dict[str, tuple[Location, int, int, Any] | None] = {}
+        """The location, the range in `_order` and the value of each anchor; None while its value is being read."""
+
+    def build(self) -> None:
+        next(self._events)  # the stream's start
+        start = next(self._events)
+        if not hasattr(start, "explicit"):
+            hint = "Write it, or restore it from version control."
+            raise invalid(
+                self._document.path, [Problem(Position(self._document.path, 1, 1), "the file is empty.", hint)]
+            )
+        self._document.data = self._value(next(self._events), ())
+        next(self._events)  # the document's end
+        following = next(self._events)
+        if hasattr(following, "explicit"):
+            raise self._problem(following, "a second document begins here.", "Write one document in each file.")
+
+    def _value(self, event: Event, at: Location) -> Any:
+        kind = type(event).__name__
+        if kind == "AliasEvent":
+            return self._resolve_alias(event, at)
+        self._document.values[at] = self._position(event)
+        start = len(self._order)
+        self._order.append(at)
+        self._limit(event, at, start)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        value: Any
+        if kind == "ScalarEvent":
+            value = self._scalar(event)
+        elif event.tag not in (None, "!", _TAG + ("map" if kind == "MappingStartEvent" else "seq")):
+            raise self._problem(event, f"the tag {event.tag} is not allowed here.")
+        elif kind == "MappingStartEvent":
+            value = self._mapping(at)
+        else:
+            value = []
+            while type(item := next(self._events)).__name__ != "SequenceEndEvent":
+                place = (*at, len(value))
+                self._document.keys[place] = self._position(item)
+                value.append(self._value(item, place))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (at, start, len(self._order), value)
+        return value
+
+    def _limit(self, event: Event, at: Location, size: int) -> None:
+        if len(at) > MAX_DEPTH:
+            raise self._problem(event, f"the document is nested too deeply: at most {MAX_DEPTH} levels are allowed.")
+        if size > MAX_NODES:
+            message = f"the document has more than {MAX_NODES} values, with what its aliases stand for."
+            raise self._problem(event, message)
+
+    def _mapping(self, at: Location) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merge: Event = None
+        start = end = 0
+        while type(event := next(self._events)).__name__ != "MappingEndEvent":
+            if type(event).__name__ != "ScalarEvent":
+                raise self._problem(event, "a key must be text.")
+            key = self._text(event)
+            if key in result:
+                raise self._problem(event, f"the key {shown(key)} is here twice.")
+            place = (*at, key)
+            self._document.keys[place] = self._position(event)
+            first = len(self._order)
+            result[key] = self._value(next(self._events), place)
+            if key == "<<" and event.implicit[0]:
+                merge, start, end = event, first, len(self._order)
+        return self._merged(merge, result, at, self._order[start:end]) if merge is not None else result
+
+    def _merged(self, event: Event, result: dict[str, Any], at: Location, inner: list[Location]) -> dict[str, Any]:
+        """The mapping with the entries of its merge key: https://yaml.org/type/merge.html ."""
+        value = result.pop("<<")
+        merged: dict[str, Any] = {}
+        for index, source in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(source, dict):
+                raise self._problem(event, "a merge key (<<) takes a mapping, or a list of mappings.")
+            new = {key: item for key, item in source.items() if key not in result and key not in merged}
+            merged |= new
+            prefix = (*at, "<<", index) if isinstance(value, list) else (*at, "<<")
+            below = (one for one in inner if one[: len(prefix)] == prefix and len(one) > len(prefix))
+            self._copy(event, prefix, at, [one for one in below if one[len(prefix)] in new])
+        return {**merged, **result}
+
+    def _resolve_alias(self, event: Event, at: Location) -> Any:
+        if event.anchor not in self._anchors:
+            raise self._problem(event, f"no anchor &{event.anchor} is above the alias *{event.anchor}.")
+        anchor = self._anchors[event.anchor]
+        if anchor is None:
+            raise self._problem(event, "an alias that contains itself.")
+        source, start, end, value = anchor
+        self._copy(event, source, at, self._order[start:end])
+        return value
+
+    def _copy(self, event: Event, source: Location, target: Location, locations: list[Location]) -> None:
+        """Note the positions of what is below `source` for `target` too."""
+        document = self._document
+        self._limit(event, target, len(self._order) + len(locations))
+        for location in locations:
+            place = (*target, *location[len(source) :])
+            self._limit(event, place, 0)
+            document.values[place] = document.values[location]
+            if place != target and location in document.keys:
+                document.keys[place] = document.keys[location]
+            self._order.append(place)
+
+    def _scalar(self, event: Event) -> Any:
+        text = self._text(event)
+        if event.tag is None:
+            return self._number(event, text) if event.implicit[0] else text
+        if event.tag in ("!", _TAG + "str"):
+            return text
+        kind, words = _TAGS.get(event.tag, (None, ""))
+        if kind is None:
+            raise self._problem(event, f"the tag {event.tag} is not allowed here.")
+        value = self._number(event, text)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise self._problem(event, f"{shown(text)} is not {words}.")
+        return value
+
+    def _number(self, event: Event, text: str) -> Any:
+        try:
+            return self._plain(text)
+        except (ArithmeticError, ValueError) as error:
+            raise self._problem(event, f"{shown(text)} is not a number that can be read.") from error
+
+    def _text(self, event: Event) -> str:
+        # Only an escape in double quotes can make a character that the file itself does not have.
+        if event.style == '"' and (found := _CONTROL.search(event.value)) is not None:
+            raise self._problem(event, f"the character {found[0]!r} is not allowed here.")
+        return str(event.value)
+
+    def _position(self, event: Event) -> Position:
+        mark = event.start_mark
+        return Position(self._document.path, mark.line + 1, mark.column + 1)
+
+    def _problem(self, event: Event, message: str, suggestion: str = "") -> InputError:
+        return invalid(self._document.path, [Problem(self._position(event), message, suggestion)])
+
+
+_TAG = "tag:yaml.org,2002:"
+_TAGS: dict[str, tuple[type, str]] = {
+    _TAG + "bool": (bool, "true or false"),
+    _TAG + "float": (float, "a number"),
+    _TAG + "int": (int, "a whole number"),
+    _TAG + "null": (type(None), "null"),
+}
+_WORDS = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_INT = re.compile("[-+]?[0-9]+")
+_OTHER_INT = re.compile("0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+
+def _plain_1_2(text: str) -> Any:
+    """A plain word as YAML 1.2's core schema reads it."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if _OTHER_INT.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return float(text.replace(".", "")) if _NOT_FINITE.fullmatch(text) else text
+
+
+@functools.cache
+def _yaml_1_1() -> tuple[Any, Any]:
+    from yaml.constructor import SafeConstructor
+    from yaml.resolver import Resolver
+
+    return Resolver(), SafeConstructor()
+
+
+def _plain_1_1(text: str) -> Any:
+    """A plain word as PyYAML's safe loader reads it; dates stay text."""
+    from yaml.nodes import ScalarNode
+
+    resolver, constructor = _yaml_1_1()
+    tag = resolver.resolve(ScalarNode, text, (True, False))
+    return constructor.construct_object(ScalarNode(tag, text)) if tag in _TAGS else text

@@ -1,0 +1,123 @@
+"""Checks documents against Pydantic models: every mistake is reported at once, with its line and column."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from bootstrap.errors import Problem, did_you_mean
+from bootstrap.yaml.messages import in_words, shown
+from bootstrap.yaml.parse import read
+from bootstrap.yaml.positions import Document, Location, invalid
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+_SCHEMA_VERSION = 1
+"""The version of all our documents."""
+
+
+def load(path: Path, model: "type[Model]") -> "Model":
+    """Read the YAML file at `path` into a Pydantic model.
+
+    Raises:
+        InputError: The file cannot be read, or has mistakes: all of them, each with line and column, in `details`.
+    """
+    return validated(read(path), model)
+
+
+def validated(document: Document, model: "type[Model]") -> "Model":
+    """The document as an instance of `model`. Raises InputError, with all mistakes in `details`."""
+    value, problems = check(document, model)
+    if value is None:
+        raise invalid(document.path, problems)
+    return value
+
+
+def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list[Problem]]":
+    """The document as an instance of `model`, or None and every mistake in it."""
+    from pydantic import ValidationError
+
+    version = document.data.get("schema_version") if isinstance(document.data, dict) else None
+    if "schema_version" in model.model_fields and isinstance(version, int) and version > _SCHEMA_VERSION:
+        # Its other mistakes are only what this version does not know yet.
+        at = document.position(("schema_version",))
+        message = f"written for a newer mlops-bootstrap: it says {version}, and this one reads {_SCHEMA_VERSION}."
+        return None, [Problem(at, message, "Update it: uv tool upgrade mlops-bootstrap")]
+    try:
+        return model.model_validate(document.data), []
+    except ValidationError as error:
+        return None, list(_problems(document, model, error.errors(include_url=False)))
+
+
+def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[ErrorDetails]") -> Iterator[Problem]:
+    """Pydantic's errors as mistakes in the document: one for each value, however many things it could have been."""
+    by_value: dict[Location, list[ErrorDetails]] = {}
+    for item in items:
+        by_value.setdefault(_place(document, item), []).append(item)
+    for location, errors in by_value.items():
+        first = errors[0]
+        inner = any(other[: len(location)] == location for other in by_value if len(other) > len(location))
+        if inner and first["type"].endswith("_type"):
+            continue  # it could have been another thing, too; what is wrong within it says more
+        if first["type"] == "extra_forbidden":
+            key = str(location[-1])
+            suggestion = did_you_mean(key, _known_keys(model, first["loc"][:-1]))
+            yield Problem(document.position(location, of_key=True), f"unknown key {shown(key)}.", suggestion)
+            continue
+        key = location[-1] if location and isinstance(location[-1], str) else ""
+        message, suggestion = in_words(errors, key)
+        place = ".".join(str(part) for part in location)
+        of_key = first["loc"][-1:] == (_KEY,)
+        told = f"{place}: {message}." if place else f"{message}."
+        yield Problem(document.position(location, of_key=of_key), told, suggestion)
+
+
+_KEY = "[key]"
+"""How Pydantic says that it speaks of a key, and not of its value."""
+
+
+def _place(document: Document, item: "ErrorDetails") -> Location:
+    """Where in the document an error stands, without what else Pydantic puts into a path: types that it tried."""
+    value = document.data
+    place: Location = ()
+    for part in item["loc"]:
+        inner = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inner, dict) and part in inner:
+            value = inner[part]
+            place += (part,)
+    return (*place, item["loc"][-1]) if item["type"] == "missing" else place
+
+
+def _known_keys(model: "type[BaseModel]", location: Location) -> set[str]:
+    """The keys that the mapping at `location` of a document of type `model` may have."""
+    from pydantic import BaseModel
+
+    types: list[Any] = [model]
+    for part in location:
+        following: list[Any] = []
+        for candidate in types:
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                fields = {(info.alias or name): info.annotation for name, info in candidate.model_fields.items()}
+                following += _unfold(fields[str(part)]) if str(part) in fields else []
+            else:  # a dict's or list's arguments: the last is that of its values; a union's tag is passed by
+                arguments = get_args(candidate)
+                following += _unfold(arguments[-1]) if arguments else []
+        types = following or types
+    models = [candidate for candidate in types if isinstance(candidate, type) and issubclass(candidate, BaseModel)]
+    return {info.alias or name for candidate in models for name, info in candidate.model_fields.items()}
+
+
+def _unfold(annotation: Any) -> list[Any]:
+    """The alternatives of a union, without `Annotated` around them."""
+    import types
+    import typing
+
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _unfold(get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return [single for argument in get_args(annotation) for single in _unfold(argument)]
+    return [annotation]
