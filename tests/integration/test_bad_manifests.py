@@ -55,7 +55,7 @@ def world(root: Path, team: str) -> Path:
         ("name: fraud\nenvironments:\n  dev:\n    <<: 5\n", "fraud.yaml:"),
         (
             'name: fraud\nenvironments: {dev: {}}\ntags: {a: "\\uD800"}\n',
-            ":3:11: the character of this escape code is not allowed",
+            ":3:14: the character of this escape code is not allowed",
         ),
         (
             "name: fraud\nenvironments: " + "[" * 100_000,
