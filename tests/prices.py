@@ -1,14 +1,16 @@
-"""Stands for Azure's public price list: a real HTTP server on loopback that answers in the API's documented form.
+"""Azure's public price list for tests: a real HTTP server on loopback that answers in the API's documented form.
 
-What it has is the table of the test, not Azure's prices. As Azure does, it minds the case, takes a filter of
-equalities, and gives its items in pages.
+Its prices are the test's, not Azure's. Like Azure, its filter is a list of equalities that distinguish upper and lower
+case, and its items come in pages.
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
 
+import contextlib
 import json
 import re
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,47 +59,40 @@ def machine(
     return item("Virtual Machines", product, name, name, price, "1 Hour", **{"armSkuName": size, **more})
 
 
-def private_endpoint(price: float = 0.01, unit: str = "1 Hour", region: str = "Global", **more: Any) -> Item:
-    names = ("Virtual Network", "Virtual Network Private Link", "Standard", "Standard Private Endpoint")
-    return item(*names, price, unit, region, **more)
-
-
-def registry(tier: str, price: float) -> Item:
-    return item("Container Registry", "Container Registry", tier, f"{tier} Registry Unit", price, "1/Day")
-
-
-def firewall(tier: str, price: float) -> Item:
-    return item("Azure Firewall", "Azure Firewall", tier, f"{tier} Deployment", price, "1 Hour")
-
-
-def zones(*tiers: tuple[float, float]) -> list[Item]:
-    """Private DNS zones: the price of one from so many on."""
-    names = ("Azure DNS", "Azure DNS", "Private", "Private Zone")
-    return [item(*names, price, "1/Month", "", tierMinimumUnits=least) for least, price in tiers]
+def metric_alerts(*tiers: tuple[float, float]) -> list[Item]:
+    """Metric alerts: the price of one from so many on."""
+    names = ("Azure Monitor", "Azure Monitor", "Alerts", "Alerts Metric Monitored")
+    return [item(*names, price, "1/Month", "Global", tierMinimumUnits=least) for least, price in tiers]
 
 
 @dataclass
 class Answer:
-    """What the server says instead of its items."""
+    """A response instead of the items.
+
+    Attributes:
+        delay: The seconds between the body's characters.
+    """
 
     status: int
-    body: str = ""
+    body: str | bytes = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0
 
 
 @dataclass
 class AzurePrices:
-    """The server, and what it was asked.
+    """The server and its record of requests.
 
     Attributes:
-        items: What it has; an item costs the same number in every currency.
-        first: What it answers first, each once.
-        always: What it answers each time.
+        items: The price list; an item costs the same number in every currency.
+        first: Responses to the first requests, one each.
+        always: The response to every request.
         page: How many items a page has.
-        next_host: Whom its pages lead on to; by default itself.
-        currency: In what it answers; by default in what it is asked for.
-        asked: The queries, as they came.
-        proxy_logins: How who took it for a proxy logged in.
+        next_host: The URL of the next page without its query; the server's own by default.
+        currency: The currency of all items; the requested one by default.
+        asked: The queries, in order.
+        proxy_logins: The logins of requests that were sent to it as to a proxy.
+        encodings: The encodings that each request accepts.
     """
 
     url: str
@@ -109,14 +104,15 @@ class AzurePrices:
     currency: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
     proxy_logins: list[str] = field(default_factory=list)
+    encodings: list[str] = field(default_factory=list)
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment in which the command asks it."""
+        """The environment in which the command uses it."""
         return {"MLOPS_BOOTSTRAP_PRICES_URL": self.url, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
     def answer(self, query: dict[str, str]) -> Answer:
-        """What it says to a query."""
+        """The response to a query."""
         self.asked.append(query)
         if self.first:
             return self.first.pop(0)
@@ -144,23 +140,27 @@ class AzurePrices:
 
 @contextmanager
 def azure_prices(*items: Item, tls: ssl.SSLContext | None = None) -> Iterator[AzurePrices]:
-    """The server, while the block lasts; with `tls` over HTTPS."""
+    """The server, until the block ends; with `tls` over HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             if login := self.headers.get("Proxy-Authorization"):
                 prices.proxy_logins.append(login)
-            said = prices.answer(query)
-            body = said.body.encode()
-            self.send_response(said.status)
-            for name, value in {**said.headers, "Content-Length": str(len(body))}.items():
+            prices.encodings.append(self.headers.get("Accept-Encoding", ""))
+            answer = prices.answer(query)
+            body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+            self.send_response(answer.status)
+            for name, value in {**answer.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # the client may give up
+                for start in range(0, len(body), 1 if answer.delay else len(body) or 1):
+                    self.wfile.write(body[start : start + 1] if answer.delay else body)
+                    time.sleep(answer.delay)
 
         def log_message(self, *_: object) -> None:
-            """The tests' output stays as it is."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         if tls is not None:

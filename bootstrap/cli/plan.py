@@ -89,9 +89,9 @@ def plan(
     planned = collect_refusals(plan_stacks(platform, named, session.console.progress, as_of, cache, seen), refusals)
     price_list = None
     if prices:
-        from bootstrap.pricing.price_list import PriceList, price_folder
+        from bootstrap.pricing.price_list import PriceList
 
-        price_list = PriceList(currency, session.console.progress, None if no_cache else price_folder())
+        price_list = PriceList(currency, session.console.progress)
         planned = with_prices(planned, price_list)
     show: Literal["summary", "resources", "findings"] = (
         "findings" if findings else "resources" if resources or len(named) == 1 else "summary"

@@ -1,1 +1,1 @@
-"""What bills while nothing runs, and its price in the public price list of Azure."""
+"""What Azure bills while nothing runs, and its price in Azure's public price list."""

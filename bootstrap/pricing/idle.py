@@ -1,189 +1,163 @@
-"""What bills while nothing runs: a table by type and property. What it costs is Azure's to say (`plan --prices`)."""
+"""What Azure bills by time, whether it is used or not: a table by type of resource."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from bootstrap.pricing import retail
-from bootstrap.pricing.retail import Listing, Per, Unlisted
 from infra.rules.network import OUTBOUND_RULE
 from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
 from infra.rules.rule import UNKNOWN, Resource
+from infra.tables.sizes import spelled_by_azure
 
-
-@dataclass(frozen=True)
-class Meter:
-    """Something that bills by time.
-
-    Attributes:
-        type: The type of resource that brings it.
-        what: What bills, in words; `{}` stands for the variant.
-        per: What Azure bills it by.
-        count: How many of it a resource brings.
-        variant: What tells its price, such as a SKU or a size.
-        source: Where Azure says that it bills.
-        listing: How Azure's price list calls it.
-    """
-
-    type: str
-    what: str
-    per: Per
-    source: str
-    listing: Callable[[Resource], Listing | Unlisted]
-    count: Callable[[Resource], int] = lambda _: 1
-    variant: Callable[[Resource], str] = lambda _: ""
+Per = Literal["hour", "day", "month"]
 
 
 @dataclass(frozen=True)
 class IdleCost:
-    """What a resource of a stack bills while nothing runs.
+    """What a resource costs while nothing runs.
 
     Attributes:
         resource: Its URN.
-        name: Its name in the program.
-        variant: What tells its price, such as a SKU or a size; empty where there is one kind only.
-        listing: How Azure's price list calls it.
-        location: Where the resource says that it is; empty where it says nothing, or that it is everywhere.
+        what: What Azure bills, in words.
+        count: How many of it the resource has.
+        per: The time that Azure bills it by.
+        names: The properties that its items in Azure's price list have; empty if Microsoft does not publish them.
     """
 
     resource: str
-    name: str
-    type: str
     what: str
-    variant: str
     count: int
     per: Per
-    listing: Listing | Unlisted
-    location: str
+    names: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
         """The entry in the plan's document."""
         return {"resource": self.resource, "what": self.what, "count": self.count, "per": self.per}
 
 
-_PRICING = "https://azure.microsoft.com/pricing/details"
+@dataclass(frozen=True)
+class Meter:
+    """A row of the table.
+
+    Attributes:
+        type: The type of the resources that have it.
+        what: What Azure bills, in words; `{}` stands for the variant.
+        per: The time that Azure bills it by.
+        source: Microsoft's page about this price.
+        count: How many of it a resource has, in view of all resources of the stack.
+        variant: The SKU or size of a resource.
+        names: As in `IdleCost`, by resource and location. Where they are from is said beside them.
+    """
+
+    type: str
+    what: str
+    per: Per
+    source: str
+    count: Callable[[Resource, Sequence[Resource]], int] = lambda _resource, _stack: 1
+    variant: Callable[[Resource], str] = lambda _: ""
+    names: Callable[[Resource, str], Mapping[str, str]] = lambda _resource, _location: {}
 
 
-def _text(path: str) -> Callable[[Resource], str]:
-    return lambda resource: str(resource.at(path) or "")
+def idle_costs(resources: Sequence[Resource], location: str) -> list[IdleCost]:
+    """What the resources of one stack cost while nothing runs, in the order of the table.
 
-
-def _is_compute(kind: str) -> Callable[[Resource], bool]:
-    return lambda resource: bool(resource.at("properties.computeType") == kind)
-
-
-_is_cluster, _is_instance = _is_compute("AmlCompute"), _is_compute("ComputeInstance")
-
-
-def _least_nodes(resource: Resource) -> int:
-    least = resource.at("properties.properties.scaleSettings.minNodeCount")
-    return least if _is_cluster(resource) and isinstance(least, int) else 0
-
-
-def _outbound(kind: str) -> Callable[[Resource], int]:
-    return lambda resource: int(resource.at("properties.type") == kind)
-
-
-def _copies(resource: Resource) -> int:
-    return sum(1 for _ in entries(resource.at("regionDetails")))
-
-
-_tier, _firewall_tier, _size = _text("sku.name"), _text("sku.tier"), _text("properties.properties.vmSize")
-_HAS_CLOSED_NETWORK = "AllowOnlyApprovedOutbound"
-_FIREWALL = "firewall of the managed network ({})"
-
-METERS: tuple[Meter, ...] = (
-    Meter(
-        "azure-native:network:PrivateEndpoint", "private endpoint", "hour", f"{_PRICING}/private-link/",
-        lambda _: retail.PRIVATE_ENDPOINT,
-    ),
-    Meter(
-        OUTBOUND_RULE, "private endpoint of the managed network", "hour", f"{_PRICING}/private-link/",
-        lambda _: retail.PRIVATE_ENDPOINT, count=_outbound("PrivateEndpoint"),
-    ),
-    Meter(
-        IMAGES, "container registry ({})", "day", f"{_PRICING}/container-registry/",
-        lambda resource: retail.container_registry(_tier(resource)), variant=_tier,
-    ),
-    Meter(
-        MODELS, "container registry of the model registry (Premium)", "day", f"{_PRICING}/container-registry/",
-        lambda resource: retail.model_registry(_copies(resource)), count=_copies, variant=lambda _: "Premium",
-    ),
-    Meter(
-        COMPUTE, "compute instance ({}), unless it is stopped", "hour", f"{_PRICING}/machine-learning/",
-        retail.machine_of, count=lambda resource: int(_is_instance(resource)), variant=_size,
-    ),
-    Meter(
-        COMPUTE, "node that a cluster keeps ({})", "hour", f"{_PRICING}/machine-learning/",
-        retail.machine_of, count=_least_nodes, variant=_size,
-    ),
-    Meter(
-        "azure-native:network:NatGateway", "NAT gateway", "hour", f"{_PRICING}/azure-nat-gateway/",
-        lambda _: retail.NAT_GATEWAY,
-    ),
-    Meter(
-        "azure-native:network:PublicIPAddress", "public address", "hour", f"{_PRICING}/ip-addresses/",
-        retail.public_address,
-    ),
-    Meter(
-        "azure-native:network:AzureFirewall", "firewall ({})", "hour", f"{_PRICING}/azure-firewall/",
-        lambda resource: retail.firewall(_firewall_tier(resource)), variant=_firewall_tier,
-    ),
-    Meter(
-        "azure-native:privatedns:PrivateZone", "private DNS zone", "month", f"{_PRICING}/dns/",
-        lambda _: retail.PRIVATE_ZONE,
-    ),
-    Meter(
-        "azure-native:monitor:MetricAlert", "metric alert", "month", f"{_PRICING}/monitor/",
-        lambda _: retail.METRIC_ALERT,
-    ),
-    Meter(
-        "azure-native:monitor:ScheduledQueryRule", "log-search alert", "month", f"{_PRICING}/monitor/",
-        lambda _: retail.LOG_ALERT,
-    ),
-)  # fmt: skip
-"""What bills by time, whether it is used or not."""
-
-
-def idle_costs(resources: Sequence[Resource]) -> list[IdleCost]:
-    """What the resources of one stack bill while nothing runs, in the order of the table."""
-    found = [
+    Args:
+        location: The location of resources that have none of their own.
+    """
+    return [
         IdleCost(
             resource.urn,
-            resource.name,
-            resource.type,
             meter.what.format(meter.variant(resource)),
-            meter.variant(resource),
             count,
             meter.per,
-            meter.listing(resource),
-            _location(resource),
+            meter.names(resource, _location(resource) or location),
         )
         for meter in METERS
         for resource in resources
-        if resource.type == meter.type and (count := meter.count(resource)) > 0
+        if resource.type == meter.type and (count := meter.count(resource, resources)) > 0
     ]
-    return [*_firewalls(resources), *found]
-
-
-def _firewalls(resources: Sequence[Resource]) -> Iterator[IdleCost]:
-    """The firewall that a closed managed network gets with its first rule for a name.
-
-    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#pricing
-    """
-    by_name = any(rule.type == OUTBOUND_RULE and rule.at("properties.type") == "FQDN" for rule in resources)
-    for resource in resources:
-        inline = resource.at("managedNetwork.outboundRules")
-        rules = entries(list(inline.values()) if isinstance(inline, Mapping) else ())
-        named = by_name or any(rule.get("type") == "FQDN" for rule in rules)
-        closed = resource.type == WORKSPACE and resource.at("managedNetwork.isolationMode") == _HAS_CLOSED_NETWORK
-        if closed and named:
-            sku = str(resource.at("managedNetwork.firewallSku") or "Standard")
-            what, listing = _FIREWALL.format(sku), retail.firewall(sku)
-            where = _location(resource)
-            yield IdleCost(resource.urn, resource.name, resource.type, what, sku, 1, "hour", listing, where)
 
 
 def _location(resource: Resource) -> str:
-    said = resource.at("location")
-    return said if isinstance(said, str) and said.lower() not in ("global", UNKNOWN) else ""
+    location = resource.at("location")
+    return location if isinstance(location, str) and location.lower() not in ("global", UNKNOWN) else ""
+
+
+def _text(path: str, default: str = "") -> Callable[[Resource], str]:
+    return lambda resource: str(resource.at(path) or default)
+
+
+def _firewalls(workspace: Resource, stack: Sequence[Resource]) -> int:
+    """Azure creates a firewall in a managed network with approved outbound only, with its first rule for a name.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#pricing
+    """
+    inline = workspace.at("managedNetwork.outboundRules")
+    kinds = [rule.get("type") for rule in entries(list(inline.values()) if isinstance(inline, Mapping) else ())]
+    kinds += [rule.at("properties.type") for rule in stack if rule.type == OUTBOUND_RULE]
+    closed = workspace.at("managedNetwork.isolationMode") == "AllowOnlyApprovedOutbound"
+    return int(closed and "FQDN" in kinds)
+
+
+def _is_instance(compute: Resource, _: Sequence[Resource]) -> int:
+    return int(compute.at("properties.computeType") == "ComputeInstance")
+
+
+def _least_nodes(compute: Resource, _: Sequence[Resource]) -> int:
+    least = compute.at("properties.properties.scaleSettings.minNodeCount")
+    is_cluster = compute.at("properties.computeType") == "AmlCompute"
+    return least if is_cluster and isinstance(least, int) else 0
+
+
+def _machine(compute: Resource, location: str) -> Mapping[str, str]:
+    """Azure ML bills its machines as virtual machines; for low priority, Microsoft does not publish the meter.
+
+    https://azure.microsoft.com/pricing/details/machine-learning/
+    https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices#api-examples
+    """
+    if compute.at("properties.properties.vmPriority") == "LowPriority":
+        return {}
+    size = spelled_by_azure(_size(compute))
+    return {"serviceName": "Virtual Machines", "armSkuName": size, "armRegionName": location}
+
+
+def _metric_alert(_resource: Resource, _location: str) -> Mapping[str, str]:
+    """One price in all locations. https://learn.microsoft.com/azure/azure-monitor/fundamentals/cost-meters."""
+    return {"serviceName": "Azure Monitor", "meterName": "Alerts Metric Monitored"}
+
+
+_tier, _size = _text("sku.name"), _text("properties.properties.vmSize")
+_PRICING = "https://azure.microsoft.com/pricing/details"
+
+METERS: tuple[Meter, ...] = (
+    Meter(
+        WORKSPACE, "firewall of the managed network ({})", "hour", f"{_PRICING}/azure-firewall/",
+        count=_firewalls, variant=_text("managedNetwork.firewallSku", "Standard"),
+    ),
+    Meter("azure-native:network:PrivateEndpoint", "private endpoint", "hour", f"{_PRICING}/private-link/"),
+    Meter(
+        OUTBOUND_RULE, "private endpoint of the managed network", "hour", f"{_PRICING}/private-link/",
+        count=lambda rule, _: int(rule.at("properties.type") == "PrivateEndpoint"),
+    ),
+    Meter(IMAGES, "container registry ({})", "day", f"{_PRICING}/container-registry/", variant=_tier),
+    Meter(
+        MODELS, "container registry of the model registry (Premium)", "day", f"{_PRICING}/container-registry/",
+        count=lambda registry, _: sum(1 for _ in entries(registry.at("regionDetails"))),
+    ),
+    Meter(
+        COMPUTE, "compute instance ({}), unless it is stopped", "hour", f"{_PRICING}/machine-learning/",
+        count=_is_instance, variant=_size, names=_machine,
+    ),
+    Meter(
+        COMPUTE, "node that a cluster keeps ({})", "hour", f"{_PRICING}/machine-learning/",
+        count=_least_nodes, variant=_size, names=_machine,
+    ),
+    Meter("azure-native:network:NatGateway", "NAT gateway", "hour", f"{_PRICING}/azure-nat-gateway/"),
+    Meter("azure-native:network:PublicIPAddress", "public address", "hour", f"{_PRICING}/ip-addresses/"),
+    Meter("azure-native:privatedns:PrivateZone", "private DNS zone", "month", f"{_PRICING}/dns/"),
+    Meter(
+        "azure-native:monitor:MetricAlert", "metric alert", "month", f"{_PRICING}/monitor/", names=_metric_alert,
+    ),
+    Meter("azure-native:monitor:ScheduledQueryRule", "log-search alert", "month", f"{_PRICING}/monitor/"),
+)  # fmt: skip
+"""What Azure bills by time, whether it is used or not."""

@@ -1,19 +1,17 @@
-"""What Azure asks for what bills while nothing runs. Plain data, exact: no price is rounded before it is shown."""
+"""Prices of what a stack costs while nothing runs. They are exact: rounded only where a sum is shown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from bootstrap.pricing.retail import Per
+from bootstrap.pricing.idle import Per
 
 HOURS = 730
 """The hours of a month, as in Azure's own calculator. https://azure.microsoft.com/pricing/calculator/"""
 
 _A_MONTH: dict[Per, tuple[int, int]] = {"hour": (HOURS, 1), "day": (HOURS, 24), "month": (1, 1)}
 """How many hours, days and months a month has, as fractions."""
-
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -22,9 +20,9 @@ class Price:
 
     Attributes:
         amount: For each `per`, in `currency`.
-        effective: Since when Azure asks it, `YYYY-MM-DD`.
-        asked: When Azure was asked, `YYYY-MM-DD`.
-        source: The address that answers it.
+        effective: The day from which Azure charges it, `YYYY-MM-DD`.
+        asked: The day of the query, `YYYY-MM-DD`.
+        source: The URL of the query.
     """
 
     amount: Decimal
@@ -35,9 +33,9 @@ class Price:
     source: str
 
     def a_month(self, count: int) -> Decimal:
-        """What so many of it cost in a month of `HOURS` hours."""
-        times, parts = _A_MONTH[self.per]
-        return self.amount * count * times / parts
+        """The price of `count` of it in a month of `HOURS` hours."""
+        numerator, denominator = _A_MONTH[self.per]
+        return self.amount * count * numerator / denominator
 
     def document(self) -> dict[str, Any]:
         """The price in the plan's document; the amount as text, so that no reader rounds it."""
@@ -45,54 +43,36 @@ class Price:
 
 
 @dataclass(frozen=True)
-class NoPrice:
-    """No price is known.
+class Prices:
+    """The prices of what a stack costs while nothing runs.
 
     Attributes:
-        reason: Why, as a sentence.
+        each: For each of `StackPlan.idle`, in order: how many of it, and its price or why it has none.
     """
 
-    reason: str
-
-
-@dataclass(frozen=True)
-class Total:
-    """What a stack costs in a month while nothing runs.
-
-    Attributes:
-        amount: The sum of all prices that are known.
-        at_least: Whether some are not.
-    """
-
-    amount: Decimal
     currency: str
-    at_least: bool
+    each: Sequence[tuple[int, Price | str]]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of all known prices in a month."""
+        return sum((price.a_month(count) for count, price in self.each if isinstance(price, Price)), Decimal())
+
+    @property
+    def complete(self) -> bool:
+        """Whether all prices are known."""
+        return all(isinstance(price, Price) for _, price in self.each)
 
     @property
     def text(self) -> str:
         """`at least 51.10 USD a month of 730 hours`."""
-        if self.at_least and not self.amount:
+        if not self.complete and not self.total:
             return "not known"
-        return f"{'at least ' if self.at_least else ''}{money(self.amount, self.currency)} a month of {HOURS} hours"
+        return f"{'' if self.complete else 'at least '}{money(self.total, self.currency)} a month of {HOURS} hours"
 
     def document(self) -> dict[str, Any]:
         """The total in the plan's document."""
-        return {"amount": f"{_rounded(self.amount)}", "currency": self.currency, "at_least": self.at_least}
-
-
-@dataclass(frozen=True)
-class Prices:
-    """The prices of what a stack bills while nothing runs, in the order of `StackPlan.idle`."""
-
-    currency: str
-    each: Sequence[Price | NoPrice]
-
-    def total(self, counts: Iterable[int]) -> Total:
-        """The sum of so many of each."""
-        known = [
-            price.a_month(count) for count, price in zip(counts, self.each, strict=True) if isinstance(price, Price)
-        ]
-        return Total(sum(known, Decimal()), self.currency, len(known) < len(self.each))
+        return {"amount": f"{_rounded(self.total)}", "currency": self.currency, "at_least": not self.complete}
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -101,9 +81,9 @@ def money(amount: Decimal, currency: str) -> str:
 
 
 def plain(amount: Decimal) -> str:
-    """A price as it is, without zeros that say nothing and without an exponent."""
+    """A price as it is, without trailing zeros and without an exponent."""
     return f"{amount.normalize():f}"
 
 
 def _rounded(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT, ROUND_HALF_UP)
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -16,7 +16,7 @@ from bootstrap.cli.main import execute
 from bootstrap.errors import ExitCode
 from bootstrap.yaml import parse
 from tests.helpers import build_tree, finish, on_a_terminal, run_cli, tree, wait_for
-from tests.prices import azure_prices, private_endpoint
+from tests.prices import azure_prices
 
 ROOT = Path(__file__).parents[2]
 CONTOSO = ROOT / "examples" / "contoso"
@@ -29,7 +29,7 @@ CONTOSO = ROOT / "examples" / "contoso"
 def test_the_examples_in_the_help_work(tmp_path: Path, example: str) -> None:
     shutil.copytree(CONTOSO, tmp_path / "examples" / "contoso")
 
-    with azure_prices(private_endpoint()) as azure:
+    with azure_prices() as azure:
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path, env=azure.env)
 
     assert done.code == ExitCode.DONE, done.err

@@ -129,7 +129,7 @@ def test_help_loads_no_heavy_library(tmp_path: Path) -> None:
         "from bootstrap.cli.main import execute\n"
         "execute(['--help'])\n"
         "heavy = {'pulumi', 'pydantic', 'copier', 'azure', 'mlflow', 'rich', 'ruamel', 'yaml', 'questionary',\n"
-        "         'urllib3'}\n"
+        "         'httpx'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=Path.cwd(), capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import infra
 from bootstrap.pricing.idle import IdleCost, idle_costs
-from bootstrap.pricing.price import NoPrice, Price, Prices, Total
+from bootstrap.pricing.price import Price, Prices
 from infra.rules.rule import SEVERITIES, Finding, Resource
 from infra.settings import StackSettings
 
@@ -28,7 +28,7 @@ class StackPlan:
         resources: Components and what they make, in the order in which the program declares them.
         findings: What to know or to change, the gravest first.
         facts: What rules that compare stacks need from it, as plain JSON data.
-        prices: What Azure asks for each of `idle`; None when nobody asked Azure.
+        prices: The price of each of `idle`; None unless prices were requested.
     """
 
     settings: StackSettings
@@ -50,18 +50,13 @@ class StackPlan:
     @property
     def idle(self) -> list[IdleCost]:
         """What bills while nothing runs."""
-        return idle_costs(self.made)
+        return idle_costs(self.made, self.settings.location)
 
     @property
-    def bills(self) -> list[tuple[IdleCost, Price | NoPrice | None]]:
-        """What bills while nothing runs, each with its price, or None when nobody asked for prices."""
-        idle = self.idle
-        return list(zip(idle, self.prices.each if self.prices is not None else [None] * len(idle), strict=True))
-
-    @property
-    def idle_total(self) -> Total | None:
-        """What that costs in a month; None when nobody asked for prices."""
-        return self.prices.total(cost.count for cost in self.idle) if self.prices is not None else None
+    def bills(self) -> list[tuple[IdleCost, Price | str | None]]:
+        """What costs while nothing runs, with its price or why it has none; None unless prices were requested."""
+        prices = [None] * len(self.idle) if self.prices is None else [price for _, price in self.prices.each]
+        return list(zip(self.idle, prices, strict=True))
 
     @property
     def refusals(self) -> list[Finding]:
@@ -93,7 +88,7 @@ class StackPlan:
             ],
             "findings": [finding.document() for finding in self.findings],
             "bills_while_idle": [{**cost.document(), **_price_document(price)} for cost, price in self.bills],
-            **({"idle_total": self.idle_total.document()} if self.idle_total is not None else {}),
+            **({"idle_total": self.prices.document()} if self.prices is not None else {}),
         }
 
 
@@ -118,9 +113,9 @@ def made_of(resources: Iterable[Resource]) -> list[Resource]:
     return [one for one in resources if one.custom and not one.type.startswith("pulumi:")]
 
 
-def _price_document(price: Price | NoPrice | None) -> dict[str, Any]:
-    if isinstance(price, NoPrice):
-        return {"price": None, "no_price": price.reason}
+def _price_document(price: Price | str | None) -> dict[str, Any]:
+    if isinstance(price, str):
+        return {"price": None, "no_price": price}
     return {"price": price.document()} if price is not None else {}
 
 

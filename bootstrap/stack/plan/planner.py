@@ -52,9 +52,9 @@ def make_plan(
 
 
 def with_prices(stacks: Iterable[StackPlan], prices: "PriceList") -> Iterator[StackPlan]:
-    """The stacks, each with the price of what it bills while nothing runs."""
+    """The stacks, each with the prices of what it costs while nothing runs."""
     for stack in stacks:
-        found = [prices.price(cost.listing, cost.location or stack.settings.location) for cost in stack.idle]
+        found = [(cost.count, prices.price(cost)) for cost in stack.idle]
         yield replace(stack, prices=Prices(prices.currency, found))
 
 

@@ -86,7 +86,7 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "findings": findings_in_words(stack.findings),
         "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
         "bills": bills(stack),
-        "total": stack.idle_total.text if stack.idle_total is not None else "",
+        "total": stack.prices.text if stack.prices is not None else "",
         "graph": as_drawing(stack.document()["resources"]),
         "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
     }

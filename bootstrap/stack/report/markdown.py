@@ -94,7 +94,7 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
     table = "\n".join(["| Type | Name | Marked | Asked for in |", "| --- | --- | --- | --- |", *rows])
     idle = "".join(f"- {bill.count} {bill.what}{escaped(bill.price)}\n" for bill in bills(stack))
-    total = f"\nIn all **{stack.idle_total.text}**.\n" if stack.idle_total is not None else ""
+    total = f"\nIn all **{stack.prices.text}**.\n" if stack.prices is not None else ""
     billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
     yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 

@@ -64,8 +64,8 @@ def _stack(stack: StackPlan) -> Iterator[str]:
     if stack.idle:
         yield "bills while idle:"
     yield from (f"  {bill.count:3}  {bill.what}{bill.price}" for bill in bills(stack))
-    if stack.idle_total is not None:
-        yield f"       in all {stack.idle_total.text}"
+    if stack.prices is not None:
+        yield f"       in all {stack.prices.text}"
     yield from _findings(stack)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bootstrap.pricing.price import NoPrice, Price, money, plain
+from bootstrap.pricing.price import Price, money, plain
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import SEVERITIES, UNKNOWN, Finding, Resource, Severity
 from infra.tables.names import TABLE
@@ -103,17 +103,17 @@ class Bill:
 
 def bills(stack: StackPlan) -> list[Bill]:
     """What bills while nothing runs; what is the same and has the same price in one."""
-    counts: Counter[tuple[str, Price | NoPrice | None]] = Counter()
+    counts: Counter[tuple[str, Price | str | None]] = Counter()
     for cost, price in stack.bills:
         counts[f"{cost.what}, by the {cost.per}", price] += cost.count
     return [_bill(what, count, price) for (what, price), count in counts.items()]
 
 
-def _bill(what: str, count: int, price: Price | NoPrice | None) -> Bill:
+def _bill(what: str, count: int, price: Price | str | None) -> Bill:
     if isinstance(price, Price):
         a_month = money(price.a_month(count), price.currency)
         return Bill(what, count, f"{plain(price.amount)} {price.currency}", a_month, price.source)
-    return Bill(what, count, no_price=price.reason if price is not None else "")
+    return Bill(what, count, no_price=price or "")
 
 
 def grave(stack: StackPlan) -> list[Finding]:

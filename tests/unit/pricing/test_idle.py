@@ -1,22 +1,20 @@
-"""What bills while nothing runs, and what does not."""
+"""What Azure bills while nothing runs."""
 
 import pytest
 
-from bootstrap.pricing import retail
 from bootstrap.pricing.idle import METERS, idle_costs
-from bootstrap.pricing.retail import Listing, Unlisted
 from infra.rules.network import OUTBOUND_RULE
 from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
 from infra.rules.rule import UNKNOWN, Resource
 from tests.unit.infra.rules.sides import APPROVED_ONLY, compute, resource, under
 
 
-def told(*resources: Resource) -> list[tuple[str, int, str]]:
-    return [(cost.what, cost.count, cost.per) for cost in idle_costs(resources)]
+def listed(*resources: Resource) -> list[tuple[str, int, str]]:
+    return [(cost.what, cost.count, cost.per) for cost in idle_costs(resources, "westeurope")]
 
 
 @pytest.mark.parametrize(
-    ("made", "wanted"),
+    ("costly", "wanted"),
     [
         (resource(IMAGES, under("sku.name", "Premium")), ("container registry (Premium)", 1, "day")),
         (
@@ -39,29 +37,29 @@ def told(*resources: Resource) -> list[tuple[str, int, str]]:
         (resource("azure-native:privatedns:PrivateZone", {}), ("private DNS zone", 1, "month")),
     ],
 )
-def test_what_bills_by_time_is_listed(made: Resource, wanted: tuple[str, int, str]) -> None:
-    assert told(made) == [wanted]
+def test_resource_that_bills_by_time_is_listed(costly: Resource, wanted: tuple[str, int, str]) -> None:
+    assert listed(costly) == [wanted]
 
 
-def test_what_scales_to_nothing_is_not_listed() -> None:
+def test_cluster_that_scales_to_zero_is_not_listed() -> None:
     idle = compute("AmlCompute", vmSize="a", scaleSettings={"minNodeCount": 0})
 
-    assert told(resource(COMPUTE, idle), resource(COMPUTE, compute("Kubernetes")), resource(WORKSPACE, {})) == []
+    assert listed(resource(COMPUTE, idle), resource(COMPUTE, compute("Kubernetes")), resource(WORKSPACE, {})) == []
 
 
 @pytest.mark.parametrize("regions", [UNKNOWN, [UNKNOWN], None])
-def test_what_is_unknown_of_a_model_registrys_locations_is_not_counted(regions: object) -> None:
+def test_unknown_locations_of_a_model_registry_are_not_counted(regions: object) -> None:
     """In an engine's preview the whole list is one string of 36 characters."""
-    assert told(resource(MODELS, {"regionDetails": regions})) == []
+    assert listed(resource(MODELS, {"regionDetails": regions})) == []
 
 
-def test_an_unknown_rule_of_a_closed_network_brings_no_firewall() -> None:
+def test_unknown_outbound_rule_adds_no_firewall() -> None:
     rules = {"isolationMode": "AllowOnlyApprovedOutbound", "outboundRules": {"a": UNKNOWN}}
 
-    assert told(resource(WORKSPACE, under("managedNetwork", rules))) == []
+    assert listed(resource(WORKSPACE, under("managedNetwork", rules))) == []
 
 
-def test_a_closed_network_bills_a_firewall_with_its_first_rule_for_a_name() -> None:
+def test_first_fqdn_rule_of_a_closed_network_adds_a_firewall() -> None:
     workspace = resource(
         WORKSPACE, under("managedNetwork", {**APPROVED_ONLY["managedNetwork"], "firewallSku": "Basic"})
     )
@@ -70,65 +68,44 @@ def test_a_closed_network_bills_a_firewall_with_its_first_rule_for_a_name() -> N
     inline = resource(WORKSPACE, under("managedNetwork", {"isolationMode": "AllowOnlyApprovedOutbound",
                                                           "outboundRules": {"a": {"type": "FQDN"}}}))  # fmt: skip
 
-    assert told(workspace, by_tag) == []
-    assert told(workspace, by_name, by_name) == [("firewall of the managed network (Basic)", 1, "hour")]
-    assert told(inline) == [("firewall of the managed network (Standard)", 1, "hour")]
-
-
-def test_every_listing_says_where_its_names_are_published() -> None:
-    listings = [
-        listing
-        for listing in (
-            *(one for one in vars(retail).values() if isinstance(one, Listing)),
-            *map(retail.container_registry, ("Basic", "Standard", "Premium")),
-            *map(retail.firewall, ("Basic", "Standard", "Premium")),
-            retail.machine("Standard_D4ds_v5"),
-        )
-        if isinstance(listing, Listing)
-    ]
-
-    assert len(listings) == 11
-    assert all(listing.source.startswith("https://github.com/") for listing in listings)
-    assert all({"serviceName"} < set(listing.names) for listing in listings)
+    assert listed(workspace, by_tag) == []
+    assert listed(workspace, by_name, by_name) == [("firewall of the managed network (Basic)", 1, "hour")]
+    assert listed(inline) == [("firewall of the managed network (Standard)", 1, "hour")]
 
 
 @pytest.mark.parametrize(
-    ("made", "wanted"),
+    ("priority", "location", "wanted"),
     [
-        (resource(COMPUTE, compute("AmlCompute", vmSize="a", scaleSettings={"minNodeCount": 1})), Listing),
-        (
-            resource(
-                COMPUTE, compute("AmlCompute", vmSize="a", vmPriority="LowPriority", scaleSettings={"minNodeCount": 1})
-            ),
-            Unlisted,
-        ),
-        (resource("azure-native:network:PublicIPAddress", {"sku": {"name": "Basic"}}), Unlisted),
-        (
-            resource(
-                "azure-native:network:PublicIPAddress",
-                {"sku": {"name": "Standard"}, "publicIPAllocationMethod": "Static"},
-            ),
-            Listing,
-        ),
-        (resource(IMAGES, under("sku.name", UNKNOWN)), Unlisted),
-        (resource(MODELS, {"regionDetails": [{"location": "a"}]}), Listing),
-        (resource(MODELS, {"regionDetails": [{"location": "a"}, {"location": "b"}]}), Unlisted),
+        (None, None, {"armSkuName": "Standard_D4ds_v5", "armRegionName": "swedencentral"}),
+        (None, "northeurope", {"armSkuName": "Standard_D4ds_v5", "armRegionName": "northeurope"}),
+        (None, UNKNOWN, {"armSkuName": "Standard_D4ds_v5", "armRegionName": "swedencentral"}),
+        ("LowPriority", None, {}),
     ],
 )
-def test_what_nobody_can_look_up_says_so(made: Resource, wanted: type[Listing | Unlisted]) -> None:
-    [cost] = idle_costs([made])
+def test_machine_is_looked_up_by_its_size_and_location(
+    priority: str | None, location: str | None, wanted: dict[str, str]
+) -> None:
+    inputs = compute("AmlCompute", vmSize="standard_d4ds_v5", vmPriority=priority, scaleSettings={"minNodeCount": 1})
 
-    assert isinstance(cost.listing, wanted)
+    [cost] = idle_costs([resource(COMPUTE, {**inputs, "location": location})], "swedencentral")
 
-
-@pytest.mark.parametrize(
-    ("said", "wanted"), [("northeurope", "northeurope"), ("global", ""), (UNKNOWN, ""), (None, "")]
-)
-def test_a_resource_says_where_it_is_if_it_is_in_one_place(said: str | None, wanted: str) -> None:
-    [cost] = idle_costs([resource("azure-native:network:PrivateEndpoint", {"location": said})])
-
-    assert cost.location == wanted
+    assert dict(cost.names) == (wanted and {"serviceName": "Virtual Machines", **wanted})
 
 
-def test_every_meter_says_where_azure_says_that_it_bills() -> None:
+def test_metric_alert_is_looked_up_without_a_location() -> None:
+    alert = resource("azure-native:monitor:MetricAlert", {"location": "global"})
+
+    [cost] = idle_costs([alert], "swedencentral")
+
+    assert cost.names == {"serviceName": "Azure Monitor", "meterName": "Alerts Metric Monitored"}
+
+
+def test_what_microsoft_does_not_name_is_not_looked_up() -> None:
+    registry = resource(IMAGES, under("sku.name", "Premium"))
+    endpoint = resource("azure-native:network:PrivateEndpoint", {})
+
+    assert [cost.names for cost in idle_costs([registry, endpoint], "swedencentral")] == [{}, {}]
+
+
+def test_every_meter_has_microsofts_page_about_its_price() -> None:
     assert all(meter.source.startswith("https://azure.microsoft.com/pricing/") for meter in METERS)

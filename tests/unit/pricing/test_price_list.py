@@ -1,6 +1,6 @@
-"""Azure's public price list, asked over HTTP; where Azure would answer, a server on loopback does (tests/prices.py)."""
+"""Azure's public price list over HTTP; a server on loopback answers in Azure's place (tests/prices.py)."""
 
-import os
+import gzip
 import socket
 import ssl
 import time
@@ -18,16 +18,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bootstrap.errors import InputError
-from bootstrap.pricing import retail
-from bootstrap.pricing.price import NoPrice, Price, Prices
-from bootstrap.pricing.price_list import PriceList
-from bootstrap.pricing.retail import Listing, Unlisted
+from bootstrap.pricing import price_list
+from bootstrap.pricing.idle import IdleCost, Per
+from bootstrap.pricing.price import Price, Prices
+from bootstrap.pricing.price_list import NOT_PUBLISHED, PriceList
 from bootstrap.progress import Silent
-from tests.prices import Answer, AzurePrices, Item, azure_prices, firewall, machine, private_endpoint, registry, zones
+from tests.prices import Answer, AzurePrices, azure_prices, machine, metric_alerts
 
 SIZE = "Standard_D4ds_v5"
 OVER = {"effectiveStartDate": "2020-01-01T00:00:00Z", "effectiveEndDate": "2024-02-29T23:59:59Z"}
 TO_COME = {"effectiveStartDate": "2999-01-01T00:00:00Z"}
+
+INSTANCE = IdleCost(
+    "urn", f"compute instance ({SIZE})", 1, "hour",
+    {"serviceName": "Virtual Machines", "armSkuName": SIZE, "armRegionName": "westeurope"},
+)  # fmt: skip
+ALERT = IdleCost(
+    "urn", "metric alert", 1, "month", {"serviceName": "Azure Monitor", "meterName": "Alerts Metric Monitored"}
+)
 
 
 @pytest.fixture
@@ -40,70 +48,59 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[AzurePrices]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.pricing.price_list._FIRST_WAIT_SECONDS", 0)
+    monkeypatch.setattr("bootstrap.pricing.http._WAITS_SECONDS", (0, 0, 0))
 
 
-def ask(listing: Listing | Unlisted, currency: str = "USD", folder: Path | None = None) -> Price | NoPrice:
-    return PriceList(currency, Silent(), folder).price(listing, "westeurope")
+def ask(cost: IdleCost = INSTANCE, currency: str = "USD") -> Price | str:
+    return PriceList(currency, Silent()).price(cost)
 
 
-def amount(price: Price | NoPrice) -> str:
+def amount(price: Price | str) -> str:
     assert isinstance(price, Price), price
     return str(price.amount)
 
 
-def reason(price: Price | NoPrice) -> str:
-    assert isinstance(price, NoPrice), price
-    return price.reason
+def reason(price: Price | str) -> str:
+    assert isinstance(price, str), price
+    return price
 
 
-def failure(currency: str = "USD") -> str:
-    """What is told when the list could not be asked."""
-    prices = PriceList(currency, Silent(), None)
-    assert reason(prices.price(retail.PRIVATE_ENDPOINT, "westeurope")) == "Azure's price list could not be asked."
+def failure() -> str:
+    """The error after a price list that cannot be read."""
+    prices = PriceList("USD", Silent())
+    assert reason(prices.price(INSTANCE)) == "Azure's price list could not be read."
     assert prices.failure is not None
-    assert "plan without --prices" in prices.failure.hint or "MLOPS_BOOTSTRAP_PRICES_URL" in prices.failure.hint
+    assert "plan without --prices" in prices.failure.hint
     return str(prices.failure)
 
 
-def test_a_price_is_what_the_list_says_with_its_source(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint(0.01), private_endpoint(0.02, region="US Gov")]
+def test_price_has_its_amount_date_and_source(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226), machine(SIZE, 0.25, armRegionName="northeurope"), *metric_alerts((0, 0.1))]
 
-    price = ask(retail.PRIVATE_ENDPOINT)
+    price = ask()
 
     assert isinstance(price, Price)
-    assert (price.amount, price.currency, price.per) == (Decimal("0.01"), "USD", "hour")
+    assert (price.amount, price.currency, price.per) == (Decimal("0.226"), "USD", "hour")
     assert price.effective == "2024-03-01"
+    assert price.asked == datetime.now(UTC).date().isoformat()
     assert price.source.startswith(azure.url)
     assert azure.asked == [
         {
             "api-version": "2023-01-01-preview",
             "currencyCode": "'USD'",
-            "$filter": "serviceName eq 'Virtual Network' and productName eq 'Virtual Network Private Link' and "
-            "skuName eq 'Standard' and meterName eq 'Standard Private Endpoint' and armRegionName eq 'Global' and "
-            "priceType eq 'Consumption'",
+            "$filter": "serviceName eq 'Virtual Machines' and armSkuName eq 'Standard_D4ds_v5' and "
+            "armRegionName eq 'westeurope' and priceType eq 'Consumption'",
         }
     ]
 
 
-@pytest.mark.parametrize(
-    ("listing", "items", "wanted"),
-    [
-        (retail.container_registry("Premium"), [registry("Premium", 1.6666), registry("Basic", 0.1666)], "1.6666"),
-        (retail.model_registry(1), [registry("Premium", 1.6666)], "1.6666"),
-        (retail.firewall("Basic"), [firewall("Basic", 0.395), firewall("Standard", 1.25)], "0.395"),
-        (retail.machine(SIZE), [machine(SIZE, 0.226)], "0.226"),
-        (retail.machine(SIZE.lower()), [machine(SIZE, 0.226)], "0.226"),
-        (retail.PRIVATE_ZONE, zones((0, 0.5)), "0.5"),
-    ],
-)
-def test_each_thing_is_found_by_its_names(azure: AzurePrices, listing: Listing, items: list[Item], wanted: str) -> None:
-    azure.items = items
+def test_price_of_a_metric_alert_is_that_of_all_locations(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226), *metric_alerts((0, 0.1))]
 
-    assert amount(ask(listing)) == wanted
+    assert amount(ask(ALERT)) == "0.1"
 
 
-def test_of_a_size_only_linux_on_demand_counts(azure: AzurePrices) -> None:
+def test_only_linux_on_demand_is_the_price_of_a_size(azure: AzurePrices) -> None:
     azure.items = [
         machine(SIZE, 0.226),
         machine(SIZE, 0.41, "Virtual Machines Test Series Windows"),
@@ -115,16 +112,11 @@ def test_of_a_size_only_linux_on_demand_counts(azure: AzurePrices) -> None:
         machine(SIZE, 0.25, armRegionName="northeurope"),
     ]
 
-    assert amount(ask(retail.machine(SIZE))) == "0.226"
+    assert amount(ask()) == "0.226"
 
 
-def test_nobody_looks_up_what_has_no_known_name(azure: AzurePrices) -> None:
-    unlisted = [
-        retail.LOG_ALERT, retail.model_registry(2), retail.machine(SIZE, low_priority=True),
-        retail.container_registry("Classic"), retail.firewall(""),
-    ]  # fmt: skip
-
-    assert all(reason(ask(one)).endswith(".") for one in unlisted)
+def test_item_without_published_name_is_not_requested(azure: AzurePrices) -> None:
+    assert ask(IdleCost("urn", "private endpoint", 1, "hour", {})) == NOT_PUBLISHED
     assert azure.asked == []
 
 
@@ -132,50 +124,93 @@ def test_pages_are_followed(azure: AzurePrices) -> None:
     azure.items = [machine(SIZE, 0.03, kind=" Spot")] * 4 + [machine(SIZE, 0.226)]
     azure.page = 2
 
-    assert amount(ask(retail.machine(SIZE))) == "0.226"
+    assert amount(ask()) == "0.226"
     assert [query.get("$skip") for query in azure.asked] == [None, "2", "4"]
 
 
-def test_pages_are_not_followed_to_another_host(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint()] * 3
+def test_next_page_on_another_server_is_refused(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)] * 3
     azure.page = 1
     azure.next_host = "http://127.0.0.2/api/retail/prices"
 
-    assert "leads on to another host: http://127.0.0.2/" in failure()
+    assert "is on another server: http://127.0.0.2/" in failure()
 
 
-def test_a_list_without_end_is_left(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint()] * 100
+def test_next_page_may_spell_the_default_port() -> None:
+    """As Azure's own pages do."""
+    assert price_list._server("https://prices.azure.com:443/api") == price_list._server("https://prices.azure.com/api")
+
+
+def test_endless_list_is_refused(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)] * 100
     azure.page = 1
 
-    assert "It goes on after 20 pages" in failure()
+    assert "more than 20 pages" in failure()
     assert len(azure.asked) == 20
 
 
-def test_a_redirection_is_no_answer(azure: AzurePrices) -> None:
+def test_redirection_is_not_followed(azure: AzurePrices) -> None:
     azure.always = Answer(302, headers={"Location": "http://127.0.0.2/"})
 
     assert "answered with status 302" in failure()
+    assert len(azure.asked) == 1
 
 
-def test_who_is_told_to_wait_waits_and_asks_again(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint()]
+def test_retry_after_is_respected(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)]
     azure.first = [Answer(429, headers={"Retry-After": "1"})]
     began = time.monotonic()
 
-    assert amount(ask(retail.PRIVATE_ENDPOINT)) == "0.01"
+    assert amount(ask()) == "0.226"
     assert time.monotonic() - began >= 1
     assert len(azure.asked) == 2
 
 
-def test_after_some_tries_it_is_told_and_nothing_else_is_asked(azure: AzurePrices) -> None:
+def test_retry_after_the_deadline_is_not_waited_for(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.pricing.http.DEADLINE_SECONDS", 5.0)
+    azure.always = Answer(503, headers={"Retry-After": "3600"})
+    began = time.monotonic()
+
+    assert "answered with status 503" in failure()
+    assert time.monotonic() - began < 5
+    assert len(azure.asked) == 1
+
+
+def test_slow_response_ends_at_the_deadline(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each character comes in time, all of them do not."""
+    monkeypatch.setattr("bootstrap.pricing.http.DEADLINE_SECONDS", 0.5)
+    azure.always = Answer(200, " " * 50, delay=0.1)
+    began = time.monotonic()
+
+    assert "no complete response within" in failure()
+    assert time.monotonic() - began < 3
+
+
+def test_size_is_limited_after_decompression(azure: AzurePrices) -> None:
+    packed = gzip.compress(b" " * 30_000_000)
+    azure.always = Answer(200, packed, headers={"Content-Encoding": "gzip"})
+
+    assert len(packed) < 100_000
+    assert "sent more than 20,000,000 bytes" in failure()
+
+
+def test_compressed_response_is_read(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)]
+    plain = azure.answer({"$filter": "priceType eq 'Consumption'", "currencyCode": "'USD'"})
+    assert isinstance(plain.body, str)
+    azure.first = [Answer(200, gzip.compress(plain.body.encode()), headers={"Content-Encoding": "gzip"})]
+
+    assert amount(ask()) == "0.226"
+    assert azure.encodings == ["gzip"]
+
+
+def test_after_a_failure_nothing_more_is_requested(azure: AzurePrices) -> None:
     azure.always = Answer(500, "<html>busy</html>")
-    prices = PriceList("USD", Silent(), None)
+    prices = PriceList("USD", Silent())
 
-    first = prices.price(retail.PRIVATE_ENDPOINT, "westeurope")
-    second = prices.price(retail.NAT_GATEWAY, "westeurope")
+    first, second = prices.price(INSTANCE), prices.price(ALERT)
 
-    assert first == second == NoPrice("Azure's price list could not be asked.")
+    assert first == second == "Azure's price list could not be read."
     assert len(azure.asked) == 4
     assert prices.failure is not None
     assert "answered with status 500" in prices.failure.why
@@ -188,91 +223,88 @@ def test_after_some_tries_it_is_told_and_nothing_else_is_asked(azure: AzurePrice
         '{"Items": [], "NextPageLink": 7}', "\u0000", '{"Items": [{"retailPrice": NaN}]}',
     ],
 )  # fmt: skip
-def test_garbage_is_told(azure: AzurePrices, body: str) -> None:
+def test_response_without_prices_is_a_failure(azure: AzurePrices, body: str) -> None:
     azure.always = Answer(200, body)
 
-    assert "answered something else than prices" in failure()
+    assert "did not answer with prices" in failure()
 
 
 @pytest.mark.parametrize("price", [-1.0, float("nan"), float("inf"), "free", None])
-def test_a_price_that_is_none_is_garbage(azure: AzurePrices, price: Any) -> None:
-    azure.items = [private_endpoint(price)]
+def test_impossible_price_is_a_failure(azure: AzurePrices, price: Any) -> None:
+    azure.items = [machine(SIZE, price)]
 
-    assert "answered something else than prices" in failure()
+    assert "did not answer with prices" in failure()
 
 
-def test_a_host_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_server_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", f"http://127.0.0.1:{port}/prices")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    assert "could not be reached" in failure()
+    assert f"http://127.0.0.1:{port}/prices" in failure()
 
 
 @pytest.mark.parametrize(
-    "address", ["prices.azure.com", "ftp://prices", "https://", "http://[", "http://a:b/", "https://me:secret@prices/"]
+    "address", ["prices.azure.com", "ftp://prices", "https://", "http://a:b/", "https://me:secret@prices/"]
 )
-def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_wrong_address_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", address)
 
-    with pytest.raises(InputError, match="names no address") as refused:
-        PriceList("USD", Silent(), None)
+    with pytest.raises(InputError, match="is not the URL of a price list") as refused:
+        PriceList("USD", Silent())
 
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("currency", ["", "eur", "EURO", "E'R", "€"])
-def test_a_currency_that_is_none_is_refused(currency: str) -> None:
+def test_wrong_currency_is_refused(currency: str) -> None:
     with pytest.raises(InputError, match="--currency"):
-        PriceList(currency, Silent(), None)
+        PriceList(currency, Silent())
 
 
-def test_the_proxy_of_the_environment_is_used(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy gets the whole address, which the server answers as its own."""
-    azure.items = [private_endpoint()]
+def test_proxy_of_the_environment_is_used(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy gets the whole URL, which the server answers as its own."""
+    azure.items = [machine(SIZE, 0.226)]
     monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", "http://prices.example/api/retail/prices")
     monkeypatch.setenv("http_proxy", azure.url.partition("/api")[0].replace("//", "//me:p%40ss@"))
 
-    price = ask(retail.PRIVATE_ENDPOINT)
-
-    assert amount(price) == "0.01"
+    assert amount(ask()) == "0.226"
     assert azure.proxy_logins == ["Basic bWU6cEBzcw=="]
 
 
-@pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:1", "http://[", "socks5://127.0.0.1:1", "127.0.0.1:1"])
-def test_a_proxy_that_does_not_work_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+@pytest.mark.parametrize(
+    "proxy", ["http://me:secret@127.0.0.1:1", "http://[", "http://a:secret", "socks5://127.0.0.1:1", "127.0.0.1:1"]
+)
+def test_unusable_proxy_is_a_failure_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", "http://prices.example/api/retail/prices")
     monkeypatch.setenv("http_proxy", proxy)
 
-    told = failure()
-
-    assert "Azure's price list could not be reached." in told
-    assert "secret" not in told
+    assert "secret" not in failure()
 
 
-def test_a_host_that_cannot_prove_who_it_is_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_with_an_unknown_certificate_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate(tmp_path))
 
-    with azure_prices(private_endpoint(), tls=context) as server:
+    with azure_prices(machine(SIZE, 0.226), tls=context) as server:
         for name, value in server.env.items():
             monkeypatch.setenv(name, value)
-        assert "certificate verify failed" in failure()
+        assert "certificate verify failed" in failure().lower()
         assert server.asked == []
 
         # An authority of the organization's own, as the system or this variable knows it.
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "prices.pem"))
-        assert amount(ask(retail.PRIVATE_ENDPOINT)) == "0.01"
+        assert amount(ask()) == "0.226"
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate of 127.0.0.1 by nobody but itself, with its key."""
+    """A self-signed certificate for 127.0.0.1, with its key."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -286,159 +318,97 @@ def certificate(folder: Path) -> Path:
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = folder / "prices.pem"
-    path.write_bytes(made.public_bytes(pem) + secret)
+    path.write_bytes(signed.public_bytes(pem) + secret)
     return path
 
 
-def test_no_item_is_no_price(azure: AzurePrices) -> None:
+def test_size_that_a_location_does_not_have_has_no_price(azure: AzurePrices) -> None:
     azure.items = [machine(SIZE, 0.226, armRegionName="northeurope")]
 
-    assert reason(ask(retail.machine(SIZE))) == "Azure's price list has no such item for westeurope."
+    assert reason(ask()) == "Azure's price list has no such item for westeurope."
 
 
-def test_items_that_differ_are_no_price(azure: AzurePrices) -> None:
+def test_two_prices_are_no_price(azure: AzurePrices) -> None:
     azure.items = [machine(SIZE, 0.226), machine(SIZE, 0.3, "Virtual Machines Other Series Linux")]
 
-    said = reason(ask(retail.machine(SIZE)))
-
-    assert said == "Azure's price list has items that differ: 0.226 USD for '1 Hour', 0.3 USD for '1 Hour'."
+    assert reason(ask()) == "Azure's price list has several prices in USD: 0.226, 0.3."
 
 
-def test_items_that_say_the_same_are_a_price(azure: AzurePrices) -> None:
+def test_equal_items_are_one_price(azure: AzurePrices) -> None:
     azure.items = [machine(SIZE, 0.226), machine(SIZE, 0.226, meterId="another")]
 
-    assert amount(ask(retail.machine(SIZE))) == "0.226"
+    assert amount(ask()) == "0.226"
 
 
-def test_what_ended_what_comes_and_what_azure_does_not_charge_by_is_passed_over(azure: AzurePrices) -> None:
+def test_past_future_and_secondary_items_are_ignored(azure: AzurePrices) -> None:
     azure.items = [
-        private_endpoint(0.02, **OVER), private_endpoint(0.03, **TO_COME),
-        private_endpoint(0.04, isPrimaryMeterRegion=False), private_endpoint(0.01),
+        machine(SIZE, 0.02, **OVER), machine(SIZE, 0.03, **TO_COME),
+        machine(SIZE, 0.04, isPrimaryMeterRegion=False), machine(SIZE, 0.01),
     ]  # fmt: skip
 
-    assert amount(ask(retail.PRIVATE_ENDPOINT)) == "0.01"
+    assert amount(ask()) == "0.01"
 
     azure.items = azure.items[:3]
-    assert reason(ask(retail.PRIVATE_ENDPOINT)) == "Azure's price list has no such item for Global."
+    assert reason(ask()) == "Azure's price list has no such item for westeurope."
 
 
 @pytest.mark.parametrize("unit", ["1 GB", "1/Month", "1 Day", "10 Hours", ""])
-def test_another_unit_than_the_known_one_is_no_price(azure: AzurePrices, unit: str) -> None:
-    azure.items = [private_endpoint(unit=unit)]
+def test_other_unit_is_no_price(azure: AzurePrices, unit: str) -> None:
+    azure.items = [machine(SIZE, 0.226, unitOfMeasure=unit)]
 
-    assert reason(ask(retail.PRIVATE_ENDPOINT)) == f"Azure's price list sells it by {unit!r}, not by the hour."
+    assert reason(ask()) == f"Azure's price list has it by {unit!r}, not by the hour."
 
 
 @pytest.mark.parametrize("unit", ["1 Hour", "1/Hour", "1 hour"])
-def test_units_are_read_however_they_are_spelled(azure: AzurePrices, unit: str) -> None:
-    azure.items = [private_endpoint(unit=unit)]
+def test_spellings_of_a_unit_are_equal(azure: AzurePrices, unit: str) -> None:
+    azure.items = [machine(SIZE, 0.226, unitOfMeasure=unit)]
 
-    assert amount(ask(retail.PRIVATE_ENDPOINT)) == "0.01"
+    assert amount(ask()) == "0.226"
 
 
 @pytest.mark.parametrize(
     ("tiers", "wanted"),
     [
-        (((25, 0.1), (0, 0.5)), "0.5 USD each, 0.1 USD each beyond 25."),
-        (((0, 0.0), (10, 0.1)), "0 USD each, 0.1 USD each beyond 10."),
-        (((10, 0.1),), "0.1 USD each beyond 10."),
+        (((25, 0.1), (0, 0.5)), "0.5, 0.1 beyond 25."),
+        (((0, 0.0), (10, 0.1)), "0, 0.1 beyond 10."),
+        (((10, 0.1),), "0.1 beyond 10."),
     ],
 )
-def test_a_price_by_tiers_is_told_and_not_chosen(
-    azure: AzurePrices, tiers: tuple[tuple[float, float], ...], wanted: str
-) -> None:
-    """Azure counts all of a subscription, and a stack does not know the others."""
-    azure.items = zones(*tiers)
+def test_price_by_tiers_is_no_price(azure: AzurePrices, tiers: tuple[tuple[float, float], ...], wanted: str) -> None:
+    """Azure counts all of a subscription; a plan sees one stack."""
+    azure.items = metric_alerts(*tiers)
 
-    assert reason(ask(retail.PRIVATE_ZONE)).endswith(f"outside of this stack too: {wanted}")
+    assert reason(ask(ALERT)) == f"Azure's price list has several prices in USD: {wanted}"
 
 
-def test_one_tier_with_two_prices_is_no_price(azure: AzurePrices) -> None:
-    azure.items = zones((0, 0.5), (0, 0.6), (25, 0.1))
+def test_currency_is_requested(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)]
 
-    assert "items that differ" in reason(ask(retail.PRIVATE_ZONE))
-
-
-def test_the_currency_is_asked_for(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint()]
-
-    price = ask(retail.PRIVATE_ENDPOINT, "EUR")
+    price = ask(currency="EUR")
 
     assert isinstance(price, Price)
     assert price.currency == "EUR"
     assert azure.asked[0]["currencyCode"] == "'EUR'"
 
 
-def test_an_answer_in_another_currency_is_no_price(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint()]
+def test_response_in_another_currency_is_no_price(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)]
     azure.currency = "USD"
 
-    assert reason(ask(retail.PRIVATE_ENDPOINT, "EUR")) == "Azure's price list answers in USD, not in EUR."
+    assert reason(ask(currency="EUR")) == "Azure's price list answers in USD, not in EUR."
 
 
-def test_answers_are_kept(azure: AzurePrices, tmp_path: Path) -> None:
-    azure.items = [private_endpoint(0.0123456789)]
+def test_each_query_is_sent_once(azure: AzurePrices) -> None:
+    azure.items = [machine(SIZE, 0.226)]
+    prices = PriceList("USD", Silent())
 
-    first = ask(retail.PRIVATE_ENDPOINT, folder=tmp_path / "prices")
-    second = ask(retail.PRIVATE_ENDPOINT, folder=tmp_path / "prices")
-    ask(retail.PRIVATE_ENDPOINT, "EUR", tmp_path / "prices")
-    ask(retail.PRIVATE_ENDPOINT)
+    for cost in (INSTANCE, ALERT, INSTANCE, ALERT):
+        prices.price(cost)
 
-    assert first == second
-    assert amount(first) == "0.0123456789"
-    assert [query["currencyCode"] for query in azure.asked] == ["'USD'", "'EUR'", "'USD'"]
-
-
-def test_one_query_is_sent_for_each_thing_in_each_location(azure: AzurePrices) -> None:
-    azure.items = [private_endpoint(), registry("Premium", 1.7)]
-    prices = PriceList("USD", Silent(), None)
-
-    for location in ("westeurope", "northeurope", "westeurope"):
-        prices.price(retail.PRIVATE_ENDPOINT, location)
-        prices.price(retail.container_registry("Premium"), location)
-
-    assert len(azure.asked) == 3
-
-
-@pytest.mark.parametrize("damage", [b"", b"x", b"{}", b'{"asked": "2999-01-01T00:00:00Z", "items": []}'])
-def test_what_is_broken_in_the_cache_is_asked_again_and_mended(
-    azure: AzurePrices, tmp_path: Path, damage: bytes
-) -> None:
-    azure.items = [private_endpoint()]
-    ask(retail.PRIVATE_ENDPOINT, folder=tmp_path)
-    [entry] = tmp_path.iterdir()
-    entry.write_bytes(damage)
-
-    assert amount(ask(retail.PRIVATE_ENDPOINT, folder=tmp_path)) == "0.01"
-    assert amount(ask(retail.PRIVATE_ENDPOINT, folder=tmp_path)) == "0.01"
     assert len(azure.asked) == 2
 
 
-def test_an_answer_counts_for_a_day(azure: AzurePrices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    azure.items = [private_endpoint(), registry("Premium", 1.7)]
-    ask(retail.PRIVATE_ENDPOINT, folder=tmp_path)
-    [old] = tmp_path.iterdir()
-    old.write_text(old.read_text().replace('"asked":"20', '"asked":"19'))
-    os.utime(old, (0, 0))
-
-    ask(retail.container_registry("Premium"), folder=tmp_path)
-    assert old not in tmp_path.iterdir(), "what counts no longer is removed"
-
-    ask(retail.PRIVATE_ENDPOINT, folder=tmp_path)
-    text = old.read_text()
-    old.write_text(text.replace('"asked":"20', '"asked":"19'))
-    ask(retail.PRIVATE_ENDPOINT, folder=tmp_path)
-    assert len(azure.asked) == 4
-
-
-def test_a_folder_that_cannot_be_written_is_no_obstacle(azure: AzurePrices, tmp_path: Path) -> None:
-    azure.items = [private_endpoint()]
-    (tmp_path / "prices").write_text("a file")
-
-    assert amount(ask(retail.PRIVATE_ENDPOINT, folder=tmp_path / "prices")) == "0.01"
-
-
-def priced(per: retail.Per, amount: str) -> Price:
+def priced(per: Per, amount: str) -> Price:
     return Price(Decimal(amount), "USD", per, "2024-03-01", "2026-11-24", "https://prices.example")
 
 
@@ -454,18 +424,15 @@ def test_a_month_has_730_hours(price: Price, count: int, wanted: str) -> None:
     assert price.a_month(count) == Decimal(wanted)
 
 
-def test_a_sum_is_exact_and_says_when_something_is_missing() -> None:
-    known = [priced("month", "0.1"), priced("month", "0.2")]
+def test_total_is_exact_and_incomplete_without_a_price() -> None:
+    known: list[tuple[int, Price | str]] = [(1, priced("month", "0.1")), (1, priced("month", "0.2"))]
 
-    whole = Prices("USD", known).total([1, 1])
-    part = Prices("USD", [*known, NoPrice("Nobody knows.")]).total([1, 1, 5])
-
-    assert whole.text == "0.30 USD a month of 730 hours"
-    assert part.text == "at least 0.30 USD a month of 730 hours"
-    assert Prices("USD", [NoPrice("Nobody knows.")]).total([1]).text == "not known"
-    assert whole.document() == {"amount": "0.30", "currency": "USD", "at_least": False}
+    assert Prices("USD", known).text == "0.30 USD a month of 730 hours"
+    assert Prices("USD", [*known, (5, "Not known.")]).text == "at least 0.30 USD a month of 730 hours"
+    assert Prices("USD", [(1, "Not known.")]).text == "not known"
+    assert Prices("USD", known).document() == {"amount": "0.30", "currency": "USD", "at_least": False}
 
 
-def test_a_price_is_shown_as_it_is() -> None:
+def test_price_is_written_without_exponent_and_trailing_zeros() -> None:
     assert priced("hour", "0.0000100").document()["amount"] == "0.00001"
     assert priced("hour", "100").document()["amount"] == "100"
