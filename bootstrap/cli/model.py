@@ -1,4 +1,4 @@
-"""`model gate`, `register`, `list`, `show`, `serve`: the model's life in a project."""
+"""`model gate`, `register`, `list`, `show`, `serve`."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from bootstrap.model.serve import Check
 
 _SHORT = 12
-"""How many digits of a digest or a commit people are shown in tables."""
+"""The length of digests and commits in tables."""
 
 
 def _versions(context: typer.Context, incomplete: str) -> list[str]:
-    """The registered versions, for the shell's completion."""
+    """The registered versions, for shell completion."""
     from pathlib import Path
 
     from bootstrap.errors import BootstrapError
@@ -26,14 +26,14 @@ def _versions(context: typer.Context, incomplete: str) -> list[str]:
     try:
         project = find_project(Path(context.params.get("directory") or ".").resolve())
         return [found.version for found in registry.versions(project) if found.version.startswith(incomplete)]
-    except BootstrapError:  # completion has nobody to tell
+    except BootstrapError:  # shell completion cannot show errors
         return []
 
 
-Run = Annotated[str | None, typer.Option("--run", metavar="ID", help="A run's id instead of the last run.")]
+Run = Annotated[str | None, typer.Option("--run", metavar="ID", help="The id of a run; default: the last run.")]
 VersionArgument = Annotated[
     str | None,
-    typer.Argument(metavar="VERSION", help="The champion when left out.", autocompletion=_versions),
+    typer.Argument(metavar="VERSION", help="A version number; default: the champion.", autocompletion=_versions),
 ]
 
 
@@ -53,30 +53,30 @@ def gate(session: Session, run: Run = None) -> None:
     Writes decision.json beside the run. Exit code 5 when the model is refused.
     """
     from bootstrap.errors import RefusedError
-    from bootstrap.model.gate import find_run, judge, record, refusals, standing
+    from bootstrap.model.gate import decide, earlier_decision, failed_rules, find_run, write_decision
     from bootstrap.project import find_project
 
     project = find_project(session.directory)
     found = find_run(project, run)
-    decision = standing(project, found)
+    decision = earlier_decision(project, found)
     if decision is not None:
         session.console.say(
-            f"The model of run {found.id} is the champion already, by the decision below. "
-            "To judge it by the rules of now: mlops-bootstrap run, then model gate."
+            f"The model of run {found.id} is already the champion. The decision that accepted it is below. "
+            "To apply the current rules: mlops-bootstrap run, then mlops-bootstrap model gate."
         )
     else:
         session.console.progress.started("gate")
-        decision = judge(project, found)
+        decision = decide(project, found)
         session.console.progress.finished("gate", "passed" if decision.passed else "refused")
-    path = record(project, decision).relative_to(project.root).as_posix()
+    path = write_decision(project, decision).relative_to(project.root).as_posix()
     text = _gate_markdown(decision) if session.output == "markdown" else _gate_text(decision, path)
     session.console.result(text, decision.model_dump(mode="json"))
     if not decision.passed:
         raise RefusedError(
-            f"The model of run {decision.run} is refused.",
-            details=refusals(decision),
-            hint="`model register` does not take this one. After a change of gate.yml: mlops-bootstrap model gate. "
-            "After any other: mlops-bootstrap run first, with the same --set as before.",
+            f"The gate refuses the model of run {decision.run}.",
+            details=failed_rules(decision),
+            hint="`model register` refuses this model too. If you changed only gate.yml: mlops-bootstrap model gate. "
+            "After any other change: mlops-bootstrap run first, with the same --set options.",
         )
 
 
@@ -90,36 +90,41 @@ def register(
     run: Run = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be registered.")] = False,
 ) -> None:
-    """Register the model that the gate passed, with its lineage, as the champion.
+    """Register the model that passed the gate as the champion, with its lineage.
 
-    Takes no model that the gate did not pass, and no option around it.
+    A model that did not pass the gate is refused; no option overrides that.
     """
     from bootstrap.model import gate, registry
-    from bootstrap.model.register import examine
-    from bootstrap.model.register import register as make_version
+    from bootstrap.model.register import find_challenger
+    from bootstrap.model.register import register as create_version
     from bootstrap.project import find_project
 
     project = find_project(session.directory)
     found = gate.find_run(project, run)
     name = project.manifest.model.name
     if dry_run:
-        candidate = examine(project, found)
-        known = candidate.existing
+        challenger = find_challenger(project, found)
+        known = challenger.existing
         number = f"version {known.version}" if known else "a new version"
-        what = "is the champion already" if candidate.is_champion else f"would become {number}, the champion"
-        text = f"{name}: the model of run {found.id} {what}.\n{_lineage_table(candidate.tags)}"
-        document = {"schema_version": 1, "dry_run": True, "changed": not candidate.is_champion, "tags": candidate.tags}
+        what = "is already the champion" if challenger.is_champion else f"would become the champion, as {number}"
+        text = f"{name}: the model of run {found.id} {what}.\n{_lineage_table(challenger.tags)}"
+        document = {
+            "schema_version": 1,
+            "dry_run": True,
+            "changed": not challenger.is_champion,
+            "tags": challenger.tags,
+        }
         session.console.result(text, document)
         return
-    candidate, version = make_version(project, found, session.console.progress)
-    what = "is already version" if candidate.is_champion else "is now the champion, version"
+    challenger, version = create_version(project, found, session.console.progress)
+    what = "is already version" if challenger.is_champion else "is now the champion, version"
     text = f"{name}: the model of run {found.id} {what} {version.version}.\n{_lineage_table(version.tags)}"
     document = {
         "schema_version": 1,
         "dry_run": False,
-        "changed": not candidate.is_champion,
+        "changed": not challenger.is_champion,
         "version": version.model_dump(mode="json"),
-        "folder": registry.folder(project, version.model.sha256).relative_to(project.root).as_posix(),
+        "folder": registry.version_folder(project, version.model.sha256).relative_to(project.root).as_posix(),
     }
     session.console.result(text, document)
 
@@ -134,8 +139,8 @@ def list_versions(session: Session) -> None:
     project = find_project(session.directory)
     found = registry.versions(project)
     name = project.manifest.model.name
-    rows = [[version.version, version.stage, version.registered_at, *_origin(version)] for version in reversed(found)]
-    headings = ["version", "stage", "registered", "model", "commit", "run"]
+    rows = [_list_row(version) for version in reversed(found)]
+    headings = ["version", "stage", "registered (UTC)", "model", "commit", "run"]
     text = table(headings, rows) if rows else f"No version of {name} is registered yet."
     document = {
         "schema_version": 1,
@@ -147,21 +152,21 @@ def list_versions(session: Session) -> None:
 
 @command(model, "model show", examples=["mlops-bootstrap model show", "mlops-bootstrap model show 1"])
 def show(session: Session, version: VersionArgument = None) -> None:
-    """Show a version: where it comes from, why it was let in, and whether its folder is still what was registered."""
+    """Show a version: its lineage, the decision that accepted it, and whether its folder is unchanged."""
     from bootstrap.model import registry
     from bootstrap.project import find_project
 
     project = find_project(session.directory)
     found = registry.version(project, version)
-    intact = registry.holds(project, found.model)
+    intact = registry.is_intact(project, found.model)
     decision = registry.decision(project, found)
     lines = [
         f"{found.name} version {found.version}, {found.stage}, registered {found.registered_at}",
-        f"{found.model.path}: " + ("as registered" if intact else "ALTERED since it was registered"),
+        f"{found.model.path}: " + ("unchanged" if intact else "CHANGED since it was registered"),
         "",
         _lineage_table(found.tags),
     ]
-    lines += ["", _rules_table(decision)] if decision else ["", "The decision that let it in is gone or altered."]
+    lines += ["", _rules_table(decision)] if decision else ["", "Its decision.json is missing or was changed."]
     document = {
         "schema_version": 1,
         "version": found.model_dump(mode="json"),
@@ -179,18 +184,16 @@ def show(session: Session, version: VersionArgument = None) -> None:
 def serve(
     session: Session,
     version: VersionArgument = None,
-    run: Annotated[str | None, typer.Option("--run", metavar="ID", help="A run's model instead of a version.")] = None,
+    run: Annotated[str | None, typer.Option("--run", metavar="ID", help="Serve the model of this run.")] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Default 5001, with --check a free one; 0 takes a free one."),
+        typer.Option(min=0, max=65535, help="Default: 5001, or a free port with --check. 0: a free port."),
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Compare its answers with the model's own, measure, and stop.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Test the answers, measure the latency, and stop.")] = False,
 ) -> None:
-    """Serve a model on 127.0.0.1 as Azure ML would: its inference server, the endpoint's scoring script.
+    """Serve a model on 127.0.0.1 with Azure ML's inference server and the endpoint's scoring script.
 
-    Answers until Ctrl-C. With --check: sends the sample request and bad ones, measures the latency, and stops; exit
+    Ctrl-C stops it. With --check: sends the sample request and invalid requests, measures the latency, and stops; exit
     code 5 when an answer is wrong.
     """
     import contextlib
@@ -201,21 +204,21 @@ def serve(
     from bootstrap.project import find_project
 
     if version is not None and run is not None:
-        raise InputError("A version and --run name two models.", hint="Leave one of them out.")
+        raise InputError("A version and --run were given; they name two models.", hint="Use only one of them.")
     project = find_project(session.directory)
     progress = session.console.progress
     with contextlib.ExitStack() as stack:
         if run is not None:
-            served = stack.enter_context(server.served_run(project, gate.find_run(project, run)))
+            served = stack.enter_context(server.model_of_run(project, gate.find_run(project, run)))
         else:
-            served = server.served_version(project, registry.version(project, version))
+            served = server.model_of_version(project, registry.version(project, version))
         if not check:
-            running = stack.enter_context(server.serving(project, served, port=port, progress=progress))
+            running = stack.enter_context(server.start_server(project, served, port=port, progress=progress))
             sample = project.manifest.serve.sample_request
             text = (
-                f"{project.manifest.model.name} {served.name} answers on {running.url} until Ctrl-C. Try it:\n"
+                f"{project.manifest.model.name} {served.name} answers on {running.url}. Ctrl-C stops it. Try it:\n"
                 f'  curl -H "Content-Type: application/json" -d @{sample} {running.url}\n'
-                f"Its log: {running.log}"
+                f"Log: {running.log}"
             )
             document = {
                 "schema_version": 1,
@@ -225,12 +228,15 @@ def serve(
                 "log": str(running.log),
                 "ready_seconds": round(running.ready_seconds, 3),
             }
-            session.console.result(text, document)
-            server.wait(running)
+            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how a user stops the server
+                session.console.result(text, document)
+                server.wait(running)
+            session.console.say("stopped")
+            return
         result = server.check(project, served, port=port, progress=progress)
     session.console.result(_check_text(result), result.document())
     if not result.passed:
-        raise RefusedError(f"{served.name.capitalize()} does not serve as it should.", details=result.problems)
+        raise RefusedError(f"The check of {served.name} failed.", details=result.problems)
 
 
 def _gate_text(decision: "Decision", path: str) -> str:
@@ -242,18 +248,18 @@ def _rules_table(decision: "Decision") -> str:
     from bootstrap.terminal.console import table
 
     rows = [[rule.rule, "passed" if rule.passed else "REFUSED", rule.message] for rule in decision.rules]
-    return table(["rule", "result", "what was found"], rows)
+    return table(["rule", "result", "finding"], rows)
 
 
 def _gate_markdown(decision: "Decision") -> str:
-    """The decision for a forge's summary of a job or for a pull request."""
+    """The decision as Markdown, for the summary of a CI job or a pull request."""
     champion = f"version {decision.champion.version}" if decision.champion else "none yet"
     lines = [
         f"### Gate: {'passed' if decision.passed else 'refused'}",
         "",
         f"Run `{decision.run}`, model `{decision.model.sha256[:_SHORT]}`, champion: {champion}.",
         "",
-        "| Rule | Result | What was found |",
+        "| Rule | Result | Finding |",
         "|---|---|---|",
     ]
     for rule in decision.rules:
@@ -273,10 +279,18 @@ def _lineage_table(tags: dict[str, str]) -> str:
     return table(["lineage", ""], [[name.removeprefix("mlops."), value] for name, value in sorted(tags.items())])
 
 
-def _origin(version: "Version") -> list[str]:
+def _list_row(version: "Version") -> list[str]:
     tags = version.tags
     commit = tags.get("mlops.git_commit", "")[:_SHORT] + ("+" if tags.get("mlops.git_dirty") == "true" else "")
-    return [version.model.sha256[:_SHORT], commit, tags.get("mlops.run", "")]
+    registered = version.registered_at[:16].replace("T", " ")
+    return [
+        version.version,
+        version.stage,
+        registered,
+        version.model.sha256[:_SHORT],
+        commit,
+        tags.get("mlops.run", ""),
+    ]
 
 
 def _check_text(check: "Check") -> str:
@@ -285,9 +299,9 @@ def _check_text(check: "Check") -> str:
     difference = "not comparable" if check.largest_difference is None else f"{check.largest_difference:.3g}"
     rows: list[list[Any]] = [
         ["ready in", f"{check.ready_seconds:.1f} s"],
-        ["answers to the sample", f"{len(check.answers)}, difference to the model's own {difference}"],
-        *[["bad request", f"{bad.status}: {bad.reason}"] for bad in check.bad_requests],
+        ["sample request", f"{len(check.answers)} answers, largest difference from the model's {difference}"],
+        *[["invalid request", f"{bad.status}: {bad.reason}"] for bad in check.bad_requests],
         ["latency", f"p50 {check.p50_ms:.1f} ms, p95 {check.p95_ms:.1f} ms of {check.requests} requests"],
     ]
-    outcome = "serves as it should" if check.passed else "does NOT serve as it should"
-    return f"{check.model} {outcome}\n\n" + table(["check", "found"], rows)
+    outcome = "passed the check" if check.passed else "FAILED the check"
+    return f"{check.model} {outcome}\n\n" + table(["check", "result"], rows)

@@ -9,9 +9,11 @@ from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
 
 if TYPE_CHECKING:
-    from bootstrap.model.records import RunRecord
-    from bootstrap.model.run import Plan
+    from bootstrap.model.records import DataCheck, Run
     from bootstrap.project import Project
+
+_OVERHEAD = {"environment": "environment (uv)", "mlflow": "waiting for MLflow", "digests": "hashing files"}
+"""The label of each activity in `Run.overhead`."""
 
 
 @command(
@@ -26,57 +28,71 @@ if TYPE_CHECKING:
 def run(
     session: Session,
     pipeline: Annotated[
-        Path | None, typer.Argument(metavar="[PIPELINE]", help="The pipeline file; mlops.yaml names the default.")
+        Path | None, typer.Argument(metavar="[PIPELINE]", help="The pipeline file; default: the one in mlops.yaml.")
     ] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An input of the pipeline. Repeatable.")
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A pipeline input. Repeatable.")
     ] = None,
     cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Keep what an unchanged step made before, or run every step.")
+        bool, typer.Option("--cache/--no-cache", help="Use cached outputs of unchanged steps, or run all steps.")
     ] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which steps would run.")] = False,
 ) -> None:
-    """Run the project's Azure ML pipeline file on this machine; steps that have not changed do not run again."""
+    """Run the project's Azure ML pipeline on this machine. Steps that have not changed do not run again."""
     from bootstrap.model import run as service
     from bootstrap.model.pipeline_file import settings
     from bootstrap.project import find_project
 
     project = find_project(session.directory)
-    file = session.directory / pipeline if pipeline else project.path(project.manifest.pipeline.file)
+    file = (session.directory / pipeline if pipeline else project.path(project.manifest.pipeline.file)).resolve()
     given = settings(values or [])
     if dry_run:
-        plan = service.plan(project, file.resolve(), given, session.directory)
-        session.console.result(_plan_text(plan), {"schema_version": 1, "run": plan.run, "cached": plan.cached})
+        cached = service.preview(project, file, given, session.directory)
+        document = {
+            "schema_version": 1,
+            "run": [name for name, is_cached in cached.items() if not is_cached],
+            "cached": [name for name, is_cached in cached.items() if is_cached],
+        }
+        session.console.result(_preview_text(cached), document)
         return
-    record, changed = service.run(
-        project, file.resolve(), given, session.directory, session.console.progress, use_cache=cache
-    )
+    record, changed = service.run(project, file, given, session.directory, session.console.progress, use_cache=cache)
     session.console.result(_text(session, project, record, changed=changed), record.model_dump(mode="json"))
 
 
-def _plan_text(plan: "Plan") -> str:
+def _preview_text(cached: dict[str, bool]) -> str:
     from bootstrap.terminal.console import table
 
-    rows = [[name, "unchanged" if name in plan.cached else "would run"] for name in plan.pipeline.jobs]
-    return table(["job", ""], rows)
+    return table(["step", ""], [[name, "cached" if is_cached else "would run"] for name, is_cached in cached.items()])
 
 
-def _text(session: Session, project: "Project", record: "RunRecord", *, changed: bool) -> str:
+def _text(session: Session, project: "Project", record: "Run", *, changed: bool) -> str:
     import os
 
     from bootstrap.terminal.console import table
 
-    lines = [
-        table(["job", "", "seconds"], [[name, job.status, f"{job.seconds:.1f}"] for name, job in record.jobs.items()])
-    ]
+    rows = [[name, step.status, f"{step.seconds:.1f}"] for name, step in record.jobs.items()]
+    if changed:
+        rows += [[_OVERHEAD[activity], "", f"{seconds:.1f}"] for activity, seconds in record.overhead.items()]
     paths = {name: os.path.relpath(project.path(artifact.path)) for name, artifact in record.outputs.items()}
-    lines += ["", *(f"{name}: {path}" for name, path in paths.items()), ""]
+    lines = [table(["step", "status", "seconds"], rows), "", *(f"{name}: {path}" for name, path in paths.items()), ""]
+    if record.data_checks is not None:
+        lines += _data_checks_lines(record.data_checks)
     if changed:
         lines.append(f"run {record.id} took {record.seconds:.1f} s")
     elif record.seconds:
         lines.append(f"nothing has changed since run {record.id}")
     else:
-        lines.append(f"nothing had to run: run {record.id} is made of what earlier runs made")
+        lines.append(f"no step had to run; run {record.id} consists of cached outputs of earlier runs")
     if project.manifest.pipeline.evaluation in record.outputs:
         lines.append(f"next: {session.here('mlops-bootstrap model gate')}")
     return "\n".join(lines)
+
+
+def _data_checks_lines(checks: "list[DataCheck]") -> list[str]:
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return [f"data checks: {len(checks)} passed"]
+    return [
+        f"data checks: {len(failed)} of {len(checks)} FAILED",
+        *(f"  {check.name}: {check.message}" for check in failed),
+    ]

@@ -1,4 +1,4 @@
-"""A project's own locked Python environments, made with uv. We never import what is in them."""
+"""Creates the Python environments of a project from its uv.lock, with uv."""
 
 import os
 from pathlib import Path
@@ -9,14 +9,13 @@ from bootstrap.project import Project
 
 
 def project_python(project: Project, group: str | None = None) -> Path:
-    """The Python of an environment of the project's lock, made or brought up to date when it has to be.
+    """Create or update an environment of the project, and return the path of its Python.
 
     Args:
-        group: A dependency group that stands alone beside the development environment (the one that serves); None for
-            the development environment itself, `.venv`, which is the one that a developer uses too.
+        group: The dependency group of a separate environment; None for the development environment, `.venv`.
 
     Raises:
-        MissingError: The environment cannot be made from the lock; uv's own words are in `why`.
+        MissingError: uv cannot create the environment from the lock; its message is in `why`.
     """
     folder = project.root / ".venv" if group is None else project.state / "environments" / group
     selection = [] if group is None else ["--only-group", group]
@@ -24,8 +23,8 @@ def project_python(project: Project, group: str | None = None) -> Path:
         uv("sync", "--locked", *selection, cwd=project.root, env={"UV_PROJECT_ENVIRONMENT": str(folder)})
     except BootstrapError as error:
         raise MissingError(
-            f"The environment of {project.manifest.name} cannot be made from its uv.lock.",
+            f"The environment of {project.manifest.name} cannot be created from its uv.lock.",
             why=error.why,
-            hint="If pyproject.toml was changed, run `uv lock` in the project; offline, run `uv sync` once online.",
+            hint="If you changed pyproject.toml, run `uv lock`. Without a network, run `uv sync` once with a network.",
         ) from error
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

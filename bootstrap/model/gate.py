@@ -1,8 +1,7 @@
-"""The gate: the decision between challenger and champion, made by `gate.yml` from what a run left on disk.
+"""The gate: decides by the rules of `gate.yml` whether the challenger of a run may replace the champion.
 
-`judge` reads and decides, `record` writes. The evidence comes first (files as the run made them, models and rows that
-are what they are said to be), the rules (`bootstrap.model.rules`) after it. Nothing is trusted but digests, so that
-`register` can judge again and must come to the same decision.
+`decide` first checks the evidence (unchanged files; an evaluation of this model, this champion and the same rows), then
+applies the rules (`bootstrap.model.rules`). The result depends on file content only, so `register` can repeat it.
 """
 
 import csv
@@ -21,7 +20,7 @@ from bootstrap.model.records import (
     Decision,
     Evaluation,
     RuleResult,
-    RunRecord,
+    Run,
     read_record,
     write_record,
 )
@@ -30,51 +29,46 @@ from bootstrap.project import STATE_FOLDER, Project
 from bootstrap.yaml import load
 
 
-def find_run(project: Project, run_id: str | None = None) -> RunRecord:
+def find_run(project: Project, run_id: str | None = None) -> Run:
     """The run with this id, or the last run of the project's training pipeline.
 
     Raises:
         MissingError: There is no run yet.
-        InputError: There is no run of this id, or its record is broken or from a newer mlops-bootstrap.
+        InputError: There is no run with this id, or its record is invalid or from a newer mlops-bootstrap.
     """
     records = {path.parent.name: path for path in (project.state / "runs").glob("*/run.json")}
     if run_id is not None:
         if run_id not in records:
             raise InputError(f"There is no run {run_id}.", hint=did_you_mean(run_id, sorted(records)[-5:]))
-        return read_record(records[run_id], RunRecord)
+        return read_record(records[run_id], Run)
     for name in sorted(records, reverse=True):
-        run = read_record(records[name], RunRecord)
+        run = read_record(records[name], Run)
         if run.pipeline.path == project.manifest.pipeline.file:
             return run
     raise MissingError(
-        f"{project.manifest.pipeline.file} has not been run here yet.",
+        f"The pipeline {project.manifest.pipeline.file} has not run on this machine yet.",
         hint="Train a model first: mlops-bootstrap run",
     )
 
 
-def model_of(project: Project, run: RunRecord) -> Artifact:
-    """The model that `run` made. Raises InputError when the run has no such output."""
+def model_of(project: Project, run: Run) -> Artifact:
+    """The model that `run` created. Raises InputError when the run has no such output."""
     return _output(run, project.manifest.pipeline.model)
 
 
 def decision_path(project: Project, run_id: str) -> Path:
-    """Where the decision about a run's model lies."""
+    """The file of the decision about a run's model."""
     return project.state / "runs" / run_id / "decision.json"
 
 
-def judge(project: Project, run: RunRecord) -> Decision:
-    """Decide about the model of `run`, reading files only: the same files give the same decision.
+def decide(project: Project, run: Run) -> Decision:
+    """Decide about the model of `run`. Reads files only: the same files give the same decision.
 
     Raises:
-        InputError: `gate.yml` or `evaluation.json` is not of its form, or the run lacks an output that mlops.yaml
-            names.
-        RefusedError: The run did not complete, so that there is nothing to decide about.
+        InputError: `gate.yml` or `evaluation.json` is invalid, or the run lacks an output that mlops.yaml names.
+        RefusedError: The run did not complete.
     """
-    if run.status != "completed":
-        raise RefusedError(
-            f"The run {run.id} {'failed' if run.status == 'failed' else 'was interrupted'}: it has no model to judge.",
-            hint="Read its logs below .mlops/runs, then: mlops-bootstrap run",
-        )
+    require_completed(project, run)
     gate = load(project.path(project.manifest.model.gate), Gate)
     model = model_of(project, run)
     champion = registry.champion_record(project)
@@ -85,10 +79,10 @@ def judge(project: Project, run: RunRecord) -> Decision:
         problems = list(_contradictions(project, run, evaluation, champion))
         results = apply(gate.rules, evaluation, champion)
     if champion is not None:
-        version = registry.folder(project, champion.sha256) / registry.RECORD
+        version = registry.version_folder(project, champion.sha256) / registry.RECORD
         looked_at.append(_artifact(project, version.relative_to(project.root).as_posix()))
     found = [RuleResult(rule=EVIDENCE, passed=False, message=problem) for problem in problems] or [
-        RuleResult(rule=EVIDENCE, passed=True, message=f"{len(looked_at)} files and folders are what they should be")
+        RuleResult(rule=EVIDENCE, passed=True, message=f"{len(looked_at)} files and folders are unchanged")
     ]
     return Decision(
         schema_version=1,
@@ -103,10 +97,30 @@ def judge(project: Project, run: RunRecord) -> Decision:
     )
 
 
-def standing(project: Project, run: RunRecord) -> Decision | None:
-    """The decision that let the model of `run` in, when it is the champion already and `run` came before that.
+def require_completed(project: Project, run: Run) -> None:
+    """Raise RefusedError if `run` failed or was interrupted; the error names its logs and the next command."""
+    if run.status == "completed":
+        return
+    logs = [f"{name} {step.status}" + (f": {step.log}" if step.log else "") for name, step in run.jobs.items()
+            if step.status in ("failed", "interrupted")]  # fmt: skip
+    completed = (
+        path.parent.name
+        for path in sorted((project.state / "runs").glob("*/run.json"), reverse=True)
+        if path.parent.name < run.id and read_record(path, Run).status == "completed"
+    )
+    earlier = next(completed, None)
+    raise RefusedError(
+        f"The last run, {run.id}, {'failed' if run.status == 'failed' else 'was interrupted'}: it has no model.",
+        details=logs,
+        hint="Correct the step if it failed, then: mlops-bootstrap run."
+        + (f" To use the last completed run instead: mlops-bootstrap model gate --run {earlier}" if earlier else ""),
+    )
 
-    There is nothing left to decide about such a run. One that was made since compares the champion with itself.
+
+def earlier_decision(project: Project, run: Run) -> Decision | None:
+    """The decision that accepted the model of `run`, if that model is already the champion; else None.
+
+    A run that started after the registration compares the champion with itself: its result is None, too.
 
     Raises:
         InputError: The run has no model.
@@ -117,19 +131,19 @@ def standing(project: Project, run: RunRecord) -> Decision | None:
     return registry.decision(project, champion) if model_of(project, run).sha256 == champion.model.sha256 else None
 
 
-def record(project: Project, decision: Decision) -> Path:
-    """Write the decision beside its run, and return its path."""
+def write_decision(project: Project, decision: Decision) -> Path:
+    """Write the decision into the run's folder, and return its path."""
     path = decision_path(project, decision.run)
     write_record(path, decision)
     return path
 
 
-def refusals(decision: Decision) -> list[str]:
-    """A line for each rule that the model did not pass: which, and by how much."""
+def failed_rules(decision: Decision) -> list[str]:
+    """A line for each rule that the model did not pass: its name and its result."""
     return [f"{result.rule}: {result.message}" for result in decision.rules if not result.passed]
 
 
-def _output(run: RunRecord, name: str) -> Artifact:
+def _output(run: Run, name: str) -> Artifact:
     if name not in run.outputs:
         raise InputError(
             f"The run {run.id} has no output {name}, which mlops.yaml names.",
@@ -138,8 +152,8 @@ def _output(run: RunRecord, name: str) -> Artifact:
     return run.outputs[name]
 
 
-def _files(project: Project, run: RunRecord) -> tuple[list[Artifact], list[str]]:
-    """Everything that the run's model came from, as it lies there now, and what has changed since the run."""
+def _files(project: Project, run: Run) -> tuple[list[Artifact], list[str]]:
+    """The files and folders that the run's model depends on, with their current digests, and what has changed."""
     pipeline = project.manifest.pipeline
     lock = Artifact(path="uv.lock", sha256=run.lock_sha256)
     inputs = [value for value in run.inputs.values() if isinstance(value, Artifact)]
@@ -151,7 +165,7 @@ def _files(project: Project, run: RunRecord) -> tuple[list[Artifact], list[str]]
     problems = []
     for expected in [run.pipeline, lock, *inputs, *outputs]:
         if not project.path(expected.path).exists():
-            problems.append(f"{expected.path} is gone: run again")
+            problems.append(f"{expected.path} is missing: run again")
             continue
         found = _artifact(project, expected.path)
         looked_at.append(found)
@@ -164,26 +178,24 @@ def _artifact(project: Project, path: str) -> Artifact:
     return Artifact(path=path, sha256=digest_tree(project.path(path)))
 
 
-def _evaluation_folder(project: Project, run: RunRecord) -> Path:
+def _evaluation_folder(project: Project, run: Run) -> Path:
     return project.path(_output(run, project.manifest.pipeline.evaluation).path)
 
 
-def _read_evaluation(project: Project, run: RunRecord) -> Evaluation:
+def _read_evaluation(project: Project, run: Run) -> Evaluation:
     return read_record(_evaluation_folder(project, run) / "evaluation.json", Evaluation)
 
 
-def _contradictions(
-    project: Project, run: RunRecord, evaluation: Evaluation, champion: Champion | None
-) -> Iterator[str]:
-    """What in the evaluation is not about this model, this champion or the same rows."""
+def _contradictions(project: Project, run: Run, evaluation: Evaluation, champion: Champion | None) -> Iterator[str]:
+    """Where the evaluation is not about this model, this champion or the same rows."""
     model = model_of(project, run)
     if evaluation.challenger.sha256 != model.sha256:
-        yield f"the evaluation is of another model than the run's ({evaluation.challenger.sha256}, not {model.sha256})"
+        yield f"the evaluation is of model {evaluation.challenger.sha256}; the run's model is {model.sha256}"
     yield from _champion_contradictions(evaluation, champion)
     if not 0 < evaluation.confidence < 1:
-        yield f"the intervals' confidence is {evaluation.confidence}, which is not between 0 and 1"
+        yield f"the confidence of the intervals is {evaluation.confidence}, which is not between 0 and 1"
     if not evaluation.data_checks:
-        yield "the evaluation tells of no check of the data"
+        yield "the evaluation has no data checks"
     yield from _losses_contradictions(_evaluation_folder(project, run), evaluation)
 
 
@@ -195,7 +207,7 @@ def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) 
         return
     others = scored is None or scored.sha256 != champion.sha256
     if others and evaluation.challenger.sha256 == champion.sha256:
-        yield f"this model is version {champion.version}, the champion already; to compare it with itself, run again"
+        yield f"this model is already the champion, version {champion.version}; to compare it with itself, run again"
     elif scored is None:
         yield f"version {champion.version} is the champion, but the evaluation has no champion: run again"
     elif scored.sha256 != champion.sha256:
@@ -205,13 +217,13 @@ def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) 
 
 
 def _losses_contradictions(folder: Path, evaluation: Evaluation) -> Iterator[str]:
-    """What in the per-row losses does not fit what the evaluation says about them."""
+    """Where the file of the losses contradicts the evaluation."""
     path = folder / evaluation.losses.path
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        yield f"there is no file {evaluation.losses.path} with the losses beside evaluation.json"
+        yield f"the folder of evaluation.json has no file {evaluation.losses.path} with the losses"
         return
     if digest_file(path) != evaluation.losses.sha256:
-        yield f"{evaluation.losses.path} is not the file that evaluation.json names"
+        yield f"{evaluation.losses.path} does not have the digest in evaluation.json"
         return
     columns = ["challenger", "baseline", *(["champion"] if evaluation.champion else [])]
     count = 0
@@ -219,13 +231,13 @@ def _losses_contradictions(folder: Path, evaluation: Evaluation) -> Iterator[str
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
             for count, row in enumerate(csv.DictReader(file), start=1):
                 if missing := [column for column in columns if not _is_finite(row.get(column))]:
-                    yield f"{evaluation.losses.path}: row {count} has no number as the loss of the {missing[0]}"
+                    yield f"{evaluation.losses.path}: row {count} has no finite loss of the {missing[0]}"
                     return
     except csv.Error as error:
-        yield f"{evaluation.losses.path} is no table: {error}"
+        yield f"{evaluation.losses.path} is not a CSV table: {error}"
         return
     if count != evaluation.rows.count or count == 0:
-        yield f"{evaluation.losses.path} has {count} rows, evaluation.json says {evaluation.rows.count}"
+        yield f"{evaluation.losses.path} has {count} rows; evaluation.json has {evaluation.rows.count}"
 
 
 def _is_finite(text: str | None) -> bool:

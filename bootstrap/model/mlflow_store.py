@@ -1,8 +1,7 @@
-"""A project's MLflow store, opened by the project's own locked MLflow in a process of its own.
+"""The client of a project's MLflow store, which the project's own MLflow opens in a separate process.
 
-The command line never imports MLflow: `bootstrap/model/in_project/mlflow_worker.py` does, run by the project's Python.
-Opening takes seconds (import and, the first time, the making of the database), so it can be begun early: `begin`
-returns at once and the first call waits for the rest.
+The command line never imports MLflow; `bootstrap/model/in_project/mlflow_worker.py` does, under the project's Python.
+Opening the store takes seconds: `begin` starts it and returns at once, and the first call waits for it.
 """
 
 import contextlib
@@ -23,18 +22,18 @@ from bootstrap.project import Project
 _WORKER = Path(__file__).with_name("in_project") / "mlflow_worker.py"
 
 _LAST_SECONDS = 10.0
-"""How long a run's end is waited for when the store is left because of a failure or an interruption."""
+"""How long to wait for calls in progress when an exception closes the store."""
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 def store_uri(project: Project) -> str:
-    """The tracking URI of the project's store, as MLflow writes it."""
+    """The tracking URI of the project's store."""
     return f"sqlite:///{(project.state / 'mlflow.db').as_posix()}"
 
 
 def has_mlflow(python: Path) -> bool:
-    """Whether MLflow (whole or skinny) is installed in the environment of this Python."""
+    """Whether mlflow or mlflow-skinny is installed in the environment of this Python."""
     environment = python.parent.parent
     return any(environment.glob("lib/python*/site-packages/mlflow")) or any(
         environment.glob("Lib/site-packages/mlflow")
@@ -42,19 +41,18 @@ def has_mlflow(python: Path) -> bool:
 
 
 def mlflow_environment() -> dict[str, str]:
-    """Our environment for a process that uses MLflow: what we start sends no telemetry unless the user asked for it."""
+    """The environment variables for a process that uses MLflow: without telemetry, unless the user enabled it."""
     return {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
 
 
 class MlflowStore:
-    """The store's client, to be used as a context manager; leaving it ends the worker. Safe to use from threads.
+    """The store's client. A context manager; its end stops the worker process. Thread-safe.
 
     Args:
-        project: Whose store.
-        python: The project's Python, when the caller has it already; else the environment is made when needed.
+        python: The project's Python; None creates the environment when the store is opened.
 
     Every call raises:
-        MissingError: The project's lock has no MLflow that can open SQLite stores.
+        MissingError: The project's environment has no MLflow that can open SQLite stores.
         InputError: The store cannot be opened (damaged, or written by a newer MLflow), or MLflow refused the call.
     """
 
@@ -65,7 +63,7 @@ class MlflowStore:
         self._worker: Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._opened = False
-        # One thread: requests are answered in their order, and whoever does not wait for an answer goes on at once.
+        # One thread keeps the order of the requests; a caller need not wait for the answer.
         self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
         self._unread: list[Future[dict[str, Any]]] = []
 
@@ -74,7 +72,7 @@ class MlflowStore:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            # After a failure or an interruption, what is on its way may still arrive, but nobody waits long for it.
+            # After an exception, calls in progress get a few seconds to complete.
             wait(self._unread, timeout=None if kind is None else _LAST_SECONDS)
             if kind is None:
                 for ending in self._unread:
@@ -83,7 +81,7 @@ class MlflowStore:
             self._close()
 
     def begin(self) -> None:
-        """Start to open the store, without waiting until it is open."""
+        """Start to open the store; do not wait for it."""
         if self._worker is None:
             python = self._python or project_python(self._project)
             self._project.state.mkdir(exist_ok=True)
@@ -106,33 +104,33 @@ class MlflowStore:
         """Create a run and return its id.
 
         Args:
-            experiment: The experiment's name; it is made when it is new.
+            experiment: The experiment's name; a new one is created.
             name: The run's display name.
-            parent: The id of the run that this one is a child of.
+            parent: The id of the parent run.
             tags: Tags of the run.
         """
         answer = self._call("start_run", experiment=experiment, name=name, parent=parent, tags=dict(tags or {}))
         return str(answer.result()["run_id"])
 
     def end_run(self, run_id: str, status: RunStatus) -> None:
-        """Set a run's final status. Does not wait: what goes wrong is raised when the store is left."""
+        """Set a run's final status. Does not wait: errors are raised when the store is closed."""
         self._unread.append(self._call("end_run", run_id=run_id, status=status))
 
     def register_version(self, name: str, source: Path, *, run_id: str | None, tags: Mapping[str, str]) -> str:
         """Register the model in the folder `source` as the next version of `name`, and return that version.
 
-        MLflow keeps the path alone: the folder must stay where it is. The registered model is made when it is new.
+        MLflow stores only the path: the folder must stay where it is. A new registered model is created.
         """
         answer = self._call("register_version", name=name, source=source.as_uri(), run_id=run_id, tags=dict(tags))
         return str(answer.result()["version"])
 
     def find_version(self, name: str, tag: str, value: str) -> str | None:
-        """The first registered version of `name` that has this tag with this value; None when there is none."""
+        """The lowest registered version of `name` with this value of the tag; None if there is none."""
         answer = self._call("find_version", name=name, tag=tag, value=value).result()["version"]
         return None if answer is None else str(answer)
 
     def set_version_tags(self, name: str, version: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a registered version; its other tags stay."""
+        """Set tags of a registered version; other tags do not change."""
         self._call("set_version_tags", name=name, version=version, tags=dict(tags)).result()
 
     def _call(self, call: str, **arguments: Any) -> Future[dict[str, Any]]:
@@ -144,7 +142,7 @@ class MlflowStore:
             self._wait_until_open()
         assert self._worker is not None
         assert self._worker.stdin is not None
-        with contextlib.suppress(OSError):  # a worker that has died says so when its answer is read
+        with contextlib.suppress(OSError):  # if the worker has died, reading its answer reports that
             self._worker.stdin.write(json.dumps(request).encode() + b"\n")
             self._worker.stdin.flush()
         answer = self._read()
@@ -168,8 +166,8 @@ class MlflowStore:
             f"The MLflow of {self._project.manifest.name} cannot open {path}.",
             why=error["message"].strip().splitlines()[0] if error["message"].strip() else error["type"],
             hint=(
-                "A newer MLflow may have written it: lock that version in the project. Or begin a new store: move"
-                f" {path.name} away. Runs and registered versions stay in .mlops/runs and .mlops/registry."
+                "If a newer MLflow has written it, lock that version in the project. Or move"
+                f" {path.name} away: a new store is created; .mlops/runs and .mlops/registry are kept."
             ),
         )
 
@@ -178,20 +176,20 @@ class MlflowStore:
         assert self._worker.stdout is not None
         line = self._worker.stdout.readline()
         if not line:
-            raise InputError("MLflow ended before it answered.", why=self._last_words())
+            raise InputError("The MLflow process exited without an answer.", why=self._log_end())
         return dict(json.loads(line))
 
-    def _last_words(self) -> str:
+    def _log_end(self) -> str:
         assert self._log is not None
         self._log.seek(0)
         return "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-5:])
 
     def _close(self) -> None:
-        """End the worker. Nothing is lost: every call that mattered has its answer, and answers come after commits."""
+        """Stop the worker. No data is lost: an answer arrives only after the commit."""
         self._exit.close()
         self._calls.shutdown(cancel_futures=True)
         if self._worker is not None:
             for pipe in (self._worker.stdin, self._worker.stdout):
-                with contextlib.suppress(OSError):  # what was still to be written has no reader any more
+                with contextlib.suppress(OSError):  # the worker no longer reads the rest of the buffer
                     if pipe is not None:
                         pipe.close()

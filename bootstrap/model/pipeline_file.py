@@ -1,7 +1,7 @@
-"""A pipeline file of Azure ML (CLI v2) and its components, read and checked for a run on this machine.
+"""Reads a pipeline file of Azure ML (CLI v2) with its components, and checks whether it can run on this machine.
 
-Everything that is wrong, and everything that cannot be done here, is told at once, with file, line and column, before
-anything runs. azure-ai-ml finds about half of it, and without line numbers; hence checks of our own. Expressions:
+All mistakes and unsupported features are reported at once, with file, line and column, before anything runs.
+azure-ai-ml reports about half of them, without line numbers. Expressions:
 https://learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax
 """
 
@@ -27,14 +27,14 @@ DATA_TYPES = frozenset({"uri_file", "uri_folder", "mltable", "mlflow_model", "cu
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-"""Names of jobs, inputs and outputs; they become names of folders, so that nothing else may stand in them. Azure ML
-allows 255 characters; fewer keep paths within what Windows opens."""
+"""Names of jobs, inputs and outputs. They become names of folders, so other characters are refused. Azure ML allows 255
+characters; the limit here keeps paths short enough for Windows."""
 
 _MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
-"""The file that makes a folder one of this type."""
+"""The file that a folder of this type must contain."""
 
 _QUOTED_OR_SHELL = re.compile(
-    r"""'[^']*'                        # in single quotes nothing is special
+    r"""'[^']*'                        # in single quotes no character is special
       | (?P<double>"(?:\\.|[^"\\])*")  # in double quotes only $ and ` are
       | \\.                            # an escaped character
       | (?P<mark>&&|\|\||[|&;<>()`$*?\n]|(?<!\S)(?:[~#]|\w+=))""",
@@ -66,7 +66,7 @@ class _Input(_Section):
         return self
 
     def choices(self) -> tuple[Value, ...] | None:
-        """The allowed values as the input's type: azure-ai-ml wants them as strings, whatever the type."""
+        """The allowed values, cast to the input's type: azure-ai-ml requires strings for every type."""
         return None if self.enum is None else tuple(_CASTS.get(self.type, _text)(one) for one in self.enum)
 
 
@@ -78,7 +78,7 @@ class _Output(_Section):
 
 
 class _Component(_Section):
-    """A command component; the fields without a use on this machine are Azure's."""
+    """A command component; fields that only Azure ML uses are accepted and ignored."""
 
     schema_: str | None = Field(None, alias="$schema")
     type: str = "command"
@@ -145,8 +145,9 @@ class Port:
     """An input of a component or pipeline.
 
     Attributes:
-        type: Azure ML's name of the type; None for a pipeline's literal, which takes the type of where it goes.
-        default: The literal that is used when none is given.
+        type: The type's name in Azure ML; None for a literal of the pipeline, which has the type of the input that it
+            is bound to.
+        default: The literal for an input without a value.
         path: The file or folder that the pipeline file names, absolute.
     """
 
@@ -161,14 +162,14 @@ class Port:
 
 @dataclass(frozen=True)
 class FromInput:
-    """A job's input that is an input of the pipeline."""
+    """The value of a job's input: an input of the pipeline."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class FromJob:
-    """A job's input, or a pipeline's output, that is an output of a job."""
+    """The value of a job's input, or a pipeline's output: an output of a job."""
 
     job: str
     output: str
@@ -181,9 +182,9 @@ class Job:
     Attributes:
         component: The component's file, absolute.
         code: The folder that it runs in, absolute.
-        command: The command as the component writes it, expressions included.
-        deterministic: Whether the same inputs always give the same outputs, so that they may be kept.
-        environment: Variables that the command finds in its environment, on top of ours.
+        command: The command with its expressions, as in the component's file.
+        deterministic: The same inputs always give the same outputs, so outputs may be cached.
+        environment: Additional environment variables of the command.
     """
 
     name: str
@@ -198,11 +199,14 @@ class Job:
 
     @property
     def after(self) -> list[str]:
-        """The jobs whose outputs this one takes, sorted."""
+        """The jobs whose outputs are inputs of this one, sorted."""
         return sorted({source.job for source in self.inputs.values() if isinstance(source, FromJob)})
 
     def arguments(self, inputs: Mapping[str, Value | Path], outputs: Mapping[str, Path]) -> list[str]:
-        """The command as a list of words, with the values filled in; optional parts without a value are left out."""
+        """The command as a list of words, with the values in place of the expressions.
+
+        An optional section `$[[ ]]` is left out if one of its inputs has no value.
+        """
 
         def given(section: re.Match[str]) -> str:
             names = [name for kind, name in _references(section[1]) if kind == "inputs"]
@@ -211,7 +215,7 @@ class Job:
         def fill(expression: re.Match[str]) -> str:
             kind, _, name = expression[1].partition(".")
             value = inputs[name] if kind == "inputs" else outputs[name]
-            return str(value)  # true is written True, as azure-ai-ml writes it
+            return str(value)  # True, as azure-ai-ml writes it, not true
 
         command = _EXPRESSION.sub(lambda found: f"${{{{{found[1]}}}}}", _OPTIONAL.sub(given, _joined(self.command)))
         return [_EXPRESSION.sub(fill, word) for word in shlex.split(command)]
@@ -219,7 +223,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A checked pipeline; `jobs` stand in an order in which they could run one after the other."""
+    """A valid pipeline; each job in `jobs` follows the jobs that it depends on."""
 
     path: Path
     experiment: str | None
@@ -229,14 +233,14 @@ class Pipeline:
 
 
 def load_pipeline(path: Path, given: Collection[str] = ()) -> Pipeline:
-    """Read and check a pipeline file and the components that it names.
+    """Read and check a pipeline file and its components.
 
     Args:
-        path: The file.
-        given: The pipeline's inputs that the caller has values for, so that the file need not have any.
+        path: The pipeline file.
+        given: The names of pipeline inputs that have a value; the file need not have one for them.
 
     Raises:
-        InputError: Every mistake, and everything that cannot run on this machine, each with file, line and column.
+        InputError: All mistakes and everything that cannot run on this machine, each with file, line and column.
     """
     document = read(path, yaml_1_1=True)
     file, problems = check(document, _PipelineFile)
@@ -246,19 +250,19 @@ def load_pipeline(path: Path, given: Collection[str] = ()) -> Pipeline:
 
 
 def data_problem(path: Path, data_type: str) -> str:
-    """Why there is no data of this type at `path`; empty when there is."""
+    """Why `path` is not data of this type; empty if it is."""
     if not path.exists():
-        return f"there is nothing at {path}"
+        return f"{path} does not exist"
     if data_type == "uri_file" and not path.is_file():
-        return f"{path} is a folder; {data_type} wants a file"
+        return f"{path} is a folder; the type {data_type} needs a file"
     if data_type in ("uri_folder", *_MARKS) and not path.is_dir():
-        return f"{path} is no folder, which {data_type} wants"
+        return f"{path} is a file; the type {data_type} needs a folder"
     mark = _MARKS.get(data_type)
-    return f"{path} is no {data_type}: it has no file {mark}" if mark and not (path / mark).is_file() else ""
+    return f"{path} is not an {data_type}: it has no file {mark}" if mark and not (path / mark).is_file() else ""
 
 
 def cast(value: object, port: Port) -> Value:
-    """A literal as the value of an input's declared type. Raises ValueError with the reason when it cannot be one."""
+    """Convert a literal to the declared type of an input. Raises ValueError with the reason if that is impossible."""
     result = _CASTS[port.type](value) if port.type in _CASTS else _text(value)
     if isinstance(result, int | float) and not isinstance(result, bool):
         if port.minimum is not None and result < port.minimum:
@@ -266,7 +270,7 @@ def cast(value: object, port: Port) -> Value:
         if port.maximum is not None and result > port.maximum:
             raise ValueError(f"{result} is above the maximum, {port.maximum:g}")
     if port.choices is not None and result not in port.choices:
-        raise ValueError(f"{result!r} is none of {', '.join(map(str, port.choices))}")
+        raise ValueError(f"{result!r} is not one of {', '.join(map(str, port.choices))}")
     return result
 
 
@@ -275,15 +279,15 @@ def _integer(value: object) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
         return int(value)
-    raise ValueError(f"{value!r} is no integer")
+    raise ValueError(f"{value!r} is not an integer")
 
 
 def _number(value: object) -> int | float:
-    wrong = f"{value!r} is no number"
+    wrong = f"{value!r} is not a number"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(wrong)  # noqa: TRY004 - one kind of error for all casts
+        raise ValueError(wrong)  # noqa: TRY004 - one exception type for all casts
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
-        return int(value)  # as YAML reads it, so that the same number has the same text wherever it was written
+        return int(value)  # as YAML reads it: --set and the file give the same value
     try:
         number = float(value)
     except (ValueError, OverflowError) as error:
@@ -304,7 +308,7 @@ def _boolean(value: object) -> bool:
 def _text(value: object) -> Value:
     if isinstance(value, str | int | float | bool):
         return value
-    raise ValueError(f"{value!r} is no text")
+    raise ValueError(f"{value!r} is not text")
 
 
 def _string(value: object) -> str:
@@ -320,13 +324,13 @@ _CASTS: Mapping[str | None, Callable[[object], Value]] = {
 
 
 def _references(text: str) -> list[tuple[str, str]]:
-    """The expressions of a command: what they refer to ("inputs", "outputs" or something unknown), and the name."""
+    """The expressions of a command, as pairs of kind ("inputs", "outputs" or an unknown word) and name."""
     parts = [expression.partition(".") for expression in _EXPRESSION.findall(text)]
     return [(kind, name) for kind, _, name in parts]
 
 
 def _fits(source: str | None, target: str | None) -> bool:
-    """Whether what has the type `source` may go where `target` is declared."""
+    """Whether a value of the type `source` may be bound to an input of the type `target`."""
     if source is None or target is None or source == target:
         return True
     if target == "uri_folder":
@@ -337,7 +341,7 @@ def _fits(source: str | None, target: str | None) -> bool:
 
 
 class _Reader:
-    """Turns a pipeline file into a `Pipeline`, collecting what is wrong on the way."""
+    """Creates a `Pipeline` from a pipeline file and collects all problems."""
 
     def __init__(self, document: Document, file: _PipelineFile, given: Collection[str]) -> None:
         self._document = document
@@ -348,7 +352,7 @@ class _Reader:
 
     def pipeline(self) -> Pipeline:
         if self._file.type != "pipeline":
-            self._wrong(("type",), f"this is no pipeline job: its type is {self._file.type!r}.")
+            self._wrong(("type",), f"this is not a pipeline job: its type is {self._file.type!r}.")
         for kind, names in (("inputs", self._file.inputs), ("outputs", self._file.outputs), ("jobs", self._file.jobs)):
             self._problems += _name_problems(self._document, kind, names)
         inputs = {name: self._pipeline_input(name, value) for name, value in self._file.inputs.items()}
@@ -372,7 +376,7 @@ class _Reader:
                 self._wrong(at, f"the input {name!r} must be a value, or a mapping with type and path.")
                 return Port(None)
             if isinstance(value, str) and _EXPRESSION.search(value):
-                self._wrong(at, f"the input {name!r} of the pipeline cannot refer to anything.")
+                self._wrong(at, f"the input {name!r} of the pipeline cannot be an expression.")
             return Port(None, default=value)
         try:
             described = _Input.model_validate(value)
@@ -383,14 +387,14 @@ class _Reader:
         path = None if name in self._given else self._data_path(at, described.path, described.type)
         port = _port(described, path)
         if described.path is not None and described.type not in DATA_TYPES:
-            self._wrong((*at, "path"), f"an input of type {described.type} has a default, and no path.")
+            self._wrong((*at, "path"), f"an input of type {described.type} cannot have a path. Use default.")
         return port
 
     def _data_path(self, at: Location, path: str | None, data_type: str) -> Path | None:
         if path is None:
             return None
         if re.match(r"^\w[\w+.-]+:", path):
-            self._wrong((*at, "path"), f"{path} is not on this machine, and cannot be used here.", _GIVE_LOCAL)
+            self._wrong((*at, "path"), f"{path} is not on this machine.", _GIVE_LOCAL)
             return None
         local = (self._folder / path).resolve()
         if data_type in DATA_TYPES and (problem := data_problem(local, data_type)):
@@ -404,7 +408,7 @@ class _Reader:
             self._wrong(at, f"the job {name!r} is of type {kind!r}, which cannot run on this machine.", of_key=True)
             return None
         if isinstance(value, dict) and "command" in value and "component" not in value:
-            suggestion = "Write it as a component with a file of its own."
+            suggestion = "Move it to a component file, and name that file in `component`."
             self._wrong(at, f"the job {name!r} has its command in the pipeline file.", suggestion, of_key=True)
             return None
         part = Document(self._document.path, value, *_below(self._document, at))
@@ -413,9 +417,9 @@ class _Reader:
         if job is None:
             return None
         if job.distribution:
-            self._wrong((*at, "distribution"), "a distributed job runs in Azure ML only.")
+            self._wrong((*at, "distribution"), "a distributed job can run only in Azure ML.")
         if ":" in job.component.removeprefix("file:"):
-            self._wrong((*at, "component"), f"{job.component} is not on this machine, and cannot run here.")
+            self._wrong((*at, "component"), f"{job.component} is not on this machine.")
             return None
         path = (self._folder / job.component.removeprefix("file:")).resolve()
         if not path.is_file():
@@ -452,7 +456,7 @@ class _Reader:
             expression = _EXPRESSION.fullmatch(value.strip())
             source = _binding(expression[1]) if expression else None
             if source is None:
-                self._wrong(at, f"{value} is no expression that a job's input may have.", _BINDINGS)
+                self._wrong(at, f"{value} is not a valid expression for a job's input.", _BINDINGS)
             return source
         if isinstance(value, Value):
             return value
@@ -460,7 +464,7 @@ class _Reader:
         return None
 
     def _bound(self, job: Job, jobs: Mapping[str, Job], inputs: Mapping[str, Port]) -> Job:
-        """The job with checked inputs; literals have become values of their declared types."""
+        """The job with checked inputs; literals are cast to their declared types."""
         values: dict[str, FromInput | FromJob | Value] = {}
         for name, source in job.inputs.items():
             at: Location = ("jobs", job.name, "inputs", name)
@@ -520,7 +524,7 @@ class _Reader:
             return False
         absent = source.default is None and source.path is None and name not in self._given
         if absent and not port.optional and port.default is None:
-            self._wrong(at, f"the pipeline's input {name!r} may be absent, but the component needs it.", _GIVE)
+            self._wrong(at, f"the pipeline's input {name!r} has no value, but the component requires one.", _GIVE)
             return False
         if source.default is not None:
             try:
@@ -535,7 +539,7 @@ class _Reader:
             return None
         job = jobs.get(source.job)
         if job is None:
-            return None  # what is wrong with that job is told already
+            return None  # the problems of that job are already reported
         if source.output not in job.outputs:
             known = did_you_mean(source.output, job.outputs)
             self._wrong(at, f"the job {source.job!r} has no output {source.output!r}.", known)
@@ -543,46 +547,46 @@ class _Reader:
         return job.outputs[source.output]
 
     def _outputs(self, jobs: Mapping[str, Job]) -> dict[str, FromJob]:
-        """The pipeline's outputs by name: jobs name them, as `${{parent.outputs.x}}`."""
+        """The pipeline's outputs by name: jobs bind their outputs to `${{parent.outputs.x}}`."""
         found: dict[str, FromJob] = {}
         for job in jobs.values():
             for name, value in (self._file.jobs[job.name].get("outputs") or {}).items():
                 text = _unwrapped(value)
                 at: Location = ("jobs", job.name, "outputs", name)
-                # Anything but text is a mode or the like, which means nothing on this machine.
+                # A value that is not text has only keys such as mode, which have no effect on this machine.
                 target = self._output_target(at, text) if isinstance(text, str) else None
                 if target in found:
-                    self._wrong(at, f"the job {found[target].job!r} makes the pipeline's output {target!r} already.")
+                    self._wrong(at, f"the job {found[target].job!r} already creates the pipeline's output {target!r}.")
                 elif target is not None and name in job.outputs:
                     found[target] = FromJob(job.name, name)
                     self._check_output(target, job.outputs[name])
         for name in self._file.outputs:
             if name not in found and len(jobs) == len(self._file.jobs):
-                self._wrong(("outputs", name), f"no job makes the pipeline's output {name!r}.", of_key=True)
+                self._wrong(("outputs", name), f"no job creates the pipeline's output {name!r}.", of_key=True)
         return found
 
     def _output_target(self, at: Location, text: str) -> str | None:
-        """The pipeline's output that a job's output is bound to, or None when it is bound to nothing that there is."""
+        """The name of the pipeline's output that a job's output is bound to; None if the binding is invalid."""
         expression = _EXPRESSION.fullmatch(text.strip())
         kind, _, target = expression[1].rpartition(".") if expression else ("", "", "")
         if kind != "parent.outputs":
-            self._wrong(at, f"{text} is no expression that a job's output may have.", "Write ${{parent.outputs.NAME}}.")
+            self._wrong(at, f"{text} is not a valid expression for a job's output.", "Write ${{parent.outputs.NAME}}.")
         elif target not in self._file.outputs:
             self._wrong(at, f"the pipeline has no output {target!r}.", did_you_mean(target, self._file.outputs))
         else:
             return target
         return None
 
-    def _check_output(self, name: str, made: str) -> None:
-        """Check that what a job makes is what the pipeline says of its output."""
+    def _check_output(self, name: str, created: str) -> None:
+        """Check that the type that a job creates fits the declared type of the pipeline's output."""
         at: Location = ("outputs", name)
         if self._file.outputs[name] is None:
             return
         part = Document(self._document.path, self._file.outputs[name], *_below(self._document, at))
         declared, problems = check(part, _Output)
         self._problems += problems
-        if declared is not None and not _fits(made, declared.type):
-            self._wrong(at, f"an output of type {made} cannot be the pipeline's output of type {declared.type}.")
+        if declared is not None and not _fits(created, declared.type):
+            self._wrong(at, f"an output of type {created} cannot be the pipeline's output of type {declared.type}.")
 
     def _order(self, jobs: Mapping[str, Job]) -> list[str]:
         sorter = graphlib.TopologicalSorter(
@@ -591,14 +595,14 @@ class _Reader:
         try:
             return list(sorter.static_order())
         except graphlib.CycleError as error:
-            circle = " -> ".join(error.args[1])
-            self._wrong(("jobs", error.args[1][0]), f"the jobs wait for each other: {circle}.", of_key=True)
+            cycle = " -> ".join(error.args[1])
+            self._wrong(("jobs", error.args[1][0]), f"the jobs depend on each other in a cycle: {cycle}.", of_key=True)
             return []
 
 
 _BINDINGS = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.JOB.outputs.NAME}}."
-_GIVE_LOCAL = "Give a local one: --set NAME=PATH."
-_GIVE = "Give it: --set NAME=VALUE."
+_GIVE_LOCAL = "Use a local path: --set NAME=PATH."
+_GIVE = "Set one: --set NAME=VALUE."
 
 
 def _binding(expression: str) -> FromInput | FromJob | None:
@@ -612,17 +616,17 @@ def _binding(expression: str) -> FromInput | FromJob | None:
 
 
 def _joined(command: str) -> str:
-    """The command with lines that end in a backslash joined to the next one, as a shell reads them."""
+    """The command with continued lines (a backslash at the end) joined, as a shell does."""
     return command.replace("\\\n", " ").strip()
 
 
 def _unwrapped(value: Any) -> Any:
-    """The path of a mapping like `{mode: ro_mount, path: ...}`, whose mode means nothing here; else the value."""
+    """The path of a mapping such as `{mode: ro_mount, path: ...}` (the mode has no effect here); else the value."""
     return value["path"] if isinstance(value, dict) and "path" in value else value
 
 
 def _script(command: str) -> str | None:
-    """The Python file that the command starts, when that can be read off it."""
+    """The Python file that the command starts, if it begins with `python FILE`."""
     match = re.match(r"\s*python3?\s+([\w./-]+\.py)(?=\s|$)", command)
     return match[1] if match else None
 
@@ -631,7 +635,7 @@ def _name_problems(document: Document, kind: str, names: Mapping[str, object]) -
     for name in names:
         if not _NAME.fullmatch(name):
             position = document.position((kind, name), of_key=True)
-            yield Problem(position, f"{name!r} is no name: letters, digits and underscores, at most 100.")
+            yield Problem(position, f"{name!r} is not a valid name: use at most 100 letters, digits and underscores.")
 
 
 def _port(described: _Input, path: Path | None) -> Port:
@@ -647,7 +651,7 @@ def _component_problems(document: Document, component: _Component) -> Iterator[P
         )
     for field in ("distribution", "additional_includes"):
         if getattr(component, field):
-            yield Problem(document.position((field,), of_key=True), f"{field} works in Azure ML only.")
+            yield Problem(document.position((field,), of_key=True), f"{field} is supported only in Azure ML.")
     yield from _name_problems(document, "inputs", component.inputs)
     yield from _name_problems(document, "outputs", component.outputs)
     for name, described in component.inputs.items():
@@ -664,7 +668,7 @@ def _expression_problems(place: Position, component: _Component) -> Iterator[Pro
     known: dict[str, list[str]] = {"inputs": list(component.inputs), "outputs": list(component.outputs)}
     for kind, name in _references(component.command):
         if kind not in known:
-            yield Problem(place, f"the command refers to {kind!r}; it may refer to inputs and outputs.")
+            yield Problem(place, f"the command refers to {kind!r}; it can refer only to inputs and outputs.")
         elif name not in known[kind]:
             yield Problem(
                 place, f"the command refers to {kind}.{name}, which is not declared.", did_you_mean(name, known[kind])
@@ -672,7 +676,7 @@ def _expression_problems(place: Position, component: _Component) -> Iterator[Pro
     always = {name for kind, name in _references(_OPTIONAL.sub("", component.command)) if kind == "inputs"}
     for name, described in component.inputs.items():
         if described.optional and described.default is None and name in always:
-            yield Problem(place, f"the optional input {name!r} must stand in $[[ ]], so that it can be left out.")
+            yield Problem(place, f"the optional input {name!r} must be inside $[[ ]], because it may have no value.")
 
 
 def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
@@ -688,18 +692,18 @@ def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
     for match in _QUOTED_OR_SHELL.finditer(plain):
         in_quotes = re.sub(r"\\.", "", match["double"] or "")
         found += [mark for mark in "$`" if mark in in_quotes]
-        if match["mark"] and not (match["mark"].endswith("=") and match.start() > 0):  # NAME=value only leads a command
+        if match["mark"] and not (match["mark"].endswith("=") and match.start() > 0):  # NAME=value: only at the start
             found.append("several lines" if match["mark"] == "\n" else match["mark"])
     if found:
         yield Problem(
             place,
-            f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps are started without one.",
-            "Put it into a script that the command starts.",
+            f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps run without a shell.",
+            "Move it to a script, and start that script.",
         )
 
 
 def _below(document: Document, at: Location) -> tuple[dict[Location, Position], dict[Location, Position]]:
-    """The positions of what stands below `at`, by locations that begin there."""
+    """The positions below `at`, by locations relative to `at`."""
     size = len(at)
     keys = {place[size:]: position for place, position in document.keys.items() if place[:size] == at}
     values = {place[size:]: position for place, position in document.values.items() if place[:size] == at}
@@ -710,5 +714,5 @@ def settings(given: list[str]) -> dict[str, str]:
     """`NAME=VALUE` words of the command line as a mapping. Raises InputError for any other word."""
     wrong = [word for word in given if "=" not in word.lstrip("=")]
     if wrong:
-        raise InputError("--set takes NAME=VALUE.", details=[f"found {word!r}" for word in wrong])
+        raise InputError("--set needs NAME=VALUE.", details=[f"found {word!r}" for word in wrong])
     return dict(word.split("=", 1) for word in given)

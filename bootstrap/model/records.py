@@ -1,7 +1,4 @@
-"""What a run, an evaluation, a decision and a registered version say about themselves, as files.
-
-These formats are public: docs/formats.md. Each reads what the step before it wrote, and trusts only digests.
-"""
+"""The JSON documents of a run, an evaluation, a decision and a registered version. Formats: docs/formats.md."""
 
 import json
 from pathlib import Path
@@ -21,7 +18,7 @@ class _Record(BaseModel):
 
 
 class Artifact(_Record):
-    """A file or folder, by path relative to the project's root (forward slashes) and by content."""
+    """A file or folder: its path relative to the project's root, with forward slashes, and its digest."""
 
     path: str
     sha256: Sha256
@@ -31,9 +28,9 @@ class Interval(_Record):
     """A number with its bootstrap interval.
 
     Attributes:
-        value: The number itself. May be NaN, which no rule passes.
-        low: The interval's lower end.
-        high: The interval's upper end.
+        value: The number. NaN passes no rule.
+        low: The lower end of the interval.
+        high: The upper end of the interval.
     """
 
     value: float
@@ -42,12 +39,12 @@ class Interval(_Record):
 
 
 class Scores(_Record):
-    """How one model did on the evaluation's rows.
+    """The metrics of one model on the evaluation's rows.
 
     Attributes:
-        sha256: The digest of the model's folder; None for the baseline, which is no model.
+        sha256: The digest of the model's folder; None for the baseline.
         metrics: Each metric with its interval, by name.
-        groups: By grouping column, by group, by metric: the value on that group's rows.
+        groups: The value on the rows of a group, by grouping column, group and metric.
     """
 
     sha256: Sha256 | None = None
@@ -56,20 +53,20 @@ class Scores(_Record):
 
 
 class Metric(_Record):
-    """What a metric's numbers mean: which direction is better."""
+    """The better direction of a metric."""
 
     better: Literal["lower", "higher"]
 
 
 class Rows(_Record):
-    """The rows that were scored: how many, and the digest of their ids and true values in order."""
+    """The scored rows: their number, and the digest of their ids and true values in order."""
 
     count: int
     sha256: Sha256
 
 
 class DataCheck(_Record):
-    """One check of the data, and what it found."""
+    """One check of the data and its result."""
 
     name: str
     passed: bool
@@ -80,11 +77,11 @@ class Evaluation(_Record):
     """`evaluation.json`: challenger, champion and baseline, scored on the same rows by the evaluate step.
 
     Attributes:
-        rows: The rows that challenger and baseline were scored on.
-        champion_rows: The rows that the champion was scored on; must be the same.
-        losses: The file with the per-row losses, beside this one.
-        differences: By other model ("baseline", "champion"), by metric: challenger minus other, on paired rows.
-        data_checks: Empty means that nothing was checked.
+        rows: The rows of challenger and baseline.
+        champion_rows: The rows of the champion; must be the same.
+        losses: The file with the loss of each row, in the same folder.
+        differences: Challenger minus the other model ("baseline" or "champion") on paired rows, by model and metric.
+        data_checks: The checks of the data; empty if there were none.
     """
 
     schema_version: Literal[1]
@@ -101,8 +98,15 @@ class Evaluation(_Record):
     data_checks: list[DataCheck]
 
 
-class JobRecord(_Record):
-    """What happened to one job of a pipeline run."""
+class Step(_Record):
+    """The execution of one job of the pipeline.
+
+    Attributes:
+        seconds: How long the command ran; 0 for a step that did not run.
+        key: The digest of everything that the outputs depend on.
+        after: The jobs whose outputs are inputs of this one.
+        log: The file with the command's output.
+    """
 
     component: str
     status: Literal["completed", "cached", "failed", "interrupted", "skipped"]
@@ -116,21 +120,28 @@ class JobRecord(_Record):
 
 
 class GitState(_Record):
-    """The commit that a run's files came from; dirty when tracked or new files differed from it."""
+    """The commit of the project at the time of a run; dirty if tracked or new files differed from it."""
 
     commit: str | None
     dirty: bool
 
 
 class Champion(_Record):
-    """The version that served when the run began."""
+    """The version that was the champion at the time of a run or a decision."""
 
     version: str
     sha256: Sha256
 
 
-class RunRecord(_Record):
-    """`run.json`: one run of a pipeline file."""
+class Run(_Record):
+    """`run.json`: one run of a pipeline file.
+
+    Attributes:
+        seconds: The whole run.
+        overhead: The seconds outside of the steps, by activity: `environment` (uv creates or checks it), `mlflow`
+            (waiting for the MLflow store) and `digests` (hashing inputs and outputs).
+        data_checks: The checks of the data as the evaluation reports them; None without a readable evaluation.
+    """
 
     schema_version: Literal[1]
     id: str
@@ -141,17 +152,19 @@ class RunRecord(_Record):
     seconds: float
     inputs: dict[str, Artifact | str | int | float | bool]
     champion: Champion | None
-    jobs: dict[str, JobRecord]
+    jobs: dict[str, Step]
     outputs: dict[str, Artifact]
     git: GitState
     lock_sha256: Sha256
     python: str
     tool: str
     mlflow_run_id: str | None = None
+    overhead: dict[str, float] = {}
+    data_checks: list[DataCheck] | None = None
 
 
 class RuleResult(_Record):
-    """What one rule of `gate.yml` came to, in numbers and in words."""
+    """The result of one rule of `gate.yml`."""
 
     rule: str
     passed: bool
@@ -163,7 +176,7 @@ class RuleResult(_Record):
 
 
 class Decision(_Record):
-    """`decision.json`: the gate's answer about one model, and everything that it looked at."""
+    """`decision.json`: the gate's decision about one model, and the digests of all files that it depends on."""
 
     schema_version: Literal[1]
     passed: bool
@@ -180,8 +193,8 @@ class Version(_Record):
     """`version.json`: a registered version and its lineage.
 
     Attributes:
-        stage: "champion" is the one that serves; the ones before it are "retired".
-        tags: The lineage, the same strings that the version carries in MLflow's registry.
+        stage: The version that serves is the "champion"; its predecessors are "retired".
+        tags: The lineage, equal to the tags of the version in MLflow's registry.
     """
 
     schema_version: Literal[1]
@@ -197,7 +210,7 @@ Record = TypeVar("Record", bound=_Record)
 
 
 def read_record(path: Path, record: type[Record]) -> Record:
-    """Read one of these files. Raises InputError when it is not there, newer than we are, or not of this form."""
+    """Read one of these documents. Raises InputError if it is missing, from a newer version of the tool, or invalid."""
     try:
         content = path.read_bytes()
         return record.model_validate_json(content)
@@ -208,14 +221,15 @@ def read_record(path: Path, record: type[Record]) -> Record:
     except ValidationError as error:
         if _written_by_a_newer_tool(content):
             raise InputError(
-                f"{path} was written by a newer mlops-bootstrap.", hint="Update it: uv tool upgrade mlops-bootstrap"
+                f"{path} was written by a newer version of mlops-bootstrap.",
+                hint="Update mlops-bootstrap: uv tool upgrade mlops-bootstrap",
             ) from error
         details = [f"{'.'.join(map(str, item['loc'])) or 'document'}: {in_words([item])[0]}" for item in error.errors()]
-        raise InputError(f"{path} is not a {record.__name__.lower()} record of version 1.", details=details) from error
+        raise InputError(f"{path} is not a valid {path.name} of version 1.", details=details) from error
 
 
 def write_record(path: Path, record: _Record) -> None:
-    """Write a record so that a reader sees the whole of it or nothing."""
+    """Write a document atomically."""
     write_atomically(path, json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
 
 

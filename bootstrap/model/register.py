@@ -1,9 +1,8 @@
-"""Registration: the one way in which a model becomes a version, and a version the champion.
+"""Registers the model of a run that passed the gate as a new version, which becomes the champion.
 
-A model is registered only by a decision that passed and that the gate still comes to. What is done, in this order, can
-be interrupted anywhere and is finished by running it again: the model is copied into the registry's folder by digest;
-MLflow's registry gets a version with its lineage as tags (found again by the digest, never made twice); the version's
-file makes it the champion; the former champion is retired.
+The gate must still come to the same decision. The steps, in this order: copy the model into the registry's folder by
+digest; create a version in MLflow's registry with the lineage as tags (a version with the same digest is reused); write
+`version.json`; retire the former champion. After an interruption the same command completes them.
 """
 
 import shutil
@@ -17,7 +16,7 @@ from bootstrap.errors import ConflictError, MissingError, RefusedError
 from bootstrap.lock import alone
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import MlflowStore
-from bootstrap.model.records import Artifact, Champion, Decision, RunRecord, Version, read_record, write_record
+from bootstrap.model.records import Artifact, Champion, Decision, Run, Version, read_record, write_record
 from bootstrap.progress import Progress
 from bootstrap.project import Project
 
@@ -26,16 +25,16 @@ STAGE_TAG = "mlops.stage"
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A model that may be registered.
+class Challenger:
+    """The model of a run that may be registered.
 
     Attributes:
-        run: The run that made it.
-        mlflow_run_id: That run in MLflow; None when it was not recorded there.
-        model: The model's folder, as the run left it.
-        tags: Its lineage, as the version will carry it.
-        existing: The version that already has this very model; None for a new one.
-        is_champion: Whether there is nothing to register: that version is the champion already.
+        run: The id of the run that created it.
+        mlflow_run_id: That run in MLflow; None if MLflow has no record of it.
+        model: The model's folder.
+        tags: The lineage.
+        existing: The version that was registered from the same model; None for a new model.
+        is_champion: That version is the champion, so there is nothing to register.
     """
 
     run: str
@@ -46,82 +45,83 @@ class Candidate:
     is_champion: bool
 
 
-def examine(project: Project, run: RunRecord) -> Candidate:
-    """What registering the model of `run` would register. Changes nothing.
+def find_challenger(project: Project, run: Run) -> Challenger:
+    """The model of `run`, if it may be registered. Changes nothing.
 
     Raises:
-        MissingError: The gate has not judged this run.
-        RefusedError: The gate refused the model, or no longer decides as the decision on disk says.
-        InputError: As `gate.judge` raises.
+        MissingError: There is no decision about this run yet.
+        RefusedError: The run did not complete, the gate refused the model, or the gate comes to another decision now.
+        InputError: As `gate.decide` raises.
     """
+    gate.require_completed(project, run)
     path = gate.decision_path(project, run.id)
     if not path.exists():
         raise MissingError(
-            f"The run {run.id} has not been judged yet.", hint=f"mlops-bootstrap model gate --run {run.id}"
+            f"There is no decision about the model of run {run.id} yet.",
+            hint=f"Let the gate decide first: mlops-bootstrap model gate --run {run.id}",
         )
     decision = read_record(path, Decision)
     if not decision.passed:
         raise RefusedError(
             f"The gate refused the model of run {run.id}.",
-            details=gate.refusals(decision),
-            hint="Only a model that passed is registered.",
+            details=gate.failed_rules(decision),
+            hint="Only a model that passed the gate can be registered. Improve it, then: mlops-bootstrap run",
         )
     model = gate.model_of(project, run)
     existing = next((known for known in registry.versions(project) if known.model.sha256 == model.sha256), None)
     is_champion = existing is not None and existing == registry.champion(project)
     if not is_champion:
         _verify(project, run, decision)
-    return Candidate(run.id, run.mlflow_run_id, model, _lineage(project, run, path), existing, is_champion)
+    return Challenger(run.id, run.mlflow_run_id, model, _lineage(project, run, path), existing, is_champion)
 
 
-def register(project: Project, run: RunRecord, progress: Progress) -> tuple[Candidate, Version]:
-    """Register the model of `run` as the champion, or finish doing so. Returns what was asked and what is registered.
+def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger, Version]:
+    """Register the model of `run` as the champion, or complete an interrupted registration.
 
     Raises:
-        LockedError: Another registration of this model is at work.
-        ConflictError: MLflow's registry and the registry's folder do not tell of the same versions.
-        MissingError, RefusedError, InputError: As `examine` raises, with nothing changed.
+        LockedError: Another registration is in progress in this project.
+        ConflictError: MLflow's registry and the registry's folder have different versions.
+        MissingError, RefusedError, InputError: As `find_challenger` raises; nothing has changed then.
     """
-    with alone(project.state / "registry/lock", f"Another registration is at work in {project.root}."):
-        candidate = examine(project, run)
-        with MlflowStore(project) as store:  # opened by its first call, so not at all when there is nothing to do
-            if candidate.existing is not None and candidate.is_champion:
-                version = candidate.existing
+    with alone(project.state / "registry/lock", f"Another registration is in progress in {project.root}."):
+        challenger = find_challenger(project, run)
+        with MlflowStore(project) as store:  # its first call opens it: with nothing to register, it is not opened
+            if challenger.existing is not None and challenger.is_champion:
+                version = challenger.existing
             else:
-                version = _make_champion(project, store, candidate, progress)
+                version = _create_champion(project, store, challenger, progress)
             _retire_others(project, store, version, progress)
-        return candidate, version
+        return challenger, version
 
 
-def _verify(project: Project, run: RunRecord, decision: Decision) -> None:
-    """Make sure that the decision is the one to which the same files lead now."""
+def _verify(project: Project, run: Run, decision: Decision) -> None:
+    """Raise RefusedError unless the gate comes to the same decision now."""
     again = f"mlops-bootstrap model gate --run {run.id}"
-    fresh = gate.judge(project, run)
+    fresh = gate.decide(project, run)
     if decision.model_copy(update={"decided_at": fresh.decided_at}) == fresh:
         return
     if decision.champion != registry.champion_record(project):
         raise RefusedError(
-            "The champion has changed since the gate decided.",
-            why=f"The decision knows {_name(decision.champion)}; {_name(fresh.champion)} serves now.",
-            hint=f"Train against it and judge again: mlops-bootstrap run, then {again}",
+            "The champion has changed since the decision of the gate.",
+            why=f"The decision is about {_name(decision.champion)}; now the champion is {_name(fresh.champion)}.",
+            hint=f"Compare with the new champion: mlops-bootstrap run, then {again}",
         )
     keys = [key for key in Decision.model_fields if key != "decided_at"]
     differing = [key for key in keys if getattr(decision, key) != getattr(fresh, key)]
     raise RefusedError(
-        f"The decision about run {run.id} is not what the gate decides from the same files.",
-        why=f"It differs in {', '.join(differing)}: "
-        "a file was changed after the gate looked, or the decision itself was.",
-        details=gate.refusals(fresh),
-        hint=f"Judge again: {again}",
+        f"The gate now comes to another decision about run {run.id} than its decision.json has.",
+        why=f"It differs in {', '.join(differing)}: a file was changed after the decision, or decision.json was.",
+        details=gate.failed_rules(fresh),
+        hint=f"Let the gate decide again: {again}",
     )
 
 
 def _name(champion: Champion | None) -> str:
-    return f"version {champion.version}" if champion else "no champion"
+    return f"version {champion.version}" if champion else "none"
 
 
-def _lineage(project: Project, run: RunRecord, decision: Path) -> dict[str, str]:
-    """Where a version comes from, as tags: names and digests that `model show` and MLflow's registry both print."""
+def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
+    """The lineage of a version as tags, for `version.json` and MLflow's registry."""
     pipeline = project.manifest.pipeline
     tags = {
         DIGEST_TAG: run.outputs[pipeline.model].sha256,
@@ -140,28 +140,28 @@ def _lineage(project: Project, run: RunRecord, decision: Path) -> dict[str, str]
     return tags
 
 
-def _make_champion(project: Project, store: MlflowStore, candidate: Candidate, progress: Progress) -> Version:
+def _create_champion(project: Project, store: MlflowStore, challenger: Challenger, progress: Progress) -> Version:
     progress.started("copy the model")
-    folder = registry.folder(project, candidate.model.sha256)
-    _copy(project.path(candidate.model.path), folder / registry.MODEL, candidate.model.sha256)
-    shutil.copyfile(gate.decision_path(project, candidate.run), folder / registry.DECISION)
+    folder = registry.version_folder(project, challenger.model.sha256)
+    _copy(project.path(challenger.model.path), folder / registry.MODEL, challenger.model.sha256)
+    shutil.copyfile(gate.decision_path(project, challenger.run), folder / registry.DECISION)
     progress.finished("copy the model")
 
     progress.started("register in MLflow")
     name = project.manifest.model.name
-    tags = {**candidate.tags, STAGE_TAG: "champion"}
-    number = store.find_version(name, DIGEST_TAG, candidate.model.sha256)
+    tags = {**challenger.tags, STAGE_TAG: "champion"}
+    number = store.find_version(name, DIGEST_TAG, challenger.model.sha256)
     if number is None:
-        number = store.register_version(name, folder / registry.MODEL, run_id=candidate.mlflow_run_id, tags=tags)
-    else:  # an interrupted registration left it, or this model has served before
+        number = store.register_version(name, folder / registry.MODEL, run_id=challenger.mlflow_run_id, tags=tags)
+    else:  # from an interrupted registration, or this model was the champion before
         store.set_version_tags(name, number, tags)
     progress.finished("register in MLflow", f"version {number}")
     taken = [other for other in registry.versions(project) if other.version == number]
-    if any(other.model.sha256 != candidate.model.sha256 for other in taken):
+    if any(other.model.sha256 != challenger.model.sha256 for other in taken):
         raise ConflictError(
-            f"MLflow's registry calls this model version {number}, which is another model in .mlops/registry.",
-            why="The MLflow store was replaced or begun anew while the registry's folder was kept.",
-            hint="Bring back the .mlops/mlflow.db that belongs to the folder, or move .mlops/registry away.",
+            f"Version {number} in MLflow's registry is this model; in .mlops/registry it is another model.",
+            why="The MLflow store was replaced or created again, but .mlops/registry was not.",
+            hint="Restore the .mlops/mlflow.db that belongs to .mlops/registry, or move .mlops/registry away.",
         )
     version = Version(
         schema_version=1,
@@ -169,28 +169,28 @@ def _make_champion(project: Project, store: MlflowStore, candidate: Candidate, p
         version=number,
         stage="champion",
         model=Artifact(
-            path=(folder / registry.MODEL).relative_to(project.root).as_posix(), sha256=candidate.model.sha256
+            path=(folder / registry.MODEL).relative_to(project.root).as_posix(), sha256=challenger.model.sha256
         ),
         registered_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        tags=candidate.tags,
+        tags=challenger.tags,
     )
     write_record(folder / registry.RECORD, version)
     return version
 
 
 def _retire_others(project: Project, store: MlflowStore, champion: Version, progress: Progress) -> None:
-    """Retire whoever else is marked as champion: the former one, or what an interrupted registration left."""
+    """Set the stage of all other champions to "retired": the former one, or one from an interrupted registration."""
     for former in registry.versions(project):
         if former.stage == "champion" and former.version != champion.version:
             progress.started(f"retire version {former.version}")
             store.set_version_tags(former.name, former.version, {STAGE_TAG: "retired"})
-            path = registry.folder(project, former.model.sha256) / registry.RECORD
+            path = registry.version_folder(project, former.model.sha256) / registry.RECORD
             write_record(path, former.model_copy(update={"stage": "retired"}))
             progress.finished(f"retire version {former.version}")
 
 
 def _copy(source: Path, target: Path, sha256: str) -> None:
-    """Copy a model's folder so that `target` is there only with the content that `sha256` names."""
+    """Copy a model's folder; `target` appears only with the content of the digest `sha256`."""
     if target.is_dir() and digest_tree(target) == sha256:
         return
     incoming = target.with_name(target.name + ".new")
@@ -201,5 +201,7 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
     shutil.copytree(source, incoming, ignore=shutil.ignore_patterns(*IGNORED_FOLDERS))
     if digest_tree(incoming) != sha256:
         shutil.rmtree(incoming)
-        raise RefusedError(f"{source} changed while it was copied.", hint="Run and judge again: mlops-bootstrap run")
+        raise RefusedError(
+            f"{source} changed while it was copied.", hint="mlops-bootstrap run, then mlops-bootstrap model gate"
+        )
     incoming.rename(target)

@@ -1,7 +1,6 @@
-"""The registered versions of a project's model, as their `version.json` files tell. Opens no MLflow, so it is quick.
+"""Reads the registered versions of a project's model from their `version.json` files, without MLflow.
 
-Who serves is said here and nowhere else: the champion is the version whose file says so. `bootstrap.model.register`
-writes these files.
+The champion is the version whose `version.json` has this stage. `bootstrap.model.register` writes the files.
 """
 
 import re
@@ -17,11 +16,11 @@ DECISION = "decision.json"
 MODEL = "model"
 
 DECISION_TAG = "mlops.decision_sha256"
-"""The tag of a version that names its decision."""
+"""The tag of a version with the digest of its decision."""
 
 
-def folder(project: Project, sha256: str) -> Path:
-    """Where the version with this model digest lies: its model and its `version.json`."""
+def version_folder(project: Project, sha256: str) -> Path:
+    """The folder of the version with this model digest; it contains the model and `version.json`."""
     return _root(project) / sha256
 
 
@@ -29,30 +28,29 @@ def versions(project: Project) -> list[Version]:
     """All registered versions, oldest first.
 
     Raises:
-        InputError: A `version.json` is broken, from a newer mlops-bootstrap, or of another model than its folder names.
+        InputError: A `version.json` is invalid, from a newer mlops-bootstrap, or does not belong to its folder.
     """
     found = [_read(path) for path in _root(project).glob(f"*/{RECORD}")]
     return sorted(found, key=lambda version: int(version.version))
 
 
 def champion(project: Project) -> Version | None:
-    """The version that serves now; None before the first registration.
+    """The current champion; None before the first registration.
 
-    A registration that was interrupted after the new version's file was written and before the former champion's was
-    leaves two; the one that was registered last serves.
+    An interrupted registration can leave two versions with this stage; the one that was registered last counts.
     """
     serving = [version for version in versions(project) if version.stage == "champion"]
     return max(serving, key=lambda version: (version.registered_at, int(version.version)), default=None)
 
 
 def champion_record(project: Project) -> Champion | None:
-    """The champion in the form in which runs and decisions name it."""
+    """The current champion as runs and decisions record it."""
     serving = champion(project)
     return Champion(version=serving.version, sha256=serving.model.sha256) if serving else None
 
 
 def version(project: Project, name: str | None) -> Version:
-    """The version with this number, or the champion when no number is given.
+    """The version with the number `name`; for None, the champion.
 
     Raises:
         MissingError: Nothing is registered yet.
@@ -62,7 +60,7 @@ def version(project: Project, name: str | None) -> Version:
     if not found:
         raise MissingError(
             f"No version of {project.manifest.model.name} is registered yet.",
-            hint="Train, judge and register one: mlops-bootstrap run, then model gate, then model register.",
+            hint="Train and register a model: mlops-bootstrap run, then model gate, then model register.",
         )
     if name is None:
         return champion(project) or found[-1]
@@ -75,15 +73,15 @@ def version(project: Project, name: str | None) -> Version:
     )
 
 
-def holds(project: Project, artifact: Artifact) -> bool:
-    """Whether the project still holds this folder with this content."""
+def is_intact(project: Project, artifact: Artifact) -> bool:
+    """Whether the folder still exists with the same content."""
     path = project.path(artifact.path)
     return path.is_dir() and digest_tree(path) == artifact.sha256
 
 
 def decision(project: Project, registered: Version) -> Decision | None:
-    """The decision that let this version in, kept beside it; None when it is gone or is not the one its tag names."""
-    path = folder(project, registered.model.sha256) / DECISION
+    """The decision that accepted this version; None if the file is missing or does not have the digest in the tag."""
+    path = version_folder(project, registered.model.sha256) / DECISION
     if not path.is_file() or digest_file(path) != registered.tags.get(DECISION_TAG):
         return None
     return read_record(path, Decision)
@@ -97,10 +95,10 @@ def _read(path: Path) -> Version:
     record = read_record(path, Version)
     if record.model.sha256 != path.parent.name:
         raise InputError(
-            f"{path} does not belong to the folder that it lies in.",
+            f"{path} does not belong to its folder.",
             why=f"It names the model {record.model.sha256}; the folder is {path.parent.name}.",
-            hint="Restore the registry's folder from a copy, or delete this version's folder.",
+            hint="Restore .mlops/registry from a copy, or delete the folder of this version.",
         )
     if not re.fullmatch(r"[1-9][0-9]{0,8}", record.version):
-        raise InputError(f"{path}: {record.version!r} is no version number.")
+        raise InputError(f"{path}: {record.version!r} is not a version number.")
     return record

@@ -1,6 +1,6 @@
-"""The rules of `gate.yml`, and what each comes to on an evaluation. Numbers in, words out: no file is touched here.
+"""The rules of `gate.yml` and their results for an evaluation. Reads no files.
 
-A rule passes only by finite numbers that are there: what is missing, NaN or contradicts itself is refused.
+A rule passes only with finite, consistent numbers: a missing or NaN value is refused.
 """
 
 import math
@@ -12,26 +12,26 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator,
 from bootstrap.model.records import Champion, Evaluation, Interval, RuleResult
 
 EVIDENCE = "evidence"
-"""The name under which a decision tells what was found before any rule was applied; no rule may have it."""
+"""The name of the result for the checks before any rule is applied; no rule may have this name."""
 
 _KINDS = ("at_most", "at_least", "better_than", "not_worse_than", "data_checks")
 _TOLERANCE = 1e-6
-"""How far, relatively, a difference of metrics may be from the difference of the metrics as written."""
+"""The allowed relative deviation of a written difference from the difference of the written metrics."""
 
 
-class Rule(BaseModel):
-    """One rule of `gate.yml`: exactly one of the kinds, and what that kind needs.
+class GateRule(BaseModel):
+    """One rule of `gate.yml`: one of the five kinds, and the keys that this kind needs.
 
     Attributes:
-        name: What people call the rule.
-        metric: The metric that the rule is about; every kind but `data_checks` has one.
-        at_most: The challenger's metric (in each group, with `per_group`) is not above this.
-        at_least: The challenger's metric (in each group, with `per_group`) is not below this.
-        per_group: The column by whose groups `at_most` or `at_least` is judged.
-        better_than: The whole interval of the difference lies on the better side of zero.
-        not_worse_than: The whole interval of the difference stays within `margin` on the worse side of zero.
-        margin: In the metric's unit, zero or more.
-        data_checks: Every check of the data passed.
+        name: The rule's name in results.
+        metric: The metric; every kind except `data_checks` needs it.
+        at_most: The upper limit of the challenger's metric (with `per_group`: in each group).
+        at_least: The lower limit of the challenger's metric (with `per_group`: in each group).
+        per_group: The column whose groups `at_most` or `at_least` is applied to.
+        better_than: The whole interval of the difference must lie on the better side of zero.
+        not_worse_than: The whole interval of the difference must lie within `margin` on the worse side of zero.
+        margin: In the metric's unit; zero or more.
+        data_checks: All checks of the data must have passed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,45 +50,45 @@ class Rule(BaseModel):
     def _one_kind(self) -> Self:
         kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if not kinds:
-            raise ValueError(f"the rule {self.name!r} says nothing: give it one of {', '.join(_KINDS)}")
+            raise ValueError(f"the rule {self.name!r} has no kind: add one of {', '.join(_KINDS)}")
         if len(kinds) > 1:
-            raise ValueError(f"the rule {self.name!r} says {' and '.join(kinds)}: make it one rule for each")
+            raise ValueError(f"the rule {self.name!r} has {' and '.join(kinds)}: write one rule for each")
         kind = kinds[0]
         needed = {"not_worse_than": {"metric", "margin"}, "data_checks": set()}.get(kind, {"metric"})
         allowed = needed | ({"per_group"} if kind in ("at_most", "at_least") else set())
         given = {key for key in ("metric", "margin", "per_group") if getattr(self, key) is not None}
         if missing := needed - given:
-            raise ValueError(f"the rule {self.name!r} says {kind}, and needs {' and '.join(sorted(missing))} with it")
+            raise ValueError(f"the rule {self.name!r} has {kind} and needs {' and '.join(sorted(missing))}, too")
         if surplus := given - allowed:
-            raise ValueError(f"the rule {self.name!r} says {kind}, which takes no {' and no '.join(sorted(surplus))}")
+            raise ValueError(f"the rule {self.name!r} has {kind}, which does not allow {' or '.join(sorted(surplus))}")
         return self
 
 
 class Gate(BaseModel):
-    """The content of `gate.yml`. An empty list of rules can be read, and is then refused by `apply`."""
+    """The content of `gate.yml`. An empty list of rules is valid here; `apply` refuses it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1]
-    rules: list[Rule]
+    rules: list[GateRule]
 
     @field_validator("rules")
     @classmethod
-    def _names_differ(cls, rules: list[Rule]) -> list[Rule]:
+    def _names_differ(cls, rules: list[GateRule]) -> list[GateRule]:
         names = [rule.name for rule in rules]
         if twice := sorted({name for name in names if names.count(name) > 1 or name == EVIDENCE}):
-            raise ValueError(f"rules need names of their own: {', '.join(map(repr, twice))} is taken")
+            raise ValueError(f"names of rules must be unique: {', '.join(map(repr, twice))} is already used")
         return rules
 
 
-def apply(rules: Sequence[Rule], evaluation: Evaluation, champion: Champion | None) -> list[RuleResult]:
-    """What each rule comes to. With `champion` None nothing is registered yet, and rules against it pass."""
+def apply(rules: Sequence[GateRule], evaluation: Evaluation, champion: Champion | None) -> list[RuleResult]:
+    """The result of each rule. If `champion` is None (nothing is registered yet), rules against it pass."""
     if not rules:
-        return [RuleResult(rule="rules", passed=False, message="there are none, so nothing was judged")]
+        return [RuleResult(rule="rules", passed=False, message="there are no rules")]
     return [_apply(rule, evaluation, champion) for rule in rules]
 
 
-def _apply(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
+def _apply(rule: GateRule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
     if rule.data_checks is not None:
         return _data_checks(rule, evaluation)
     if rule.per_group is not None:
@@ -98,18 +98,18 @@ def _apply(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> Rul
     return _compared(rule, evaluation, champion)
 
 
-def _data_checks(rule: Rule, evaluation: Evaluation) -> RuleResult:
+def _data_checks(rule: GateRule, evaluation: Evaluation) -> RuleResult:
     checks = evaluation.data_checks
     failed = [check for check in checks if not check.passed]
     if not checks:
-        return _refused(rule, "no check of the data was made")
+        return _refused(rule, "there are no data checks")
     if failed:
         named = "; ".join(f"{check.name} ({check.message})" if check.message else check.name for check in failed)
         return _refused(rule, f"{len(failed)} of {len(checks)} checks failed: {named}")
     return RuleResult(rule=rule.name, passed=True, message=f"{len(checks)} checks passed")
 
 
-def _absolute(rule: Rule, evaluation: Evaluation) -> RuleResult:
+def _absolute(rule: GateRule, evaluation: Evaluation) -> RuleResult:
     interval = evaluation.challenger.metrics.get(rule.metric or "")
     if interval is None:
         return _refused(rule, f"the challenger has no {rule.metric}{_known(evaluation.challenger.metrics)}")
@@ -128,7 +128,7 @@ def _absolute(rule: Rule, evaluation: Evaluation) -> RuleResult:
     )
 
 
-def _per_group(rule: Rule, column: str, evaluation: Evaluation) -> RuleResult:
+def _per_group(rule: GateRule, column: str, evaluation: Evaluation) -> RuleResult:
     groups = evaluation.challenger.groups.get(column)
     if not groups:
         return _refused(rule, f"the evaluation has no groups by {column}{_known(evaluation.challenger.groups)}")
@@ -142,46 +142,46 @@ def _per_group(rule: Rule, column: str, evaluation: Evaluation) -> RuleResult:
     worst = max(found, key=lambda group: _limit(rule, found[group])[0])
     excess, words = _limit(rule, found[worst])
     passed = excess <= 0
-    told = f"{rule.metric} {_number(found[worst])} in the worst of {len(found)} groups, {column} {worst}, {words}"
+    message = f"{rule.metric} {_number(found[worst])} in the worst of {len(found)} groups, {column} {worst}, {words}"
     return RuleResult(
         rule=rule.name,
         passed=passed,
-        message=told + ("" if passed else f": off by {_number(excess)}"),
+        message=message + ("" if passed else f": off by {_number(excess)}"),
         value=found[worst],
         limit=rule.at_most if rule.at_most is not None else rule.at_least,
     )
 
 
-def _compared(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
+def _compared(rule: GateRule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
     other: Literal["baseline", "champion"] = rule.better_than or rule.not_worse_than or "champion"
     metric = rule.metric or ""
     if other == "champion" and champion is None:
-        return RuleResult(rule=rule.name, passed=True, message="no champion is registered yet to compare with")
+        return RuleResult(rule=rule.name, passed=True, message="there is no champion to compare with yet")
     direction = evaluation.metrics.get(metric)
     difference = evaluation.differences.get(other, {}).get(metric)
     if direction is None:
-        return _refused(rule, f"the evaluation does not say which direction of {metric} is better")
+        return _refused(rule, f"the evaluation does not declare the better direction of {metric}")
     if difference is None:
         return _refused(rule, f"the evaluation does not compare {metric} with the {other}")
     if flaw := _flaw(difference) or _disagreement(evaluation, other, metric, difference):
         return _refused(rule, f"the difference of {metric} to the {other} {flaw}", difference)
-    # As a loss: how much worse than the other the challenger is at most, with the stated confidence.
+    # The end of the interval on the worse side: positive if the challenger may be worse than the other model.
     worst = difference.high if direction.better == "lower" else -difference.low
     margin = rule.margin if rule.not_worse_than is not None else None
     passed = worst < 0 if margin is None else worst <= margin
-    told = (
+    message = (
         f"{metric} differs from the {other} by {_number(difference.value)} "
         f"({_number(difference.low)} to {_number(difference.high)} at {evaluation.confidence:.0%}), "
         f"{direction.better} is better"
     )
     if not passed:
-        told += f": {_number(worst)} worse at worst, " + (
-            "must be better throughout" if margin is None else f"{_number(margin)} allowed"
+        message += f": up to {_number(worst)} worse, " + (
+            "the whole interval must be better" if margin is None else f"{_number(margin)} allowed"
         )
     return RuleResult(
         rule=rule.name,
         passed=passed,
-        message=told,
+        message=message,
         value=difference.value,
         low=difference.low,
         high=difference.high,
@@ -189,8 +189,8 @@ def _compared(rule: Rule, evaluation: Evaluation, champion: Champion | None) -> 
     )
 
 
-def _limit(rule: Rule, value: float) -> tuple[float, str]:
-    """By how much `value` is beyond the rule's limit (not at all when zero or less), and the limit in words."""
+def _limit(rule: GateRule, value: float) -> tuple[float, str]:
+    """The amount by which `value` exceeds the rule's limit (zero or negative: it does not), and the limit in words."""
     if rule.at_most is not None:
         return value - rule.at_most, f"at most {_number(rule.at_most)}"
     limit = rule.at_least if rule.at_least is not None else math.inf
@@ -198,9 +198,9 @@ def _limit(rule: Rule, value: float) -> tuple[float, str]:
 
 
 def _flaw(interval: Interval) -> str:
-    """Why nothing can be decided by this interval; empty when something can."""
+    """Why the interval cannot be used; empty if it can."""
     if not all(map(math.isfinite, (interval.value, interval.low, interval.high))):
-        return f"is {interval.value} ({interval.low} to {interval.high}), which is no number to judge by"
+        return f"is {interval.value} ({interval.low} to {interval.high}), which is not finite"
     if interval.low > interval.high:
         return f"has an interval whose ends are swapped ({_number(interval.low)} to {_number(interval.high)})"
     return ""
@@ -209,20 +209,20 @@ def _flaw(interval: Interval) -> str:
 def _disagreement(
     evaluation: Evaluation, other: Literal["baseline", "champion"], metric: str, difference: Interval
 ) -> str:
-    """How the difference disagrees with the metrics that it is the difference of; empty when it agrees."""
+    """Why the difference contradicts the metrics; empty if it does not."""
     scores = evaluation.baseline if other == "baseline" else evaluation.champion
     theirs = scores.metrics.get(metric) if scores else None
     ours = evaluation.challenger.metrics.get(metric)
     if ours is None or theirs is None:
-        return f"has no {metric} of the {'challenger' if ours is None else other} behind it"
+        return f"is given, but the {'challenger' if ours is None else other} has no {metric}"
     expected = ours.value - theirs.value
     scale = max(abs(ours.value), abs(theirs.value), 1.0)
-    if not abs(expected - difference.value) <= _TOLERANCE * scale:  # a NaN is no agreement
+    if not abs(expected - difference.value) <= _TOLERANCE * scale:  # also refuses NaN
         return f"is {_number(difference.value)}, but the metrics differ by {_number(expected)}"
     return ""
 
 
-def _refused(rule: Rule, message: str, interval: Interval | None = None) -> RuleResult:
+def _refused(rule: GateRule, message: str, interval: Interval | None = None) -> RuleResult:
     numbers = {"value": interval.value, "low": interval.low, "high": interval.high} if interval else {}
     finite = {key: value for key, value in numbers.items() if math.isfinite(value)}
     return RuleResult(rule=rule.name, passed=False, message=message, **finite)

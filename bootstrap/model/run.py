@@ -1,8 +1,8 @@
-"""Runs a pipeline file on this machine as Azure ML would: steps in processes of their own, side by side where they can.
+"""Runs a pipeline file of Azure ML on this machine: each step in its own process, independent steps in parallel.
 
-A step's outputs are kept under a key of everything that they depend on (code, command, inputs by content, lock,
-Python), and reach their place only when the step has succeeded: a second run does only what has changed, and whatever
-interrupts a run leaves no half output. docs/run.md tells the rest.
+The outputs of a step are cached under a key of everything that they depend on (code, command, content of inputs, lock,
+Python version). They are moved into the cache only after the step has succeeded, so an interruption leaves no partial
+output. Description: docs/run.md.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,9 +41,11 @@ from bootstrap.model.pipeline_file import (
 from bootstrap.model.records import (
     Artifact,
     Champion,
+    DataCheck,
+    Evaluation,
     GitState,
-    JobRecord,
-    RunRecord,
+    Run,
+    Step,
     Version,
     read_record,
     write_record,
@@ -59,31 +61,20 @@ _MLFLOW_STATUS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAIL
 
 @dataclass(frozen=True)
 class Data:
-    """A file or folder that goes into a step, by path and by content."""
+    """A file or folder that is an input or output of a step."""
 
     path: Path
     sha256: str
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do.
+def preview(project: Project, file: Path, given: Mapping[str, str], directory: Path) -> dict[str, bool]:
+    """The pipeline's jobs in order, and whether `run` with the same arguments would take their outputs from the cache.
 
-    Attributes:
-        run: The job's names that have to run, in order; those behind them may turn out to be unchanged.
-        cached: The jobs whose outputs are there already.
+    A job that follows one without cached outputs counts as not cached. Raises the errors of `run`; changes nothing.
     """
-
-    pipeline: Pipeline
-    run: list[str]
-    cached: list[str]
-
-
-def plan(project: Project, file: Path, given: Mapping[str, str], directory: Path) -> Plan:
-    """What `run` with the same arguments would do. Raises as `run` does, and changes nothing."""
-    work = _Work.prepare(project, file, given, directory)
-    kept = work.look_up()
-    return Plan(work.pipeline, [name for name in work.pipeline.jobs if name not in kept], list(kept))
+    prepared = _PreparedRun.prepare(project, file, given, directory)
+    cached = prepared.find_cached()
+    return {name: name in cached for name in prepared.pipeline.jobs}
 
 
 def run(
@@ -94,38 +85,44 @@ def run(
     progress: Progress,
     *,
     use_cache: bool = True,
-) -> tuple[RunRecord, bool]:
-    """Run a pipeline file, and return the record of the run and whether anything had to be done.
+) -> tuple[Run, bool]:
+    """Run a pipeline file; return the run, and False if the outputs of all steps were cached.
 
     Args:
         project: The project that the pipeline belongs to.
         file: The pipeline file, absolute.
-        given: Inputs of the pipeline, as text; the rest is as the file says.
+        given: Values for inputs of the pipeline, as text; the others have the values of the file.
         directory: The folder that paths in `given` are relative to.
-        progress: Is told of each job.
-        use_cache: Take outputs of earlier runs where nothing has changed.
+        progress: Receives the progress of each step.
+        use_cache: Use cached outputs of steps that have not changed.
 
     Raises:
-        InputError: The pipeline, a component or an input is wrong, or a step failed (the end of its log is told).
-        MissingError: The project's environment cannot be made.
-        LockedError: Another run is at work in this project.
-        RefusedError: The champion's folder is not what was registered.
+        InputError: The pipeline, a component or an input is wrong, or a step failed (`details` has the end of its log).
+        MissingError: The project's environment cannot be created.
+        LockedError: Another run is in progress in this project.
+        RefusedError: The champion's folder has changed since it was registered.
     """
     _check_lock(project)
-    with alone(project.state / "lock", f"Another run is at work in {project.root}."):
-        for left in (project.state / "steps").glob(".*"):  # half outputs of a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        work = _Work.prepare(project, file, given, directory)
+    with alone(project.state / "lock", f"Another run is in progress in {project.root}."):
+        for partial in (project.state / "steps").glob(".*"):  # of a run that was killed
+            shutil.rmtree(partial, ignore_errors=True)
+        prepared = _PreparedRun.prepare(project, file, given, directory)
         if use_cache:
-            kept = work.look_up()
-            if len(kept) == len(work.pipeline.jobs):
-                return _nothing_to_do(work, kept)
-        return _execute(work, progress, use_cache=use_cache), True
+            with prepared.measured("digests"):
+                cached = prepared.find_cached()
+            if len(cached) == len(prepared.pipeline.jobs):
+                return _all_cached(prepared, cached, progress), False
+        return _execute(prepared, progress, use_cache=use_cache), True
 
 
 @dataclass
-class _Work:
-    """A pipeline with everything that goes into it, by content, as it was when the run began."""
+class _PreparedRun:
+    """A pipeline and the digests of everything that goes into it.
+
+    Attributes:
+        champion: The champion, if the pipeline has an input for it.
+        overhead: Seconds outside of the steps, by activity (`Run.overhead`).
+    """
 
     project: Project
     pipeline: Pipeline
@@ -134,10 +131,14 @@ class _Work:
     inputs: dict[str, Data | Value]
     champion: Version | None
     lock: str
+    started: float
     code: dict[str, str] = field(default_factory=dict)
+    overhead: dict[str, float] = field(default_factory=lambda: {"environment": 0.0, "mlflow": 0.0, "digests": 0.0})
+    _adding: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def prepare(cls, project: Project, file: Path, given: Mapping[str, str], directory: Path) -> "_Work":
+    def prepare(cls, project: Project, file: Path, given: Mapping[str, str], directory: Path) -> "_PreparedRun":
+        started = time.monotonic()
         _check_lock(project)
         lock = project.root / "uv.lock"
         champion = registry.champion(project)
@@ -145,13 +146,25 @@ class _Work:
         inputs = _inputs(pipeline, given, directory)
         described = Data(file, digest_file(file))
         taken = champion if champion is not None and _takes_champion(project, pipeline) else None
-        if taken is not None and not registry.holds(project, taken.model):
+        if taken is not None and not registry.is_intact(project, taken.model):
             raise RefusedError(
-                f"The champion, version {taken.version}, is not what was registered.",
+                f"The champion, version {taken.version}, has changed since it was registered.",
                 why=f"{taken.model.path} no longer has the digest {taken.model.sha256}.",
                 hint="Restore the folder, or delete it and register another model.",
             )
-        return cls(project, pipeline, described, _git_state(project), inputs, taken, digest_file(lock))
+        prepared = cls(project, pipeline, described, _git_state(project), inputs, taken, digest_file(lock), started)
+        prepared.overhead["digests"] = time.monotonic() - started
+        return prepared
+
+    @contextlib.contextmanager
+    def measured(self, activity: str) -> Iterator[None]:
+        """Add the time of the `with` block to the overhead of `activity`."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._adding:
+                self.overhead[activity] += time.monotonic() - began
 
     def key(self, job: Job, inputs: Mapping[str, Data | Value], python: str) -> str:
         """The digest of everything that the job's outputs depend on."""
@@ -176,7 +189,11 @@ class _Work:
         )
 
     def job_inputs(self, job: Job, done: Mapping[str, Mapping[str, Data]]) -> dict[str, Data | Value]:
-        """What goes into the job, given the outputs of the jobs before it; absent optional inputs are left out."""
+        """The values of the job's inputs. Optional inputs without a value are left out.
+
+        Args:
+            done: The outputs of the jobs before it.
+        """
         values: dict[str, Data | Value] = {}
         for name, port in job.ports.items():
             source = job.inputs.get(name)
@@ -196,58 +213,57 @@ class _Work:
         return values
 
     def folder(self, job: Job, key: str) -> Path:
-        """Where the outputs of the job lie."""
+        """The cache folder of the job's outputs."""
         return self.project.state / "steps" / f"{job.name}-{key[:16]}"
 
-    def look_up(self) -> dict[str, "_Kept"]:
-        """The jobs whose outputs are there already, as far as that can be told without running any."""
+    def find_cached(self) -> dict[str, "_CachedStep"]:
+        """The jobs with cached outputs whose preceding jobs have cached outputs, too."""
         python = _python_version(self.project)
-        kept: dict[str, _Kept] = {}
+        found: dict[str, _CachedStep] = {}
         if python is None:
-            return kept
+            return found
         for name, job in self.pipeline.jobs.items():
-            if all(before in kept for before in job.after):
-                inputs = self.job_inputs(job, {before: kept[before].outputs for before in job.after})
-                key = self.key(job, inputs, python)
-                if (found := self.kept(job, key)) is not None:
-                    kept[name] = found
-        return kept
+            if all(before in found for before in job.after):
+                inputs = self.job_inputs(job, {before: found[before].outputs for before in job.after})
+                if (step := self.cached(job, self.key(job, inputs, python))) is not None:
+                    found[name] = step
+        return found
 
-    def kept(self, job: Job, key: str) -> "_Kept | None":
-        """The outputs of an earlier run of the same job, when they are there and are what they were."""
+    def cached(self, job: Job, key: str) -> "_CachedStep | None":
+        """The cached outputs of the job, if they exist and still have their digests."""
         path = self.folder(job, key) / _STEP
         if not job.deterministic or not path.is_file():
             return None
         try:
-            record = read_record(path, JobRecord)
-        except InputError:  # damaged: as good as not there
+            record = read_record(path, Step)
+        except InputError:  # a damaged record: the step runs again
             return None
         outputs = {name: Data(self.project.path(one.path), one.sha256) for name, one in record.outputs.items()}
         intact = record.key == key and all(
             data.path.exists() and digest_tree(data.path) == data.sha256 for data in outputs.values()
         )
-        return _Kept(record, outputs) if intact else None
+        return _CachedStep(record, outputs) if intact else None
 
 
 @dataclass(frozen=True)
-class _Kept:
-    record: JobRecord
+class _CachedStep:
+    record: Step
     outputs: dict[str, Data]
 
 
 def _check_lock(project: Project) -> None:
     if not (project.root / "uv.lock").is_file():
-        raise MissingError(f"{project.root} has no uv.lock.", hint="Make it: uv lock")
+        raise MissingError(f"{project.root} has no uv.lock.", hint="Create it: uv lock")
 
 
-def _cached(kept: _Kept, job: Job) -> JobRecord:
-    return kept.record.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
+def _cached_record(cached: _CachedStep, job: Job) -> Step:
+    return cached.record.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
 
 
 def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
-    """Whether the pipeline has the optional input of a job that `mlops.yaml` names for the champion.
+    """Whether the pipeline has the optional input that `pipeline.champion` of mlops.yaml names.
 
-    Raises InputError when the project's own pipeline has not; others need not judge models.
+    Raises InputError if the pipeline that mlops.yaml names has no such input; other pipelines need none.
     """
     named = project.manifest.pipeline.champion
     job, _, name = named.partition(".")
@@ -260,13 +276,13 @@ def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
         f"{job.name}.{name}" for job in pipeline.jobs.values() for name, port in job.ports.items() if port.optional
     ]
     raise InputError(
-        f"The champion has no way into {project.manifest.pipeline.file}.",
-        why=f"mlops.yaml says pipeline.champion: {named}, which is no optional input of a job.",
+        f"{project.manifest.pipeline.file} has no input for the champion.",
+        why=f"pipeline.champion of mlops.yaml is {named}, which is not an optional input of a job with data.",
         hint=did_you_mean(named, optional),
     )
 
 
-def _champion(work: _Work) -> Champion | None:
+def _champion(work: _PreparedRun) -> Champion | None:
     version = work.champion
     return Champion(version=version.version, sha256=version.model.sha256) if version else None
 
@@ -288,15 +304,15 @@ def _inputs(pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> di
             values[name] = value
     if problems:
         raise InputError(
-            f"The inputs of {pipeline.path.name} are wrong.",
+            f"Inputs of {pipeline.path.name} are wrong.",
             details=problems,
-            hint=f"Its inputs stand in {pipeline.path}, with their defaults; --set NAME=VALUE gives others.",
+            hint=f"{pipeline.path} declares the inputs and their defaults; --set NAME=VALUE sets a value.",
         )
     return values
 
 
 def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
-    """The port itself, or for a literal of the pipeline file the one that it goes into."""
+    """The port itself; for a literal of the pipeline file, the port of the job's input that it is bound to."""
     if port.type is not None:
         return port
     for job in pipeline.jobs.values():
@@ -319,15 +335,18 @@ def _input(port: Port, text: str | None, directory: Path) -> Data | Value | None
     return Data(path, digest_tree(path))
 
 
-def _execute(work: _Work, progress: Progress, *, use_cache: bool) -> RunRecord:
-    """Run what has to be run, side by side where the graph allows, and write the run's record whatever happens."""
+def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
+    """Run the steps that are not cached, and write the run's record, also after a failure or an interruption."""
     project = work.project
     progress.started("environment")
-    interpreter = project_python(project)
+    with work.measured("environment"):
+        interpreter = project_python(project)
     progress.finished("environment")
     python = _python_version(project)
     if python is None:
-        raise MissingError(f"{interpreter} is not in an environment made by uv.", hint="Delete .venv and run again.")
+        raise MissingError(
+            f"{interpreter} is not in an environment that uv created.", hint="Delete .venv and run the command again."
+        )
     run_id = _new_id()
     folder = project.state / "runs" / run_id
     (folder / "logs").mkdir(parents=True)
@@ -340,11 +359,11 @@ def _execute(work: _Work, progress: Progress, *, use_cache: bool) -> RunRecord:
 
 
 class _Execution:
-    """One run under way: which jobs wait, which are at work, and what became of the others."""
+    """A run in progress: its steps, their processes and results."""
 
     def __init__(
         self,
-        work: _Work,
+        work: _PreparedRun,
         run_id: str,
         folder: Path,
         interpreter: Path,
@@ -357,22 +376,22 @@ class _Execution:
         self._work, self._id, self._folder = work, run_id, folder
         self._interpreter, self._python = interpreter, python
         self._store, self._progress, self._use_cache = store, progress, use_cache
-        self._started = time.monotonic()
         self._started_at = _now()
         self._parent: str | None = None
-        self._records: dict[str, JobRecord] = {}
+        self._records: dict[str, Step] = {}
         self._outputs: dict[str, Mapping[str, Data]] = {}
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopping = False
 
-    def go(self) -> RunRecord:
+    def go(self) -> Run:
         status: RunStatus = "KILLED"
         try:
             if self._store is not None:
                 pipeline = self._work.pipeline
                 experiment = pipeline.experiment or self._work.project.manifest.name
-                self._parent = self._store.start_run(experiment, self._id, tags={"mlops.run": self._id})
+                with self._work.measured("mlflow"):
+                    self._parent = self._store.start_run(experiment, self._id, tags={"mlops.run": self._id})
             self._all_jobs()
             failed = [name for name, record in self._records.items() if record.status == "failed"]
             status = "FAILED" if failed else "FINISHED"
@@ -399,7 +418,7 @@ class _Execution:
                         running.add(pool.submit(self._job, waiting.pop(name)))
                     if not running:
                         break
-                    # In slices, because Windows does not interrupt a wait without end.
+                    # With a timeout, because Windows does not interrupt a wait without one.
                     done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                     for future in done:
                         running.remove(future)
@@ -413,23 +432,24 @@ class _Execution:
         with self._lock:
             self._stopping = True
             processes = list(self._processes)
-        with ThreadPoolExecutor(max_workers=len(processes) or 1) as pool:  # each may take its time to end
+        with ThreadPoolExecutor(max_workers=len(processes) or 1) as pool:  # each may need some seconds to end
             list(pool.map(end, processes))
 
     def _job(self, job: Job) -> None:
-        """Run a job, or take what it made before, and note what became of it."""
-        inputs = self._work.job_inputs(job, self._outputs)
-        key = self._work.key(job, inputs, self._python)
-        if self._use_cache and (kept := self._work.kept(job, key)) is not None:
-            self._progress.started(job.name)
-            self._progress.finished(job.name, "cached")
-            self._records[job.name] = _cached(kept, job)
-            self._outputs[job.name] = kept.outputs
-            return
+        """Run a job or use its cached outputs, and store the result."""
+        with self._work.measured("digests"):
+            inputs = self._work.job_inputs(job, self._outputs)
+            key = self._work.key(job, inputs, self._python)
+            cached = self._work.cached(job, key) if self._use_cache else None
         self._progress.started(job.name)
-        began = time.monotonic()
-        run_id = self._child_run(job)
-        record, outputs = self._step(job, key, inputs, run_id, began)
+        if cached is not None:
+            self._progress.finished(job.name, "cached")
+            self._records[job.name] = _cached_record(cached, job)
+            self._outputs[job.name] = cached.outputs
+            return
+        with self._work.measured("mlflow"):
+            run_id = self._child_run(job)
+        record, outputs = self._step(job, key, inputs, run_id)
         if self._store is not None and run_id is not None:
             self._store.end_run(run_id, _MLFLOW_STATUS[record.status])
         self._progress.finished(job.name, "done" if record.status == "completed" else record.status)
@@ -444,9 +464,9 @@ class _Execution:
         return self._store.start_run(experiment, job.name, parent=self._parent)
 
     def _step(
-        self, job: Job, key: str, inputs: Mapping[str, Data | Value], run_id: str | None, began: float
-    ) -> tuple[JobRecord, dict[str, Data]]:
-        """Run the job's command, and move its outputs into place when it has succeeded."""
+        self, job: Job, key: str, inputs: Mapping[str, Data | Value], run_id: str | None
+    ) -> tuple[Step, dict[str, Data]]:
+        """Run the job's command; if it succeeds, move its outputs into the cache."""
         place = self._work.folder(job, key)
         scratch = place.with_name(f".{place.name}-{self._id}")
         scratch.mkdir(parents=True)
@@ -456,15 +476,16 @@ class _Execution:
             for name, type_ in job.outputs.items():
                 if type_ != "uri_file":
                     made[name].mkdir()
+            began = time.monotonic()
             problem = self._command(job, inputs, made, run_id, log)
-            outputs = (
-                {name: Data(place / name, digest_tree(path)) for name, path in made.items()} if not problem else {}
-            )
+            seconds = time.monotonic() - began
+            with self._work.measured("digests"):
+                outputs = {} if problem else {name: Data(place / name, digest_tree(one)) for name, one in made.items()}
             record = _record(
                 job,
                 "completed" if not problem else "interrupted" if self._stopping else "failed",
                 {name: self._artifact(data) for name, data in outputs.items()},
-                seconds=round(time.monotonic() - began, 3),
+                seconds=round(seconds, 3),
                 key=key,
                 inputs={name: self._artifact(one) if isinstance(one, Data) else one for name, one in inputs.items()},
                 log=log.relative_to(self._work.project.root).as_posix(),
@@ -472,7 +493,7 @@ class _Execution:
             )
             if not problem:
                 write_record(scratch / _STEP, record)
-                if place.exists():  # damaged, or not wanted (--no-cache)
+                if place.exists():  # damaged, or ignored because of --no-cache
                     shutil.rmtree(place)
                 scratch.rename(place)
             return record, outputs
@@ -482,7 +503,7 @@ class _Execution:
     def _command(
         self, job: Job, inputs: Mapping[str, Data | Value], outputs: Mapping[str, Path], run_id: str | None, log: Path
     ) -> str | None:
-        """Run the command with its log, and return what went wrong, if anything."""
+        """Run the command with its output in `log`; return the problem, or None if it succeeded."""
         values = {name: one.path if isinstance(one, Data) else one for name, one in inputs.items()}
         arguments = job.arguments(values, outputs)
         program = _program(arguments[0], self._interpreter)
@@ -490,7 +511,7 @@ class _Execution:
         environment |= job.environment
         with log.open("wb") as file:
             if program is None:
-                problem = f"The program {arguments[0]} is neither in the project's environment nor on PATH."
+                problem = f"The program {arguments[0]} is not in the project's environment and not on PATH."
                 file.write(problem.encode() + b"\n")
                 return problem
             with child(
@@ -503,16 +524,16 @@ class _Execution:
                 with self._lock:
                     self._processes.discard(process)
             missing = [name for name, path in outputs.items() if not path.exists()]
-            problem = f"The command ended with exit code {code}." if code else ""
+            problem = f"The command failed with exit code {code}." if code else ""
             if not problem and missing:
-                problem = f"The command ended without its outputs: {', '.join(missing)}."
+                problem = f"The command did not create its outputs: {', '.join(missing)}."
             file.write(f"\n{problem}\n".encode() if problem else b"")
         return problem or None
 
     def _artifact(self, data: Data) -> Artifact:
         return _artifact(self._work.project, data)
 
-    def _write(self, status: str) -> RunRecord:
+    def _write(self, status: str) -> Run:
         work = self._work
         outputs = {
             name: self._artifact(self._outputs[source.job][source.output])
@@ -524,7 +545,9 @@ class _Execution:
             id=self._id,
             status=status,
             started_at=self._started_at,
-            seconds=round(time.monotonic() - self._started, 3),
+            seconds=round(time.monotonic() - work.started, 3),
+            overhead={activity: round(seconds, 3) for activity, seconds in work.overhead.items()},
+            data_checks=_data_checks(work.project, outputs, self._progress),
             jobs={
                 name: self._records.get(name) or _record(job, "skipped", {}, seconds=0.0, key="")
                 for name, job in work.pipeline.jobs.items()
@@ -542,31 +565,47 @@ class _Execution:
             log = self._folder / "logs" / f"{name}.log"
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
             details += [f"{name}, the end of {log}:", *(f"  {line}" for line in lines)]
-        kept = [name for name, record in self._records.items() if record.status in ("completed", "cached")]
+        cached = [name for name, record in self._records.items() if record.status in ("completed", "cached")]
         return InputError(
             f"{'The step' if len(failed) == 1 else 'The steps'} {', '.join(failed)} failed.",
             details=details,
-            why=f"What the others made is kept: {', '.join(kept)}." if kept else "",
-            hint="Correct the step and run the same command again: only what depends on it runs.",
+            why=f"The outputs of other steps are cached: {', '.join(cached)}." if cached else "",
+            hint="Correct the step and run the same command again: only this step and those after it run.",
         )
 
 
-def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, bool]:
-    """The record of the earlier run that made all of this, or a new one when the outputs come from several runs."""
-    jobs = {name: _cached(one, work.pipeline.jobs[name]) for name, one in kept.items()}
+def _data_checks(project: Project, outputs: Mapping[str, Artifact], progress: Progress) -> list[DataCheck] | None:
+    """The checks of the data in the evaluation; None if there is no evaluation, or it cannot be read (reported)."""
+    evaluation = outputs.get(project.manifest.pipeline.evaluation)
+    if evaluation is None:
+        return None
+    try:
+        return read_record(project.path(evaluation.path) / "evaluation.json", Evaluation).data_checks
+    except InputError as error:
+        progress.say(f"The data checks cannot be shown: {error}")
+        return None
+
+
+def _all_cached(work: _PreparedRun, cached: Mapping[str, _CachedStep], progress: Progress) -> Run:
+    """The earlier run with the same outputs, or a new run record if the outputs come from several runs."""
+    jobs = {name: _cached_record(one, work.pipeline.jobs[name]) for name, one in cached.items()}
     keys = {name: record.key for name, record in jobs.items()}
     for path in sorted((work.project.state / "runs").glob("*/run.json"), reverse=True):
         try:
-            run = read_record(path, RunRecord)
-        except InputError:  # damaged, or of a newer version: as good as not there
+            run = read_record(path, Run)
+        except InputError:  # damaged, or from a newer version: ignored
             continue
         if run.pipeline.path != _relative(work.project, work.pipeline.path):
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
         same = same and run.inputs == _recorded_inputs(work)
         if same and run.champion == _champion(work) and run.git.commit == work.git.commit:
-            return run.model_copy(update={"jobs": jobs}), False
+            return run.model_copy(update={"jobs": jobs})
         break
+    outputs = {
+        name: _artifact(work.project, cached[source.job].outputs[source.output])
+        for name, source in work.pipeline.outputs.items()
+    }
     record = _run_record(
         work,
         id=_new_id(),
@@ -574,23 +613,21 @@ def _nothing_to_do(work: _Work, kept: Mapping[str, _Kept]) -> tuple[RunRecord, b
         started_at=_now(),
         seconds=0.0,
         jobs=jobs,
-        outputs={
-            name: _artifact(work.project, kept[source.job].outputs[source.output])
-            for name, source in work.pipeline.outputs.items()
-        },
+        outputs=outputs,
         python=_python_version(work.project) or "",
         mlflow_run_id=None,
+        data_checks=_data_checks(work.project, outputs, progress),
     )
     write_record(work.project.state / "runs" / record.id / "run.json", record)
-    return record, False
+    return record
 
 
-def _recorded_inputs(work: _Work) -> dict[str, Artifact | Value]:
+def _recorded_inputs(work: _PreparedRun) -> dict[str, Artifact | Value]:
     return {name: _artifact(work.project, one) if isinstance(one, Data) else one for name, one in work.inputs.items()}
 
 
-def _run_record(work: _Work, **fields: object) -> RunRecord:
-    return RunRecord.model_validate(
+def _run_record(work: _PreparedRun, **fields: object) -> Run:
+    return Run.model_validate(
         {
             "schema_version": 1,
             "project": work.project.manifest.name,
@@ -607,7 +644,7 @@ def _run_record(work: _Work, **fields: object) -> RunRecord:
 
 def _record(
     job: Job, status: str, outputs: Mapping[str, Artifact], *, seconds: float, key: str, **more: object
-) -> JobRecord:
+) -> Step:
     fields = {
         "component": job.component.name if job.component.parent == job.code else job.component.as_posix(),
         "status": status,
@@ -617,7 +654,7 @@ def _record(
         "inputs": {},
         "outputs": outputs,
     }
-    return JobRecord.model_validate({**fields, **more})
+    return Step.model_validate({**fields, **more})
 
 
 def _artifact(project: Project, data: Data) -> Artifact:
@@ -632,13 +669,13 @@ def _git_state(project: Project) -> GitState:
     try:
         commit = git("rev-parse", "--verify", "HEAD", cwd=project.root)
         dirty = git("status", "--porcelain", "--", ".", cwd=project.root)
-    except BootstrapError:  # no git, no repository or no commit yet: then there is nothing to name
+    except BootstrapError:  # no git, no repository or no commit yet
         return GitState(commit=None, dirty=True)
     return GitState(commit=commit, dirty=bool(dirty))
 
 
 def _python_version(project: Project) -> str | None:
-    """The version of the Python in the project's environment, as uv wrote it down; None when there is none yet."""
+    """The Python version of the project's environment, from its pyvenv.cfg; None if there is no environment yet."""
     path = project.root / ".venv" / "pyvenv.cfg"
     if not path.is_file():
         return None
@@ -653,7 +690,7 @@ def _program(name: str, interpreter: Path) -> str | None:
 
 
 def _step_environment(project: Project, interpreter: Path, pipeline: Pipeline, run_id: str | None) -> dict[str, str]:
-    """Our environment, with the project's Python first and MLflow's variables as Azure ML sets them."""
+    """This process's environment variables, with the project's Python first, and MLflow's as Azure ML sets them."""
     environment = mlflow_environment()
     environment["PATH"] = os.pathsep.join([str(interpreter.parent), environment.get("PATH", "")])
     environment["VIRTUAL_ENV"] = str(interpreter.parents[1])
@@ -668,7 +705,7 @@ def _step_environment(project: Project, interpreter: Path, pipeline: Pipeline, r
 
 
 def _new_id() -> str:
-    """An id that sorts after all earlier ones: runs of one project begin one after the other."""
+    """A run id that sorts after all earlier ones: runs of one project do not overlap."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{secrets.token_hex(2)}"
 

@@ -1,7 +1,7 @@
-"""Serving on this machine: the scoring script of the managed endpoint, in Azure ML's own inference server.
+"""Serves a model on this machine: Azure ML's inference server with the scoring script of the online deployment.
 
-The server runs in an environment of its own, made from the group of the project's lock that the endpoint's image is
-made from too, listens on 127.0.0.1 only, and has ended when the block that started it is left.
+The server runs in its own environment, created from the same dependency group as the endpoint's image. It listens on
+127.0.0.1 only.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from bootstrap.errors import ConflictError, InputError, RefusedError
 from bootstrap.model import gate, registry
 from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import mlflow_environment
-from bootstrap.model.records import RunRecord, Version
+from bootstrap.model.records import Run, Version
 from bootstrap.processes import child
 from bootstrap.progress import Progress
 from bootstrap.project import Project
@@ -37,12 +37,12 @@ DEFAULT_PORT = 5001
 """The inference server's own default."""
 
 TOLERANCE = 1e-6
-"""How far, relatively, an answer over HTTP may be from the model's own: JSON carries doubles exactly, floats nearly."""
+"""The allowed relative difference between an answer over HTTP and the model's prediction (JSON rounds floats)."""
 
 REQUESTS = 200
 WARM_UP = 20
 BAD_REQUESTS = (b'{"input_data": ', b'{"input_data": "no table"}')
-"""What a scoring script must answer with 400 and a reason: broken JSON, and JSON of another form."""
+"""Requests that a scoring script must answer with status 400 and a reason: broken JSON, and JSON without a table."""
 
 _START_SECONDS = 120.0
 _REQUEST_SECONDS = 60.0
@@ -51,7 +51,7 @@ _LOG_LINES = 20
 _RECORD_START = re.compile(r"^(?=\d{4}-\d{2}-\d{2} )", re.MULTILINE)
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit)(?:: .*)?$", re.MULTILINE)
 _SHOWN = 200
-# Settings of a server that this one is not, and Python settings of an environment that this one is not.
+# Variables that configure another inference server or another Python environment; this server must not inherit them.
 _FOREIGN = ("AZUREML_", "AML_", "GUNICORN_CMD_ARGS", "SEPERATE_HEALTH_ENDPOINT", "WORKER_", "PYTHONPATH", "PYTHONHOME")
 
 
@@ -61,20 +61,20 @@ class _Code(BaseModel):
 
 
 class _Deployment(BaseModel):
-    """What we need of an online deployment's YAML; the rest is Azure's."""
+    """The keys of an online deployment's YAML that this module needs; other keys are ignored."""
 
     code_configuration: _Code
     environment_variables: dict[str, str | int | float | bool] = {}
 
 
 @dataclass(frozen=True)
-class Served:
+class Model:
     """A model to serve.
 
     Attributes:
-        name: What people call it: "version 3" or "run 20261124-…".
+        name: The name in messages: "version 3" or "run 20261124-…".
         sha256: The digest of the model's folder.
-        folder: What the scoring script finds under `AZUREML_MODEL_DIR`: a folder that holds the model's folder.
+        folder: The value of `AZUREML_MODEL_DIR`: the folder that contains the model's folder.
     """
 
     name: str
@@ -82,20 +82,19 @@ class Served:
     folder: Path
 
     @property
-    def model(self) -> Path:
-        """The MLflow model itself."""
+    def path(self) -> Path:
+        """The folder of the MLflow model."""
         return self.folder / registry.MODEL
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers.
+    """A running inference server.
 
     Attributes:
         port: The port on 127.0.0.1.
-        process: The server's process; its group is ended when the block is left.
-        log: The file that receives all that it prints.
-        ready_seconds: From its start to its first answer.
+        log: The file that receives its output.
+        ready_seconds: The time from its start to its first answer.
     """
 
     port: int
@@ -105,13 +104,13 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where to send requests."""
+        """The address for requests."""
         return f"http://{HOST}:{self.port}/score"
 
 
 @dataclass(frozen=True)
 class BadRequest:
-    """What the server said to a request that it cannot answer."""
+    """The server's answer to an invalid request."""
 
     sent: str
     status: int
@@ -120,16 +119,16 @@ class BadRequest:
 
 @dataclass(frozen=True)
 class Check:
-    """What `check` found.
+    """The result of `check`, also as JSON.
 
     Attributes:
-        problems: What is wrong; empty when all is well.
+        problems: What is wrong; empty if the check passed.
         answers: The server's answers to the sample request.
-        largest_difference: The largest relative difference to the model's own answers; None when there are none to
-            compare, or they are of another form.
-        ready_seconds: From the server's start to its first answer.
-        p50_ms: The median time of a request with the sample, in milliseconds, after warm-up.
-        p95_ms: Its 95th percentile.
+        largest_difference: The largest relative difference between the answers and the model's predictions; None if
+            they cannot be compared.
+        ready_seconds: The time from the server's start to its first answer.
+        p50_ms: The median latency of the sample request in milliseconds, after warm-up.
+        p95_ms: The 95th percentile of the same latency.
     """
 
     schema_version: int
@@ -147,56 +146,56 @@ class Check:
     p95_ms: float
 
     def document(self) -> dict[str, Any]:
-        """The check as plain values, for JSON."""
+        """The check as JSON."""
         return asdict(self)
 
 
-def served_version(project: Project, version: Version) -> Served:
-    """A registered version, ready to serve. Raises RefusedError when its folder is not what was registered."""
-    if not registry.holds(project, version.model):
+def model_of_version(project: Project, version: Version) -> Model:
+    """The model of a registered version. Raises RefusedError if its folder has changed since the registration."""
+    if not registry.is_intact(project, version.model):
         raise RefusedError(
-            f"The folder of version {version.version} is not what was registered.",
+            f"The folder of version {version.version} has changed since it was registered.",
             why=f"{version.model.path} no longer has the digest {version.model.sha256}.",
             hint="Restore it from a copy, or register the model again: mlops-bootstrap model register",
         )
-    return Served(f"version {version.version}", version.model.sha256, project.path(version.model.path).parent)
+    return Model(f"version {version.version}", version.model.sha256, project.path(version.model.path).parent)
 
 
 @contextlib.contextmanager
-def served_run(project: Project, run: RunRecord) -> Iterator[Served]:
-    """The model of a run, in a folder of its own as Azure ML would lay it out, for as long as the block lasts.
+def model_of_run(project: Project, run: Run) -> Iterator[Model]:
+    """The model of a run, copied to a temporary folder with the layout that Azure ML uses.
 
     Raises:
         InputError: The run has no model.
-        RefusedError: The model is no longer what the run made.
+        RefusedError: The model has changed since the run.
     """
     model = gate.model_of(project, run)
-    if not registry.holds(project, model):
+    if not registry.is_intact(project, model):
         raise RefusedError(
-            f"{model.path} is not what the run {run.id} made.",
-            why=f"It no longer has the digest {model.sha256}, or is gone.",
-            hint="Run again: mlops-bootstrap run",
+            f"{model.path} has changed since run {run.id}.",
+            why=f"It is missing, or no longer has the digest {model.sha256}.",
+            hint="Run the pipeline again: mlops-bootstrap run",
         )
     with tempfile.TemporaryDirectory(prefix="serve-", ignore_cleanup_errors=True) as folder:
         shutil.copytree(project.path(model.path), Path(folder) / registry.MODEL)
-        yield Served(f"run {run.id}", model.sha256, Path(folder))
+        yield Model(f"run {run.id}", model.sha256, Path(folder))
 
 
 @contextlib.contextmanager
-def serving(
-    project: Project, served: Served, *, port: int | None, progress: Progress, python: Path | None = None
+def start_server(
+    project: Project, model: Model, *, port: int | None, progress: Progress, python: Path | None = None
 ) -> Iterator[Server]:
-    """A server that answers for the model, until the block is left.
+    """Start the inference server with the model; the end of the `with` block stops it.
 
     Args:
-        port: The port on 127.0.0.1; 0 takes a free one; None is the inference server's default, 5001.
-        python: The serve environment's Python, when the caller has it already; else the environment is made.
+        port: The port on 127.0.0.1; 0 selects a free port; None is the inference server's default, 5001.
+        python: The Python of the serve environment; None creates the environment.
 
     Raises:
-        ConflictError: The port is taken.
-        MissingError: The serve environment cannot be made.
-        InputError: The deployment's YAML does not lead to a scoring script, or the server ended while it started:
-            the end of its log is in `details`.
+        ConflictError: The port is in use.
+        MissingError: The serve environment cannot be created.
+        InputError: The deployment names no scoring script that exists, or the server exited during its start (the end
+            of its log is in `details`).
     """
     script = _scoring_script(project)
     port = _free_port(DEFAULT_PORT if port is None else port)
@@ -206,7 +205,7 @@ def serving(
         progress.finished("serve environment")
     command = [str(python), str(_SCRIPTS / "serve.py")]
     command += ["--entry_script", str(script.folder / script.name), "--port", str(port)]
-    environment = _environment(script, served)
+    environment = _environment(script, model)
     log = project.state / f"serve-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     progress.started("inference server")
@@ -225,23 +224,23 @@ def serving(
 
 
 def wait(server: Server) -> None:
-    """Return never: the server answers until we are interrupted. Raises InputError when it ends by itself."""
+    """Wait for the server's end. Raises InputError when it exits; Ctrl-C raises KeyboardInterrupt."""
     while server.process.poll() is None:
-        # In slices, because Windows does not interrupt a wait without end.
+        # With a timeout, because Windows does not interrupt a wait without one.
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.process.wait(timeout=1)
     raise _ended(server.process, server.log)
 
 
-def check(project: Project, served: Served, *, port: int | None, progress: Progress) -> Check:
-    """Serve the model, compare its answers with the model's own, send bad requests, measure the latency, and stop.
+def check(project: Project, model: Model, *, port: int | None, progress: Progress) -> Check:
+    """Serve the model, compare answers with predictions, send invalid requests, measure the latency, stop the server.
 
     Args:
-        port: As for `serving`, but None takes a free one.
+        port: As for `start_server`, but None selects a free port.
 
     Raises:
-        InputError: The sample request is missing or is not JSON, the model cannot answer it by itself, and as `serving`
-            raises.
+        InputError: The sample request is missing or invalid, or the model cannot predict it without a server; and all
+            errors of `start_server`.
     """
     sample = _sample(project)
     _scoring_script(project)
@@ -249,25 +248,25 @@ def check(project: Project, served: Served, *, port: int | None, progress: Progr
     python = project_python(project, project.manifest.serve.group)
     progress.finished("serve environment")
     with (
-        _own_answers(project, served, python) as own_answers,
-        serving(project, served, port=port or 0, progress=progress, python=python) as server,
+        _predicting(project, model, python) as predictions,
+        start_server(project, model, port=port or 0, progress=progress, python=python) as server,
         contextlib.closing(http.client.HTTPConnection(HOST, server.port, timeout=_REQUEST_SECONDS)) as connection,
     ):
         status, body = _post(connection, sample)
         bad = [BadRequest(text.decode(), *_post(connection, text)) for text in BAD_REQUESTS]
-        progress.started("the model's own answers")
-        own = own_answers()
-        progress.finished("the model's own answers")
+        progress.started("predictions without a server")
+        predicted = predictions()
+        progress.finished("predictions without a server")
         progress.started("latency")
         milliseconds = _latencies(connection, sample)
         progress.finished("latency", f"{REQUESTS} requests")
     answers = _answers(body) if status == http.HTTPStatus.OK else None
-    largest = _largest_difference(answers, own) if answers is not None else None
+    largest = _largest_difference(answers, predicted) if answers is not None else None
     problems = list(_problems(status, body, largest)) + [text for request in bad for text in _bad_request(request)]
     return Check(
         schema_version=1,
-        model=served.name,
-        model_sha256=served.sha256,
+        model=model.name,
+        model_sha256=model.sha256,
         passed=not problems,
         problems=problems,
         answers=answers or [],
@@ -289,7 +288,7 @@ class _Script:
 
 
 def _scoring_script(project: Project) -> _Script:
-    """The scoring script of the online deployment, and the variables that the deployment sets."""
+    """The scoring script and the environment variables of the online deployment."""
     path = project.path(project.manifest.serve.deployment)
     deployment = load(path, _Deployment)
     code = deployment.code_configuration
@@ -298,7 +297,7 @@ def _scoring_script(project: Project) -> _Script:
         raise InputError(
             f"There is no scoring script {folder / code.scoring_script}.",
             why=f"{path} names it in code_configuration.",
-            hint="Correct code_configuration; a code folder that is registered in Azure ML cannot be served here.",
+            hint="Correct code_configuration. Only a code folder on this machine can be served here.",
         )
     variables = {name: _as_variable(value) for name, value in deployment.environment_variables.items()}
     return _Script(folder, code.scoring_script, variables)
@@ -308,10 +307,10 @@ def _as_variable(value: str | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _environment(script: _Script, served: Served) -> dict[str, str]:
+def _environment(script: _Script, model: Model) -> dict[str, str]:
     ours = {
         "AML_APP_ROOT": str(script.folder),
-        "AZUREML_MODEL_DIR": str(served.folder),
+        "AZUREML_MODEL_DIR": str(model.folder),
         "PYTHONUNBUFFERED": "1",
     }
     return {**_inherited(), **script.variables, **ours}
@@ -322,26 +321,26 @@ def _inherited() -> dict[str, str]:
 
 
 def _free_port(port: int) -> int:
-    """`port` if nobody listens on it, or any free one for 0."""
+    """`port` if it is free; for 0, any free port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if sys.platform == "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:  # as the server does, so that connections which have just closed are no obstacle
+        else:  # as the server does: a connection that was closed recently does not block the port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
             raise ConflictError(
                 f"The port {port} cannot be used.",
-                why=f"{error.strerror}. Another `model serve` may be running, or another program.",
-                hint="End that one, or take a free port: --port 0",
+                why=f"{error.strerror}. Another `model serve` or another program may use it.",
+                hint="Stop that program, or use a free port: --port 0",
             ) from error
         return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
 def _closing_input(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Close the pipe by which the server knows that we are there, so that it ends by itself before it is ended."""
+    """Close the server's standard input at the end: the server then exits, as it also does when this process dies."""
     try:
         yield
     finally:
@@ -363,20 +362,20 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) 
     raise InputError(
         f"The inference server did not answer within {_START_SECONDS:.0f} seconds.",
         details=_log_end(log),
-        hint=f"All of its log: {log}",
+        hint=f"The whole log: {log}",
     )
 
 
 def _ended(process: "subprocess.Popen[bytes]", log: Path) -> InputError:
     return InputError(
-        f"The inference server ended with exit code {process.returncode}.",
+        f"The inference server exited with code {process.returncode}.",
         details=_log_end(log),
-        hint=f"Mostly init() of the scoring script failed. All of its log: {log}",
+        hint=f"The usual cause is an error in init() of the scoring script. The whole log: {log}",
     )
 
 
 def _log_end(log: Path) -> list[str]:
-    """What went wrong, by a log: the exceptions of its last traceback, in words alone, or else its last lines."""
+    """The exception messages of the last traceback in a log, without the traceback; else the log's last lines."""
     text = log.read_text(encoding="utf-8", errors="replace")
     records = [record for record in _RECORD_START.split(text) if "Traceback (most recent call last)" in record]
     exceptions = _EXCEPTION.findall(records[-1]) if records else []
@@ -392,14 +391,14 @@ def _sample(project: Project) -> bytes:
         raise InputError(
             f"There is no sample request {path}.",
             why="mlops.yaml names it as serve.sample_request.",
-            hint='Write one: {"input_data": {"columns": [...], "data": [[...]]}}',
+            hint='Create it: {"input_data": {"columns": [...], "data": [[...]]}}',
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON that can be sent.", why=str(error)) from error
+        raise InputError(f"{path} is not JSON.", why=str(error)) from error
     if not isinstance(document, dict) or "input_data" not in document:
         raise InputError(
-            f"{path} is no request to an MLflow model.",
-            why="It has no input_data.",
+            f"{path} is not a request for an MLflow model.",
+            why="It has no key input_data.",
             hint='Write it as {"input_data": {"columns": [...], "data": [[...]]}}',
         )
     return sample
@@ -412,7 +411,7 @@ def _post(connection: http.client.HTTPConnection, body: bytes) -> tuple[int, str
 
 
 def _latencies(connection: http.client.HTTPConnection, body: bytes) -> list[float]:
-    """Milliseconds of `REQUESTS` requests, one after the other, after `WARM_UP` that do not count."""
+    """The times of `REQUESTS` sequential requests in milliseconds, without the first `WARM_UP` requests."""
     milliseconds = []
     for _ in range(WARM_UP + REQUESTS):
         began = time.perf_counter()
@@ -422,34 +421,34 @@ def _latencies(connection: http.client.HTTPConnection, body: bytes) -> list[floa
 
 
 @contextlib.contextmanager
-def _own_answers(project: Project, served: Served, python: Path) -> Iterator[Callable[[], list[Any]]]:
-    """Begin to ask the model itself, loaded in the serve environment with no server; calling waits for its answers."""
+def _predicting(project: Project, model: Model, python: Path) -> Iterator[Callable[[], list[Any]]]:
+    """Start to predict the sample request without a server, in the serve environment; the call waits for the result."""
     request = project.path(project.manifest.serve.sample_request)
     log = project.state / "predict.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="predict-", ignore_cleanup_errors=True) as folder:
         answers = Path(folder) / "answers.json"
-        command = [str(python), str(_SCRIPTS / "predict.py"), str(served.model), str(request), str(answers)]
+        command = [str(python), str(_SCRIPTS / "predict.py"), str(model.path), str(request), str(answers)]
         with (
             log.open("wb") as output,
             child(command, cwd=project.root, env=_inherited(), stdout=output, stderr=subprocess.STDOUT) as process,
         ):
 
-            def wait_for_answers() -> list[Any]:
+            def predictions() -> list[Any]:
                 if process.wait() != 0:
                     raise InputError(
-                        f"The model of {served.name} cannot answer {request}.",
+                        f"The model of {model.name} cannot predict {request}.",
                         details=_log_end(log),
-                        hint="Correct the sample request, or the group of uv.lock that has to load the model. "
-                        f"All that was printed: {log}",
+                        hint="Correct the sample request, or the dependency group that serve.group of mlops.yaml "
+                        f"names. The whole log: {log}",
                     )
                 return list(json.loads(answers.read_text(encoding="utf-8")))
 
-            yield wait_for_answers
+            yield predictions
 
 
 def _answers(body: str) -> list[Any] | None:
-    """The answers in a response: a list, alone or as "predictions"; None when there is none."""
+    """The list of answers in a response, either the whole body or its key "predictions"; None if there is none."""
     try:
         document = json.loads(body)
     except ValueError:
@@ -461,31 +460,31 @@ def _answers(body: str) -> list[Any] | None:
 
 def _problems(status: int, body: str, largest: float | None) -> Iterator[str]:
     if status != http.HTTPStatus.OK:
-        yield f"the sample request was answered {status}: {_shortened(body)}"
+        yield f"the sample request got status {status}: {_shortened(body)}"
     elif largest is None:
-        yield f"the answers are of another form than the model's own: {_shortened(body)}"
+        yield f"the answers do not have the form of the model's predictions: {_shortened(body)}"
     elif not largest <= TOLERANCE:
-        yield f"the answers differ from the model's own by up to {largest:.3g}, relatively; {TOLERANCE:g} is allowed"
+        yield f"the answers differ from the model's predictions by {largest:.3g} (relative); allowed: {TOLERANCE:g}"
 
 
 def _bad_request(request: BadRequest) -> Iterator[str]:
     if request.status != http.HTTPStatus.BAD_REQUEST:
-        yield f"the bad request {request.sent} was answered {request.status}, not 400"
+        yield f"the invalid request {request.sent} got status {request.status} instead of 400"
     elif not request.reason.strip():
-        yield f"the bad request {request.sent} was answered 400 without a reason"
+        yield f"the invalid request {request.sent} got status 400 without a reason"
 
 
-def _largest_difference(answers: Any, own: Any) -> float | None:
-    """The largest relative difference between two equally nested lists; None when they are of different form."""
-    if isinstance(answers, list) and isinstance(own, list):
-        if len(answers) != len(own):
+def _largest_difference(answers: Any, predicted: Any) -> float | None:
+    """The largest relative difference between two nested lists; None when their nesting differs."""
+    if isinstance(answers, list) and isinstance(predicted, list):
+        if len(answers) != len(predicted):
             return None
-        differences = [_largest_difference(one, other) for one, other in zip(answers, own, strict=True)]
+        differences = [_largest_difference(one, other) for one, other in zip(answers, predicted, strict=True)]
         return None if None in differences else max((single for single in differences if single is not None), default=0)
-    if isinstance(answers, int | float) and isinstance(own, int | float):
-        scale = max(abs(own), abs(answers))
-        return abs(answers - own) / scale if scale else 0.0
-    return 0.0 if answers == own else None
+    if isinstance(answers, int | float) and isinstance(predicted, int | float):
+        scale = max(abs(predicted), abs(answers))
+        return abs(answers - predicted) / scale if scale else 0.0
+    return 0.0 if answers == predicted else None
 
 
 def _shortened(text: str) -> str:

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bootstrap.cli.main  # noqa: F401 - declares the commands
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.lock import alone
-from bootstrap.model.records import RunRecord, read_record
+from bootstrap.model.records import Run, read_record
 from bootstrap.processes import uv_executable
 from tests.helpers import Done, build_tree, run_cli, started
+from tests.unit.model.worlds import EVALUATION
 
 STEPS = {
     "mlops.yaml": """
@@ -116,8 +118,8 @@ def run(project: Path, *arguments: str) -> Done:
     return run_cli("run", *arguments, cwd=project)
 
 
-def record(project: Path) -> RunRecord:
-    return read_record(max((project / ".mlops/runs").glob("*/run.json")), RunRecord)
+def record(project: Path) -> Run:
+    return read_record(max((project / ".mlops/runs").glob("*/run.json")), Run)
 
 
 def total(project: Path) -> str:
@@ -134,7 +136,7 @@ def alter(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_pipeline_runs_and_tells_where_its_outputs_are(project: Path) -> None:
+def test_run_prints_paths_of_outputs(project: Path) -> None:
     done = run(project)
     assert done.code == 0, done.err
     assert total(project) == "12"
@@ -142,7 +144,7 @@ def test_a_pipeline_runs_and_tells_where_its_outputs_are(project: Path) -> None:
     assert (project / str(record(project).jobs["scale"].log)).read_text() == "scaling\n"
 
 
-def test_an_unchanged_run_does_nothing(project: Path) -> None:
+def test_second_run_uses_cache_only(project: Path) -> None:
     first = run(project, "--output", "json")
     second = run(project, "--output", "json")
     assert set(states(first).values()) == {"completed"}
@@ -151,13 +153,13 @@ def test_an_unchanged_run_does_nothing(project: Path) -> None:
     assert len(list((project / ".mlops/runs").iterdir())) == 1
 
 
-def test_only_what_depends_on_a_change_runs_again(project: Path) -> None:
+def test_only_steps_that_depend_on_change_run_again(project: Path) -> None:
     run(project)
     alter(project / "count/count.py", "import sys", "import sys  # changed")
     assert states(run(project, "-o", "json")) == {"scale": "cached", "count": "completed", "add": "cached"}
 
 
-def test_a_changed_input_runs_what_takes_it(project: Path) -> None:
+def test_changed_input_reruns_steps_that_use_it(project: Path) -> None:
     run(project)
     assert states(run(project, "--set", "factor=3", "-o", "json")) == {
         "scale": "completed",
@@ -167,7 +169,7 @@ def test_a_changed_input_runs_what_takes_it(project: Path) -> None:
     assert total(project) == "18"
 
 
-def test_data_may_be_given_relative_to_the_users_folder(project: Path) -> None:
+def test_data_path_is_relative_to_current_folder(project: Path) -> None:
     build_tree(project, {"data/others.txt": "10\n"})
     done = run_cli("run", "-C", project / "data", "--set", "numbers=others.txt", cwd=project.parent)
     assert done.code == 0, done.err
@@ -182,7 +184,7 @@ def test_the_examples_in_the_help_work(project: Path) -> None:
     assert str(record(project).inputs["trials"]) == "4"
 
 
-def test_a_damaged_record_of_an_earlier_run_is_no_obstacle(project: Path) -> None:
+def test_damaged_record_of_earlier_run_is_ignored(project: Path) -> None:
     run(project)
     (project / ".mlops/runs/99991231-235959-ffff").mkdir()
     (project / ".mlops/runs/99991231-235959-ffff/run.json").write_text("{")
@@ -191,19 +193,19 @@ def test_a_damaged_record_of_an_earlier_run_is_no_obstacle(project: Path) -> Non
     assert set(states(done).values()) == {"cached"}
 
 
-def test_no_cache_runs_everything(project: Path) -> None:
+def test_no_cache_runs_all_steps(project: Path) -> None:
     run(project)
     assert set(states(run(project, "--no-cache", "-o", "json")).values()) == {"completed"}
 
 
-def test_a_damaged_output_is_made_again(project: Path) -> None:
+def test_damaged_output_is_created_again(project: Path) -> None:
     run(project)
     (project / record(project).jobs["scale"].outputs["scaled"].path).write_text("7\n")
     assert states(run(project, "-o", "json"))["scale"] == "completed"
     assert total(project) == "12"
 
 
-def test_a_dry_run_says_what_would_run_and_runs_nothing(project: Path) -> None:
+def test_dry_run_lists_steps_and_runs_none(project: Path) -> None:
     before = run(project, "--dry-run", "-o", "json")
     assert before.document == {"schema_version": 1, "run": ["scale", "count", "add"], "cached": []}
     assert not (project / ".mlops/runs").exists()
@@ -211,13 +213,13 @@ def test_a_dry_run_says_what_would_run_and_runs_nothing(project: Path) -> None:
     assert run(project, "--dry-run", "-o", "json").document["run"] == []
 
 
-def test_a_failing_step_tells_the_end_of_its_log_and_the_others_are_kept(project: Path) -> None:
+def test_failed_step_prints_end_of_log_and_keeps_other_outputs(project: Path) -> None:
     alter(project / "scale/scale.py", 'print("scaling")', 'print("scaling"); raise SystemExit("no such scale")')
     done = run(project)
     assert done.code == 2
     assert "The step scale failed." in done.err
     assert "no such scale" in done.err
-    assert "kept: count" in done.err
+    assert "are cached: count" in done.err
     failed = record(project)
     assert failed.status == "failed"
     assert {name: job.status for name, job in failed.jobs.items()} == {
@@ -231,14 +233,63 @@ def test_a_failing_step_tells_the_end_of_its_log_and_the_others_are_kept(project
     assert states(run(project, "-o", "json")) == {"scale": "completed", "count": "cached", "add": "completed"}
 
 
-def test_a_step_that_does_not_make_its_output_has_failed(project: Path) -> None:
+def with_data_checks(project: Path, *checks: dict[str, Any]) -> None:
+    """Make the last step of the pipeline write an evaluation with these data checks."""
+    alter(project / "mlops.yaml", "evaluation: evaluation", "evaluation: total")
+    alter(project / "add/add.py", "import sys", "import shutil, sys")
+    with (project / "add/add.py").open("a") as script:
+        script.write("shutil.copy(Path(__file__).with_name('evaluation.json'), total)\n")
+    (project / "add/evaluation.json").write_text(json.dumps({**EVALUATION, "data_checks": checks}))
+
+
+def test_failed_data_check_is_in_the_result(project: Path) -> None:
+    failed = {"name": "contract: age", "passed": False, "message": "in_range(0, 120): 3 cases"}
+    with_data_checks(project, {"name": "schema", "passed": True, "message": "442 rows"}, failed)
+
+    done = run(project)
+    again = run(project, "-o", "json")
+
+    assert done.code == 0, done.err
+    assert "data checks: 1 of 2 FAILED\n  contract: age: in_range(0, 120): 3 cases\n" in done.out
+    assert [check["passed"] for check in again.document["data_checks"]] == [True, False]
+    assert failed in again.document["data_checks"]
+
+
+def test_passed_data_checks_are_in_the_result(project: Path) -> None:
+    with_data_checks(project, {"name": "schema", "passed": True, "message": "442 rows"})
+
+    assert "data checks: 1 passed\n" in run(project).out
+
+
+def test_unreadable_evaluation_is_reported_and_does_not_fail_the_run(project: Path) -> None:
+    with_data_checks(project)
+    (project / "add/evaluation.json").write_text("{")
+
+    done = run(project, "-o", "json")
+
+    assert done.code == 0, done.err
+    assert done.document["data_checks"] is None
+    assert "The data checks cannot be shown" in done.err
+
+
+def test_result_explains_seconds_outside_of_steps(project: Path) -> None:
+    done = run(project)
+
+    assert done.code == 0, done.err
+    assert set(record(project).overhead) == {"environment", "mlflow", "digests"}
+    assert record(project).overhead["environment"] > 0
+    for label in ("environment (uv)", "waiting for MLflow", "hashing files"):
+        assert label in done.out
+
+
+def test_step_without_its_output_fails(project: Path) -> None:
     build_tree(project, {"scale/scale.py": "print('nothing')\n"})
     done = run(project)
     assert done.code == 2
-    assert "without its outputs: scaled" in done.err
+    assert "did not create its outputs: scaled" in done.err
 
 
-def test_optional_inputs_are_left_out_or_filled_in(project: Path) -> None:
+def test_optional_input_without_value_is_left_out(project: Path) -> None:
     run(project)
     counted = record(project).jobs["count"].outputs["counted"].path
     assert (project / counted / "count.txt").read_text() == "3[]"
@@ -253,7 +304,7 @@ def test_optional_inputs_are_left_out_or_filled_in(project: Path) -> None:
     assert (project / counted / "count.txt").read_text() == "3['--word', 'two words']"
 
 
-def test_jobs_that_do_not_wait_for_each_other_run_side_by_side(project: Path) -> None:
+def test_independent_jobs_run_in_parallel(project: Path) -> None:
     meet = """
         import sys, time
         from pathlib import Path
@@ -276,7 +327,7 @@ def test_jobs_that_do_not_wait_for_each_other_run_side_by_side(project: Path) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
-def test_an_interruption_leaves_no_process_and_no_half_output(project: Path) -> None:
+def test_interruption_leaves_no_process_and_no_partial_output(project: Path) -> None:
     build_tree(
         project,
         {
@@ -307,46 +358,46 @@ def test_an_interruption_leaves_no_process_and_no_half_output(project: Path) -> 
     assert (interrupted.jobs["scale"].status, interrupted.jobs["add"].status) == ("interrupted", "skipped")
 
 
-def test_a_second_run_at_the_same_time_is_told_to_wait(project: Path) -> None:
+def test_second_run_at_same_time_is_locked_out(project: Path) -> None:
     with alone(project / ".mlops/lock", "This test is at work."):
         done = run(project)
     assert done.code == 7
-    assert "Another run is at work" in done.err
+    assert "Another run is in progress" in done.err
     assert f"Process {os.getpid()} has been at work since" in done.err
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "message"),
     [
         ("pipelines/train.yml", "parent.inputs.factor", "parent.inputs.facto", "train.yml:10:"),
         ("pipelines/train.yml", "jobs.scale.outputs.scaled", "jobs.scale.outputs.scale", "Did you mean 'scaled'?"),
         ("pipelines/train.yml", "jobs.scale.outputs", "jobs.skale.outputs", "no job 'skale'"),
-        ("pipelines/train.yml", "factor: 2", "factor: many", "'many' is no integer"),
+        ("pipelines/train.yml", "factor: 2", "factor: many", "'many' is not an integer"),
         ("pipelines/train.yml", "factor: 2", "factor: 200", "200 is above the maximum, 100"),
-        ("pipelines/train.yml", "../data/numbers.txt", "../data/letters.txt", "there is nothing at"),
+        ("pipelines/train.yml", "../data/numbers.txt", "../data/letters.txt", "does not exist"),
         ("pipelines/train.yml", "../data/numbers.txt", "azureml:numbers:1", "not on this machine"),
         ("pipelines/train.yml", "scaled: ${{parent.jobs.scale.outputs.scaled}}", "", "lacks inputs: scaled"),
         ("pipelines/train.yml", "total: ${{parent.outputs.total}}", "totl: x", "no output 'totl'"),
-        ("pipelines/train.yml", "type: pipeline", "type: sweep", "this is no pipeline job"),
+        ("pipelines/train.yml", "type: pipeline", "type: sweep", "this is not a pipeline job"),
         ("pipelines/train.yml", "type: pipeline", "type: pipeline\nworkers: 3", "unknown key 'workers'"),
         ("scale/component.yml", "outputs.scaled}}", "outputs.scald}}", "outputs.scald, which is not declared"),
         ("scale/component.yml", "python scale.py", "python scale.py | tee log", "needs a shell"),
         ("scale/component.yml", "type: uri_file}", "type: uri_flie}", "component.yml:4:"),
-        ("count/component.yml", "$[[--word ${{inputs.word}}]]", "${{inputs.word}}", "must stand in $[[ ]]"),
+        ("count/component.yml", "$[[--word ${{inputs.word}}]]", "${{inputs.word}}", "must be inside $[[ ]]"),
         ("add/component.yml", "counted: {type: uri_folder}", "counted: {type: mlflow_model}", "cannot be an input"),
     ],
 )
-def test_a_mistake_is_told_with_its_place_before_anything_runs(
-    project: Path, file: str, old: str, new: str, told: str
+def test_mistake_is_reported_with_position_before_any_step_runs(
+    project: Path, file: str, old: str, new: str, message: str
 ) -> None:
     alter(project / file, old, new)
     done = run(project)
     assert done.code == 2
-    assert told in done.err
+    assert message in done.err
     assert not (project / ".mlops/runs").exists()
 
 
-def test_jobs_that_wait_for_each_other_are_told(project: Path) -> None:
+def test_cycle_of_jobs_is_reported(project: Path) -> None:
     alter(project / "count/component.yml", "numbers: {type: uri_file}", "numbers: {type: uri_folder}")
     alter(
         project / "pipelines/train.yml",
@@ -355,32 +406,32 @@ def test_jobs_that_wait_for_each_other_are_told(project: Path) -> None:
     )
     done = run(project)
     assert done.code == 2
-    assert "wait for each other" in done.err
+    assert "depend on each other in a cycle" in done.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--set", "facto=3"], "Did you mean 'factor'?"),
-        (["--set", "factor"], "--set takes NAME=VALUE"),
-        (["--set", "factor=x"], "'x' is no integer"),
-        (["--set", "numbers=nowhere.txt"], "there is nothing at"),
+        (["--set", "factor"], "--set needs NAME=VALUE"),
+        (["--set", "factor=x"], "'x' is not an integer"),
+        (["--set", "numbers=nowhere.txt"], "does not exist"),
         (["nowhere.yml"], "There is no file"),
     ],
 )
-def test_wrong_arguments_are_told(project: Path, arguments: list[str], told: str) -> None:
+def test_wrong_arguments_are_reported(project: Path, arguments: list[str], message: str) -> None:
     done = run(project, *arguments)
     assert done.code == 2
-    assert told in done.err
+    assert message in done.err
 
 
-def test_outside_of_a_project_it_says_how_to_get_one(tmp_path: Path) -> None:
+def test_outside_of_project_names_command_that_creates_one(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.code == 3
     assert "mlops-bootstrap new" in done.err
 
 
-def test_a_project_of_a_newer_version_is_told_so(project: Path) -> None:
+def test_manifest_of_newer_format_is_refused(project: Path) -> None:
     alter(project / "mlops.yaml", "schema_version: 1", "schema_version: 2")
     done = run(project)
     assert done.code == 2
@@ -388,7 +439,7 @@ def test_a_project_of_a_newer_version_is_told_so(project: Path) -> None:
     assert not (project / ".mlops").exists()
 
 
-def test_a_project_without_a_lock_says_how_to_make_it(project: Path) -> None:
+def test_project_without_lock_names_command_that_creates_it(project: Path) -> None:
     (project / "uv.lock").unlink()
     done = run(project)
     assert done.code == 3
@@ -396,7 +447,7 @@ def test_a_project_without_a_lock_says_how_to_make_it(project: Path) -> None:
     assert not (project / ".mlops").exists()
 
 
-def test_the_record_names_everything_by_digest(project: Path) -> None:
+def test_run_record_has_digests_of_all_files(project: Path) -> None:
     run(project)
     text = json.loads(max((project / ".mlops/runs").glob("*/run.json")).read_text(encoding="utf-8"))
     assert text["inputs"]["numbers"]["path"] == "data/numbers.txt"

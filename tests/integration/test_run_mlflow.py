@@ -77,7 +77,7 @@ def rows(project: Project, query: str) -> list[tuple[object, ...]]:
         return store.execute(query).fetchall()
 
 
-def test_a_step_logs_into_the_child_run_that_was_made_for_it(project: Project) -> None:
+def test_step_logs_to_its_child_run(project: Project) -> None:
     done = run_cli("run", "--output", "json", cwd=project.root)
 
     assert done.code == 0, done.err
@@ -91,14 +91,22 @@ def test_a_step_logs_into_the_child_run_that_was_made_for_it(project: Project) -
     assert rows(project, "select name from experiments where name like 'tiny%'") == [("tiny-training",)]
 
 
-def test_a_failed_step_ends_its_run_and_the_parent_as_failed(project: Project) -> None:
+def test_steps_and_overhead_add_up_to_seconds_of_run(project: Project) -> None:
+    document = run_cli("run", "--output", "json", cwd=project.root).document
+
+    explained = sum(step["seconds"] for step in document["jobs"].values()) + sum(document["overhead"].values())
+    assert document["overhead"]["mlflow"] > 0
+    assert 0 <= document["seconds"] - explained < 0.1 * document["seconds"] + 0.1
+
+
+def test_failed_step_sets_failed_status_of_its_run_and_parent(project: Project) -> None:
     done = run_cli("run", "--set", "value=-1", cwd=project.root)
 
     assert done.code == 2, done.err
     assert rows(project, "select distinct status from runs") == [("FAILED",)]
 
 
-def test_a_store_of_a_newer_mlflow_is_told_and_nothing_runs(project: Project) -> None:
+def test_store_of_newer_mlflow_is_reported_before_any_step_runs(project: Project) -> None:
     with MlflowStore(project) as store_of_today:
         store_of_today.start_run("tiny", "one")
     with contextlib.closing(sqlite3.connect(project.state / "mlflow.db")) as store:
@@ -109,11 +117,11 @@ def test_a_store_of_a_newer_mlflow_is_told_and_nothing_runs(project: Project) ->
 
     assert done.code == 2
     assert "cannot open" in done.err
-    assert "A newer MLflow may have written it" in done.err
+    assert "If a newer MLflow has written it" in done.err
     assert not list((project.state / "runs").glob("*/logs/*.log"))
 
 
-def test_what_mlflow_refuses_is_told_in_its_own_words(project: Project) -> None:
+def test_mlflow_error_is_reported(project: Project) -> None:
     with MlflowStore(project) as store:
         version = store.register_version("tiny", project.root / "learn", run_id=None, tags={"a": "1"})
         store.set_version_tags("tiny", version, {"stage": "champion"})
@@ -128,7 +136,7 @@ def test_what_mlflow_refuses_is_told_in_its_own_words(project: Project) -> None:
     ]
 
 
-def test_the_worker_ends_with_the_store_and_a_dead_worker_is_told(project: Project) -> None:
+def test_worker_stops_with_store_and_its_death_is_reported(project: Project) -> None:
     with MlflowStore(project) as store:
         run = store.start_run("tiny", "one")
         worker = store._worker
@@ -140,5 +148,5 @@ def test_the_worker_ends_with_the_store_and_a_dead_worker_is_told(project: Proje
         store.begin()
         assert store._worker is not None
         os.kill(store._worker.pid, 9)
-        with pytest.raises(InputError, match="ended before it answered"):
+        with pytest.raises(InputError, match="exited without an answer"):
             store.start_run("tiny", "two")

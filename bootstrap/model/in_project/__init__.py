@@ -1,1 +1,1 @@
-"""Scripts that the project's own Python runs. They import nothing of ours: only the standard library and MLflow."""
+"""Scripts that run under the project's Python. They import only packages of the project, nothing of mlops-bootstrap."""

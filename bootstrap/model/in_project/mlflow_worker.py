@@ -1,12 +1,12 @@
-"""Opens a project's MLflow store and does what it is told, one line of JSON at a time.
+"""Opens a project's MLflow store and executes requests, one line of JSON each.
 
-Run by the project's own Python, because only the MLflow of the project's lock may open its store: a newer one migrates
-it silently, and the older one then refuses it. Started as `python mlflow_worker.py STORE_URI ARTIFACTS_URI`; ended by
-closing its standard input. `bootstrap.model.mlflow_store` is the other side.
+Runs under the project's Python, because only the MLflow of the project's lock may open its store: a newer MLflow
+migrates the store silently, and the older one then refuses it. Usage: `mlflow_worker.py STORE_URI ARTIFACTS_URI`;
+it exits when its standard input is closed. `bootstrap.model.mlflow_store` is the client.
 
-The first line on standard output says whether the store could be opened: `{"ok": {"mlflow": "3.15.0"}}` or
-`{"error": {"type": ..., "message": ...}}`. Then each request, `{"call": name, ...arguments}`, gets one line of the same
-form. Everything else that MLflow and its friends print goes to standard error.
+The first line on standard output reports whether the store could be opened: `{"ok": {"mlflow": "3.15.0"}}` or
+`{"error": {"type": ..., "message": ...}}`. Each request, `{"call": name, ...arguments}`, gets one such line.
+All other output goes to standard error.
 """
 
 import functools
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class Store:
-    """The calls, by name. Each takes a request's arguments and returns what goes into its answer."""
+    """The calls by name. Each receives the arguments of a request and returns the answer."""
 
     def __init__(self, store_uri: str, artifacts_uri: str) -> None:
         from mlflow import MlflowClient  # type: ignore[import-not-found]
@@ -28,7 +28,7 @@ class Store:
         self._experiments: dict[str, str] = {}
 
     def start_run(self, experiment: str, name: str, parent: str | None, tags: dict[str, str]) -> dict[str, str]:
-        """Create a run, as a child of the run `parent` unless that is null."""
+        """Create a run; it is a child of the run `parent`, if there is one."""
         tags = {**tags, "mlflow.parentRunId": parent} if parent else tags
         run = self._client.create_run(self._experiment(experiment), run_name=name, tags=tags)
         return {"run_id": run.info.run_id}
@@ -39,7 +39,7 @@ class Store:
         return {}
 
     def register_version(self, name: str, source: str, run_id: str | None, tags: dict[str, str]) -> dict[str, str]:
-        """Register the model at the URI `source` as the next version of `name`, which is made when it is new."""
+        """Register the model at the URI `source` as the next version of `name`; create a new registered model."""
         from mlflow.exceptions import MlflowException  # type: ignore[import-not-found]
 
         try:
@@ -51,12 +51,12 @@ class Store:
         return {"version": str(version.version)}
 
     def find_version(self, name: str, tag: str, value: str) -> dict[str, str | None]:
-        """Look for the first version of `name` whose tag has this value."""
+        """Find the lowest version of `name` with this value of the tag."""
         versions = self._client.search_model_versions(f"name = '{name}' AND tags.`{tag}` = '{value}'")
         return {"version": min((str(version.version) for version in versions), key=int, default=None)}
 
     def set_version_tags(self, name: str, version: str, tags: dict[str, str]) -> dict[str, str]:
-        """Set tags of a registered version; tags that it has already under other names stay."""
+        """Set tags of a registered version; other tags do not change."""
         for key, value in tags.items():
             self._client.set_model_version_tag(name, version, key, value)
         return {}
@@ -72,7 +72,7 @@ class Store:
 
 def main(store_uri: str, artifacts_uri: str) -> None:
     """Answer requests until standard input ends."""
-    # Whatever prints to standard output from here on, in Python or below it, prints to standard error instead.
+    # From here on, everything that writes to standard output, in Python or native code, writes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -80,7 +80,7 @@ def main(store_uri: str, artifacts_uri: str) -> None:
         line: dict[str, Any]
         try:
             line = {"ok": work()}
-        except Exception as error:  # noqa: BLE001 - the other side decides what it means
+        except Exception as error:  # noqa: BLE001 - the client handles it
             line = {"error": {"type": type(error).__name__, "message": str(error)}}
         answers.write(json.dumps(line) + "\n")
         answers.flush()

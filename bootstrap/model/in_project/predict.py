@@ -1,7 +1,7 @@
-"""The model's own answers to a sample request, with no server. Runs in a project's serve environment, never in ours.
+"""Predicts a sample request without a server. Runs in a project's serve environment.
 
-Usage: predict.py MODEL REQUEST ANSWERS. The request has Azure ML's form for MLflow models, `{"input_data": ...}` with a
-table in pandas' "split" form or a list of rows; the answers are written as a JSON list.
+Usage: predict.py MODEL REQUEST ANSWERS. The request has the format of Azure ML for MLflow models: `{"input_data": ...}`
+with a table in pandas' "split" format or a list of rows. The predictions are written as a JSON list.
 """
 
 import json
@@ -14,12 +14,12 @@ import pandas as pd  # type: ignore[import-untyped]
 
 
 def main(model_folder: str, request: str, answers: str) -> None:
-    """Write the answers of the model in `model_folder` to the file `request` into the file `answers`."""
+    """Predict the request in the file `request` with the model in `model_folder`; write the file `answers`."""
     model = mlflow.pyfunc.load_model(model_folder)
     rows = _table(json.loads(Path(request).read_text(encoding="utf-8"))["input_data"])
     schema = model.metadata.get_input_schema()
     if schema is not None and schema.has_input_names() and not schema.is_tensor_spec():
-        # JSON has one kind of number; the signature says which one is meant.
+        # JSON has only one type of number; the model's signature has the types.
         rows = rows.astype(dict(zip(schema.input_names(), schema.pandas_types(), strict=True)))
     predictions: Any = model.predict(rows)
     if hasattr(predictions, "to_numpy"):

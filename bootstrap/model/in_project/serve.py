@@ -1,8 +1,8 @@
-"""Starts Azure ML's inference server on 127.0.0.1. Runs in a project's serve environment, never in ours.
+"""Starts Azure ML's inference server on 127.0.0.1. Runs in a project's serve environment.
 
-The server has no option for its host and binds to all of them (azureml-inference-server-http 1.5.1); the constant has
-to be changed before `amlserver` copies it. Standard input is a pipe that its parent holds: when it ends, however the
-parent ended, the server ends too.
+The server has no option for its host and listens on all addresses (azureml-inference-server-http 1.5.1); the constant
+must be changed before `amlserver` copies it. Standard input is a pipe from the parent process: the server exits when it
+is closed, also when the parent was killed.
 """
 
 import os
@@ -17,7 +17,7 @@ from azureml_inference_server_http.amlserver import run  # type: ignore[import-n
 
 
 def _end_with_the_parent() -> None:
-    # The file descriptor, not sys.stdin: a lock on its buffer, held here, would hang the workers that are forked.
+    # The file descriptor, not sys.stdin: this thread would hold the lock of its buffer, and forked workers would hang.
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

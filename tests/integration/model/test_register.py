@@ -27,7 +27,7 @@ def _open_store(shared_store: MlflowStore, monkeypatch: pytest.MonkeyPatch) -> N
 
 def registered(project: Project) -> Version:
     found = gate.find_run(project)
-    gate.record(project, gate.judge(project, found))
+    gate.write_decision(project, gate.decide(project, found))
     return register.register(project, found, Silent())[1]
 
 
@@ -49,7 +49,7 @@ def in_mlflow(project: Project) -> dict[str, dict[str, str]]:
     return tags
 
 
-def test_the_first_model_becomes_the_champion_and_a_second_time_changes_nothing(world: World) -> None:
+def test_first_model_becomes_champion_and_register_is_idempotent(world: World) -> None:
     root = world.root
     assert run_cli("model", "gate", cwd=root).code == 0
     planned = run_cli("model", "register", "--dry-run", "-o", "json", cwd=root)
@@ -61,7 +61,7 @@ def test_the_first_model_becomes_the_champion_and_a_second_time_changes_nothing(
     second = run_cli("model", "register", "-o", "json", cwd=root)
 
     assert judged_again.code == 0, judged_again.err
-    assert "is the champion already" in judged_again.err
+    assert "is already the champion" in judged_again.err
 
     assert (first.code, first.document["changed"]) == (0, True), first.err
     assert (second.code, second.document["changed"]) == (0, False), second.err
@@ -77,7 +77,7 @@ def test_the_first_model_becomes_the_champion_and_a_second_time_changes_nothing(
 
 
 @pytest.mark.usefixtures("_open_store")
-def test_a_better_model_retires_the_champion_here_and_in_mlflow(world: World) -> None:
+def test_better_model_retires_champion_in_files_and_mlflow(world: World) -> None:
     registered(world.write())
 
     project = better_model(world)
@@ -92,9 +92,7 @@ def test_a_better_model_retires_the_champion_here_and_in_mlflow(world: World) ->
 
 
 @pytest.mark.usefixtures("_open_store")
-def test_a_registration_interrupted_after_mlflow_is_finished_without_a_second_version(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_registration_interrupted_after_mlflow_reuses_version(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     project = world.write()
 
     def interrupted(path: Path, record: Version) -> None:
@@ -114,9 +112,7 @@ def test_a_registration_interrupted_after_mlflow_is_finished_without_a_second_ve
 
 
 @pytest.mark.usefixtures("_open_store")
-def test_a_registration_interrupted_before_the_former_champion_retired_is_finished(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_registration_interrupted_before_retirement_is_completed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     registered(world.write())
     project = better_model(world)
 
@@ -137,21 +133,21 @@ def test_a_registration_interrupted_before_the_former_champion_retired_is_finish
 
 
 @pytest.mark.usefixtures("_open_store")
-def test_a_half_copied_model_is_copied_again(world: World) -> None:
+def test_partially_copied_model_is_copied_again(world: World) -> None:
     project = world.write()
     sha256 = gate.find_run(project).outputs["model"].sha256
-    leftover = registry.folder(project, sha256) / "model.new"
+    leftover = registry.version_folder(project, sha256) / "model.new"
     leftover.mkdir(parents=True)
     (leftover / "MLmodel").write_text("half", encoding="utf-8")
 
     version = registered(project)
 
-    assert registry.holds(project, version.model)
+    assert registry.is_intact(project, version.model)
     assert not leftover.exists()
 
 
 @pytest.mark.usefixtures("_open_store")
-def test_a_new_mlflow_store_beside_an_old_registry_is_a_conflict(world: World) -> None:
+def test_new_mlflow_store_with_old_registry_is_conflict(world: World) -> None:
     project = world.write()
     registered(project)
     old = project.state / "registry" / world.name
@@ -160,7 +156,7 @@ def test_a_new_mlflow_store_beside_an_old_registry_is_a_conflict(world: World) -
     world.write()
     project = better_model(world)
 
-    with pytest.raises(ConflictError, match="version 1, which is another model"):
+    with pytest.raises(ConflictError, match="Version 1 in MLflow's registry is this model"):
         registered(project)
 
     assert [one.version for one in registry.versions(project)] == ["1"]

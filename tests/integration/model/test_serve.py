@@ -36,7 +36,7 @@ def is_listened_on(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_check_compares_measures_and_leaves_nothing_running(world: World) -> None:
+def test_check_compares_measures_and_stops_server(world: World) -> None:
     done = run_cli("model", "serve", "--run", RUN, "--check", "-o", "json", cwd=world.root)
 
     assert done.code == 0, done.err
@@ -51,7 +51,7 @@ def test_check_compares_measures_and_leaves_nothing_running(world: World) -> Non
     assert not is_listened_on(int(log.stem.removeprefix("serve-")))
 
 
-def test_check_refuses_other_answers_and_a_bad_request_that_is_not_told(world: World) -> None:
+def test_check_fails_on_wrong_answers_and_unreported_bad_request(world: World) -> None:
     score = (world.root / "endpoints/online/score.py").read_text(encoding="utf-8").replace('{error}"}, 400', '"}, 422')
     variables = "environment_variables: {OFFSET: 0.5}\n"
     deployment = (world.root / "endpoints/online/deployment.yml").read_text(encoding="utf-8") + variables
@@ -61,15 +61,15 @@ def test_check_refuses_other_answers_and_a_bad_request_that_is_not_told(world: W
 
     assert done.code == 5
     assert done.document["passed"] is False
-    assert "differ from the model's own by up to 0.4" in done.err
-    assert "was answered 422, not 400" in done.err
+    assert "differ from the model's predictions by 0.4" in done.err
+    assert "got status 422 instead of 400" in done.err
 
 
-def test_the_server_listens_on_this_machine_only_and_ends_with_the_block(world: World) -> None:
+def test_server_listens_on_loopback_and_stops_with_block(world: World) -> None:
     project = world.write()
     with (
-        serve.served_run(project, gate.find_run(project)) as served,
-        serve.serving(project, served, port=0, progress=Silent()) as server,
+        serve.model_of_run(project, gate.find_run(project)) as served,
+        serve.start_server(project, served, port=0, progress=Silent()) as server,
     ):
         assert post(server.port, REQUEST) == (200, "[7.0]")
         hosts = [line for line in server.log.read_text(encoding="utf-8").splitlines() if "Listening at" in line]
@@ -87,7 +87,7 @@ def assert_nothing_else_is_bound(port: int) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_no_server_is_left_behind(world: World, number: int) -> None:
+def test_server_stops_with_its_command(world: World, number: int) -> None:
     command = ["-m", "bootstrap", "model", "serve", "--run", RUN, "--port", "0", "--quiet", "-o", "json"]
     with started(*command, cwd=world.root) as process:
         assert process.stdout is not None
@@ -102,7 +102,22 @@ def test_no_server_is_left_behind(world: World, number: int) -> None:
     while is_listened_on(port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not is_listened_on(port)
-    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert process.returncode == (0 if number == signal.SIGINT else -signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
+def test_ctrl_c_stops_serve_without_an_error(world: World) -> None:
+    with started("-m", "bootstrap", "model", "serve", "--run", RUN, "--port", "0", cwd=world.root) as process:
+        assert process.stdout is not None
+        while "Log: " not in process.stdout.readline():
+            assert process.poll() is None
+
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert err.rstrip().endswith("stopped")
+    assert "run the same command again" not in err
 
 
 def read_document(stream: IO[str]) -> str:
@@ -114,7 +129,7 @@ def read_document(stream: IO[str]) -> str:
     return text
 
 
-def test_a_taken_port_is_a_conflict_and_nothing_is_started(world: World) -> None:
+def test_used_port_is_conflict_and_starts_no_server(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -137,25 +152,25 @@ def test_a_taken_port_is_a_conflict_and_nothing_is_started(world: World) -> None
         ("import colours\n", "No module named 'colours'"),
     ],
 )
-def test_a_scoring_script_that_does_not_start_is_told_in_its_own_words(world: World, script: str, words: str) -> None:
+def test_failing_init_of_scoring_script_is_reported(world: World, script: str, words: str) -> None:
     build_tree(world.root, {"endpoints/online/score.py": script})
 
     done = run_cli("model", "serve", "--run", RUN, "--port", "0", cwd=world.root)
 
     assert (done.code, done.out) == (InputError.exit_code, "")
-    assert "ended with exit code 3" in done.err
+    assert "exited with code 3" in done.err
     assert words in done.err
     assert "serve-" in done.err
 
 
-def test_a_server_that_dies_while_serving_is_told(world: World) -> None:
+def test_server_exit_while_serving_is_reported(world: World) -> None:
     project = world.write()
     with (
-        serve.served_run(project, gate.find_run(project)) as served,
-        serve.serving(project, served, port=0, progress=Silent()) as server,
+        serve.model_of_run(project, gate.find_run(project)) as served,
+        serve.start_server(project, served, port=0, progress=Silent()) as server,
     ):
         threading.Timer(0.2, server.process.terminate).start()
-        with pytest.raises(InputError, match="ended with exit code"):
+        with pytest.raises(InputError, match="exited with code"):
             serve.wait(server)
 
 
@@ -163,14 +178,14 @@ def test_a_server_that_dies_while_serving_is_told(world: World) -> None:
     ("path", "text", "words"),
     [
         ("endpoints/online/sample-request.json", None, "There is no sample request"),
-        ("endpoints/online/sample-request.json", "{", "is no JSON"),
-        ("endpoints/online/sample-request.json", "[1]", "no request to an MLflow model"),
+        ("endpoints/online/sample-request.json", "{", "is not JSON"),
+        ("endpoints/online/sample-request.json", "[1]", "not a request for an MLflow model"),
         ("endpoints/online/score.py", None, "There is no scoring script"),
         ("endpoints/online/deployment.yml", "name: blue\n", "code_configuration"),
         ("endpoints/online/deployment.yml", "name: [\n", "has a mistake"),
     ],
 )
-def test_a_file_that_is_missing_or_wrong_is_told(world: World, path: str, text: str | None, words: str) -> None:
+def test_missing_or_wrong_file_is_reported(world: World, path: str, text: str | None, words: str) -> None:
     (world.root / path).unlink()
     if text is not None:
         build_tree(world.root, {path: text})
@@ -181,36 +196,36 @@ def test_a_file_that_is_missing_or_wrong_is_told(world: World, path: str, text: 
     assert words in done.err
 
 
-def test_a_sample_that_the_model_cannot_answer_is_told(world: World) -> None:
+def test_sample_that_model_cannot_predict_is_reported(world: World) -> None:
     sample = '{"input_data": {"columns": ["x"], "data": [["text"]]}}'
     build_tree(world.root, {"endpoints/online/sample-request.json": sample})
 
     done = run_cli("model", "serve", "--run", RUN, "--check", cwd=world.root)
 
     assert done.code == InputError.exit_code
-    assert "cannot answer" in done.err
+    assert "cannot predict" in done.err
 
 
-def test_the_examples_of_every_command_work(world: World) -> None:
+def test_examples_in_help_work(world: World) -> None:
     for words in ("model gate", "model register", "model list", "model show", "model serve"):
         for example in EXAMPLES[words]:
             done = run_cli(*shlex.split(example)[1:], cwd=world.root)
             assert done.code == 0, (example, done.err)
             if words == "model serve":
-                assert done.out.startswith("version 1 serves as it should\n")
+                assert done.out.startswith("version 1 passed the check\n")
 
     # Serving from the registry's folder changes nothing in it.
     assert run_cli("model", "show", "-o", "json", cwd=world.root).document["intact"] is True
 
 
-def test_a_run_whose_model_has_changed_is_not_served(world: World) -> None:
+def test_changed_model_of_run_is_not_served(world: World) -> None:
     (world.root / f".mlops/steps/train-{RUN}/model/MLmodel").write_text("altered", encoding="utf-8")
 
     done = run_cli("model", "serve", "--run", RUN, cwd=world.root)
 
     assert done.code == 5
-    assert "is not what the run" in done.err
+    assert "has changed since run" in done.err
 
 
-def test_a_version_and_a_run_are_one_too_many(world: World) -> None:
+def test_version_and_run_together_are_refused(world: World) -> None:
     assert run_cli("model", "serve", "1", "--run", RUN, cwd=world.root).code == InputError.exit_code

@@ -22,14 +22,14 @@ def world(tmp_path: Path) -> World:
 
 def judged(world: World) -> Decision:
     project = world.write()
-    return gate.judge(project, gate.find_run(project))
+    return gate.decide(project, gate.find_run(project))
 
 
 def failures(decision: Decision) -> dict[str, str]:
     return {result.rule: result.message for result in decision.rules if not result.passed}
 
 
-def test_a_good_first_model_passes_and_the_decision_names_all_that_was_looked_at(world: World) -> None:
+def test_gate_passes_first_model_and_lists_all_files_it_read(world: World) -> None:
     decision = judged(world)
 
     assert decision.passed, failures(decision)
@@ -37,24 +37,24 @@ def test_a_good_first_model_passes_and_the_decision_names_all_that_was_looked_at
     paths = [artifact.path for artifact in decision.looked_at]
     assert {"gate.yml", "pipelines/train.yml", "uv.lock", "data/train.csv", f".mlops/runs/{RUN}/run.json"} <= set(paths)
     assert decision.model.path in paths
-    assert "no champion is registered yet" in decision.rules[4].message
+    assert "no champion to compare with yet" in decision.rules[4].message
 
 
-def test_the_same_files_give_the_same_decision(world: World) -> None:
+def test_same_files_give_same_decision(world: World) -> None:
     first, second = judged(world), judged(world)
 
     assert first.model_copy(update={"decided_at": ""}) == second.model_copy(update={"decided_at": ""})
 
 
-def test_a_decision_is_written_whole_and_read_back_equal(world: World) -> None:
+def test_decision_file_equals_decision(world: World) -> None:
     decision = judged(world)
 
-    path = gate.record(world.write(), decision)
+    path = gate.write_decision(world.write(), decision)
 
     assert read_record(path, Decision) == decision
 
 
-def test_a_champion_on_the_same_rows_is_held_within_the_margin(world: World) -> None:
+def test_gate_passes_model_within_margin_of_champion(world: World) -> None:
     champion = register_by_hand(world.root)
     world.evaluation = evaluation(champion)
 
@@ -154,38 +154,38 @@ REFUSALS = {
         "clean data",
         "schema (age is text)",
     ),
-    "no check of the data": (put("data_checks", []), "evidence", "no check of the data"),
+    "no check of the data": (put("data_checks", []), "evidence", "no data checks"),
     "confidence that is none": (put("confidence", 1.0), "evidence", "confidence"),
     "another challenger than the run's model": (
         set_metric("challenger", "sha256", value="b" * 64),  # type: ignore[arg-type]
         "evidence",
-        "another model",
+        "the run's model is",
     ),
     "a champion where none is registered": (
         put("champion", {"sha256": "b" * 64, "metrics": {}}),
         "evidence",
         "none is registered",
     ),
-    "losses with fewer rows": (losses(HEAD + "1,1,2\n"), "evidence", "has 1 rows, evaluation.json says 3"),
+    "losses with fewer rows": (losses(HEAD + "1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 3"),
     "losses with no rows": (losses(HEAD), "evidence", "has 0 rows"),
-    "losses with NaN": (losses(HEAD + "1,1,2\n2,nan,2\n3,1,2\n"), "evidence", "row 2 has no number"),
+    "losses with NaN": (losses(HEAD + "1,1,2\n2,nan,2\n3,1,2\n"), "evidence", "row 2 has no finite loss"),
     "losses with text": (losses(HEAD + "1,1,2\n2,1,2\n3,1,x\n"), "evidence", "loss of the baseline"),
     "losses without a column": (losses("row,challenger\n1,1\n2,1\n3,1\n"), "evidence", "loss of the baseline"),
     "losses that are not the named ones": (
         put("losses", {"path": "losses.csv", "sha256": "b" * 64}),
         "evidence",
-        "is not the file",
+        "does not have the digest",
     ),
     "losses outside the evaluation": (
         put("losses", {"path": "../../../../uv.lock", "sha256": "b" * 64}),
         "evidence",
-        "there is no file",
+        "has no file",
     ),
 }
 
 
 @pytest.mark.parametrize(("change", "rule", "words"), REFUSALS.values(), ids=REFUSALS)
-def test_refuses(world: World, change: Callable[[World], None], rule: str, words: str) -> None:
+def test_gate_refuses(world: World, change: Callable[[World], None], rule: str, words: str) -> None:
     change(world)
 
     decision = judged(world)
@@ -213,7 +213,7 @@ CHAMPION_REFUSALS: dict[str, tuple[Callable[[World], None], str, str]] = {
     "a challenger that may be worse by more than the margin": (
         set_metric("differences", "champion", "rmse", "high", value=0.6),
         "holds the champion",
-        "0.6 worse at worst, 0.5 allowed",
+        "up to 0.6 worse, 0.5 allowed",
     ),
     "no comparison with the champion": (remove("differences", "champion"), "holds the champion", "does not compare"),
     "no loss of the champion": (losses(HEAD + "1,1,2\n2,1,2\n3,1,2\n"), "evidence", "loss of the champion"),
@@ -221,7 +221,7 @@ CHAMPION_REFUSALS: dict[str, tuple[Callable[[World], None], str, str]] = {
 
 
 @pytest.mark.parametrize(("change", "rule", "words"), CHAMPION_REFUSALS.values(), ids=CHAMPION_REFUSALS)
-def test_with_a_champion_refuses(world: World, change: Callable[[World], None], rule: str, words: str) -> None:
+def test_gate_refuses_with_champion(world: World, change: Callable[[World], None], rule: str, words: str) -> None:
     world.evaluation = evaluation(register_by_hand(world.root))
     change(world)
 
@@ -231,7 +231,7 @@ def test_with_a_champion_refuses(world: World, change: Callable[[World], None], 
     assert words in failures(decision)[rule]
 
 
-def test_an_unchanged_model_holds_the_champion_and_does_not_beat_it(world: World) -> None:
+def test_unchanged_model_is_not_worse_and_not_better_than_champion(world: World) -> None:
     champion = register_by_hand(world.root)
     world.evaluation = evaluation(champion)
     world.evaluation["differences"]["champion"]["rmse"] = {"value": 0.0, "low": 0.0, "high": 0.0}
@@ -252,59 +252,59 @@ def test_an_unchanged_model_holds_the_champion_and_does_not_beat_it(world: World
     assert list(failures(decision)) == ["beats"]
 
 
-def test_the_run_that_made_the_champion_is_told_so_when_it_is_judged_again(world: World) -> None:
+def test_gate_shows_earlier_decision_for_run_of_champion(world: World) -> None:
     register_by_hand(world.root, "flavors: {}\n")
 
-    assert "this model is version 1, the champion already" in failures(judged(world))["evidence"]
+    assert "this model is already the champion, version 1" in failures(judged(world))["evidence"]
 
 
-def test_higher_is_better_where_the_evaluation_says_so(world: World) -> None:
+def test_evaluation_declares_that_higher_is_better(world: World) -> None:
     build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: [{name: b, metric: r2, better_than: baseline}]\n"})
     assert judged(world).passed
 
     world.evaluation["differences"]["baseline"]["r2"]["low"] = -0.01
 
-    assert "0.01 worse at worst" in failures(judged(world))["b"]
+    assert "up to 0.01 worse" in failures(judged(world))["b"]
 
 
-def test_no_rules_refuse(world: World) -> None:
+def test_empty_list_of_rules_is_refused(world: World) -> None:
     build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: []\n"})
 
     decision = judged(world)
 
     assert not decision.passed
-    assert failures(decision) == {"rules": "there are none, so nothing was judged"}
+    assert failures(decision) == {"rules": "there are no rules"}
 
 
 @pytest.mark.parametrize(
     "path", ["pipelines/train.yml", "uv.lock", "data/train.csv", f".mlops/steps/train-{RUN}/model/MLmodel"]
 )
-def test_a_file_that_changed_since_the_run_refuses_by_name(world: World, path: str) -> None:
+def test_gate_names_file_that_changed_since_run(world: World, path: str) -> None:
     project = world.write()
     (project.root / path).write_text("something else", encoding="utf-8")
 
-    decision = gate.judge(project, gate.find_run(project))
+    decision = gate.decide(project, gate.find_run(project))
 
     assert not decision.passed
     assert path.removesuffix("/MLmodel") in failures(decision)["evidence"]
 
 
-def test_a_file_that_is_gone_refuses_by_name(world: World) -> None:
+def test_gate_names_missing_file(world: World) -> None:
     project = world.write()
     (project.root / "data" / "train.csv").unlink()
 
-    assert "data/train.csv is gone" in failures(gate.judge(project, gate.find_run(project)))["evidence"]
+    assert "data/train.csv is missing" in failures(gate.decide(project, gate.find_run(project)))["evidence"]
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
-def test_a_run_that_did_not_complete_is_refused(world: World, status: str) -> None:
+def test_gate_refuses_run_that_did_not_complete(world: World, status: str) -> None:
     world.run = {"status": status, "outputs": {}}
 
     with pytest.raises(RefusedError, match=RUN):
         judged(world)
 
 
-def test_the_last_run_is_judged_even_when_an_earlier_one_completed(world: World) -> None:
+def test_gate_uses_last_run_even_if_it_failed(world: World) -> None:
     world.write()
     world.run = {"status": "failed"}
     project = world.write("20261125-000000-cd34")
@@ -313,7 +313,7 @@ def test_the_last_run_is_judged_even_when_an_earlier_one_completed(world: World)
     assert gate.find_run(project, RUN).id == RUN
 
 
-def test_runs_of_other_pipelines_are_passed_over(world: World) -> None:
+def test_gate_ignores_runs_of_other_pipelines(world: World) -> None:
     world.write()
     world.run = {"pipeline": {"path": "pipelines/score.yml", "sha256": "b" * 64}}
     project = world.write("20261125-000000-cd34")
@@ -321,7 +321,7 @@ def test_runs_of_other_pipelines_are_passed_over(world: World) -> None:
     assert gate.find_run(project).id == RUN
 
 
-def test_no_run_yet_says_what_to_do(world: World) -> None:
+def test_missing_run_names_next_command(world: World) -> None:
     project = world.write()
     (project.state / "runs" / RUN / "run.json").unlink()
 
@@ -329,12 +329,12 @@ def test_no_run_yet_says_what_to_do(world: World) -> None:
         gate.find_run(project)
 
 
-def test_an_unknown_run_gets_a_suggestion(world: World) -> None:
+def test_unknown_run_gets_suggestion(world: World) -> None:
     with pytest.raises(InputError, match=RUN):
         gate.find_run(world.write(), RUN[:-1])
 
 
-def test_a_run_without_the_named_output_is_told(world: World) -> None:
+def test_run_without_declared_output_is_refused(world: World) -> None:
     world.run = {"outputs": {"models": {"path": "x", "sha256": "b" * 64}}}
 
     with pytest.raises(InputError, match="no output model"):
@@ -344,13 +344,13 @@ def test_a_run_without_the_named_output_is_told(world: World) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"schema_version": 2}', "written by a newer mlops-bootstrap"),
-        ('{"schema_version": 1', "not a runrecord record"),
-        ("[" * 100_000, "not a runrecord record"),
-        ("\xff", "not a runrecord record"),
+        ('{"schema_version": 2}', "written by a newer version"),
+        ('{"schema_version": 1', "not a valid run.json"),
+        ("[" * 100_000, "not a valid run.json"),
+        ("\xff", "not a valid run.json"),
     ],
 )
-def test_a_broken_or_newer_record_is_told(world: World, text: str, words: str) -> None:
+def test_broken_or_newer_run_record_is_reported(world: World, text: str, words: str) -> None:
     project = world.write()
     (project.state / "runs" / RUN / "run.json").write_text(text, encoding="latin-1")
 

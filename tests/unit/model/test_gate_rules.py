@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bootstrap.errors import InputError
 from bootstrap.model.records import Champion, Evaluation
-from bootstrap.model.rules import Gate, Rule, apply
+from bootstrap.model.rules import Gate, GateRule, apply
 from bootstrap.yaml import load
 from tests.unit.model.worlds import evaluation
 
@@ -20,27 +20,27 @@ CHAMPION = Champion(version="1", sha256="b" * 64)
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("{name: a}", "says nothing: give it one of at_most"),
+        ("{name: a}", "has no kind: add one of at_most"),
         ("{metric: rmse, at_most: 1}", "rules.0.name"),
         ("{name: '', metric: rmse, at_most: 1}", "rules.0.name"),
-        ("{name: a, at_most: 1}", "needs metric with it"),
-        ("{name: a, metric: rmse, at_most: 1, at_least: 0}", "at_most and at_least: make it one rule for each"),
+        ("{name: a, at_most: 1}", "needs metric, too"),
+        ("{name: a, metric: rmse, at_most: 1, at_least: 0}", "at_most and at_least: write one rule for each"),
         ("{name: a, metric: rmse, at_most: .nan}", "finite number"),
         ("{name: a, metric: rmse, at_most: .inf}", "finite number"),
         ("{name: a, metric: rmse, at_most: much}", "rules.0.at_most"),
         ("{name: a, metric: rmse, better_than: yesterday}", "rules.0.better_than"),
-        ("{name: a, metric: rmse, not_worse_than: champion}", "needs margin with it"),
+        ("{name: a, metric: rmse, not_worse_than: champion}", "needs margin, too"),
         ("{name: a, metric: rmse, not_worse_than: champion, margin: -1}", "rules.0.margin"),
-        ("{name: a, metric: rmse, better_than: champion, margin: 1}", "takes no margin"),
-        ("{name: a, metric: rmse, better_than: champion, per_group: sex}", "takes no per_group"),
-        ("{name: a, metric: rmse, data_checks: passed}", "takes no metric"),
+        ("{name: a, metric: rmse, better_than: champion, margin: 1}", "does not allow margin"),
+        ("{name: a, metric: rmse, better_than: champion, per_group: sex}", "does not allow per_group"),
+        ("{name: a, metric: rmse, data_checks: passed}", "does not allow metric"),
         ("{name: a, data_checks: failed}", "rules.0.data_checks"),
-        ("{name: evidence, data_checks: passed}", "'evidence' is taken"),
+        ("{name: evidence, data_checks: passed}", "'evidence' is already used"),
         ("{name: a, metrics: rmse, at_most: 1}", "gate.yml:2:19: unknown key 'metrics'. Did you mean 'metric'?"),
         ("{name: a, metric: rmse, atmost: 1}", "Did you mean 'at_most'?"),
     ],
 )
-def test_a_mistake_in_a_rule_is_named(tmp_path: Path, rule: str, words: str) -> None:
+def test_mistake_in_rule_is_reported_with_its_position(tmp_path: Path, rule: str, words: str) -> None:
     path = tmp_path / "gate.yml"
     path.write_text(f"schema_version: 1\nrules: [{rule}]\n", encoding="utf-8")
 
@@ -50,12 +50,12 @@ def test_a_mistake_in_a_rule_is_named(tmp_path: Path, rule: str, words: str) -> 
     assert words in str(caught.value)
 
 
-def test_two_rules_of_one_name_are_told(tmp_path: Path) -> None:
+def test_duplicate_rule_names_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "gate.yml"
     rule = "{name: a, data_checks: passed}"
     path.write_text(f"schema_version: 1\nrules: [{rule}, {rule}]\n", encoding="utf-8")
 
-    with pytest.raises(InputError, match="'a' is taken"):
+    with pytest.raises(InputError, match="'a' is already used"):
         load(path, Gate)
 
 
@@ -93,7 +93,7 @@ def made(better: str, challenger: float, other: float, below: float, above: floa
 
 
 def passes(rule: dict[str, Any], document: dict[str, Any]) -> bool:
-    (result,) = apply([Rule(name="a", metric="rmse", **rule)], Evaluation.model_validate(document), CHAMPION)
+    (result,) = apply([GateRule(name="a", metric="rmse", **rule)], Evaluation.model_validate(document), CHAMPION)
     return result.passed
 
 
@@ -104,7 +104,7 @@ documents = {"challenger": numbers, "other": numbers, "below": spread, "above": 
 
 
 @given(rule=rules, better=directions, numbers=st.fixed_dictionaries(documents), loss=st.floats(0, 1e6))
-def test_a_worse_interval_never_turns_refused_into_passed(
+def test_worse_interval_never_passes_refused_rule(
     rule: dict[str, Any], better: str, numbers: dict[str, float], loss: float
 ) -> None:
     # A limit has a side of its own: there, worse is what is farther beyond it.
@@ -117,7 +117,7 @@ def test_a_worse_interval_never_turns_refused_into_passed(
 
 
 @given(rule=rules, better=directions, numbers=st.fixed_dictionaries(documents), data=st.data())
-def test_no_rule_passes_by_a_number_that_is_none(
+def test_rule_never_passes_with_nan_or_infinity(
     rule: dict[str, Any], better: str, numbers: dict[str, float], data: st.DataObject
 ) -> None:
     document = made(better, **numbers)
@@ -135,7 +135,7 @@ def test_no_rule_passes_by_a_number_that_is_none(
 
 
 @given(better=directions, numbers=st.fixed_dictionaries(documents))
-def test_better_means_the_whole_interval(better: str, numbers: dict[str, float]) -> None:
+def test_better_than_needs_whole_interval(better: str, numbers: dict[str, float]) -> None:
     document = made(better, **numbers)
     difference = document["differences"]["champion"]["rmse"]
     whole = difference["high"] < 0 if better == "lower" else difference["low"] > 0

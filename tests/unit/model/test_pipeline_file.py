@@ -101,7 +101,7 @@ def problems(folder: Path, *given: str) -> str:
     return "\n".join(raised.value.details)
 
 
-def test_jobs_are_bound_and_stand_in_the_order_in_which_they_can_run(folder: Path) -> None:
+def test_jobs_are_bound_and_sorted_by_dependency(folder: Path) -> None:
     pipeline = load(folder)
 
     assert list(pipeline.jobs) == ["train", "judge"]
@@ -113,7 +113,7 @@ def test_jobs_are_bound_and_stand_in_the_order_in_which_they_can_run(folder: Pat
     assert pipeline.jobs["train"].environment == {"OMP_NUM_THREADS": "2"}
 
 
-def test_a_command_becomes_words_without_a_shell(folder: Path) -> None:
+def test_command_is_split_without_shell(folder: Path) -> None:
     job = load(folder).jobs["train"]
 
     words = job.arguments(
@@ -126,7 +126,7 @@ def test_a_command_becomes_words_without_a_shell(folder: Path) -> None:
     ]  # fmt: skip
 
 
-def test_optional_parts_stand_only_when_their_input_is_given(folder: Path) -> None:
+def test_optional_section_needs_value_of_its_input(folder: Path) -> None:
     judge = load(folder).jobs["judge"]
     model, verdict = Path("m"), {"verdict": Path("v")}
 
@@ -134,14 +134,14 @@ def test_optional_parts_stand_only_when_their_input_is_given(folder: Path) -> No
     assert judge.arguments({"model": model, "strict": True}, verdict)[3:] == ["--strict", "True", "v"]
 
 
-def test_data_in_azure_is_refused_unless_a_local_path_is_given(folder: Path) -> None:
+def test_azure_data_is_refused_without_local_path(folder: Path) -> None:
     alter(folder, "pipelines/train.yml", "../data/rows.csv", "azureml:rows:1")
 
     assert "azureml:rows:1 is not on this machine" in problems(folder)
     assert load(folder, "rows").inputs["rows"].path is None
 
 
-def test_an_input_without_a_value_may_go_into_an_optional_input_only(folder: Path) -> None:
+def test_input_without_value_fits_only_optional_input(folder: Path) -> None:
     alter(
         folder,
         "judge/component.yml",
@@ -149,46 +149,46 @@ def test_an_input_without_a_value_may_go_into_an_optional_input_only(folder: Pat
         "champion: {type: mlflow_model}",
     )
 
-    assert "'champion' may be absent, but the component needs it" in problems(folder)
+    assert "'champion' has no value, but the component requires one" in problems(folder)
     assert load(folder, "champion").jobs["judge"].inputs["champion"] == FromInput("champion")
 
 
-def test_all_mistakes_are_told_at_once_each_with_its_place(folder: Path) -> None:
+def test_all_mistakes_are_reported_at_once_with_positions(folder: Path) -> None:
     alter(folder, "pipelines/train.yml", "parent.inputs.rows", "parent.inputs.row")
     alter(folder, "pipelines/train.yml", "parent.outputs.model", "parent.outputs.modl")
     alter(folder, "judge/component.yml", "${{outputs.verdict}}", "${{outputs.verdit}} > log")
 
-    told = problems(folder)
+    message = problems(folder)
 
-    assert f"{folder / 'pipelines/train.yml'}:19:13: the pipeline has no input 'row'. Did you mean 'rows'?" in told
-    assert "train.yml:22:14: the pipeline has no output 'modl'. Did you mean 'model'?" in told
-    assert "train.yml:10:3: no job makes the pipeline's output 'model'." in told
-    assert f"{folder / 'judge/component.yml'}:9:10: the command refers to outputs.verdit" in told
-    assert "component.yml:9:10: the command needs a shell (>)" in told
+    assert f"{folder / 'pipelines/train.yml'}:19:13: the pipeline has no input 'row'. Did you mean 'rows'?" in message
+    assert "train.yml:22:14: the pipeline has no output 'modl'. Did you mean 'model'?" in message
+    assert "train.yml:10:3: no job creates the pipeline's output 'model'." in message
+    assert f"{folder / 'judge/component.yml'}:9:10: the command refers to outputs.verdit" in message
+    assert "component.yml:9:10: the command needs a shell (>)" in message
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "message"),
     [
-        (PIPE, "rate: 0.5", "rate: '${{parent.inputs.rows}}'", "cannot refer to anything"),
+        (PIPE, "rate: 0.5", "rate: '${{parent.inputs.rows}}'", "cannot be an expression"),
         (PIPE, "rate: 0.5", "rate: [1, 2]", "must be a value, or a mapping"),
         (PIPE, "rate: 0.5", "rate: 1.5", "1.5 is above the maximum, 1"),
-        (PIPE, "rate: 0.5", "rate: true", "True is no number"),
+        (PIPE, "rate: 0.5", "rate: true", "True is not a number"),
         (PIPE, "rate: ${{parent.inputs.rate}}", "rate: .inf", "is not finite"),
-        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: x${{parent.inputs.rate}}", "is no expression"),
-        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: ${{inputs.rate}}", "is no expression"),
-        (PIPE, "rate: ${{parent.inputs.rate}}", "kind: odd", "'odd' is none of plain, fancy"),
-        (PIPE, "rate: ${{parent.inputs.rate}}", "folds: 7", "7 is none of 5, 10"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: x${{parent.inputs.rate}}", "is not a valid expression"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "rate: ${{inputs.rate}}", "is not a valid expression"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "kind: odd", "'odd' is not one of plain, fancy"),
+        (PIPE, "rate: ${{parent.inputs.rate}}", "folds: 7", "7 is not one of 5, 10"),
         (PIPE, "rows: ${{parent.inputs.rows}}", "rows: 5", "cannot be the literal 5"),
         (PIPE, "rows: ${{parent.inputs.rows}}", "rate: 1", "the key 'rate' is here twice"),
         (PIPE, "uri_file, path: ../data/rows.csv", "uri_folder, path: ../data", "does not fit"),
-        (PIPE, "path: ../data/rows.csv", "path: ../data", "is a folder; uri_file wants a file"),
+        (PIPE, "path: ../data/rows.csv", "path: ../data", "is a folder; the type uri_file needs a file"),
         (PIPE, "champion: {type: mlflow_model}", "champion: {type: mlflow_model, path: ../data}", "MLmodel"),
         (PIPE, "champion: {type: mlflow_model}", "champion: {type: uri_folder}", "does not fit mlflow_model"),
         (PIPE, "model: {type: mlflow_model}", "model: {type: uri_file}", "output of type uri_file"),
         (PIPE, "model: {type: mlflow_model}", "model: {typ: uri_folder}", "unknown key 'typ'"),
-        (PIPE, "model: ${{parent.outputs.model}}", "model: ${{parent.inputs.rate}}", "that a job's output"),
-        (PIPE, "  judge:", "  ../judge:", "'../judge' is no name"),
+        (PIPE, "model: ${{parent.outputs.model}}", "model: ${{parent.inputs.rate}}", "for a job's output"),
+        (PIPE, "  judge:", "  ../judge:", "'../judge' is not a valid name"),
         (PIPE, "component: ../train/component.yml", "component: azureml:train:1", "not on this machine"),
         (PIPE, "component: ../train/component.yml", "component: ../nowhere.yml", "there is no file"),
         (PIPE, "component: ../train/component.yml", "command: python x.py", "has its command in the"),
@@ -197,19 +197,19 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(folder: Path) -> None
         (PIPE, "comment:", "coment:", "unknown key 'coment'. Did you mean 'comment'?"),
         (PIPE, "jobs.train.outputs.model", "jobs.judge.outputs.verdict", "cannot be an input of type"),
         (TRAIN, "name: train", "name: train\nis_determinstic: true", "Did you mean 'is_deterministic'?"),
-        (TRAIN, "name: train", "name: train\nadditional_includes: [../shared]", "works in Azure ML only"),
+        (TRAIN, "name: train", "name: train\nadditional_includes: [../shared]", "is supported only in Azure ML"),
         (TRAIN, "type: command", "type: parallel", "of type 'parallel' cannot run"),
-        (TRAIN, "default: 5", "default: 6", "6 is none of 5, 10"),
-        (TRAIN, '["5", "10"]', "[five]", "'five' is no integer"),
+        (TRAIN, "default: 5", "default: 6", "6 is not one of 5, 10"),
+        (TRAIN, '["5", "10"]', "[five]", "'five' is not an integer"),
         (TRAIN, "code: .", "code: ./src", "there is no folder"),
         (TRAIN, "train.py", "trian.py", "there is no trian.py in"),
         (TRAIN, "'${{inputs.kind}}'", "'${{inputs.kind}}", "cannot be split into words"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told(folder: Path, file: str, old: str, new: str, told: str) -> None:
+def test_mistake_is_reported(folder: Path, file: str, old: str, new: str, message: str) -> None:
     alter(folder, file, old, new)
 
-    assert told in problems(folder)
+    assert message in problems(folder)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_mistake_is_told(folder: Path, file: str, old: str, new: str, told: st
         "FOO=1 python x.py", "python x.py &", "python a.py\npython b.py", "python x.py # all",
     ],
 )  # fmt: skip
-def test_what_needs_a_shell_is_refused(folder: Path, command: str) -> None:
+def test_command_that_needs_shell_is_refused(folder: Path, command: str) -> None:
     component = folder / "judge/component.yml"
     text = component.read_text(encoding="utf-8").split("command:")[0]
     component.write_text(text + "command: |\n" + "".join(f"  {line}\n" for line in command.splitlines()), "utf-8")
@@ -231,7 +231,7 @@ def test_what_needs_a_shell_is_refused(folder: Path, command: str) -> None:
 @pytest.mark.parametrize(
     "command", ["python -c 'a; b | $c'", 'python -c "a; b > c"', r"python x.py \$5 a#b --set=a=b x~y", "python  x.py\n"]
 )
-def test_what_a_shell_would_leave_alone_is_not_refused(folder: Path, command: str) -> None:
+def test_command_without_shell_syntax_is_accepted(folder: Path, command: str) -> None:
     build_tree(folder, {"judge/x.py": ""})
     component = folder / "judge/component.yml"
     text = component.read_text(encoding="utf-8").split("command:")[0]
@@ -240,7 +240,7 @@ def test_what_a_shell_would_leave_alone_is_not_refused(folder: Path, command: st
     assert load(folder).jobs["judge"].arguments({}, {})[0] == "python"
 
 
-def test_settings_are_taken_apart_at_the_first_equals_sign() -> None:
+def test_set_option_splits_at_first_equals_sign() -> None:
     assert settings(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
     with pytest.raises(InputError, match="NAME=VALUE"):
         settings(["=1"])
@@ -252,7 +252,7 @@ SCALARS = st.one_of(
 
 
 @given(value=SCALARS, type_=st.sampled_from(["string", "integer", "number", "boolean"]))
-def test_a_cast_value_has_its_type_and_casting_its_text_again_changes_nothing(value: object, type_: str) -> None:
+def test_cast_value_has_declared_type_and_cast_is_idempotent(value: object, type_: str) -> None:
     port = Port(type_)
     try:
         once = cast(value, port)
@@ -270,7 +270,7 @@ def test_a_cast_value_has_its_type_and_casting_its_text_again_changes_nothing(va
     rows=st.text(max_size=40),
     kind=st.text(max_size=40),
 )
-def test_a_value_is_always_one_word_as_it_is(rows: str, kind: str) -> None:
+def test_value_is_always_one_unchanged_word(rows: str, kind: str) -> None:
     command = "python x.py --rows ${{inputs.rows}} $[[--kind ${{ inputs.kind }}]] pre-${{inputs.kind}}"
     job = Job("x", Path("c.yml"), Path(), command, True, {}, {}, {}, {})
 

@@ -24,12 +24,12 @@ def world(tmp_path: Path) -> World:
 def judged(world: World) -> Project:
     """The world's project with a decision on disk."""
     project = world.write()
-    gate.record(project, gate.judge(project, gate.find_run(project)))
+    gate.write_decision(project, gate.decide(project, gate.find_run(project)))
     return project
 
 
-def examined(project: Project) -> register.Candidate:
-    return register.examine(project, gate.find_run(project))
+def examined(project: Project) -> register.Challenger:
+    return register.find_challenger(project, gate.find_run(project))
 
 
 def edit_decision(project: Project, **changes: Any) -> None:
@@ -37,7 +37,7 @@ def edit_decision(project: Project, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
-def test_nothing_registered_is_an_empty_list_and_no_champion(world: World) -> None:
+def test_empty_registry_has_no_versions_and_no_champion(world: World) -> None:
     project = world.write()
 
     assert registry.versions(project) == []
@@ -46,7 +46,7 @@ def test_nothing_registered_is_an_empty_list_and_no_champion(world: World) -> No
         registry.version(project, None)
 
 
-def test_versions_are_listed_by_number_and_the_champion_is_the_marked_one(world: World) -> None:
+def test_versions_are_sorted_by_number(world: World) -> None:
     register_by_hand(world.root, "two", "2", "champion")
     register_by_hand(world.root, "ten", "10", "retired")
     register_by_hand(world.root, "one", "1", "retired")
@@ -57,7 +57,7 @@ def test_versions_are_listed_by_number_and_the_champion_is_the_marked_one(world:
     assert registry.version(project, "10").stage == "retired"
 
 
-def test_of_two_champions_the_one_registered_last_serves(world: World) -> None:
+def test_last_registered_of_two_champions_counts(world: World) -> None:
     register_by_hand(world.root, "one", "1", "champion")
     register_by_hand(world.root, "two", "2", "champion")
 
@@ -67,7 +67,7 @@ def test_of_two_champions_the_one_registered_last_serves(world: World) -> None:
     assert champion.version == "2"
 
 
-def test_an_unknown_version_names_the_known_ones(world: World) -> None:
+def test_unknown_version_error_lists_known_versions(world: World) -> None:
     register_by_hand(world.root)
 
     with pytest.raises(InputError, match="Known: 1"):
@@ -77,34 +77,34 @@ def test_an_unknown_version_names_the_known_ones(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema_version": 2, "shape": "new"}, "newer mlops-bootstrap"),
-        ({"version": "1.0"}, "no version number"),
-        ({"version": "9" * 5000}, "no version number"),
-        ({"model": {"path": "x", "sha256": "b" * 64}}, "does not belong to the folder"),
+        ({"schema_version": 2, "shape": "new"}, "newer version"),
+        ({"version": "1.0"}, "not a version number"),
+        ({"version": "9" * 5000}, "not a version number"),
+        ({"model": {"path": "x", "sha256": "b" * 64}}, "does not belong to its folder"),
     ],
 )
-def test_a_version_file_that_is_not_ours_is_told(world: World, change: dict[str, Any], words: str) -> None:
+def test_invalid_version_file_is_reported(world: World, change: dict[str, Any], words: str) -> None:
     champion = register_by_hand(world.root)
     project = world.write()
-    path = registry.folder(project, champion.sha256) / registry.RECORD
+    path = registry.version_folder(project, champion.sha256) / registry.RECORD
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
 
     with pytest.raises(InputError, match=words):
         registry.versions(project)
 
 
-def test_an_altered_model_is_not_intact(world: World) -> None:
+def test_changed_model_is_not_intact(world: World) -> None:
     register_by_hand(world.root)
     project = world.write()
     version = registry.version(project, "1")
-    assert registry.holds(project, version.model)
+    assert registry.is_intact(project, version.model)
 
     (project.path(version.model.path) / "MLmodel").write_text("altered", encoding="utf-8")
 
-    assert not registry.holds(project, version.model)
+    assert not registry.is_intact(project, version.model)
 
 
-def test_a_model_that_passed_may_be_registered_with_its_lineage(world: World) -> None:
+def test_challenger_that_passed_has_complete_lineage(world: World) -> None:
     project = judged(world)
 
     candidate = examined(project)
@@ -129,19 +129,35 @@ def test_a_model_that_passed_may_be_registered_with_its_lineage(world: World) ->
     }
 
 
-def test_a_model_that_was_not_judged_is_not_registered(world: World) -> None:
+def test_register_needs_decision(world: World) -> None:
     with pytest.raises(MissingError, match=f"model gate --run {RUN}"):
         examined(world.write())
 
 
-def test_a_refused_model_is_not_registered_and_the_reason_is_told(world: World) -> None:
+def test_register_after_failed_run_names_log_and_next_command(world: World) -> None:
+    world.write()
+    step = {"component": "train", "seconds": 1, "key": "", "after": [], "inputs": {}, "outputs": {}}
+    log = ".mlops/runs/20261125-000000-cd34/logs/train.log"
+    world.run = {"status": "failed", "outputs": {}, "jobs": {"train": {**step, "status": "failed", "log": log}}}
+    root = world.write("20261125-000000-cd34").root
+
+    done = run_cli("model", "register", cwd=root)
+
+    assert (done.code, done.out) == (5, "")
+    assert "The last run, 20261125-000000-cd34, failed" in done.err
+    assert f"train failed: {log}" in done.err
+    assert "mlops-bootstrap run" in done.err
+    assert f"mlops-bootstrap model gate --run {RUN}" in done.err
+
+
+def test_register_refuses_refused_model_with_reason(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 90
 
     with pytest.raises(RefusedError, match="off by 25"):
         examined(judged(world))
 
 
-def test_a_forged_decision_is_not_believed(world: World) -> None:
+def test_register_refuses_edited_decision(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 90
     project = judged(world)
     decision = read_record(gate.decision_path(project, RUN), Decision)
@@ -152,7 +168,7 @@ def test_a_forged_decision_is_not_believed(world: World) -> None:
         examined(project)
 
 
-def test_a_decision_about_another_model_is_not_believed(world: World) -> None:
+def test_register_refuses_decision_about_another_model(world: World) -> None:
     project = judged(world)
     edit_decision(project, model={"path": "elsewhere", "sha256": "b" * 64})
 
@@ -161,7 +177,7 @@ def test_a_decision_about_another_model_is_not_believed(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["gate.yml", "data/train.csv", f".mlops/steps/train-{RUN}/model/MLmodel"])
-def test_a_file_changed_after_the_decision_stops_the_registration(world: World, path: str) -> None:
+def test_register_refuses_file_changed_after_decision(world: World, path: str) -> None:
     project = judged(world)
     text = (project.root / path).read_text(encoding="utf-8")
     (project.root / path).write_text(text + "\n", encoding="utf-8")
@@ -170,15 +186,15 @@ def test_a_file_changed_after_the_decision_stops_the_registration(world: World, 
         examined(project)
 
 
-def test_a_decision_against_a_former_champion_is_stale(world: World) -> None:
+def test_register_refuses_decision_about_former_champion(world: World) -> None:
     project = judged(world)
     register_by_hand(world.root)
 
-    with pytest.raises(RefusedError, match=r"knows no champion; version 1 serves now(.|\n)*model gate"):
+    with pytest.raises(RefusedError, match=r"is about none; now the champion is version 1(.|\n)*model gate"):
         examined(project)
 
 
-def test_the_champion_itself_is_already_registered(world: World) -> None:
+def test_register_does_not_change_current_champion(world: World) -> None:
     champion = register_by_hand(world.root, "flavors: {}\n")
     world.evaluation = evaluation(champion)
     project = judged(world)
@@ -189,7 +205,7 @@ def test_the_champion_itself_is_already_registered(world: World) -> None:
     assert version.version == "1"
 
 
-def test_two_registrations_at_once_are_kept_apart(world: World) -> None:
+def test_second_registration_at_same_time_is_locked_out(world: World) -> None:
     project = judged(world)
     with (
         alone(project.state / "registry/lock", "This test is at work."),
@@ -198,7 +214,7 @@ def test_two_registrations_at_once_are_kept_apart(world: World) -> None:
         register.register(project, gate.find_run(project), Silent())
 
 
-def test_the_commands_print_one_document_and_use_the_exit_code(world: World) -> None:
+def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 71.2
     root = world.write().root
 
@@ -213,7 +229,7 @@ def test_the_commands_print_one_document_and_use_the_exit_code(world: World) -> 
     assert not (root / ".mlops" / "registry" / "churn").exists()
 
 
-def test_the_gate_speaks_markdown_for_a_forge(world: World) -> None:
+def test_gate_prints_markdown(world: World) -> None:
     build_tree(world.root, {"gate.yml": 'schema_version: 1\nrules: [{name: "a | <b>", metric: rmse, at_most: 65}]\n'})
     done = run_cli("model", "gate", "--output", "markdown", "-q", cwd=world.write().root)
 
@@ -222,7 +238,7 @@ def test_the_gate_speaks_markdown_for_a_forge(world: World) -> None:
     assert "| a \\| &lt;b> | passed | rmse 54, at most 65 |" in done.out
 
 
-def test_list_and_show_print_what_is_registered(world: World) -> None:
+def test_list_and_show_print_registered_versions(world: World) -> None:
     root = world.write().root
     assert run_cli("model", "list", cwd=root).out == "No version of churn is registered yet.\n"
     assert run_cli("model", "show", cwd=root).code == 3
@@ -231,17 +247,18 @@ def test_list_and_show_print_what_is_registered(world: World) -> None:
     register_by_hand(root)
 
     assert [one["version"] for one in run_cli("model", "list", "-o", "json", cwd=root).document["versions"]] == ["1"]
+    assert max(map(len, run_cli("model", "list", cwd=root).out.splitlines())) <= 100
     assert run_cli("model", "show", "1", "-o", "json", cwd=root).document["intact"] is True
     unknown = run_cli("model", "show", "2", cwd=root)
     assert (unknown.code, unknown.out) == (2, "")
     assert "Known: 1" in unknown.err
 
 
-def test_an_altered_version_is_shown_as_altered_and_not_served(world: World) -> None:
+def test_changed_version_is_marked_and_not_served(world: World) -> None:
     champion = register_by_hand(world.root)
     root = world.write().root
     model = root / ".mlops" / "registry" / "churn" / champion.sha256 / "model" / "MLmodel"
     model.write_text("altered", encoding="utf-8")
 
-    assert "ALTERED" in run_cli("model", "show", cwd=root).out
+    assert "CHANGED" in run_cli("model", "show", cwd=root).out
     assert run_cli("model", "serve", "--check", cwd=root).code == 5
