@@ -1,11 +1,11 @@
-"""Content digests: how runs, decisions, registered models and caches name what they looked at."""
+"""Digests of content: runs, decisions, registered models and caches identify files and folders by them."""
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 IGNORED_FOLDERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".mypy_cache"})
-"""Folders that tools leave beside code and data and that change nothing of what the code does."""
+"""Folders that tools create beside code and data, without effect on what the code does."""
 
 
 def digest_file(path: Path) -> str:
@@ -19,11 +19,11 @@ def digest_tree(path: Path) -> str:
 
     A file's digest is that of its bytes. A folder's is that of a listing with one line per file, sorted by path:
     `<sha256>  <path, with forward slashes>` and a newline, so that `sha256sum` can check it. Empty folders and
-    `IGNORED_FOLDERS` do not count; a link counts as what it points to.
+    `IGNORED_FOLDERS` are left out; a link counts as its target.
     """
     if path.is_file():
         return digest_file(path)
-    listing = "".join(f"{digest_file(file)}  {file.relative_to(path).as_posix()}\n" for file in files_below(path))
+    listing = "".join(f"{digest_file(file)}  {file.relative_to(path).as_posix()}\n" for file in _files_below(path))
     return digest_text(listing)
 
 
@@ -32,8 +32,8 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """The files that count in a folder, in the order of their paths with forward slashes."""
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files of a folder without `IGNORED_FOLDERS`, in the order of their paths with forward slashes."""
     found = (file for file in folder.rglob("*") if file.is_file())
     counted = (file for file in found if IGNORED_FOLDERS.isdisjoint(file.relative_to(folder).parts[:-1]))
     yield from sorted(counted, key=lambda file: file.relative_to(folder).as_posix())

@@ -1,4 +1,4 @@
-"""Work that only one process at a time may do. The system gives a lock back even when its holder is killed."""
+"""Locks on work that only one process at a time may do. The system releases a lock when its process ends."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ from bootstrap.errors import LockedError
 
 
 @contextlib.contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path` for as long as the block lasts; its folder is made when it is not there.
+def hold_lock(path: Path, message: str) -> Iterator[None]:
+    """Hold the lock file `path` until the block ends; its folder is created if needed.
 
     Args:
-        what: What somebody else is doing when the lock is taken: "Another run is at work in ...".
+        message: The error when another process holds it: "Another run is at work in ...".
 
     Raises:
-        LockedError: Somebody else holds it; `why` says which process, since when.
+        LockedError: Another process holds it; `why` names the process and its start.
     """
     from filelock import FileLock, Timeout
 
@@ -27,13 +27,13 @@ def alone(path: Path, what: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else "It has only just begun"
+        why = holder.read_text(encoding="utf-8") if holder.is_file() else "It has just started"
         raise LockedError(
-            what, why=f"{who}.", hint="Wait until it has ended, and run the same command again."
+            message, why=f"{why}.", hint="Wait until it has ended, and run the same command again."
         ) from error
     try:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        holder.write_text(f"Process {os.getpid()} has been at work since {since}", "utf-8")
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        holder.write_text(f"Process {os.getpid()} has been running since {started}", "utf-8")
         yield
     finally:
         holder.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Other programs: git, uv and the steps of a pipeline, started without a shell and never left behind."""
+"""Other programs (git, uv, the steps of a pipeline), run without a shell and ended with us."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from bootstrap.errors import InputError, MissingError
 
-GIT_PLACES = (
+GIT_REPOSITORY_VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -22,10 +22,10 @@ GIT_PLACES = (
     "GIT_NAMESPACE",
     "GIT_PREFIX",
 )
-"""How git tells its hooks where the repository is. Inside a hook they would send our own git to the wrong one."""
+"""The variables by which git tells its hooks their repository; in a hook, they would misdirect our own git."""
 
 _GRACE_SECONDS = 5.0
-"""How long a child may take to end after it was asked to, before it is ended."""
+"""The time that a child has to end after SIGTERM, before SIGKILL."""
 
 
 def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
@@ -37,20 +37,20 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
         env: Variables to set on top of our own.
 
     Raises:
-        MissingError: There is no git.
-        InputError: git failed; its own words are in `why`.
+        MissingError: git is not installed.
+        InputError: git failed; its own message is in `why`.
     """
     executable = _find("git", "Install git 2.31 or later: https://git-scm.com/downloads")
-    return _output([executable, *arguments], cwd, env, drop=GIT_PLACES)
+    return _output([executable, *arguments], cwd, env, drop=GIT_REPOSITORY_VARIABLES)
 
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Run the uv that was installed with us, and return what it printed. Raises as `git` does."""
+    """Run the uv that is installed with this product, and return what it printed. Raises as `git` does."""
     return _output([uv_executable(), *arguments], cwd, {**(env or {}), "UV_NO_PROGRESS": "1"}, drop=("VIRTUAL_ENV",))
 
 
 def uv_executable() -> str:
-    """The path of the uv that was installed with us."""
+    """The path of the uv that is installed with this product."""
     from uv import find_uv_bin
 
     try:
@@ -69,12 +69,12 @@ def child(
     stdout: int | IO[Any] | None = None,
     stderr: int | IO[Any] | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child in a process group of its own; the whole group has ended when the block is left, however it is left.
+    """A child in a process group of its own. When the block ends, for whatever reason, the whole group is ended.
 
-    A terminal's Ctrl-C does not reach the child by itself: it reaches us, and leaving the block ends the child.
+    Ctrl-C in a terminal does not reach the child: it interrupts this process, and the end of the block ends the child.
 
     Args:
-        env: The child's whole environment; ours when left out.
+        env: The child's whole environment; this process's by default.
     """
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
@@ -87,33 +87,33 @@ def child(
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End a child made by `child` and all that it started: ask first, insist after a few seconds."""
-    _signal_group(process, insist=False)
+    """End a child made by `child` and all that it started: by SIGTERM, and after a few seconds by SIGKILL."""
+    _signal_group(process, kill=False)
     try:
         process.wait(timeout=_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
-        _signal_group(process, insist=True)
+        _signal_group(process, kill=True)
         process.wait()
 
 
-def _signal_group(process: "subprocess.Popen[bytes]", *, insist: bool) -> None:
+def _signal_group(process: "subprocess.Popen[bytes]", *, kill: bool) -> None:
     if sys.platform == "win32":
         if process.poll() is None:
-            force = ["/F"] if insist else []
+            force = ["/F"] if kill else []
             subprocess.run(["taskkill", "/T", *force, "/PID", str(process.pid)], capture_output=True, check=False)
         return
-    # The group may outlive its leader, so it is signalled even when the child itself has ended.
+    # The group may outlive its leader: it gets the signal even when the child itself has ended.
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL if insist else signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
 
 
 def captured(
     command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run another program to its end and return its exit code and what it printed.
+    """Run another program, and return its exit code and what it printed.
 
     Args:
-        env: The program's whole environment; ours when left out.
+        env: The program's whole environment; this process's by default.
     """
     return subprocess.run(
         command,

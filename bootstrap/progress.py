@@ -1,32 +1,17 @@
-"""What long work tells of itself while it runs.
-
-A service takes a `Progress` and reports to it; `bootstrap.terminal.console` draws it on a terminal.
-"""
-
-from typing import Protocol
+"""Reports of long work while it runs. `bootstrap.terminal.console` draws them on a terminal."""
 
 
-class Progress(Protocol):
-    """An observer of named tasks; several may be under way at once. Safe to call from several threads."""
+class Progress:
+    """An observer of named tasks, of which several may run at once. This one ignores them; subclasses show them.
+
+    Safe to call from several threads.
+    """
 
     def started(self, task: str) -> None:
-        """`task` is under way."""
+        """`task` has started."""
 
     def finished(self, task: str, outcome: str = "done") -> None:
-        """`task` ended; `outcome` says how in a word or two: "done", "cached", "failed"."""
+        """`task` has ended; `outcome` is "done", "cached", "failed" or the like."""
 
     def say(self, message: str) -> None:
-        """A sentence for the person who waits."""
-
-
-class Silent:
-    """The observer that nobody looks at."""
-
-    def started(self, task: str) -> None:
-        """Nothing to show."""
-
-    def finished(self, task: str, outcome: str = "done") -> None:
-        """Nothing to show."""
-
-    def say(self, message: str) -> None:
-        """Nothing to show."""
+        """A sentence for the user."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.errors import BootstrapError, InputError, RefusedError, nearest
-from bootstrap.processes import GIT_PLACES
+from bootstrap.processes import GIT_REPOSITORY_VARIABLES
 
 if TYPE_CHECKING:
     from copier._main import Worker
@@ -260,7 +260,7 @@ def _environment(snapshot: Snapshot, mirrors: Path) -> Iterator[None]:
     os.environ["COPIER_CACHE_DIR"] = str(mirrors)
     try:
         with local.env(**snapshot.environment()):
-            for name in GIT_PLACES:
+            for name in GIT_REPOSITORY_VARIABLES:
                 local.env.pop(name, "")
             yield
     finally:

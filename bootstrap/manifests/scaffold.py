@@ -205,7 +205,7 @@ environments:
     compute:
       - {{name: cpu, size: Standard_D4ds_v5, max_nodes: 2}}
 projects: []
-#  - {{name: churn, repository: github:OWNER/churn, blueprint: tabular}}
+#  - {{name: churn, repository: github:OWNER/churn}}
 """
 
 _LINKS = f"""\

@@ -524,7 +524,6 @@ class ProjectEntry(_Section):
 
     name: ProjectName
     repository: Repository
-    blueprint: str | None = Field(None, description="The blueprint that it was made from.")
 
 
 class Adopt(_Section):

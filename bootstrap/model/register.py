@@ -13,7 +13,7 @@ from pathlib import Path
 from bootstrap import __version__
 from bootstrap.digest import IGNORED_FOLDERS, digest_file, digest_tree
 from bootstrap.errors import ConflictError, MissingError, RefusedError
-from bootstrap.lock import alone
+from bootstrap.lock import hold_lock
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.model.records import Artifact, Champion, Decision, Run, Version, read_record, write_record
@@ -83,7 +83,7 @@ def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger
         ConflictError: MLflow's registry and the registry's folder have different versions.
         MissingError, RefusedError, InputError: As `find_challenger` raises; nothing has changed then.
     """
-    with alone(project.state / "registry/lock", f"Another registration is in progress in {project.root}."):
+    with hold_lock(project.state / "registry/lock", f"Another registration is in progress in {project.root}."):
         challenger = find_challenger(project, run)
         with MlflowStore(project) as store:  # its first call opens it: with nothing to register, it is not opened
             if challenger.existing is not None and challenger.is_champion:

@@ -22,7 +22,7 @@ from pathlib import Path
 from bootstrap import __version__
 from bootstrap.digest import digest_file, digest_text, digest_tree
 from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedError, did_you_mean
-from bootstrap.lock import alone
+from bootstrap.lock import hold_lock
 from bootstrap.model import registry
 from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import MlflowStore, RunStatus, has_mlflow, mlflow_environment, store_uri
@@ -103,7 +103,7 @@ def run(
         RefusedError: The champion's folder has changed since it was registered.
     """
     _check_lock(project)
-    with alone(project.state / "lock", f"Another run is in progress in {project.root}."):
+    with hold_lock(project.state / "lock", f"Another run is in progress in {project.root}."):
         for partial in (project.state / "steps").glob(".*"):  # of a run that was killed
             shutil.rmtree(partial, ignore_errors=True)
         prepared = _PreparedRun.prepare(project, file, given, directory)

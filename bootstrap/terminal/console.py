@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from bootstrap.progress import Progress
+
 if TYPE_CHECKING:
     from rich.progress import Progress as LiveProgress
     from rich.progress import TaskID
@@ -74,8 +76,8 @@ class Console:
             self._progress.close()
 
 
-class TerminalProgress:
-    """A `bootstrap.progress.Progress` that draws spinners on a terminal and prints a line per ended task elsewhere."""
+class TerminalProgress(Progress):
+    """Draws spinners on a terminal; elsewhere prints a line for each task that has ended."""
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -125,9 +127,10 @@ class TerminalProgress:
     def _drawing(self) -> "LiveProgress":
         if self._live is None:
             from rich.console import Console as RichConsole
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as RichProgress
+            from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            self._live = Progress(
+            self._live = RichProgress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bootstrap.blueprint import Created, Order, Snapshot, create, our_blueprints
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 
 ACTIONLINT = "v1.7.12"
 """https://github.com/rhysd/actionlint, as a Go module."""
@@ -37,7 +37,7 @@ def render(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Rend
         if key not in made:
             folder = tmp_path_factory.mktemp("rendered")
             order = Order(folder, folder / "project", {"project_name": "churn", **answers}, defaults=True)
-            made[key] = create(order, snapshot, Silent())
+            made[key] = create(order, snapshot, Progress())
         return made[key]
 
     return rendered

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bootstrap.manifests.platform import Platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
 
@@ -17,7 +17,7 @@ _GROUP = "azure-native:resources:ResourceGroup"
 
 def planned(platform: Platform, name: str) -> Told:
     """The resources of a stack's plan."""
-    [stack] = make_plan(platform, [name], Silent()).stacks
+    [stack] = make_plan(platform, [name], Progress()).stacks
     return {
         resource.urn: {
             "type": resource.type,

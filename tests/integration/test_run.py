@@ -14,7 +14,7 @@ import pytest
 
 import bootstrap.cli.main  # noqa: F401 - declares the commands
 from bootstrap.cli.command import EXAMPLES
-from bootstrap.lock import alone
+from bootstrap.lock import hold_lock
 from bootstrap.model.records import Run, read_record
 from bootstrap.processes import uv_executable
 from tests.helpers import Done, build_tree, run_cli, started
@@ -359,11 +359,11 @@ def test_interruption_leaves_no_process_and_no_partial_output(project: Path) -> 
 
 
 def test_second_run_at_same_time_is_locked_out(project: Path) -> None:
-    with alone(project / ".mlops/lock", "This test is at work."):
+    with hold_lock(project / ".mlops/lock", "This test is at work."):
         done = run(project)
     assert done.code == 7
     assert "Another run is in progress" in done.err
-    assert f"Process {os.getpid()} has been at work since" in done.err
+    assert f"Process {os.getpid()} has been running since" in done.err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Other programs: git's and uv's failures, and children that never outlive us."""
+"""Failures of git and uv, and the end of child processes."""
 
 import os
 import subprocess
@@ -17,37 +17,35 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # A zombie that nobody has reaped yet answers to signals, but runs no more.
+    # A zombie accepts signals, but does not run any more.
     stat = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return "Z" not in stat
 
 
-def test_git_output_comes_back_without_its_last_newline(tmp_path: Path) -> None:
+def test_git_returns_its_output_without_the_last_newline(tmp_path: Path) -> None:
     git("init", "--quiet", cwd=tmp_path)
     assert git("rev-parse", "--is-inside-work-tree", cwd=tmp_path) == "true"
 
 
-def test_a_failing_git_tells_its_own_words(tmp_path: Path) -> None:
+def test_failed_git_reports_its_own_message(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="git rev-parse failed") as caught:
         git("rev-parse", "--verify", "nothing", cwd=tmp_path, env={"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
     assert "not a git repository" in caught.value.why
 
 
-def test_no_git_is_named_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingError, match="git is not installed"):
         git("version", cwd=tmp_path)
 
 
-def test_uv_is_the_one_installed_with_us_even_when_path_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uv_of_the_installation_is_used_without_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert uv("--version", cwd=tmp_path).startswith("uv ")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="process groups are asked about with ps")
-def test_leaving_the_block_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="ps lists process groups")
+def test_end_of_the_block_ends_the_child_and_its_children(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, time\n"
         "grandchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
@@ -76,9 +74,7 @@ def test_leaving_the_block_ends_the_child_and_what_it_started(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be ignored there")
-def test_a_child_that_ignores_the_request_is_ended_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_child_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootstrap.processes._GRACE_SECONDS", 0.2)
     script = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"

@@ -256,7 +256,7 @@ def _last_words(said: str, commit: Commit, root: Path) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Of:
+class _Of(Progress):
     """Progress whose tasks say that they are the earlier commit's."""
 
     commit: Commit

@@ -11,7 +11,7 @@ from bootstrap.errors import ConflictError
 from bootstrap.model import gate, register, registry
 from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.model.records import Version
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.project import Project, find_project
 from tests.helpers import run_cli
 from tests.unit.model.worlds import World, evaluation
@@ -28,7 +28,7 @@ def _open_store(shared_store: MlflowStore, monkeypatch: pytest.MonkeyPatch) -> N
 def registered(project: Project) -> Version:
     found = gate.find_run(project)
     gate.write_decision(project, gate.decide(project, found))
-    return register.register(project, found, Silent())[1]
+    return register.register(project, found, Progress())[1]
 
 
 def better_model(world: World) -> Project:
@@ -127,7 +127,7 @@ def test_registration_interrupted_before_retirement_is_completed(world: World, m
     assert champion is not None
     assert champion.version == "2"
 
-    register.register(project, gate.find_run(project), Silent())
+    register.register(project, gate.find_run(project), Progress())
 
     assert {one.version: one.stage for one in registry.versions(project)} == {"1": "retired", "2": "champion"}
 

@@ -17,7 +17,7 @@ from bootstrap.cli import model as _commands  # noqa: F401 - declares the exampl
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.model import gate, serve
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from tests.helpers import build_tree, run_cli, started
 from tests.unit.model.worlds import RUN, World
 
@@ -69,7 +69,7 @@ def test_server_listens_on_loopback_and_stops_with_block(world: World) -> None:
     project = world.write()
     with (
         serve.model_of_run(project, gate.find_run(project)) as served,
-        serve.start_server(project, served, port=0, progress=Silent()) as server,
+        serve.start_server(project, served, port=0, progress=Progress()) as server,
     ):
         assert post(server.port, REQUEST) == (200, "[7.0]")
         hosts = [line for line in server.log.read_text(encoding="utf-8").splitlines() if "Listening at" in line]
@@ -167,7 +167,7 @@ def test_server_exit_while_serving_is_reported(world: World) -> None:
     project = world.write()
     with (
         serve.model_of_run(project, gate.find_run(project)) as served,
-        serve.start_server(project, served, port=0, progress=Silent()) as server,
+        serve.start_server(project, served, port=0, progress=Progress()) as server,
     ):
         threading.Timer(0.2, server.process.terminate).start()
         with pytest.raises(InputError, match="exited with code"):

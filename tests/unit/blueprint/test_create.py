@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from bootstrap.blueprint import Created, Order, Snapshot, create, snapshot_of
 from bootstrap.blueprint.repository import URL
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from tests.helpers import git, tree
 from tests.unit.blueprint.worlds import blueprints
 
@@ -32,7 +32,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
 def new(snapshot: Snapshot, folder: Path, name: str | None = "churn", **options: Any) -> Created:
     answers = {**GIVEN, **options.pop("given", {})}
     order = Order(folder, folder / name if name else None, answers, **{"defaults": True, **options})
-    return create(order, snapshot, Silent())
+    return create(order, snapshot, Progress())
 
 
 def refused(
@@ -120,7 +120,7 @@ def test_a_dry_run_names_the_files_and_writes_none(snapshot: Snapshot, tmp_path:
 
 def test_without_a_terminal_all_missing_answers_are_named(snapshot: Snapshot, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="5 answers are missing") as raised:
-        create(Order(tmp_path, tmp_path / "churn", {"folds": 3}), snapshot, Silent())
+        create(Order(tmp_path, tmp_path / "churn", {"folds": 3}), snapshot, Progress())
 
     names = [detail.split(":")[0] for detail in raised.value.details]
     assert names == ["blueprint", "project_name", "team", "forge", "notify"]
@@ -132,7 +132,7 @@ def test_without_a_terminal_all_missing_answers_are_named(snapshot: Snapshot, tm
 
 def test_defaults_leave_only_what_has_no_default(snapshot: Snapshot, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 answer is missing") as raised:
-        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Silent())
+        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Progress())
 
     assert raised.value.details == ("team: The team that owns it",)
 
@@ -202,7 +202,7 @@ def test_a_default_that_follows_from_an_answer_is_checked_as_well(tmp_path: Path
     validator = '  type: str\n  validator: "{% if short | length > 5 %}is too long{% endif %}"\n'
     root = blueprints(tmp_path / "ours", {"copier.yml": folded + validator})
     with snapshot_of(root) as snapshot, pytest.raises(InputError) as raised:
-        create(Order(tmp_path, tmp_path / "churning", {"blueprint": "text"}, defaults=True), snapshot, Silent())
+        create(Order(tmp_path, tmp_path / "churning", {"blueprint": "text"}, defaults=True), snapshot, Progress())
 
     assert raised.value.details == ("short: 'churning' is too long",)
 
@@ -248,7 +248,7 @@ def test_a_file_in_the_middle_of_the_path_is_refused(snapshot: Snapshot, tmp_pat
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even an administrator cannot write to")
 def test_a_folder_that_cannot_be_written_to_is_refused(snapshot: Snapshot) -> None:
     with pytest.raises(InputError, match="No project can be made in /proc"):
-        create(Order(Path("/proc"), Path("/proc/churn"), GIVEN, defaults=True), snapshot, Silent())
+        create(Order(Path("/proc"), Path("/proc/churn"), GIVEN, defaults=True), snapshot, Progress())
 
 
 def test_without_git_the_error_says_what_to_install(
@@ -262,7 +262,7 @@ def test_without_git_the_error_says_what_to_install(
 def test_without_an_identity_the_commit_is_ours_and_said_to_be(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Listening(Silent):
+    class Listening(Progress):
         said: list[str] = []  # noqa: RUF012 - one instance
 
         def say(self, message: str) -> None:
@@ -308,7 +308,7 @@ def test_the_user_s_git_settings_do_not_spoil_the_commit(
 
 @pytest.mark.parametrize("moment", ["rendering", "rendered"])
 def test_an_interruption_leaves_nothing(snapshot: Snapshot, tmp_path: Path, moment: str) -> None:
-    class Interrupting(Silent):
+    class Interrupting(Progress):
         def started(self, task: str) -> None:
             if moment == "rendering":
                 raise KeyboardInterrupt
@@ -352,7 +352,7 @@ def test_a_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
     with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
         given = GIVEN if "copier.yml" not in changes else {"blueprint": "tabular"}
         with pytest.raises(RefusedError) as raised:
-            create(Order(tmp_path / "here", tmp_path / "here/churn", given, defaults=True), snapshot, Silent())
+            create(Order(tmp_path / "here", tmp_path / "here/churn", given, defaults=True), snapshot, Progress())
 
     assert words in str(raised.value)
     assert list((tmp_path / "here").iterdir()) == []
@@ -393,7 +393,7 @@ def test_a_blueprint_with_a_link_is_refused(tmp_path: Path) -> None:
     )
     (root / "blueprints/text/passwd").symlink_to("/etc/passwd")
     with snapshot_of(root) as snapshot, pytest.raises(RefusedError, match="must not write"):
-        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "text"}, defaults=True), snapshot, Silent())
+        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "text"}, defaults=True), snapshot, Progress())
 
     assert not (tmp_path / "churn").exists()
 
@@ -407,7 +407,7 @@ def test_copier_s_own_trust_is_not_taken_over(tmp_path: Path, monkeypatch: pytes
         snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot,
         pytest.raises(RefusedError, match="run code"),
     ):
-        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Silent())
+        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Progress())
 
 
 def test_the_files_are_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pulumi
 
 import infra.components
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.planner import make_plan
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
@@ -24,7 +24,7 @@ def test_every_component_is_used_by_a_stack_of_the_example_and_called_as_its_cla
 
     used = {
         resource.type
-        for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks
+        for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks
         for resource in stack.resources
     }
 

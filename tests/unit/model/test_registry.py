@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import InputError, LockedError, MissingError, RefusedError
-from bootstrap.lock import alone
+from bootstrap.lock import hold_lock
 from bootstrap.model import gate, register, registry
 from bootstrap.model.records import Decision, read_record
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.project import Project
 from tests.helpers import build_tree, run_cli
 from tests.unit.model.worlds import RUN, World, evaluation, register_by_hand
@@ -199,7 +199,7 @@ def test_register_does_not_change_current_champion(world: World) -> None:
     world.evaluation = evaluation(champion)
     project = judged(world)
 
-    candidate, version = register.register(project, gate.find_run(project), Silent())
+    candidate, version = register.register(project, gate.find_run(project), Progress())
 
     assert candidate.is_champion
     assert version.version == "1"
@@ -208,10 +208,10 @@ def test_register_does_not_change_current_champion(world: World) -> None:
 def test_second_registration_at_same_time_is_locked_out(world: World) -> None:
     project = judged(world)
     with (
-        alone(project.state / "registry/lock", "This test is at work."),
+        hold_lock(project.state / "registry/lock", "This test is at work."),
         pytest.raises(LockedError, match="Another registration"),
     ):
-        register.register(project, gate.find_run(project), Silent())
+        register.register(project, gate.find_run(project), Progress())
 
 
 def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:

@@ -22,7 +22,7 @@ from bootstrap.pricing import price_list
 from bootstrap.pricing.idle import IdleCost, Per
 from bootstrap.pricing.price import Price, Prices
 from bootstrap.pricing.price_list import NOT_PUBLISHED, PriceList
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from tests.prices import Answer, AzurePrices, azure_prices, machine, metric_alerts
 
 SIZE = "Standard_D4ds_v5"
@@ -52,7 +52,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(cost: IdleCost = INSTANCE, currency: str = "USD") -> Price | str:
-    return PriceList(currency, Silent()).price(cost)
+    return PriceList(currency, Progress()).price(cost)
 
 
 def amount(price: Price | str) -> str:
@@ -67,7 +67,7 @@ def reason(price: Price | str) -> str:
 
 def failure() -> str:
     """The error after a price list that cannot be read."""
-    prices = PriceList("USD", Silent())
+    prices = PriceList("USD", Progress())
     assert reason(prices.price(INSTANCE)) == "Azure's price list could not be read."
     assert prices.failure is not None
     assert "plan without --prices" in prices.failure.hint
@@ -206,7 +206,7 @@ def test_compressed_response_is_read(azure: AzurePrices) -> None:
 
 def test_after_a_failure_nothing_more_is_requested(azure: AzurePrices) -> None:
     azure.always = Answer(500, "<html>busy</html>")
-    prices = PriceList("USD", Silent())
+    prices = PriceList("USD", Progress())
 
     first, second = prices.price(INSTANCE), prices.price(ALERT)
 
@@ -253,7 +253,7 @@ def test_wrong_address_is_refused(monkeypatch: pytest.MonkeyPatch, address: str)
     monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", address)
 
     with pytest.raises(InputError, match="is not the URL of a price list") as refused:
-        PriceList("USD", Silent())
+        PriceList("USD", Progress())
 
     assert "secret" not in str(refused.value)
 
@@ -261,7 +261,7 @@ def test_wrong_address_is_refused(monkeypatch: pytest.MonkeyPatch, address: str)
 @pytest.mark.parametrize("currency", ["", "eur", "EURO", "E'R", "€"])
 def test_wrong_currency_is_refused(currency: str) -> None:
     with pytest.raises(InputError, match="--currency"):
-        PriceList(currency, Silent())
+        PriceList(currency, Progress())
 
 
 def test_proxy_of_the_environment_is_used(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,7 +400,7 @@ def test_response_in_another_currency_is_no_price(azure: AzurePrices) -> None:
 
 def test_each_query_is_sent_once(azure: AzurePrices) -> None:
     azure.items = [machine(SIZE, 0.226)]
-    prices = PriceList("USD", Silent())
+    prices = PriceList("USD", Progress())
 
     for cost in (INSTANCE, ALERT, INSTANCE, ALERT):
         prices.price(cost)

@@ -7,7 +7,7 @@ import pytest
 
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.access import access_as_markdown, access_of
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
@@ -38,7 +38,7 @@ hub:
 def planned(root: Path, teams: dict[str, str], platform: str = "") -> dict[str, StackPlan]:
     files = {f"teams/{name}.yaml": f"name: {name}\n{text}" for name, text in teams.items()}
     build_tree(root, {"platform.yaml": PLATFORM_YAML + platform, **files})
-    return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(root), [], Progress()).stacks}
 
 
 def roles(stack: StackPlan, prefix: str, type_: str = "RoleAssignment") -> dict[str, dict[str, Any]]:
@@ -292,7 +292,7 @@ def test_the_platforms_pull_requests_only_read(tmp_path: Path) -> None:
 
 def test_whoever_deploys_one_environment_of_the_platform_cannot_log_in_to_another() -> None:
     """A forge asks for approvals by environment: dev's job, which needs none, must not reach prod."""
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
 
     subjects = {
         resource.inputs["resourceName"].rsplit("-", 1)[1]: resource.inputs["subject"].rsplit(":", 1)[1]
@@ -321,7 +321,7 @@ KEY = "/keys/key-contoso-hub-"
 
 def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_others() -> None:
     """Also not by a role on what they lie in: the account, the vault, their group, their subscription."""
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
     states = [resource for resource in hub.made if resource.type.endswith((":BlobContainer", ":Key"))]
     assert len(states) == 8, "a container and a key for the hub and each of three environments"
 
@@ -342,7 +342,7 @@ def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_othe
 
 
 def test_the_platforms_people_keep_the_states_of_all_stacks() -> None:
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
 
     given = roles(hub, "people-platform", "PimRoleEligibilitySchedule")
     on = {name: given[name]["scope"].split("/")[-2] for name in given if name.endswith(("-storage", "-key-vault"))}
@@ -353,7 +353,7 @@ def test_the_platforms_people_keep_the_states_of_all_stacks() -> None:
 
 
 def test_nothing_is_given_on_states_before_they_are_made() -> None:
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Silent()).stacks[0]
+    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
     made = {resource.name: resource.urn for resource in hub.made}
 
     waits = {
@@ -366,7 +366,7 @@ def test_nothing_is_given_on_states_before_they_are_made() -> None:
 
 
 def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:
-    stack = make_plan(load_platform(CONTOSO), ["fraud-dev"], Silent()).stacks[0]
+    stack = make_plan(load_platform(CONTOSO), ["fraud-dev"], Progress()).stacks[0]
 
     assert set(roles(stack, "pr-churn-access")) == {"reader-on-workspace", "reader-on-model-registry"}
     credentials = {
@@ -378,13 +378,13 @@ def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_read
 
 
 def test_the_published_page_is_what_the_code_gives(golden: Golden) -> None:
-    access = access_of(make_plan(load_platform(CONTOSO), [], Silent()).stacks)
+    access = access_of(make_plan(load_platform(CONTOSO), [], Progress()).stacks)
 
     golden(PAGE, access_as_markdown(access))
 
 
 def test_access_says_who_may_do_what_where_and_why() -> None:
-    made = make_plan(load_platform(CONTOSO), [], Silent())
+    made = make_plan(load_platform(CONTOSO), [], Progress())
     access = access_of(made.stacks)
 
     types = ("RoleAssignment", "PimRoleEligibilitySchedule")
@@ -403,7 +403,7 @@ def test_eligibilities_are_not_counted_against_azures_limit(tmp_path: Path) -> N
     for eligible in ("true", "false"):
         root = tmp_path / eligible
         planned(root, {"fraud": team.format(id=ANNA, eligible=eligible)})
-        counts.append(access_of(make_plan(load_platform(root), [], Silent()).stacks).assignments[SUBSCRIPTION])
+        counts.append(access_of(make_plan(load_platform(root), [], Progress()).stacks).assignments[SUBSCRIPTION])
 
     assert counts[1] - counts[0] == 6
 

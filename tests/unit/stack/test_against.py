@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.diff.commits import Commit, compare, resolve
 from bootstrap.stack.diff.difference import ResourceDiff, StackDiff
 from bootstrap.stack.plan.cache import Cache
@@ -66,7 +66,7 @@ def edit(root: Path, file: str, old: str, new: str) -> None:
 
 def compared(root: Path, cache: Cache, names: Sequence[str] = ()) -> dict[str, StackDiff]:
     platform = load_platform(root)
-    found = compare(platform, resolve(platform, "HEAD"), names, Silent(), cache=cache)
+    found = compare(platform, resolve(platform, "HEAD"), names, Progress(), cache=cache)
     return {stack.name: stack for stack in found}
 
 
@@ -238,7 +238,7 @@ def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(newer))
         with pytest.raises(InputError, match="writes its plans in a newer form"):
-            list(compare(platform, resolve(platform, "HEAD"), [], Silent()))
+            list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
 
 
 def checked(root: Path, tmp_path: Path, *more: str) -> Done:
@@ -476,7 +476,7 @@ def test_agreeing_to_a_loss_ends_on_its_day(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization:", f"{AGREED}organization:")
     platform = load_platform(root)
 
-    [found] = compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent(), "2027-02-01", cache)
+    [found] = compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress(), "2027-02-01", cache)
 
     assert {one.rule for one in found.refusals} == {"change-removes-data"}
 
@@ -522,7 +522,7 @@ def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(fake))
-        found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Silent()))
+        found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress()))
 
     assert [(stack.name, stack.status) for stack in found] == [("churn-dev", "changed")]
     asked = (tmp_path / "asked").read_text()
@@ -539,7 +539,7 @@ def test_of_the_earlier_commit_only_the_named_stacks_are_planned(root: Path) -> 
     assert progress.tasks == ["plan fraud-dev of HEAD", "plan fraud-dev", "plan fraud-test"]
 
 
-class Noted(Silent):
+class Noted(Progress):
     """Notes the tasks that were started."""
 
     def __init__(self) -> None:

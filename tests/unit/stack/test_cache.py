@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan import planner
 from bootstrap.stack.plan.cache import Cache, _versions
 from bootstrap.stack.plan.model import Plan
@@ -32,7 +32,7 @@ def contoso() -> Platform:
 
 @pytest.fixture(scope="module")
 def fresh(contoso: Platform) -> Plan:
-    return make_plan(contoso, NAMES, Silent())
+    return make_plan(contoso, NAMES, Progress())
 
 
 @pytest.fixture
@@ -51,15 +51,15 @@ def never(*_: object) -> None:
 def test_a_cached_plan_is_the_plan(
     contoso: Platform, fresh: Plan, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = make_plan(contoso, NAMES, Silent(), cache=cache)
+    first = make_plan(contoso, NAMES, Progress(), cache=cache)
     monkeypatch.setattr(planner, "_packed", never)
-    second = make_plan(contoso, NAMES, Silent(), cache=cache)
+    second = make_plan(contoso, NAMES, Progress(), cache=cache)
 
     assert fresh == first == second
 
 
 def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cache: Cache) -> None:
-    make_plan(contoso, ["hub"], Silent(), cache=cache)
+    make_plan(contoso, ["hub"], Progress(), cache=cache)
     hub = contoso.stacks["hub"]
     assert isinstance(hub, HubSettings)
 
@@ -117,23 +117,23 @@ def test_a_stack_is_planned_again_when_another_sdk_is_installed(
 def test_broken_entries_are_planned_again_and_mended(
     contoso: Platform, fresh: Plan, cache: Cache, damage: bytes
 ) -> None:
-    make_plan(contoso, ["hub"], Silent(), cache=cache)
+    make_plan(contoso, ["hub"], Progress(), cache=cache)
     [entry] = entries(cache)
     whole = entry.read_bytes()
     entry.write_bytes(damage)
 
-    assert make_plan(contoso, ["hub"], Silent(), cache=cache).stacks == fresh.stacks[:1]
+    assert make_plan(contoso, ["hub"], Progress(), cache=cache).stacks == fresh.stacks[:1]
     assert entry.read_bytes() == whole
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(contoso: Platform, fresh: Plan, tmp_path: Path) -> None:
     (tmp_path / "plans").write_text("a file")
 
-    assert make_plan(contoso, ["hub"], Silent(), cache=Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
+    assert make_plan(contoso, ["hub"], Progress(), cache=Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
 
 
 def test_what_nobody_used_for_long_is_removed(contoso: Platform, cache: Cache) -> None:
-    make_plan(contoso, ["hub"], Silent(), cache=cache)
+    make_plan(contoso, ["hub"], Progress(), cache=cache)
     [entry] = entries(cache)
     os.utime(entry, (0, time.time() - 40 * 24 * 3600))
 
@@ -149,7 +149,7 @@ def test_worker_processes_make_the_same_plan_in_the_same_order(
     monkeypatch.setattr(planner, "_cores", lambda: 2)
     monkeypatch.setattr(planner, "_here", never)
 
-    assert make_plan(contoso, NAMES, Silent()) == fresh
+    assert make_plan(contoso, NAMES, Progress()) == fresh
 
 
 @pytest.mark.parametrize(("cores", "stacks", "workers"), [(128, 10_000, 61), (4, 10_000, 4), (128, 45, 2)])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.checks import check
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
@@ -46,7 +46,7 @@ WRONG: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [
 
 @pytest.fixture(scope="module")
 def stack() -> StackPlan:
-    return make_plan(load_platform(CONTOSO), ["fraud-dev"], Silent()).stacks[0]
+    return make_plan(load_platform(CONTOSO), ["fraud-dev"], Progress()).stacks[0]
 
 
 def errors(stack: StackPlan, change: Callable[[dict[str, Any]], Any] | None = None, type_: str = "") -> list[str]:
@@ -96,7 +96,7 @@ def test_the_example_has_no_finding_that_nobody_should_act_on() -> None:
     deploys, since they have eligibilities; environments of one team in one subscription, which are not apart."""
     found = {
         finding.rule
-        for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks
+        for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks
         for finding in stack.findings
         if finding.suppressed is None
     }
@@ -107,7 +107,7 @@ def test_the_example_has_no_finding_that_nobody_should_act_on() -> None:
 @pytest.mark.parametrize("name", ["hub", "fraud-prod", "vision-prod"])
 def test_what_is_unknown_neither_breaks_a_rule_nor_the_judge(name: str) -> None:
     """An engine's preview knows less than a plan: of any resource, any input may be unknown."""
-    [made] = make_plan(load_platform(CONTOSO), [name], Silent()).stacks
+    [made] = make_plan(load_platform(CONTOSO), [name], Progress()).stacks
     before = {(finding.rule, finding.resource) for finding in made.findings}
 
     for resource in made.made:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import Resource
@@ -19,12 +19,12 @@ CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks}
 
 
 def world(root: Path, team: str) -> StackPlan:
     build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM + team})
-    [stack] = make_plan(load_platform(root), ["fraud-dev"], Silent()).stacks
+    [stack] = make_plan(load_platform(root), ["fraud-dev"], Progress()).stacks
     return stack
 
 
@@ -83,7 +83,7 @@ def test_instances_of_one_name_have_names_of_their_own_in_azure(tmp_path: Path) 
     """Azure has each name once in a location, whoever's it is."""
     said = f"instances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
     teams = {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}" for name in ("churn", "fraud")}
-    made = make_plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Silent()).stacks
+    made = make_plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Progress()).stacks
 
     names = [one.inputs["computeName"] for stack in made for one in computes(stack, "ComputeInstance")]
 

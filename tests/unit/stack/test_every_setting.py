@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from bootstrap.manifests.json_schema import MODELS
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.planner import make_plan
 from infra.tables.names import Names
 from tests.helpers import build_tree
@@ -414,7 +414,6 @@ UNSEEN = {
     "PlatformManifest.schema_version": "there is one version",
     "PlatformManifest.tool": "says which version of the command makes the plan",
     "PlatformManifest.tool_source": "says where that version is installed from",
-    "ProjectEntry.blueprint": "is for updates of the project",
     "TeamManifest.schema_version": "there is one version",
 }
 """Optional settings that no plan shows, and why."""
@@ -451,7 +450,7 @@ def _planned(files: tuple[tuple[str, str], ...], name: str) -> Any:
     """The stack's part of the plan's document. Many cases begin with the same files."""
     with tempfile.TemporaryDirectory() as folder:
         platform = load_platform(build_tree(Path(folder), dict(files)))
-    [stack] = make_plan(platform, [name], Silent()).document()["stacks"]
+    [stack] = make_plan(platform, [name], Progress()).document()["stacks"]
     return stack
 
 

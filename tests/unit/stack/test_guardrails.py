@@ -12,7 +12,7 @@ import infra
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.schema import Policies
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.plan.recorder import record
@@ -43,12 +43,12 @@ TEAM = "name: fraud\nenvironments: {dev: {}, prod: {}}\n"
 
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks}
 
 
 def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
     build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
-    return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(root), [], Progress()).stacks}
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Resource]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bootstrap.manifests.platform import Platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import Resource
@@ -31,7 +31,7 @@ GOLDEN = Path(__file__).parent / "golden" / "inputs"
     ],
 )
 def test_inputs_of_a_stack_change_only_on_purpose(contoso: Platform, golden: Golden, name: str) -> None:
-    [stack] = make_plan(contoso, [name], Silent()).stacks
+    [stack] = make_plan(contoso, [name], Progress()).stacks
 
     golden(GOLDEN / f"{name}.yaml", as_yaml(stack))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.simulator.kinds import KINDS
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
@@ -69,12 +69,12 @@ https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/micr
 
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks}
 
 
 def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
     build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
-    return {stack.name: stack for stack in make_plan(load_platform(root), [], Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(load_platform(root), [], Progress()).stacks}
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
@@ -271,7 +271,7 @@ def test_an_environment_can_have_other_people_than_its_team(tmp_path: Path) -> N
 def test_short_names_of_action_groups_are_as_short_as_azure_wants(tmp_path: Path) -> None:
     team = "name: a-very-long-name-of-team\nalert_emails: [a@x.example]\nenvironments: {dev: {}}\n"
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/a-very-long-name-of-team.yaml": team})
-    stack = make_plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Silent()).stacks[0]
+    stack = make_plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Progress()).stacks[0]
 
     assert of_type(stack, "ActionGroup")[0].inputs["groupShortName"] == "ml-a-very-lo"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.planner import make_plan
 from tests.helpers import build_tree
 from tests.unit.manifests.test_manifests import PLATFORM
@@ -29,7 +29,7 @@ def platform(root: Path, said: str) -> Path:
 
 
 def clashes(root: Path) -> list[tuple[str, str]]:
-    planned = make_plan(load_platform(root), [], Silent())
+    planned = make_plan(load_platform(root), [], Progress())
     return [(stack.name, one.message) for stack in planned.stacks for one in stack.findings if one.rule == "names-once"]
 
 

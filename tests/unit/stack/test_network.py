@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import Plan
 from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
@@ -60,13 +60,15 @@ def documents(made: Plan) -> dict[str, Stack]:
 
 @pytest.fixture(scope="module")
 def contoso() -> dict[str, Stack]:
-    return documents(make_plan(load_platform(CONTOSO), [], Silent()))
+    return documents(make_plan(load_platform(CONTOSO), [], Progress()))
 
 
 def world(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, Stack]:
     """The planned stacks of a small platform."""
     return documents(
-        make_plan(load_platform(build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})), [], Silent())
+        make_plan(
+            load_platform(build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})), [], Progress()
+        )
     )
 
 

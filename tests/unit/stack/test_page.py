@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from tests import node
@@ -27,7 +27,7 @@ def contoso() -> Platform:
 
 @pytest.fixture(scope="module")
 def stacks(contoso: Platform) -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(contoso, STACKS, Silent()).stacks}
+    return {stack.name: stack for stack in make_plan(contoso, STACKS, Progress()).stacks}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_finding_narrows_to_what_it_is_about(shown: Any, stacks: dict[str, Sta
 
 
 def test_the_gravest_findings_come_first_whichever_stack_they_are_of(contoso: Platform) -> None:
-    every = make_plan(contoso, [], Silent()).stacks
+    every = make_plan(contoso, [], Progress()).stacks
     severities = re.findall(r'<td class="(error|warning|note|suppressed)">', plan_as("html", every))
 
     assert severities == sorted(severities, key=["error", "warning", "note", "suppressed"].index)

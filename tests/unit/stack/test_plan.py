@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import Platform, load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import Plan, StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.report.components import as_mermaid
@@ -32,7 +32,7 @@ def contoso() -> Platform:
 
 @pytest.fixture(scope="module")
 def planned(contoso: Platform) -> Plan:
-    return make_plan(contoso, [], Silent())
+    return make_plan(contoso, [], Progress())
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_tree_is_as_it_was(planned: Plan, golden: Golden) -> None:
 
 def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
     golden(
-        GOLDEN / "forecasting-prod.md", plan_as("markdown", make_plan(contoso, ["forecasting-prod"], Silent()).stacks)
+        GOLDEN / "forecasting-prod.md", plan_as("markdown", make_plan(contoso, ["forecasting-prod"], Progress()).stacks)
     )
 
 
@@ -70,14 +70,14 @@ def test_all_stacks_are_planned_in_the_order_of_their_rings(planned: Plan) -> No
 
 
 def test_named_stacks_are_planned_once_each_in_that_order(contoso: Platform) -> None:
-    made = make_plan(contoso, ["fraud-dev", "hub", "fraud-dev"], Silent())
+    made = make_plan(contoso, ["fraud-dev", "hub", "fraud-dev"], Progress())
 
     assert [stack.name for stack in made.stacks] == ["fraud-dev", "hub"]
 
 
 def test_an_unknown_stack_is_refused(contoso: Platform) -> None:
     with pytest.raises(InputError):
-        make_plan(contoso, ["fraud"], Silent())
+        make_plan(contoso, ["fraud"], Progress())
 
 
 def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]) -> None:
@@ -105,7 +105,7 @@ def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]
 
 
 def test_two_plans_of_one_platform_are_equal(contoso: Platform, planned: Plan) -> None:
-    assert make_plan(contoso, [], Silent()).document() == planned.document()
+    assert make_plan(contoso, [], Progress()).document() == planned.document()
 
 
 def test_the_document_is_version_1(planned: Plan) -> None:
@@ -313,7 +313,7 @@ def test_findings_stand_below_the_table(planned: Plan) -> None:
 
 
 def test_a_comment_on_a_thousand_stacks_holds_every_error_and_every_stack(contoso: Platform) -> None:
-    [one] = make_plan(contoso, ["forecasting-prod"], Silent()).stacks
+    [one] = make_plan(contoso, ["forecasting-prod"], Progress()).stacks
     broken = Finding("error", "names", None, "Azure does not allow it.", "Refused.", "Rename it.", "https://x.y", None)
     stacks = [*[one] * 999, dataclasses.replace(one, findings=[broken])]
 

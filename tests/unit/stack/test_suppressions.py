@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Silent
+from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import Plan
 from bootstrap.stack.plan.planner import make_plan
 from tests.helpers import build_tree, run_cli
@@ -37,7 +37,7 @@ def world(root: Path, *, platform: str = PLATFORM, team: str = TEAM) -> Path:
 
 
 def planned(root: Path, names: list[str] | None = None, as_of: str | None = None) -> Plan:
-    return make_plan(load_platform(root), names or [], Silent(), as_of)
+    return make_plan(load_platform(root), names or [], Progress(), as_of)
 
 
 def rules(made: Plan, *, suppressed: bool) -> set[str]:
