@@ -122,7 +122,8 @@ def show(
     ] = False,
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
-    from bootstrap.manifests.platform import find_origins, find_platform
+    from bootstrap.manifests.origins import find_origins
+    from bootstrap.manifests.platform import find_platform
     from bootstrap.terminal.console import table
     from bootstrap.yaml import as_yaml
 

@@ -1,85 +1,60 @@
-"""The compute that the manifests ask for: what is made of it, and what is refused with its reason."""
+"""The compute that the manifests configure: clusters, instances and attached Kubernetes clusters."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from bootstrap.errors import Position, Problem
-from bootstrap.manifests.layers import Layers
-from bootstrap.manifests.schema import Cluster, Instance, Kubernetes
+from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, innermost_value
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
 from infra.tables.network_modes import NO_KUBERNETES
 
-Origin = Callable[[Position], str]
+
+def clusters(manifests: Manifests, layers: Layers) -> tuple[ClusterSettings, ...]:
+    """The compute clusters of an environment."""
+    return tuple(
+        ClusterSettings(**item.value.model_dump(exclude={"subnet_id"}), origin=manifests.origin(item.position))
+        for item in _items(layers, "compute")
+    )
 
 
-@dataclass
-class Compute:
-    """The compute of one platform's environments.
-
-    Attributes:
-        origin: How the settings spell a place.
-        problems: Filled as settings are made.
-    """
-
-    origin: Origin
-    problems: list[Problem]
-
-    def clusters(self, layers: Layers) -> tuple[ClusterSettings, ...]:
-        """The clusters of an environment. Names are one workspace's, so here they are compared with all others."""
-        self._named_once(layers)
-        items: Iterator[tuple[Cluster, Position]] = _items(layers, "compute")
-        return tuple(
-            ClusterSettings(
-                name=cluster.name,
-                size=cluster.size,
-                max_nodes=cluster.max_nodes,
-                low_priority=cluster.low_priority,
-                origin=self.origin(at),
-            )
-            for cluster, at in items
-        )
-
-    def instances(self, stack: str, layers: Layers) -> tuple[InstanceSettings, ...]:
-        """The instances of an environment; none where people only read."""
-        items: list[tuple[Instance, Position]] = list(_items(layers, "instances"))
-        if items and layers.value("protect"):
-            message = f"{stack} is protected: people only read there, and an instance is for one who works."
-            self._add(items[0][1], message, f"Say them where people work, or instances: [] in {stack}.")
-        return tuple(InstanceSettings(**dict(instance), origin=self.origin(at)) for instance, at in items)
-
-    def kubernetes(self, stack: str, layers: Layers) -> tuple[KubernetesSettings, ...]:
-        """The Kubernetes clusters that an environment attaches."""
-        items: list[tuple[Kubernetes, Position]] = list(_items(layers, "kubernetes"))
-        network = layers.value("network")
-        if items and (reason := NO_KUBERNETES.get(network)) is not None:
-            self._add(items[0][1], f"{stack}: kubernetes is refused in network {network}: {reason}.")
-        for cluster, at in items:
-            by_arc = "/Microsoft.Kubernetes/" in cluster.cluster_id
-            if by_arc and cluster.relay_id is None:
-                hint = "Add relay_id: Azure ML's extension made the relay in the cluster's resource group."
-                self._add(at, f"kubernetes {cluster.name}: Azure Arc connects it, and nothing says its relay.", hint)
-            if not by_arc and cluster.relay_id is not None:
-                self._add(at, f"kubernetes {cluster.name}: relay_id is for clusters of Azure Arc; this one is in AKS.")
-        return tuple(KubernetesSettings(**dict(cluster), origin=self.origin(at)) for cluster, at in items)
-
-    def _named_once(self, layers: Layers) -> None:
-        named: dict[str, str] = {}
-        for key in ("compute", "instances", "kubernetes"):
-            for item, at in _items(layers, key):
-                if item.name in named:
-                    self._add(at, f"{key}: {named[item.name]} has a {item.name!r} already, in the same workspace.")
-                named.setdefault(item.name, key)
-
-    def _add(self, position: Position, message: str, suggestion: str = "") -> None:
-        # Stacks of several layers meet the same mistake again.
-        problem = Problem(position, message, suggestion)
-        if problem not in self.problems:
-            self.problems.append(problem)
+def instances(manifests: Manifests, stack: str, layers: Layers) -> tuple[InstanceSettings, ...]:
+    """The compute instances of an environment; none where people only read."""
+    items = _items(layers, "instances")
+    if items and innermost_value(layers, "protect"):
+        message = f"{stack} is protected: people only read there, and a compute instance is for a person who works."
+        suggestion = f"Set instances where people work, or instances: [] in {stack}."
+        manifests.report(items[0].position, message, suggestion)
+    return tuple(InstanceSettings(**dict(item.value), origin=manifests.origin(item.position)) for item in items)
 
 
-def _items(layers: Layers, key: str) -> Iterator[tuple[Any, Position]]:
-    """What a list says, with the place of each item."""
-    said = layers.said(key)
-    if said is not None:
-        yield from zip(said.value, said.items, strict=True)
+def kubernetes(manifests: Manifests, stack: str, layers: Layers) -> tuple[KubernetesSettings, ...]:
+    """The Kubernetes clusters that an environment attaches."""
+    items = _items(layers, "kubernetes")
+    network = innermost_value(layers, "network")
+    if items and (reason := NO_KUBERNETES.get(network)) is not None:
+        manifests.report(items[0].position, f"{stack}: kubernetes is refused in network {network}: {reason}.")
+    for item in items:
+        cluster, by_arc = item.value, "/Microsoft.Kubernetes/" in item.value.cluster_id
+        if by_arc and cluster.relay_id is None:
+            message = f"kubernetes {cluster.name}: Azure Arc connects this cluster, so relay_id is needed."
+            suggestion = "Add relay_id: Azure ML's extension created the relay in the cluster's resource group."
+            manifests.report(item.position, message, suggestion)
+        if not by_arc and cluster.relay_id is not None:
+            message = f"kubernetes {cluster.name}: relay_id is for clusters of Azure Arc; this one is in AKS."
+            manifests.report(item.position, message)
+    return tuple(KubernetesSettings(**dict(item.value), origin=manifests.origin(item.position)) for item in items)
+
+
+def check_names(manifests: Manifests, layers: Layers) -> None:
+    """Report compute of one workspace that has the same name."""
+    owners: dict[str, str] = {}
+    for key in ("compute", "instances", "kubernetes"):
+        for item in _items(layers, key):
+            name = item.value.name
+            if name in owners:
+                message = f"{key}: {owners[name]} already has the name {name!r} in the same workspace."
+                manifests.report(item.position, message)
+            owners.setdefault(name, key)
+
+
+def _items(layers: Layers, key: str) -> Sequence[Sourced]:
+    found = innermost(layers, key)
+    return list(found.items()) if found is not None else ()

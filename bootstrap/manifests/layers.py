@@ -1,105 +1,144 @@
-"""The layers that can speak about a stack, and what each of them says, with its place."""
+"""The manifests of a platform, and the layers whose keys configure a stack: the innermost value of a key wins."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from bootstrap.errors import Position
-from bootstrap.manifests.schema import Layer
+from bootstrap.errors import Position, Problem
+from bootstrap.manifests.schema import LayerKeys, PlatformManifest, TeamManifest
 from bootstrap.yaml import Document, Location
 from infra.settings import SuppressionSettings
 
 
 @dataclass(frozen=True)
-class Said:
-    """A value and where it was said; for a list, where each item stands; for a section, where each of its keys does."""
+class Sourced:
+    """A value of a manifest, with the document and the location that it was read from."""
 
     value: Any
-    position: Position
-    items: Sequence[Position] = ()
-    keys: Mapping[str, Position] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Written:
-    """A manifest with the document that it was read from."""
-
-    manifest: Any
     document: Document
-
-    def at(self, *location: str | int) -> Position:
-        """Where the key or item at `location` stands."""
-        return self.document.position(location, of_key=True)
-
-    def said(self, value: Any, *location: str | int) -> Said:
-        """The value at `location`, with its place and those of what is in it."""
-        items = [self.at(*location, index) for index in range(len(value))] if isinstance(value, list) else ()
-        fields = type(value).model_fields if isinstance(value, BaseModel) else ()
-        return Said(value, self.at(*location), items, {name: self.at(*location, name) for name in fields})
-
-
-LayerName = Literal["built-in", "organization", "environment", "team", "team's environment"]
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A layer, and its place in the document that says it."""
-
-    name: LayerName
-    layer: Layer
-    written: Written
     location: Location = ()
 
+    @property
+    def position(self) -> Position:
+        """The position of the value's key or list item."""
+        return self.at()
 
-BUILT_IN = Layer(network="open", firewall_sku="Standard", protect=False, self_service=True)
-"""What holds where no manifest says anything: the outermost layer."""
+    def at(self, *path: str | int) -> Position:
+        """The position of the key or item at a path below this value, or of the nearest one around it."""
+        return self.document.position((*self.location, *path), of_key=True)
 
-NOWHERE = Path("built-in")
-"""The file that built-in values are said to come from."""
+    def get(self, *path: str | int) -> "Sourced":
+        """The value at a path below this one."""
+        value = self.value
+        for part in path:
+            value = getattr(value, str(part)) if isinstance(value, BaseModel) else value[part]
+        return Sourced(value, self.document, (*self.location, *path))
 
-OUTERMOST = Placed("built-in", BUILT_IN, Written(BUILT_IN, Document(NOWHERE, {})))
-"""The layer of what is built in, with its place."""
+    def items(self) -> Iterator["Sourced"]:
+        """The items of a list."""
+        return (self.get(index) for index in range(len(self.value)))
 
 
 @dataclass(frozen=True)
-class Layers:
-    """What the layers of one stack say, from the outermost to the innermost."""
+class Layer:
+    """A part of the manifests that can set the keys of `LayerKeys`."""
 
-    placed: Sequence[Placed]
+    name: Literal["built-in", "organization", "environment", "team", "team's environment"]
+    keys: Sourced
 
-    def said(self, key: str) -> Said | None:
-        """The innermost value of a key; None when no layer says it."""
-        for place in reversed(self.placed):
-            value = getattr(place.layer, key)
-            if value is not None:
-                return place.written.said(value, *place.location, key)
-        return None
 
-    def value(self, key: str) -> Any:
-        """The innermost value of a key; None when no layer says it."""
-        said = self.said(key)
-        return said.value if said else None
+BUILT_IN_FILE = Path("built-in")
+"""The file of the values that no manifest sets."""
 
-    def tags(self, built_in: Mapping[str, str]) -> dict[str, str]:
-        """The tags of all layers; an inner one replaces an outer one of the same name, whatever its case."""
-        merged = {name.lower(): (name, value) for name, value in built_in.items()}
-        for place in self.placed:
-            merged |= {name.lower(): (name, value) for name, value in place.layer.tags.items()}
-        return dict(sorted(merged.values()))
+BUILT_IN = Layer(
+    "built-in",
+    Sourced(
+        LayerKeys(network="open", firewall_sku="Standard", protect=False, self_service=True),
+        Document(BUILT_IN_FILE, {}),
+    ),
+)
 
-    def suppressions(self, origin: Callable[[Position], str]) -> tuple[SuppressionSettings, ...]:
+Layers = Sequence[Layer]
+"""The layers of one stack, from the outermost to the innermost."""
+
+
+def innermost(layers: Layers, key: str) -> Sourced | None:
+    """The innermost value of a key; None when no layer sets it."""
+    found = (layer.keys.get(key) for layer in reversed(layers))
+    return next((value for value in found if value.value is not None), None)
+
+
+def innermost_value(layers: Layers, key: str) -> Any:
+    """The same without its source."""
+    found = innermost(layers, key)
+    return found.value if found is not None else None
+
+
+def tags(layers: Layers, built_in: Mapping[str, str]) -> dict[str, str]:
+    """The tags of all layers; an inner one replaces an outer one of the same name, in any case."""
+    merged = {name.lower(): (name, value) for name, value in built_in.items()}
+    for layer in layers:
+        merged |= {name.lower(): (name, value) for name, value in layer.keys.value.tags.items()}
+    return dict(sorted(merged.values()))
+
+
+@dataclass
+class Manifests:
+    """The manifests of one platform, each valid by itself.
+
+    Attributes:
+        root: The platform's folder; origins are relative to it.
+        teams: By the name of the team.
+        problems: What is wrong where the manifests meet; filled as settings are computed.
+    """
+
+    root: Path
+    platform: Sourced
+    teams: Mapping[str, Sourced]
+    links: Sourced
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def organization(self) -> PlatformManifest:
+        """The content of `platform.yaml`."""
+        manifest: PlatformManifest = self.platform.value
+        return manifest
+
+    def layers(self, team: str | None = None, environment: str = "") -> Layers:
+        """The layers of a team's environment, or those that are left of it; without a team, those of the hub.
+
+        Args:
+            team: The layers of a team or an environment that the manifests do not have any more are left out.
+        """
+        layers = [BUILT_IN, Layer("organization", self.platform)]
+        if team is None:
+            return layers
+        if environment in self.organization.environments:
+            layers.append(Layer("environment", self.platform.get("environments", environment)))
+        if team in self.teams:
+            own: TeamManifest = self.teams[team].value
+            layers.append(Layer("team", self.teams[team]))
+            if environment in own.environments:
+                layers.append(Layer("team's environment", self.teams[team].get("environments", environment)))
+        return layers
+
+    def suppressions(self, layers: Layers) -> tuple[SuppressionSettings, ...]:
         """The suppressions of all layers, from the outermost."""
         return tuple(
-            SuppressionSettings(
-                rule=said.rule,
-                resource=said.resource,
-                reason=said.reason,
-                until=said.until,
-                origin=origin(place.written.at(*place.location, "suppress", index)),
-            )
-            for place in self.placed
-            for index, said in enumerate(place.layer.suppress)
+            SuppressionSettings(**dict(item.value), origin=self.origin(item.position))
+            for layer in layers
+            for item in layer.keys.get("suppress").items()
         )
+
+    def origin(self, position: Position) -> str:
+        """File and line of a position, relative to the platform's folder."""
+        return f"{position.path.relative_to(self.root).as_posix()}:{position.line}"
+
+    def report(self, position: Position, message: str, suggestion: str = "") -> None:
+        """Note a problem. Stacks that share a layer meet the same problem; it is reported once."""
+        problem = Problem(position, message, suggestion)
+        if problem not in self.problems:
+            self.problems.append(problem)

@@ -2,74 +2,71 @@
 
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from bootstrap.errors import InputError, Problem, did_you_mean
 from bootstrap.files import write_atomically
 from bootstrap.forge import forge_of_issuer
-from bootstrap.manifests.layers import Written
+from bootstrap.manifests.layers import Sourced
 from bootstrap.manifests.locate import LINKS
-from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.yaml import Location, read
+from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, TeamManifest
+from bootstrap.yaml import read
 from bootstrap.yaml.messages import in_words
 
 
-def problems_of_links(links: Written, platform: Written, teams: Sequence[Written]) -> Iterator[Problem]:
-    """What is wrong with the links, given the manifests that they speak of."""
-    manifest: LinksManifest = links.manifest
-    organization: PlatformManifest = platform.manifest
-    yield from _of_environments(links, ("platform",), manifest.platform, organization.environments, "the platform")
-    known_teams: dict[str, TeamManifest] = {team.manifest.name: team.manifest for team in teams}
+def problems_of_links(links: Sourced, platform: Sourced, teams: Sequence[Sourced]) -> Iterator[Problem]:
+    """What is wrong with the links, given the manifests whose names they use."""
+    manifest: LinksManifest = links.value
+    yield from _unknown_environments(links.get("platform"), platform.value.environments, "the platform")
+    known_teams: dict[str, TeamManifest] = {team.value.name: team.value for team in teams}
     for team, projects in manifest.teams.items():
         if team not in known_teams:
             yield Problem(links.at("teams", team), f"there is no team {team!r}.", did_you_mean(team, known_teams))
             continue
         known_projects = {project.name for project in known_teams[team].projects}
-        for project, environments in projects.items():
-            at = ("teams", team, project)
+        for project in projects:
+            source = links.get("teams", team, project)
             if project not in known_projects:
                 message = f"the team {team!r} has no project {project!r}."
-                yield Problem(links.at(*at), message, did_you_mean(project, known_projects))
-            yield from _of_environments(links, at, environments, known_teams[team].environments, f"the team {team!r}")
-    yield from _of_subjects(links)
+                yield Problem(source.position, message, did_you_mean(project, known_projects))
+            yield from _unknown_environments(source, known_teams[team].environments, f"the team {team!r}")
+    yield from _problems_of_subjects(links)
 
 
-def _of_environments(
-    links: Written, at: Location, linked: dict[str, Link], known: dict[str, Any], whose: str
-) -> Iterator[Problem]:
-    for environment in linked:
-        if environment not in known and environment != PULL_REQUEST:
-            message = f"{whose} has no environment {environment!r}."
-            yield Problem(links.at(*at, environment), message, did_you_mean(environment, known))
+def _unknown_environments(links: Sourced, known: Collection[str], owner: str) -> Iterator[Problem]:
+    for name in links.value:
+        if name not in known and name != PULL_REQUEST:
+            yield Problem(links.at(name), f"{owner} has no environment {name!r}.", did_you_mean(name, known))
 
 
-def _of_subjects(links: Written) -> Iterator[Problem]:
-    """Subjects that would let in who should not be: of any branch, or of another environment."""
-    seen: dict[tuple[str, str], str] = {}
-    for at, link in _all(links.manifest):
-        position = links.at(*at, "subject")
+def _problems_of_subjects(links: Sourced) -> Iterator[Problem]:
+    """Subjects that would give access to too many jobs: those of any branch, or of another environment."""
+    owners: dict[tuple[str, str], str] = {}
+    for source in _all(links):
+        link: Link = source.value
         forge = forge_of_issuer(link.issuer)
-        if forge is not None and (found := forge.subject_problem(link.subject, at[-1] == PULL_REQUEST)) is not None:
-            yield Problem(position, *found)
-        where = ".".join(str(part) for part in at)
-        first = seen.setdefault((link.issuer, link.subject), where)
-        if first != where:
-            message = f"the subject {link.subject!r} is that of {first} already: one token would open both."
-            yield Problem(position, message, "Give each environment a subject of its own.")
+        is_pull_request = source.location[-1] == PULL_REQUEST
+        if forge is not None and (found := forge.subject_problem(link.subject, is_pull_request)) is not None:
+            yield Problem(source.at("subject"), *found)
+        name = ".".join(str(part) for part in source.location)
+        owner = owners.setdefault((link.issuer, link.subject), name)
+        if owner != name:
+            message = f"the subject {link.subject!r} already is that of {owner}, so one token would open both."
+            yield Problem(source.at("subject"), message, "Give each environment a subject of its own.")
 
 
-def _all(manifest: LinksManifest) -> Iterator[tuple[tuple[str, ...], Link]]:
-    for environment, link in manifest.platform.items():
-        yield ("platform", environment), link
+def _all(links: Sourced) -> Iterator[Sourced]:
+    manifest: LinksManifest = links.value
+    for environment in manifest.platform:
+        yield links.get("platform", environment)
     for team, projects in manifest.teams.items():
         for project, environments in projects.items():
-            for environment, link in environments.items():
-                yield ("teams", team, project, environment), link
+            for environment in environments:
+                yield links.get("teams", team, project, environment)
 
 
 @dataclass(frozen=True)

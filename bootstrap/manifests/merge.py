@@ -1,20 +1,16 @@
-"""From manifests to the settings of a stack.
+"""From manifests to the settings of stacks.
 
-Built-in values, the organization's, the environment's, the team's and those of the team's environment are merged in
-that order: the last one wins, and each keeps the line that it comes from.
+The layers are merged from the outermost to the innermost: built-in values, the organization, the environment, the team,
+the team's environment. The innermost value wins, and keeps the line that it comes from.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from bootstrap.errors import Position, Problem
+from bootstrap.errors import Position
+from bootstrap.manifests import compute, network
 from bootstrap.manifests.adoption import refusals
-from bootstrap.manifests.compute import Compute
-from bootstrap.manifests.layers import NOWHERE, OUTERMOST, Layers, Placed, Said, Written
-from bootstrap.manifests.network import Networks
-from bootstrap.manifests.schema import PULL_REQUEST, Group, Link, PlatformManifest, TeamManifest
-from bootstrap.yaml import Location
+from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, innermost_value, tags
+from bootstrap.manifests.schema import PULL_REQUEST
 from infra.settings import (
     AdoptedSettings,
     BudgetSettings,
@@ -30,345 +26,307 @@ from infra.settings import (
     Persona,
     ProjectSettings,
     SharedGroupSettings,
+    StackSettings,
     SubscriptionSettings,
 )
 from infra.tables.azure_policies import POLICIES
 from infra.tables.roles import SHARED, Entitlement
 
 
-@dataclass
-class Merge:
-    """The merge of one platform's manifests, and what is wrong where they meet.
+def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
+    """The settings of every stack, by name: the hub first, then by ring, team and environment.
 
-    Attributes:
-        networks: What is known of the networks, as settings are made.
-        compute: What jobs and people work on.
-        root: The platform's folder; origins are relative to it.
-        problems: Filled as settings are made.
+    What is missing or wrong is in `manifests.problems` afterwards; a stack that it concerns may not be in the result.
     """
+    known = manifests.organization.environments
+    environments = [
+        settings
+        for team, source in manifests.teams.items()
+        for name in source.value.environments
+        if name in known and (settings := _environment(manifests, team, name)) is not None
+    ]
+    hub = _hub(manifests, environments)
+    created = [
+        (settings.stack, vnet)
+        for settings in environments
+        if isinstance(settings.networking.vnet, MadeVnet)
+        and (vnet := innermost(manifests.layers(settings.team, settings.environment), "vnet")) is not None
+    ]
+    network.check_overlaps(manifests, [("hub", manifests.platform.get("hub", "vnet")), *created])
+    ordered = sorted(environments, key=lambda made: (known[made.environment].ring, made.team, made.environment))
+    stacks: dict[str, StackSettings] = {hub.stack: hub} if hub is not None else {}
+    return stacks | {settings.stack: settings for settings in _with_shared_groups(ordered)}
 
-    root: Path
-    platform: Written
-    links: Written
-    problems: list[Problem]
 
-    def __post_init__(self) -> None:
-        self.networks = Networks(self.platform, self.origin, self.problems, [])
-        self.compute = Compute(self.origin, self.problems)
+def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> HubSettings | None:
+    """The hub's settings for these environments."""
+    manifest, source = manifests.organization, manifests.platform.get("hub")
+    hub, layers = manifest.hub, manifests.layers()
+    location = hub.location or manifest.location
+    subscription = hub.subscription_id or manifest.subscription_id
+    for key, value in (("location", location), ("subscription_id", subscription)):
+        if value is None:
+            _report_missing(manifests, source.position, "the hub", key)
+    links = manifests.links.get("platform")
+    budget = source.get("budget") if hub.budget is not None else None
+    budget_settings = _budget(manifests, budget, innermost(layers, "budget_start"), hub.alert_emails)
+    vnet = network.hub_vnet(manifests)
+    if hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set:
+        message = "hub.log_retention_days: log_analytics_id names a workspace that exists already and has its own."
+        manifests.report(source.at("log_retention_days"), message, "Leave log_retention_days out.")
+    if location is None or subscription is None:
+        return None
+    return HubSettings(
+        organization=manifest.organization,
+        tenant_id=manifest.tenant_id,
+        subscription_id=subscription,
+        location=location,
+        tags=tags(layers, {"managed-by": "mlops-bootstrap", "organization": manifest.organization, "team": "hub"}),
+        protect=True,
+        budget=budget_settings,
+        origin=manifests.origin(source.position),
+        suppressions=manifests.suppressions(layers),
+        log_retention_days=hub.log_retention_days if hub.log_analytics_id is None else None,
+        log_analytics_id=hub.log_analytics_id,
+        registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
+        alert_emails=tuple(hub.alert_emails),
+        subscriptions=_subscriptions(subscription, environments),
+        policies={policy.name: getattr(hub.policies, policy.name) or policy.default for policy in POLICIES},
+        generation=hub.generation,
+        groups=_platform_groups(manifests),
+        dns=hub.dns,
+        vnet=vnet,
+        runners=network.runners(manifests),
+        registry_access=network.registry_access(manifests),
+        private=any(made.networking.vnet is not None for made in environments),
+        linked_vnets=_existing_vnets(vnet, *(made.networking.vnet for made in environments)),
+        environments=tuple(manifest.environments),
+        deployers=_deployers(manifests, environments),
+        reader=_federation(manifests, links.get(PULL_REQUEST)) if PULL_REQUEST in links.value else None,
+    )
 
-    def layers(self, team: Written | None = None, environment: str = "") -> Layers:
-        """The layers of a team's environment; without a team, those of the hub."""
-        manifest: PlatformManifest = self.platform.manifest
-        placed = [OUTERMOST, Placed("organization", manifest, self.platform)]
-        if team is not None:
-            at = ("environments", environment)
-            own: TeamManifest = team.manifest
-            placed += [
-                Placed("environment", manifest.environments[environment], self.platform, at),
-                Placed("team", own, team),
-                Placed("team's environment", own.environments[environment], team, at),
-            ]
-        return Layers(placed)
 
-    def layers_of_removed(self, team: Written | None, environment: str) -> Layers:
-        """What is left of the layers of a team's environment that no manifest asks for any more.
+def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSettings | None:
+    """A team's settings in an environment, or None when something is missing, which is then reported."""
+    manifest, stack = manifests.organization, f"{team}-{name}"
+    source, layers = manifests.teams[team].get("environments", name), manifests.layers(team, name)
+    own, at = source.value, source.position
+    location, subscription = innermost(layers, "location"), innermost(layers, "subscription_id")
+    for key, found in (("location", location), ("subscription_id", subscription)):
+        if found is None:
+            _report_missing(manifests, at, stack, key)
+    protected = innermost_value(layers, "protect")
+    mode, networking = network.environment_network(manifests, stack, layers, at, own.adopt)
+    hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
+    emails = innermost_value(layers, "alert_emails")
+    budget = _budget(
+        manifests, innermost(layers, "budget"), innermost(layers, "budget_start"), emails or manifest.hub.alert_emails
+    )
+    if location is None or subscription is None or hub_subscription is None:
+        return None
+    adopted = _adopted(manifests, source, subscription.value) if own.adopt is not None else None
+    group_id = _group_id(manifests, layers, subscription.value) if adopted is None else None
+    compute.check_names(manifests, layers)
+    return EnvironmentSettings(
+        organization=manifest.organization,
+        tenant_id=manifest.tenant_id,
+        subscription_id=subscription.value,
+        location=location.value,
+        tags=tags(
+            layers,
+            {
+                "environment": name,
+                "managed-by": "mlops-bootstrap",
+                "organization": manifest.organization,
+                "team": team,
+            },
+        ),
+        protect=protected,
+        budget=budget,
+        origin=manifests.origin(at),
+        suppressions=manifests.suppressions(layers),
+        team=team,
+        environment=name,
+        hub_subscription_id=hub_subscription,
+        log_analytics_id=manifest.hub.log_analytics_id,
+        network=mode,
+        networking=networking,
+        resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],
+        adopted=adopted,
+        customer_key=_customer_key(manifests, layers) if adopted is None else None,
+        people="read" if protected else "work",
+        generation=own.generation,
+        alert_emails=tuple(emails or ()),
+        self_service=not protected and innermost_value(layers, "self_service"),
+        groups=_groups(manifests, team, name),
+        clusters=compute.clusters(manifests, layers),
+        instances=compute.instances(manifests, stack, layers),
+        kubernetes=compute.kubernetes(manifests, stack, layers),
+        projects=_projects(manifests, team, name),
+    )
 
-        Args:
-            team: None when its file is gone.
-        """
-        manifest: PlatformManifest = self.platform.manifest
-        placed = [OUTERMOST, Placed("organization", manifest, self.platform)]
-        if environment in manifest.environments:
-            at = ("environments", environment)
-            placed.append(Placed("environment", manifest.environments[environment], self.platform, at))
-        if team is not None:
-            placed.append(Placed("team", team.manifest, team))
-        return Layers(placed)
 
-    def hub(self, environments: Sequence[EnvironmentSettings]) -> HubSettings | None:
-        """The hub's settings, or None when something is missing, which is then in `problems`.
+def _with_shared_groups(environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
+    """The same settings, with the groups whose roles on what all teams share each stack assigns.
 
-        Args:
-            environments: Those that the hub is for.
-        """
-        manifest: PlatformManifest = self.platform.manifest
-        hub = manifest.hub
-        layers = self.layers()
-        location = hub.location or manifest.location
-        subscription = hub.subscription_id or manifest.subscription_id
-        at = self.platform.at("hub")
-        for key, value in (("location", location), ("subscription_id", subscription)):
-            if value is None:
-                self._missing(at, "the hub", key)
-        budget = Said(hub.budget, self.platform.at("hub", "budget")) if hub.budget is not None else None
-        links = self.links.manifest.platform
-        budget_settings = self._budget(budget, layers.said("budget_start"), hub.alert_emails)
-        vnet = self.networks.hub_vnet()
-        if hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set:
-            message = "hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time."
-            self._tell(Problem(self.platform.at("hub", "log_retention_days"), message, "Take it out."))
-        if location is None or subscription is None:
-            return None
-        return HubSettings(
-            organization=manifest.organization,
-            tenant_id=manifest.tenant_id,
-            subscription_id=subscription,
-            location=location,
-            tags=layers.tags({"managed-by": "mlops-bootstrap", "organization": manifest.organization, "team": "hub"}),
-            protect=True,
-            budget=budget_settings,
-            origin=self.origin(at),
-            suppressions=layers.suppressions(self.origin),
-            log_retention_days=hub.log_retention_days if hub.log_analytics_id is None else None,
-            log_analytics_id=hub.log_analytics_id,
-            registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
-            alert_emails=tuple(hub.alert_emails),
-            subscriptions=_subscriptions(subscription, environments),
-            policies={policy.name: getattr(hub.policies, policy.name) or policy.default for policy in POLICIES},
-            generation=hub.generation,
-            groups=self._platform_groups(),
-            dns=hub.dns,
-            vnet=vnet,
-            runners=self.networks.runners(),
-            registry_access=self.networks.registry_access,
-            private=any(made.networking.vnet is not None for made in environments),
-            linked_vnets=_given(vnet, *(made.networking.vnet for made in environments)),
-            environments=tuple(manifest.environments),
-            deployers=self._deployers(environments),
-            reader=(self._federation(links[PULL_REQUEST], "platform", PULL_REQUEST) if PULL_REQUEST in links else None),
-        )
+    A team's first environment assigns them to all of the team's groups, whatever environment names them, so that a role
+    stays with its stack when a group is added to another environment or removed from one. What two teams would assign
+    alike, the first of them by name assigns.
 
-    def environment(self, team: Written, name: str) -> EnvironmentSettings | None:
-        """A team's settings in an environment, or None when something is missing, which is then in `problems`."""
-        manifest: PlatformManifest = self.platform.manifest
-        own: TeamManifest = team.manifest
-        layers = self.layers(team, name)
-        at = team.at("environments", name)
-        location, subscription = layers.said("location"), layers.said("subscription_id")
-        for key, said in (("location", location), ("subscription_id", subscription)):
-            if said is None:
-                self._missing(at, f"{own.name}-{name}", key)
-        protected = layers.value("protect")
-        network, networking = self.networks.environment(f"{own.name}-{name}", layers, at, own.environments[name].adopt)
-        hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
-        emails = layers.said("alert_emails")
-        hears = emails.value if emails else manifest.hub.alert_emails
-        budget = self._budget(layers.said("budget"), layers.said("budget_start"), hears)
-        if location is None or subscription is None or hub_subscription is None:
-            return None
-        adopted = self._adopted(team, name, subscription.value)
-        group_id = self._group_id(layers, subscription.value) if adopted is None else None
-        return EnvironmentSettings(
-            organization=manifest.organization,
-            tenant_id=manifest.tenant_id,
-            subscription_id=subscription.value,
-            location=location.value,
-            tags=layers.tags(
-                {
-                    "environment": name,
-                    "managed-by": "mlops-bootstrap",
-                    "organization": manifest.organization,
-                    "team": own.name,
-                }
-            ),
-            protect=protected,
-            budget=budget,
-            origin=self.origin(at),
-            suppressions=layers.suppressions(self.origin),
-            team=own.name,
-            environment=name,
-            hub_subscription_id=hub_subscription,
-            log_analytics_id=manifest.hub.log_analytics_id,
-            network=network,
-            networking=networking,
-            resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],
-            adopted=adopted,
-            customer_key=self._customer_key(layers) if adopted is None else None,
-            people="read" if protected else "work",
-            generation=own.environments[name].generation,
-            alert_emails=tuple(emails.value) if emails else (),
-            self_service=not protected and layers.value("self_service"),
-            groups=self._groups(team, name),
-            clusters=self.compute.clusters(layers),
-            instances=self.compute.instances(f"{own.name}-{name}", layers),
-            kubernetes=self.compute.kubernetes(f"{own.name}-{name}", layers),
-            projects=self._projects(team, name),
-        )
-
-    def share_out(self, environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
-        """The same settings, with the groups that get their roles on what all teams share from each stack.
-
-        A team's first environment gives them to all of the team's groups, whatever environment names them, so that a
-        role stays with its stack when a group comes to another environment or leaves it. What two teams give alike, the
-        first of them gives, by their names.
-
-        Args:
-            environments: In the order in which they are changed.
-        """
-        first: dict[str, str] = {}
-        for made in environments:
-            first.setdefault(made.team, made.stack)
-        given: dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings] = {}
-        owner: dict[tuple[str, tuple[Entitlement, ...]], str] = {}
-        for made in sorted(environments, key=lambda made: made.team):
-            for group in made.groups:
-                entitlements = SHARED.get((group.persona, made.people), ())
-                key = (group.object_id.lower(), entitlements)
-                if not entitlements or owner.setdefault(key, made.team) != made.team:
-                    continue
-                before = given.get(key)
-                # Who has standing access in one environment needs no activation for what it shares with the others.
-                eligible = group.eligible and (before is None or before.eligible)
-                told = before or SharedGroupSettings(**dict(group), people=made.people)
-                given[key] = told.model_copy(update={"eligible": eligible})
-        return [
-            made.model_copy(
-                update={
-                    "shared": tuple(
-                        group
-                        for key, group in given.items()
-                        if first[made.team] == made.stack and owner[key] == made.team
-                    )
-                }
-            )
-            for made in environments
-        ]
-
-    def _budget(self, amount: Said | None, start: Said | None, emails: Sequence[str]) -> BudgetSettings | None:
-        if amount is None:
-            return None
-        if start is None:
-            hint = "Add budget_start: the first day of the month in which the budget is made, as 2026-11-01."
-            problem = Problem(amount.position, "there is a budget, and nothing says when it starts.", hint)
-            self._tell(problem)
-            return None
-        return BudgetSettings(
-            amount=amount.value,
-            start=start.value,
-            emails=tuple(emails),
-            origin=self.origin(amount.position),
-        )
-
-    def _groups(self, team: Written, environment: str) -> tuple[GroupSettings, ...]:
-        """The team's groups, those of its environment standing for them there, and the organization's."""
-        own: TeamManifest = team.manifest
-        inner = own.environments[environment].groups
-        personas: tuple[Persona, ...] = ("data_scientists", "engineers", "reviewers", "operators")
-        groups = {group.object_id.lower(): group for group in self._platform_groups()}
-        for persona in personas:
-            within: Location = ("environments", environment) if getattr(inner, persona) is not None else ()
-            group = getattr(inner, persona) or getattr(own.groups, persona)
-            if group is None:
+    Args:
+        environments: In the order in which they are changed.
+    """
+    first: dict[str, str] = {}
+    for made in environments:
+        first.setdefault(made.team, made.stack)
+    shared: dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings] = {}
+    owner: dict[tuple[str, tuple[Entitlement, ...]], str] = {}
+    for made in sorted(environments, key=lambda made: made.team):
+        for group in made.groups:
+            entitlements = SHARED.get((group.persona, made.people), ())
+            key = (group.object_id.lower(), entitlements)
+            if not entitlements or owner.setdefault(key, made.team) != made.team:
                 continue
-            at = team.at(*within, "groups", persona)
-            other = groups.setdefault(group.id.lower(), self._group(persona, group, at))
-            if other.persona != persona:
-                message = f"the group {group.id} is that of {other.persona} already ({other.origin})."
-                self._tell(Problem(at, message, "Azure refuses a second assignment of one role: name each group once."))
-        return tuple(groups.values())
+            before = shared.get(key) or SharedGroupSettings(**dict(group), people=made.people)
+            # A group with standing access in one environment has it for what it shares with the others too.
+            shared[key] = before.model_copy(update={"eligible": group.eligible and before.eligible})
+    return [
+        made.model_copy(
+            update={
+                "shared": tuple(
+                    group for key, group in shared.items() if first[made.team] == made.stack and owner[key] == made.team
+                )
+            }
+        )
+        for made in environments
+    ]
 
-    def _platform_groups(self) -> tuple[GroupSettings, ...]:
-        group = self.platform.manifest.groups.platform
-        return (self._group("platform", group, self.platform.at("groups", "platform")),) if group is not None else ()
 
-    def _group(self, persona: Persona, group: Group, at: Position) -> GroupSettings:
-        return GroupSettings(persona=persona, object_id=group.id, eligible=group.eligible, origin=self.origin(at))
+def _budget(
+    manifests: Manifests, amount: Sourced | None, start: Sourced | None, emails: Sequence[str]
+) -> BudgetSettings | None:
+    if amount is None:
+        return None
+    if start is None:
+        suggestion = "Add budget_start: the first day of the month in which the budget is created, as 2026-11-01."
+        manifests.report(amount.position, "there is a budget, and no budget_start.", suggestion)
+        return None
+    origin = manifests.origin(amount.position)
+    return BudgetSettings(amount=amount.value, start=start.value, emails=tuple(emails), origin=origin)
 
-    def _projects(self, team: Written, environment: str) -> tuple[ProjectSettings, ...]:
-        own: TeamManifest = team.manifest
-        rings = self.platform.manifest.environments
-        # The order in which stacks are changed: pull requests look at what is changed first.
-        first = min((name for name in own.environments if name in rings), key=lambda name: (rings[name].ring, name))
-        projects = []
-        for index, project in enumerate(own.projects):
-            known = self.links.manifest.teams.get(own.name, {}).get(project.name, {})
-            path = ("teams", own.name, project.name)
-            looks = PULL_REQUEST in known and environment == first
-            projects.append(
-                ProjectSettings(
-                    name=project.name,
-                    federation=self._federation(known[environment], *path, environment)
-                    if environment in known
-                    else None,
-                    reader=self._federation(known[PULL_REQUEST], *path, PULL_REQUEST) if looks else None,
-                    origin=self.origin(team.at("projects", index)),
+
+def _groups(manifests: Manifests, team: str, environment: str) -> tuple[GroupSettings, ...]:
+    """The organization's groups and the team's; a group of the team's environment replaces the team's there."""
+    source = manifests.teams[team]
+    inner, outer = source.get("environments", environment, "groups"), source.get("groups")
+    groups = {group.object_id.lower(): group for group in _platform_groups(manifests)}
+    personas: tuple[Persona, ...] = ("data_scientists", "engineers", "reviewers", "operators")
+    for persona in personas:
+        group = inner.get(persona) if getattr(inner.value, persona) is not None else outer.get(persona)
+        if group.value is None:
+            continue
+        other = groups.setdefault(group.value.id.lower(), _group(manifests, persona, group))
+        if other.persona != persona:
+            message = f"the group {group.value.id} already is that of {other.persona} ({other.origin})."
+            suggestion = "Azure refuses a second assignment of one role: name each group once."
+            manifests.report(group.position, message, suggestion)
+    return tuple(groups.values())
+
+
+def _platform_groups(manifests: Manifests) -> tuple[GroupSettings, ...]:
+    group = manifests.platform.get("groups", "platform")
+    return (_group(manifests, "platform", group),) if group.value is not None else ()
+
+
+def _group(manifests: Manifests, persona: Persona, group: Sourced) -> GroupSettings:
+    origin = manifests.origin(group.position)
+    return GroupSettings(persona=persona, object_id=group.value.id, eligible=group.value.eligible, origin=origin)
+
+
+def _projects(manifests: Manifests, team: str, environment: str) -> tuple[ProjectSettings, ...]:
+    source, rings = manifests.teams[team], manifests.organization.environments
+    # The identity of pull requests is in the environment that is changed first.
+    known = (name for name in source.value.environments if name in rings)
+    first = min(known, key=lambda name: (rings[name].ring, name))
+    projects = []
+    for project in source.get("projects").items():
+        links: Mapping[str, Sourced] = {}
+        if project.value.name in manifests.links.value.teams.get(team, {}):
+            linked = manifests.links.get("teams", team, project.value.name)
+            links = {name: linked.get(name) for name in linked.value}
+        reads = PULL_REQUEST in links and environment == first
+        projects.append(
+            ProjectSettings(
+                name=project.value.name,
+                federation=_federation(manifests, links[environment]) if environment in links else None,
+                reader=_federation(manifests, links[PULL_REQUEST]) if reads else None,
+                origin=manifests.origin(project.position),
+            )
+        )
+    return tuple(projects)
+
+
+def _deployers(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
+    """The platform's CI in each environment that has stacks."""
+    links = manifests.links.get("platform")
+    deployers = []
+    for name in manifests.organization.environments:
+        stacks = [made for made in environments if made.environment == name]
+        if stacks:
+            deployers.append(
+                DeployerSettings(
+                    environment=name,
+                    subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
+                    private=any(made.networking.vnet is not None for made in stacks),
+                    federation=_federation(manifests, links.get(name)) if name in links.value else None,
+                    origin=manifests.origin(manifests.platform.at("environments", name)),
                 )
             )
-        return tuple(projects)
-
-    def _deployers(self, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
-        """The platform's CI in each environment that has stacks."""
-        manifest: PlatformManifest = self.platform.manifest
-        links = self.links.manifest.platform
-        deployers = []
-        for name in manifest.environments:
-            stacks = [made for made in environments if made.environment == name]
-            if stacks:
-                deployers.append(
-                    DeployerSettings(
-                        environment=name,
-                        subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
-                        private=any(made.networking.vnet is not None for made in stacks),
-                        federation=self._federation(links[name], "platform", name) if name in links else None,
-                        origin=self.origin(self.platform.at("environments", name)),
-                    )
-                )
-        return tuple(deployers)
-
-    def _federation(self, link: Link, *path: str) -> Federation:
-        return Federation(issuer=link.issuer, subject=link.subject, origin=self.origin(self.links.at(*path)))
-
-    def _tell(self, problem: Problem) -> None:
-        """Note a problem that several stacks meet once."""
-        if problem not in self.problems:
-            self.problems.append(problem)
-
-    def _group_id(self, layers: Layers, subscription_id: str) -> str | None:
-        said = layers.said("resource_group_id")
-        if said is None:
-            return None
-        found = said.value.split("/")[2]
-        if found.lower() != subscription_id.lower():
-            message = f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}."
-            self.problems.append(Problem(said.position, message))
-        return str(said.value)
-
-    def _adopted(self, team: Written, environment: str, subscription_id: str) -> AdoptedSettings | None:
-        adopt = team.manifest.environments[environment].adopt
-        if adopt is None:
-            return None
-        at = ("environments", environment, "adopt")
-        said = team.said(adopt, *at)
-        for key, reason in refusals(adopt, team.manifest.environments[environment], subscription_id):
-            self._tell(Problem(said.keys.get(key, said.position), f"adopt: {reason}."))
-        return AdoptedSettings(**dict(adopt), origin=self.origin(said.position))
-
-    def _customer_key(self, layers: Layers) -> CustomerKeySettings | None:
-        said = layers.said("customer_key")
-        if said is None:
-            return None
-        vault, at = said.value.vault_id.rsplit("/", 1)[1], said.keys["key"]
-        if not said.value.key.lower().startswith(f"https://{vault.lower()}."):
-            problem = Problem(at, f"customer_key.key is not in the vault {vault}, which vault_id names.")
-            if problem not in self.problems:
-                self.problems.append(problem)
-        return CustomerKeySettings(vault_id=said.value.vault_id, key=said.value.key, origin=self.origin(said.position))
-
-    def _missing(self, at: Position, stack: str, key: str) -> None:
-        hint = f"Add {key} there, or to platform.yaml for all."
-        self.problems.append(Problem(at, f"nothing says the {key} of {stack}.", hint))
-
-    def origin(self, position: Position) -> str:
-        """File and line of a position, relative to the platform; `built-in` for what no manifest says."""
-        if position.path == NOWHERE:
-            return str(NOWHERE)
-        return f"{position.path.relative_to(self.root).as_posix()}:{position.line}"
+    return tuple(deployers)
 
 
-def _given(*vnets: MadeVnet | GivenSubnet | None) -> tuple[str, ...]:
-    """The networks of the organization's among these, each once, however their names are spelled."""
-    given = {vnet.vnet_id.lower(): vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}
-    return tuple(given[name] for name in sorted(given))
+def _federation(manifests: Manifests, link: Sourced) -> Federation:
+    origin = manifests.origin(link.position)
+    return Federation(issuer=link.value.issuer, subject=link.value.subject, origin=origin)
+
+
+def _group_id(manifests: Manifests, layers: Layers, subscription_id: str) -> str | None:
+    source = innermost(layers, "resource_group_id")
+    if source is None:
+        return None
+    found = source.value.split("/")[2]
+    if found.lower() != subscription_id.lower():
+        message = f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}."
+        manifests.report(source.position, message)
+    return str(source.value)
+
+
+def _adopted(manifests: Manifests, environment: Sourced, subscription_id: str) -> AdoptedSettings:
+    source = environment.get("adopt")
+    for key, reason in refusals(source.value, environment.value, subscription_id):
+        manifests.report(source.at(key), f"adopt: {reason}.")
+    return AdoptedSettings(**dict(source.value), origin=manifests.origin(source.position))
+
+
+def _customer_key(manifests: Manifests, layers: Layers) -> CustomerKeySettings | None:
+    source = innermost(layers, "customer_key")
+    if source is None:
+        return None
+    vault = source.value.vault_id.rsplit("/", 1)[1]
+    if not source.value.key.lower().startswith(f"https://{vault.lower()}."):
+        message = f"customer_key.key is not in the vault {vault}, which vault_id names."
+        manifests.report(source.at("key"), message)
+    return CustomerKeySettings(**dict(source.value), origin=manifests.origin(source.position))
+
+
+def _report_missing(manifests: Manifests, at: Position, stack: str, key: str) -> None:
+    manifests.report(at, f"no manifest sets the {key} of {stack}.", f"Add {key} there, or to platform.yaml for all.")
+
+
+def _existing_vnets(*vnets: MadeVnet | GivenSubnet | None) -> tuple[str, ...]:
+    """The networks among these that exist already, each once, in whatever case their ids are written."""
+    found = {vnet.vnet_id.lower(): vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}
+    return tuple(found[name] for name in sorted(found))
 
 
 def _subscriptions(hub: str, environments: Sequence[EnvironmentSettings]) -> tuple[SubscriptionSettings, ...]:

@@ -1,23 +1,25 @@
-"""Which line of which manifest each value of a stack comes from, and which layer that line belongs to.
+"""The manifest line that sets each value of a stack, and the layer of that line.
 
-Values are told as the manifests spell them, so that who wants to change one knows what to look for.
+The keys are those of the manifests' models, so a new key appears here by itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from bootstrap.manifests.layers import BUILT_IN, Placed, Written
-from bootstrap.manifests.merge import Merge
-from bootstrap.manifests.schema import Layer, LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.yaml import Location
+from bootstrap.manifests.layers import BUILT_IN, Layers, Manifests, Sourced
+from bootstrap.manifests.locate import find_root
+from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.schema import LayerKeys
+from infra.settings import HubSettings
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A value and where it was said.
+    """A value and the manifest line that sets it.
 
     Attributes:
         key: As the manifests spell it: `compute.0.size`.
@@ -31,104 +33,78 @@ class Origin:
     source: str | None
 
 
-def origins_of_environment(merge: Merge, team: Written, environment: str) -> list[Origin]:
-    """The values of a team's environment: who it is, what the layers say, what is the team's and the hub's own."""
-    own: TeamManifest = team.manifest
-    links: LinksManifest = merge.links.manifest
-    places = _Places(merge)
+def find_origins(start: Path, stack: str) -> list[Origin]:
+    """The origin of each value of a stack of the platform that `start` lies in.
+
+    Raises:
+        InputError: There is no such stack, or as `load_platform` does.
+        MissingError: `start` is in no platform.
+    """
+    platform = load_platform(find_root(start))
+    manifests = platform.manifests
+    [settings] = platform.selected([stack])
+    organization = _own(manifests, "organization", manifests.platform)
+    hub = _leaves(manifests, manifests.platform.get("hub"), "hub", "hub")
+    if isinstance(settings, HubSettings):
+        # The hub is always protected, whatever a layer sets.
+        layered = (origin for origin in _layered(manifests, manifests.layers()) if origin.key != "protect")
+        return [*organization, *layered, *hub]
+    team, environment = settings.team, settings.environment
     found = [
-        *places.of_organization(),
-        *places.own("environment", merge.platform, ("environments", environment)),
-        *places.layered(merge.layers(team, environment).placed),
-        *places.own("team", team, ()),
-        *places.of_hub(),
+        *organization,
+        *_own(manifests, "environment", manifests.platform.get("environments", environment)),
+        *_layered(manifests, manifests.layers(team, environment)),
+        *_own(manifests, "team", manifests.teams[team]),
+        *hub,
     ]
-    for project, linked in links.teams.get(own.name, {}).items():
+    for project, linked in manifests.links.value.teams.get(team, {}).items():
         if environment in linked:
-            at = ("teams", own.name, project, environment)
-            found += places.leaves(linked[environment], merge.links, at, "links", f"links.{project}")
+            link = manifests.links.get("teams", team, project, environment)
+            found += _leaves(manifests, link, "links", f"links.{project}")
     return found
 
 
-def origins_of_hub(merge: Merge) -> list[Origin]:
-    """The values of the hub: the organization's, and on top of them the hub's own."""
-    places = _Places(merge)
-    layered = [origin for origin in places.layered(merge.layers().placed) if origin.key not in _NOT_OF_HUB]
-    return [*places.of_organization(), *layered, *places.of_hub()]
+def _own(manifests: Manifests, layer: str, section: Sourced) -> Iterator[Origin]:
+    """The keys of a manifest, or of a section, that are not those of any layer."""
+    for key in type(section.value).model_fields:
+        if key not in LayerKeys.model_fields and key not in ("environments", "hub", "schema_version"):
+            yield from _leaves(manifests, section.get(key), _layer_of(section.value, key, layer), key)
 
 
-_NOT_OF_HUB = ("protect",)
-"""Keys of layers that do not decide for the hub, which is always protected."""
+def _layered(manifests: Manifests, layers: Layers) -> Iterator[Origin]:
+    """The keys of the layers: the innermost value of each, or for tags and suppressions those of all layers."""
+    for key in LayerKeys.model_fields:
+        setting = [layer for layer in layers if getattr(layer.keys.value, key) is not None]
+        if isinstance(getattr(BUILT_IN.keys.value, key), Mapping):
+            entries: dict[str, list[Origin]] = {}
+            for layer in setting:
+                for name in getattr(layer.keys.value, key):
+                    source = layer.keys.get(key, name)
+                    entries[name.lower()] = list(_leaves(manifests, source, layer.name, f"{key}.{name}"))
+            yield from (origin for name in sorted(entries) for origin in entries[name])
+        elif isinstance(getattr(BUILT_IN.keys.value, key), list):
+            items = [(layer.name, item) for layer in setting for item in layer.keys.get(key).items()]
+            for index, (name, item) in enumerate(items):
+                yield from _leaves(manifests, item, name, f"{key}.{index}")
+        elif setting:
+            yield from _leaves(manifests, setting[-1].keys.get(key), setting[-1].name, key)
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Finds the lines of values in the manifests of one platform."""
-
-    merge: Merge
-
-    def of_organization(self) -> Iterator[Origin]:
-        yield from self.own("organization", self.merge.platform, ())
-
-    def of_hub(self) -> Iterator[Origin]:
-        manifest: PlatformManifest = self.merge.platform.manifest
-        yield from self.leaves(manifest.hub, self.merge.platform, ("hub",), "hub", "hub")
-
-    def own(self, layer: str, written: Written, at: Location) -> Iterator[Origin]:
-        """What a manifest, or its section at `at`, says beside what any layer can."""
-        section = written.manifest
-        for part in at:
-            section = section[part] if isinstance(section, Mapping) else getattr(section, str(part))
-        for key in type(section).model_fields:
-            if key not in Layer.model_fields and key not in ("environments", "hub", "schema_version"):
-                yield from self._field(section, key, written, at, layer, "")
-
-    def layered(self, placed: Sequence[Placed]) -> Iterator[Origin]:
-        """What the layers say, key by key: of mappings the innermost of each word, else the innermost value."""
-        for key in Layer.model_fields:
-            if isinstance(getattr(BUILT_IN, key), Mapping):
-                yield from self._added(placed, key)
-                continue
-            for place in reversed(placed):
-                if getattr(place.layer, key) is not None:
-                    yield from self._field(place.layer, key, place.written, place.location, place.name, "")
-                    break
-
-    def _added(self, placed: Sequence[Placed], key: str) -> Iterator[Origin]:
-        merged: dict[str, Origin] = {}
-        for place in placed:
-            for word, value in getattr(place.layer, key).items():
-                found = self.leaves(value, place.written, (*place.location, key, word), place.name, f"{key}.{word}")
-                merged = {name: origin for name, origin in merged.items() if not _within(name, f"{key}.{word}")}
-                merged |= {origin.key.lower(): origin for origin in found}
-        yield from (merged[name] for name in sorted(merged))
-
-    def _field(
-        self, section: BaseModel, key: str, written: Written, at: Location, layer: str, prefix: str
-    ) -> Iterator[Origin]:
-        value = getattr(section, key)
-        if key not in section.model_fields_set or layer == "built-in":
-            layer = "built-in"
-        path = f"{prefix}.{key}" if prefix else key
-        yield from self.leaves(value, written, (*at, key), layer, path)
-
-    def leaves(self, value: Any, written: Written, at: Location, layer: str, path: str) -> Iterator[Origin]:
-        """The single values in `value`, which stands at `at`; what is not said, and not built in, is left out."""
-        if isinstance(value, BaseModel):
-            for key in type(value).model_fields:
-                yield from self._field(value, key, written, at, layer, path)
-        elif isinstance(value, Mapping):
-            for key, item in value.items():
-                yield from self.leaves(item, written, (*at, key), layer, f"{path}.{key}")
-        elif isinstance(value, list | tuple):
-            for index, item in enumerate(value):
-                yield from self.leaves(item, written, (*at, index), layer, f"{path}.{index}")
-        elif value is not None:
-            yield Origin(path, value, layer, None if layer == "built-in" else self._line(written, at))
-
-    def _line(self, written: Written, at: Location) -> str:
-        return self.merge.origin(written.at(*at))
+def _layer_of(section: BaseModel, key: str, layer: str) -> str:
+    return layer if key in section.model_fields_set else "built-in"
 
 
-def _within(name: str, key: str) -> bool:
-    return name == key.lower() or name.startswith(f"{key.lower()}.")
+def _leaves(manifests: Manifests, source: Sourced, layer: str, path: str) -> Iterator[Origin]:
+    """The single values in a value; what is not set, and not built in, is left out."""
+    value = source.value
+    if isinstance(value, BaseModel):
+        for key in type(value).model_fields:
+            yield from _leaves(manifests, source.get(key), _layer_of(value, key, layer), f"{path}.{key}")
+    elif isinstance(value, Mapping):
+        for key in value:
+            yield from _leaves(manifests, source.get(key), layer, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(source.items()):
+            yield from _leaves(manifests, item, layer, f"{path}.{index}")
+    elif value is not None:
+        yield Origin(path, value, layer, None if layer == "built-in" else manifests.origin(source.position))

@@ -376,8 +376,8 @@ class CustomerKey(_Section):
     key: KeyAddress
 
 
-class Layer(_Section):
-    """What can be said for the organization, an environment, a team, or a team's environment; the last one wins."""
+class LayerKeys(_Section):
+    """Keys of the organization, an environment, a team and a team's environment; the innermost value wins."""
 
     location: Location | None = Field(None, description="The Azure location.")
     subscription_id: Guid | None = Field(None, description="The subscription that the resources are made in.")
@@ -419,7 +419,7 @@ class Layer(_Section):
     )
 
 
-class Environment(Layer):
+class Environment(LayerKeys):
     """One of the organization's environments."""
 
     ring: int = Field(ge=0, description="The order in which stacks are changed: 0 goes first.")
@@ -497,7 +497,7 @@ class Hub(_Section):
     generation: Generation = Field(1, description="Raise it when a deleted vault blocks its name.")
 
 
-class PlatformManifest(Layer):
+class PlatformManifest(LayerKeys):
     """The content of `platform.yaml`."""
 
     schema_version: Literal[1] = 1
@@ -544,7 +544,7 @@ class Adopt(_Section):
     )
 
 
-class TeamEnvironment(Layer):
+class TeamEnvironment(LayerKeys):
     """A team's environment."""
 
     adopt: Adopt | None = Field(None, description="A workspace that is there already, instead of one of ours.")
@@ -555,7 +555,7 @@ class TeamEnvironment(Layer):
     )
 
 
-class TeamManifest(Layer):
+class TeamManifest(LayerKeys):
     """The content of `teams/<name>.yaml`."""
 
     schema_version: Literal[1] = 1

@@ -65,7 +65,10 @@ def world(root: Path, team: str) -> Path:
             "name: fraud\nenvironments: {dev: {}}\nnetwork: locked\nvnet: {address_space: 10.1.0.0/28}\n",
             ":4:8: vnet.address_space: 10.1.0.0/28 is too small for the private endpoints: at least /27.",
         ),
-        ("name: churn\nenvironments: {dev: {}}\n", ":1:1: the team 'churn' is in a file called 'fraud.yaml'. Rename"),
+        (
+            "name: churn\nenvironments: {dev: {}}\n",
+            ":1:1: the team 'churn' is in a file with the name 'fraud.yaml'.",
+        ),
         ("name: fraud\nenvironments: &loop\n  dev: *loop\n", "fraud.yaml"),
     ],
     ids=[

@@ -35,7 +35,11 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     root = checkout(tmp_path_factory.mktemp("source"))
     change(root / "pyproject.toml", 'version = "0.1.0"', 'version = "0.0.7"')
     change(root / "bootstrap/__init__.py", '"0.1.0"', '"0.0.7"')
-    change(root / "bootstrap/manifests/compute.py", "max_nodes=cluster.max_nodes", "max_nodes=2")
+    change(
+        root / "bootstrap/manifests/compute.py",
+        'exclude={"subnet_id"})',
+        'exclude={"subnet_id", "max_nodes"}), max_nodes=2',
+    )
     built = uv("build", "--wheel", "--quiet", "--out-dir", str(root / "dist"), cwd=root)
     assert built.returncode == 0, built.stderr
     return {

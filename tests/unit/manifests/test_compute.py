@@ -95,7 +95,7 @@ def test_kubernetes_is_attached_in_the_modes_that_have_no_reason_against_it(tmp_
     [
         (
             "  prod: {}\n" + instance(),
-            "5:13: fraud-prod is protected: people only read there, and an instance is for one who works.",
+            "5:13: fraud-prod is protected: people only read there, and a compute instance is for a person",
         ),
         (instance(", idle_minutes: 14"), "instances.0.idle_minutes: must be at least 15 (found 14)"),
         (instance(", idle_minutes: 4321"), "instances.0.idle_minutes: must be at most 4320 (found 4321)"),
@@ -103,14 +103,14 @@ def test_kubernetes_is_attached_in_the_modes_that_have_no_reason_against_it(tmp_
         (instance(name="a"), "instances.0.name: must be 2 to 24 lower-case letters"),
         (instance().replace(PERSON, "anna@contoso.example"), "instances.0.owner: must be a GUID"),
         (instance().replace(f", owner: {PERSON}", ""), "instances.0.owner: is missing."),
-        (CPU + instance(name="cpu"), "5:13: instances: compute has a 'cpu' already, in the same workspace."),
-        (CPU + kubernetes(name="cpu"), "5:14: kubernetes: compute has a 'cpu' already, in the same workspace."),
+        (CPU + instance(name="cpu"), "5:13: instances: compute already has the name 'cpu' in the same workspace."),
+        (CPU + kubernetes(name="cpu"), "5:14: kubernetes: compute already has the name 'cpu' in the same workspace."),
         (kubernetes(cluster=RELAY), "kubernetes.0.cluster_id: must be the resource id of a Kubernetes cluster"),
         (kubernetes().replace("ml}", "ML}"), "kubernetes.0.namespace: must be 1 to 63 lower-case letters"),
         (kubernetes().replace(", namespace: ml", ""), "kubernetes.0.namespace: is missing."),
         (
             kubernetes(cluster=ARC),
-            "4:14: kubernetes retail: Azure Arc connects it, and nothing says its relay. Add relay_id:",
+            "4:14: kubernetes retail: Azure Arc connects this cluster, so relay_id is needed. Add relay_id:",
         ),
         (
             kubernetes(f", relay_id: {RELAY}"),

@@ -55,7 +55,7 @@ def one(subject: str, *, issuer: str = GITHUB, environment: str = "dev") -> str:
         (f"platform: {{qa: {{issuer: '{GITHUB}', subject: 'a:environment:qa'}}}}\n", "the platform has no environment"),
         (
             one("a:environment:dev") + f"platform: {{dev: {{issuer: '{GITHUB}', subject: 'a:environment:dev'}}}}\n",
-            "is that of platform.dev already: one token would open both.",
+            "already is that of platform.dev, so one token would open both.",
         ),
     ],
 )

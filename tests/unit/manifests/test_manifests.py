@@ -67,7 +67,7 @@ def test_a_team_called_hub_is_refused_since_its_names_are_the_hubs(tmp_path: Pat
 
     [mistake] = mistakes(build_tree(tmp_path, files))
 
-    assert mistake.startswith("teams/hub.yaml:1:1: no team can be called 'hub': its stacks and names would be mixed up")
+    assert mistake.startswith("teams/hub.yaml:1:1: a team cannot have the name 'hub': its stacks would have the names")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         ),
         "links.yaml:4:21: teams.fraud.churn.dev.issuer: must be an https address (found 'http://x').",
         (
-            "teams/copied.yaml:1:1: the team 'fraud' is in a file called 'copied.yaml'. "
+            "teams/copied.yaml:1:1: the team 'fraud' is in a file with the name 'copied.yaml'. "
             "Rename the file to fraud.yaml, or the team to copied."
         ),
     ]
@@ -249,11 +249,11 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     ("platform", "team", "told"),
     [
         (PLATFORM, "name: fraud\nenvironments: {dve: {}}\n", "2:16: the environment 'dve' is not in platform.yaml."),
-        (PLATFORM, "name: fruad\nenvironments: {dev: {}}\n", "1:1: the team 'fruad' is in a file called 'fraud.yaml'"),
-        (PLATFORM, TEAM + "budget: 5\n", "4:1: there is a budget, and nothing says when it starts. Add budget_start"),
+        (PLATFORM, "name: fruad\nenvironments: {dev: {}}\n", "1:1: the team 'fruad' is in a file with the name"),
+        (PLATFORM, TEAM + "budget: 5\n", "4:1: there is a budget, and no budget_start. Add budget_start"),
         (PLATFORM, TEAM + "budget: .nan\n", "4:9: budget: must be a finite number (found nan)"),
         (PLATFORM, TEAM + "budget_start: 2026-11-02\n", "4:15: budget_start: must be the first day of a month"),
-        (PLATFORM.replace("location", "tags: {a: b}\n#"), TEAM, "3:3: nothing says the location of fraud-dev. Add loc"),
+        (PLATFORM.replace("location", "tags: {a: b}\n#"), TEAM, "3:3: no manifest sets the location of fraud-dev."),
         (PLATFORM.replace("ring: 0", ""), TEAM, "6:8: environments.dev.ring: is missing."),
         (PLATFORM, TEAM.replace("fraud", '"fr\'aud"'), "1:7: name: must be 2 to 24 lower-case letters"),
         (PLATFORM, TEAM.replace("fraud", "fr\u0430ud"), "1:7: name: must be 2 to 24 lower-case letters"),
@@ -263,7 +263,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (PLATFORM, TEAM + "network: closed\n", "4:10: network: must be 'open', 'managed' or 'locked' (found 'closed')"),
         (
             PLATFORM + f"  log_retention_days: 90\n  log_analytics_id: {LOGS}\n", TEAM,
-            "10:3: hub.log_retention_days: log_analytics_id names a workspace of yours, which keeps its own time.",
+            "10:3: hub.log_retention_days: log_analytics_id names a workspace that exists already",
         ),
         (PLATFORM + f"  log_analytics_id: {LOGS}s/x\n", TEAM, "hub.log_analytics_id: must be the resource id of a Log"),
         (PLATFORM, TEAM + "schema_version: 2\n", "4:17: written for a newer mlops-bootstrap: it says 2, and this"),
@@ -272,7 +272,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (
             PLATFORM,
             TEAM + "compute: [{name: cc, size: Standard_A, max_nodes: 1}, {name: cc, size: Standard_A, max_nodes: 1}]",
-            "4:55: compute: compute has a 'cc' already, in the same workspace.",
+            "4:55: compute: compute already has the name 'cc' in the same workspace.",
         ),
         (
             PLATFORM,
@@ -282,7 +282,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         (
             PLATFORM,
             TEAM + "projects: [{name: aa, repository: github:a/a}, {name: bb, repository: github:A/a}]",
-            "the repository github:A/a is that of fraud/aa already.",
+            "the repository github:A/a already is that of fraud/aa.",
         ),
     ],
 )  # fmt: skip
@@ -316,7 +316,7 @@ def test_a_team_file_that_would_be_overlooked_is_a_mistake(tmp_path: Path) -> No
     root = world(tmp_path)
     (root / "teams" / "other.yml").write_text(TEAM)
 
-    assert mistakes(root) == ["teams/other.yml: the name of a team's file ends in .yaml."]
+    assert mistakes(root) == ["teams/other.yml:1:1: the name of a team's file ends in .yaml. Rename the file."]
 
 
 def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> None:

@@ -135,10 +135,10 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
 @pytest.mark.parametrize(
     ("platform", "said", "told"),
     [
-        (HUB, "network: locked\n", "fraud.yaml:2:16: fraud-dev has private endpoints, and nothing says the vnet"),
+        (HUB, "network: locked\n", "fraud.yaml:2:16: fraud-dev has private endpoints, and no vnet is set for them"),
         (HUB, "network: open\nci: private\n", "fraud.yaml:5:1: fraud-dev: network open with ci private is refused"),
         (HUB, LOCKED + "ci: public\n", "fraud.yaml:6:1: fraud-dev: network locked with ci public is refused: in a loc"),
-        (PLATFORM, LOCKED, "fraud.yaml:5:8: vnet.address_space: nobody could reach fraud-dev: the hub has no vnet"),
+        (PLATFORM, LOCKED, "fraud.yaml:5:8: vnet.address_space: fraud-dev could not be reached: the hub has no vnet"),
         (HUB, LOCKED.replace("/24", "/33"), "fraud.yaml:5:23: vnet.address_space: must be an IPv4 range"),
         (HUB, LOCKED.replace(".0/24", ".5/24"), "is an address within a range: the range is 10.1.0.0/24"),
         (HUB, LOCKED.replace("10.1.", "10.999."), "vnet.address_space: must be an IPv4 range such as 10.20.0.0/24"),
@@ -150,29 +150,29 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         (HUB, LOCKED.replace("}", ", subnet: 10.2.0.0/26}"), "vnet.subnet: 10.2.0.0/26 is not within 10.1.0.0/24"),
         (HUB, LOCKED.replace("10.1", "10.0"), "5:8: 10.0.0.0/24 of fraud-dev overlaps 10.0.0.0/24 of hub"),
         (HUB.replace("10.0.0.0/24", "10.0.0.0/27"), "", "platform.yaml:10:10: vnet.address_space: 10.0.0.0/27 is too"),
-        (HUB, LOCKED.replace("}", f", subnet_id: {SUBNET}}}"), "vnet.subnet_id: a network that is given is yours"),
-        (HUB, "network: locked\nvnet: {dns_servers: [10.0.0.4]}\n", "5:1: vnet: address_space or subnet_id must"),
+        (HUB, LOCKED.replace("}", f", subnet_id: {SUBNET}}}"), "vnet.subnet_id: the network of this subnet exists"),
+        (HUB, "network: locked\nvnet: {dns_servers: [10.0.0.4]}\n", "5:1: vnet: set address_space, or subnet_id"),
         (HUB + "network: locked\n", "network: open\n", "4:1: fraud-dev: network open is refused: its jobs have no net"),
         (HUB, "allow_ips: [10.0.0.0/8]\n", "allow_ips.0: must be a range of public addresses"),
         (HUB, "allow_ips: [everywhere]\n", "allow_ips.0: must be an IPv4 range"),
         (HUB, "allow_ips: [0.0.0.0/1, 128.0.0.0/1]\n", "allow_ips.1: would let much of the internet in: at most a /8"),
         (HUB, "firewall_sku: Premium\n", "firewall_sku: must be 'Basic' or 'Standard'"),
-        (HUB, "outbound: [{name: aa}]\n", "outbound rule aa: say one of fqdn, service_tag and resource_id"),
-        (HUB, "outbound: [{name: aa, fqdn: a.b.cc, service_tag: Sql}]\n", "outbound rule aa: say one of"),
+        (HUB, "outbound: [{name: aa}]\n", "outbound rule aa: set one of fqdn, service_tag and resource_id"),
+        (HUB, "outbound: [{name: aa, fqdn: a.b.cc, service_tag: Sql}]\n", "outbound rule aa: set one of"),
         (HUB, "outbound: [{name: aa, fqdn: https://a.b}]\n", "outbound.0.fqdn: must be a name such as pypi.org"),
         (HUB, "outbound: [{name: aa, fqdn: a.b.cc, group: blob}]\n", "group goes with resource_id"),
         (
             HUB, "outbound: [{name: model-registry, fqdn: a.b.cc}]\n",
-            "fraud.yaml:4:12: there is an outbound rule called 'model-registry' already",
+            "fraud.yaml:4:12: there already is an outbound rule with the name 'model-registry'",
         ),
         (
             HUB, f"outbound: [{{name: aa, resource_id: {SUBNET}, group: blob}}]\n",
             "fraud-dev has network open: its jobs have no network of their own",
         ),
-        (PLATFORM + RUNNERS, "", "platform.yaml:10:3: hub.runners need a network of the hub's: add hub.vnet"),
+        (PLATFORM + RUNNERS, "", "platform.yaml:10:3: hub.runners need a network of the hub: add hub.vnet"),
         (
             HUB + RUNNERS.replace("}", f", subnet_id: {SUBNET}}}"), "",
-            "hub.runners: subnet_id is for a network of yours, and hub.vnet is one of ours",
+            "hub.runners: subnet_id is for a network that exists already, and hub.vnet creates one",
         ),
         (
             HUB.replace("/24", "/26") + RUNNERS.replace("}", ", max_runners: 12}"), "",
@@ -238,8 +238,8 @@ def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -
     given = f"  dns: {{privatelink.azurecr.io: {zone}.azurecr.io, privatelink.mongo.com: {zone}.mongo.com}}\n"
     found = mistakes(world(tmp_path, HUB + given, team(LOCKED)))
 
-    assert found[0].startswith("platform.yaml:11:3: hub.dns: the zone privatelink.api.azureml.ms is needed and not")
-    assert found[-1].endswith("no private endpoint of ours uses privatelink.mongo.com.")
+    assert found[0].startswith("platform.yaml:11:3: hub.dns: the zone privatelink.api.azureml.ms is needed and is not")
+    assert found[-1].endswith("no private endpoint uses the zone privatelink.mongo.com.")
     assert len(found) == 8
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.manifests.origins import Origin
-from bootstrap.manifests.platform import find_origins
-from bootstrap.manifests.schema import Layer
+from bootstrap.manifests.origins import Origin, find_origins
+from bootstrap.manifests.schema import LayerKeys
 from tests.helpers import build_tree
 
 PLATFORM = """\
@@ -90,4 +89,21 @@ def test_the_hub_has_values_too(root: Path) -> None:
 def test_every_key_that_a_layer_may_say_is_looked_at(root: Path) -> None:
     told = {origin.key.split(".")[0] for origin in find_origins(root, "fraud-dev")}
 
-    assert told & set(Layer.model_fields) >= {"location", "subscription_id", "network", "protect", "tags", "compute"}
+    assert told & set(LayerKeys.model_fields) >= {
+        "location",
+        "subscription_id",
+        "network",
+        "protect",
+        "tags",
+        "compute",
+    }
+
+
+def test_the_suppressions_of_all_layers_are_listed(root: Path) -> None:
+    entry = "{rule: public-access, reason: closed later this year, until: 2027-03-31}"
+    (root / "platform.yaml").write_text(f"{PLATFORM}suppress: [{entry}]\n")
+    (root / "teams" / "fraud.yaml").write_text(f"{TEAM}suppress: [{entry}]\n")
+
+    found = by_key(root, "fraud-dev")
+
+    assert (found["suppress.0.rule"].layer, found["suppress.1.rule"].layer) == ("organization", "team")

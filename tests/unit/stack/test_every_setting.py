@@ -239,71 +239,71 @@ CASES: dict[str, Case] = {
         ("azure-native:authorization:RoleAssignment", "inputs.scope"), [ARC, RELAY], [AKS],
         {(TEAM, "kubernetes"): [RETAIL]},
     ),
-    "Layer.alert_emails": Case(
+    "LayerKeys.alert_emails": Case(
         (TEAM, "alert_emails"), ["team@acme.example"],
         ("azure-native:monitor:ActionGroup", "inputs.emailReceivers.0.emailAddress"), ["team@acme.example"],
     ),
-    "Layer.allow_ips": Case(
+    "LayerKeys.allow_ips": Case(
         (TEAM, "allow_ips"), ["20.1.2.0/24"],
         ("azure-native:keyvault:Vault", "inputs.properties.networkAcls.ipRules.0.value"), ["20.1.2.0/24"], [None],
     ),
-    "Layer.budget": Case(
+    "LayerKeys.budget": Case(
         (TEAM, "budget"), 700, (BUDGETS, "inputs.amount"), [700], given={(TEAM, "budget_start"): "2026-11-01"}
     ),
-    "Layer.budget_start": Case(
+    "LayerKeys.budget_start": Case(
         (TEAM, "budget_start"), "2027-01-01", (BUDGETS, "inputs.timePeriod.startDate"),
         ["2027-01-01T00:00:00Z"], ["2026-11-01T00:00:00Z"], BUDGET,
     ),
-    "Layer.ci": Case(
+    "LayerKeys.ci": Case(
         (TEAM, "ci"), "private",
         ("azure-native:storage:StorageAccount", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"], MANAGED,
     ),
-    "Layer.compute": Case(
+    "LayerKeys.compute": Case(
         (TEAM, "compute"), [{"name": "gpu", "size": "Standard_NC24ads_A100_v4", "max_nodes": 2}],
         (COMPUTE, "inputs.computeName"), ["gpu"], ["cpu"],
     ),
-    "Layer.customer_key": Case(
+    "LayerKeys.customer_key": Case(
         (TEAM, "customer_key"), KEY,
         (WORKSPACE, "inputs.encryption.keyVaultProperties.keyVaultArmId"), [KEY["vault_id"]], [None],
     ),
-    "Layer.firewall_sku": Case(
+    "LayerKeys.firewall_sku": Case(
         (TEAM, "firewall_sku"), "Basic",
         (WORKSPACE, "inputs.managedNetwork.firewallSku"), ["Basic"], ["Standard"], LOCKED,
     ),
-    "Layer.instances": Case(
+    "LayerKeys.instances": Case(
         (TEAM, "instances"), [ANNA],
         (COMPUTE, "inputs.properties.properties.personalComputeInstanceSettings.assignedUser.objectId"), [GROUP],
     ),
-    "Layer.kubernetes": Case((TEAM, "kubernetes"), [RETAIL], (COMPUTE, "inputs.properties.resourceId"), [AKS]),
-    "Layer.location": Case((TEAM, "location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"]),
-    "Layer.network": Case(
+    "LayerKeys.kubernetes": Case((TEAM, "kubernetes"), [RETAIL], (COMPUTE, "inputs.properties.resourceId"), [AKS]),
+    "LayerKeys.location": Case((TEAM, "location"), "northeurope", LOCATION, ["northeurope"], ["westeurope"]),
+    "LayerKeys.network": Case(
         (TEAM, "network"), "managed",
         (WORKSPACE, "inputs.managedNetwork.isolationMode"), ["AllowInternetOutbound"], ["Disabled"],
     ),
-    "Layer.outbound": Case((TEAM, "outbound"), [PYPI], (RULE, "inputs.ruleName"), ["pypi"], [], LOCKED),
-    "Layer.protect": Case(
+    "LayerKeys.outbound": Case((TEAM, "outbound"), [PYPI], (RULE, "inputs.ruleName"), ["pypi"], [], LOCKED),
+    "LayerKeys.protect": Case(
         (TEAM, "protect"), True, ("azure-native:storage:StorageAccount", "protect"), [True], [False]
     ),
-    "Layer.resource_group_id": Case(
+    "LayerKeys.resource_group_id": Case(
         (TEAM, "resource_group_id"), f"/subscriptions/{ZERO}0b/resourceGroups/rg-given",
         ("azure-native:keyvault:Vault", "inputs.resourceGroupName"), ["rg-given"], ["rg-acme-fraud-dev"],
     ),
-    "Layer.self_service": Case(
+    "LayerKeys.self_service": Case(
         (TEAM, "self_service"), False,
         ("azure-native:authorization:RoleAssignment", "inputs.description"),
         [], ["Makes compute instances, which shut down when idle."],
         {(TEAM, "groups.data_scientists"): GROUP},
     ),
-    "Layer.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
-    "Layer.suppress": Case(
+    "LayerKeys.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
+    "LayerKeys.suppress": Case(
         (TEAM, "suppress"), [SUPPRESSION], ("suppressed", "suppressed.reason"), [REASON],
         given={(TEAM, "protect"): True},
     ),
-    "Layer.tags": Case(
+    "LayerKeys.tags": Case(
         (TEAM, "tags"), {"cost-center": "77"},
         ("azure-native:keyvault:Vault", "inputs.tags.cost-center"), ["77"], [None],
     ),
-    "Layer.vnet": Case(
+    "LayerKeys.vnet": Case(
         (TEAM, "vnet"), {"address_space": "10.2.0.0/24"}, RANGES, ["10.2.0.0/24"], ["10.1.0.0/24"], LOCKED
     ),
     "LinksManifest.platform": Case(
