@@ -22,7 +22,7 @@ COMPARISONS: dict[str, Callable[[Path], Row | Iterable[Row]]] = {
     "validate-1000": scale.thousand_teams,
     "demo": project.demo,
 }
-"""What can be compared, by name; each is given a folder that vanishes afterwards."""
+"""The comparisons by name; each gets a temporary folder."""
 
 
 def main(names: list[str]) -> int:

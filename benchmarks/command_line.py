@@ -1,4 +1,4 @@
-"""The command line's own start against Copier's."""
+"""The start of the command line compared to Copier's."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from benchmarks.timing import Promise, Row, compare, seconds
 
 
 def help_page(_folder: Path) -> Row:
-    """`--help` against `copier --help`."""
+    """`--help` compared to `copier --help`."""
     return _against_copier("--help")
 
 
 def version(_folder: Path) -> Row:
-    """`--version` against `copier --help`."""
+    """`--version` compared to `copier --help`."""
     return _against_copier("--version")
 
 

@@ -1,4 +1,4 @@
-"""Plans against the import of the provider modules that they cannot do without, and against the engine's preview."""
+"""Plans compared to the import of the provider modules that they need, and to the engine's preview."""
 
 import os
 import shutil
@@ -17,18 +17,18 @@ from tests.engine.executable import find_or_build
 from tests.engine.stacks import environment
 
 _FURTHER = 11
-"""How many environments are planned in one process: fewer than are worth workers of their own."""
+"""The number of environments that one process plans: too few to start worker processes."""
 
 PROVIDER = (
     "import pulumi, pulumi_azure_native as provider\n"
     "for name in ('applicationinsights', 'authorization', 'consumption', 'containerregistry', 'keyvault', 'monitor',\n"
     "             'machinelearningservices', 'managedidentity', 'resources', 'storage'):\n"
-    "    hasattr(getattr(provider, name), 'x')  # modules load when something of them is asked for\n"
+    "    hasattr(getattr(provider, name), 'x')  # a module is imported at the first access\n"
 )
 
 
 def one_environment(_folder: Path) -> Row:
-    """`plan` of one environment against the import of the same provider modules."""
+    """`plan` of one environment compared to the import of the same provider modules."""
     timing = compare(
         lambda: seconds([OURS, "plan", "fraud-dev", "--no-cache", "-C", CONTOSO], ROOT),
         lambda: seconds([sys.executable, "-c", PROVIDER], ROOT),
@@ -38,7 +38,7 @@ def one_environment(_folder: Path) -> Row:
 
 
 def one_environment_by_the_engine(folder: Path) -> Row:
-    """`plan` of one environment against `pulumi preview` of the same program, whose provider answers at once."""
+    """`plan` of one environment compared to `pulumi preview` of the same program with a simulated provider."""
     with _previewing(folder, CONTOSO, "fraud-dev") as preview:
         timing = compare(
             lambda: seconds([OURS, "plan", "fraud-dev", "--no-cache", "-C", CONTOSO], ROOT), preview, rounds=5
@@ -47,7 +47,7 @@ def one_environment_by_the_engine(folder: Path) -> Row:
 
 
 def further_stack(folder: Path) -> Row:
-    """What each further environment costs in one process, against `pulumi preview` of one."""
+    """The time of each further environment in one process, compared to `pulumi preview` of one."""
     root = of_teams(folder / "platform", 3 * _FURTHER)
     names = [name for name in load_platform(root).stacks if name.startswith("fraud-") and name.endswith("-dev")]
 
@@ -74,7 +74,7 @@ def second_plan(folder: Path) -> Row:
 
 @contextmanager
 def _previewing(folder: Path, platform: Path, stack: str) -> Iterator[Callable[[], float]]:
-    """The seconds of `pulumi preview` of a platform's stack, whose provider answers at once, whenever it is called."""
+    """A function that runs `pulumi preview` of a platform's stack with a simulated provider and returns its seconds."""
     pulumi = find_or_build()
     shutil.copy(ROOT / "Pulumi.yaml", folder)
     (folder / "infra").symlink_to(ROOT / "infra")

@@ -1,6 +1,6 @@
-"""Platforms of any size, for benchmarks: the teams of examples/contoso again and again, under names of their own.
+"""Platforms of any size for benchmarks: copies of the teams of examples/contoso, each with its own name.
 
-A third of the teams is locked, with ranges of addresses of its own; all are linked, and twenty share a subscription.
+A third of the teams is locked, with its own address ranges; all are linked, and twenty share a subscription.
 """
 
 import json
@@ -18,7 +18,7 @@ _EXAMPLES = ("forecasting", "fraud", "vision")
 def of_teams(root: Path, count: int) -> Path:
     """Write a platform of `count` teams, each a copy of one of the example's, and return its folder.
 
-    Each has three environments, so there are three stacks of each, and the hub.
+    Each team has three environments, so the stacks are the hub and three for each team.
     """
     (root / "teams").mkdir(parents=True)
     shutil.copyfile(CONTOSO / "platform.yaml", root / "platform.yaml")
@@ -36,16 +36,16 @@ def of_teams(root: Path, count: int) -> Path:
 
 
 def _team(text: str, example: str, number: int) -> str:
-    """The manifest of a team under another name, and with what no two teams share: groups, repositories, addresses."""
+    """The manifest of a team with another name, and its own groups, repositories and addresses."""
     name = f"{example}-{number:04}"
     subscription = f"00000000-0000-0000-0000-{number // 20 + 1:010}a0"
     text = text.replace("00000000-0000-0000-0000-0000000000a0", subscription).replace(f"-{example}", f"-{name}")
-    said = "" if "\nsubscription_id:" in text else f"\nsubscription_id: {subscription}"
-    text = text.replace(f"name: {example}\n", f"name: {name}{said}\n").replace("contoso/", f"{name}/")
+    line = "" if "\nsubscription_id:" in text else f"\nsubscription_id: {subscription}"
+    text = text.replace(f"name: {example}\n", f"name: {name}{line}\n").replace("contoso/", f"{name}/")
     text = re.sub(r"\b([1-9])\1{7}-", rf"{number:07}\1-", text)
     adopted = "00000000-0000-0000-0000-0000000000e0/resourceGroups/rg-demand"
     text = text.replace(adopted, f"{subscription}/resourceGroups/rg-demand-{number:04}")
-    # A network of the organization's own is linked by the hub, whose plan would grow with each.
+    # The hub links each existing network of the organization: its plan would grow with the number of teams.
     text = re.sub(r"\bsubnet_id: \S+", "address_space: 10.40.3.0/24", text)
     second, third = 64 + number // 64, number % 64 * 4
     return re.sub(r"\b10\.40\.([123])\.", lambda found: f"10.{second}.{third + int(found[1])}.", text)

@@ -1,7 +1,7 @@
 """`pulumi preview` of a stack in this folder as one process: `python -m benchmarks.preview PULUMI STACK`.
 
-It starts the engine and serves it the program of plain Pulumi, as the language host of an installed `pulumi` would,
-which does not come with the engine's executable.
+It starts the engine and serves it the program, as the language host of an installed `pulumi` does; the engine's
+executable comes without one.
 """
 
 import runpy

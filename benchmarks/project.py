@@ -1,4 +1,4 @@
-"""A project's commands against what people do without us: Copier alone, and the steps started by hand."""
+"""A project's commands compared to the same work without this product: Copier alone, and the steps one by one."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ OURS, COPIER, UV = PROGRAMS / "mlops-bootstrap", PROGRAMS / "copier", PROGRAMS /
 
 
 def new(folder: Path) -> Row:
-    """`new` against `copier copy` of the same files."""
+    """`new` compared to `copier copy` of the same files."""
     numbers = iter(range(1000))
 
     def run(*command: str | Path) -> float:
@@ -28,7 +28,7 @@ def new(folder: Path) -> Row:
 
 
 def first_run(folder: Path) -> Row:
-    """The first `run` of a new project against its environment and its steps made by hand."""
+    """The first `run` of a new project, compared to `uv sync` and its steps one by one."""
     project = _new_project(folder)
     numbers = iter(range(1000))
 
@@ -51,7 +51,7 @@ def second_run(folder: Path) -> Row:
 
 
 def demo(folder: Path) -> Row:
-    """The whole tour, with the packages of its project in uv's cache."""
+    """The whole tour, with the project's packages in uv's cache."""
     times = sorted(seconds([OURS, "demo", folder / f"demo-{number}", "--quiet"], folder) for number in range(3))
     return Row("`demo`, packages cached", times[1], None, Promise(seconds=60.0))
 

@@ -1,4 +1,4 @@
-"""Many teams and many stacks: time, and the memory of the largest process, as they grow."""
+"""Many teams and many stacks: the time, and the memory of the largest process."""
 
 import statistics
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from benchmarks.timing import Promise, Row, Timing, Usage, seconds, usage
 
 
 def thousand_stacks(folder: Path) -> Iterator[Row]:
-    """`plan --all` of 100, 301 and 1,000 stacks, and how time and memory grow."""
+    """`plan --all` of 100, 301 and 1,000 stacks, and the growth of time and memory."""
     few, some, many = (_planned(folder / "once", teams) for teams in (33, 100, 333))
     again = [_planned(folder / "again" / str(number), 33) for number in range(2)]
     yield Row("`plan --all` of 100 stacks", few.seconds, None, None)
@@ -31,6 +31,6 @@ def thousand_teams(folder: Path) -> Row:
 
 
 def _planned(folder: Path, teams: int) -> Usage:
-    """What a plan of all stacks takes: three for each team, and the hub."""
+    """The time and memory of a plan of all stacks: three for each team, and the hub."""
     root = of_teams(folder / str(teams), teams)
     return usage([OURS, "plan", "--all", "--resources", "--no-cache", "--quiet", "-C", root], ROOT)

@@ -1,4 +1,4 @@
-"""Whole processes timed in turn."""
+"""Time and memory of whole processes."""
 
 import os
 import statistics
@@ -29,7 +29,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Promise:
-    """What we promise of a comparison: at most this ratio, at most these seconds, or both."""
+    """The promise for a comparison: at most this ratio, at most these seconds, or both."""
 
     ratio: float | None = None
     seconds: float | None = None
@@ -47,10 +47,10 @@ class Row:
     """A line of the table.
 
     Attributes:
-        timing: Ours and the peer's; ours alone where there is no peer.
-        peer: What ours is compared to.
-        promise: None where the line is there to be compared to.
-        unit: Of the numbers.
+        timing: Ours and the peer's, or ours alone.
+        peer: The program of the comparison.
+        promise: None for a line that is only a reference for others.
+        unit: The unit of the numbers.
     """
 
     what: str
@@ -72,7 +72,7 @@ class Row:
 
 
 def compare(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> Timing:
-    """Call both in turn, after one call of each that does not count; each returns its seconds."""
+    """Call both in turn, after one warm-up of each; each call returns its seconds."""
     ours(), peer()
     pairs = [(ours(), peer()) for _ in range(rounds)]
     return Timing(statistics.median(own for own, _ in pairs), statistics.median(other for _, other in pairs))
@@ -80,11 +80,11 @@ def compare(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -
 
 @dataclass(frozen=True)
 class Usage:
-    """What a whole process took.
+    """The time and memory of a whole process.
 
     Attributes:
         seconds: Wall time.
-        megabytes: The most memory that it, or one of the processes that it started, had at once.
+        megabytes: The peak memory of the largest of its processes.
     """
 
     seconds: float
@@ -92,7 +92,7 @@ class Usage:
 
 
 def seconds(command: Command, cwd: Path, env: dict[str, str] | None = None) -> float:
-    """Run `command` to its end, without output, and return the wall time of the whole process."""
+    """Run `command` without output, and return the wall time of the whole process."""
     started = time.perf_counter()
     done = subprocess.run(command, cwd=cwd, env=_environment(env), capture_output=True, text=True, check=False)
     elapsed = time.perf_counter() - started
@@ -101,27 +101,27 @@ def seconds(command: Command, cwd: Path, env: dict[str, str] | None = None) -> f
 
 
 def usage(command: Command, cwd: Path, env: dict[str, str] | None = None) -> Usage:
-    """Run `command` to its end, without output, and return what it took. Windows does not tell the memory."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    """Run `command` without output, and return its time and memory. Not for Windows, which reports no memory."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=cwd, env=_environment(env), stdout=said, stderr=said)
-        # Of the process and of those that it waited for: https://man7.org/linux/man-pages/man2/getrusage.2.html
+        process = subprocess.Popen(command, cwd=cwd, env=_environment(env), stdout=output, stderr=output)
+        # The process and its children: https://man7.org/linux/man-pages/man2/getrusage.2.html
         _, status, used = os.wait4(process.pid, 0)
         elapsed = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        _check(command, process.returncode, said.read() if process.returncode else "")
+        output.seek(0)
+        _check(command, process.returncode, output.read() if process.returncode else "")
     kilobytes = used.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return Usage(elapsed, kilobytes / 1024)
 
 
 def _environment(env: dict[str, str] | None) -> dict[str, str]:
     environment = {**os.environ, **(env or {})}
-    # A user's Python keeps compiled modules; an environment that forbids it would time the compiler.
+    # Python keeps compiled modules by default; without them, the compiler would be timed too.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
 
 
-def _check(command: Command, code: int, said: str) -> None:
+def _check(command: Command, code: int, output: str) -> None:
     if code != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {code}:\n{said}")
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with {code}:\n{output}")

@@ -7,6 +7,7 @@ import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
+from bootstrap.files import write_atomically
 
 
 @command(app, "demo", examples=["mlops-bootstrap demo tour"])
@@ -26,7 +27,7 @@ def demo(
     place = session.directory / folder
     steps = tour.take(place, session.console.progress)
     report = place / tour.PAGE
-    report.write_text(page.render(steps, place), encoding="utf-8")
+    write_atomically(report, page.render(steps, place))
     rows = [[step.command, f"{step.seconds:.1f}"] for step in steps]
     total = sum(step.seconds for step in steps)
     text = "\n".join(
