@@ -2,7 +2,7 @@
 # People who have uv, and people on Windows, can say the same with uv alone: see README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format benchmark sync clean
+.PHONY: help demo test check format benchmark browser sync clean
 
 # The machine's uv, else one of our own in an ignored folder.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
@@ -34,6 +34,11 @@ format: sync ## format, and correct what can be corrected
 
 benchmark: sync ## time the commands against their peers
 	$(RUN) python -m benchmarks
+
+browser: ## the browser that tests open pages in, where none is installed and apt-get is allowed
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name >/dev/null && exit 0; done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; fi
 
 sync: $(UV)
 	@$(UV) sync --locked --all-extras --quiet

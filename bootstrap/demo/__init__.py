@@ -1,1 +1,1 @@
-"""The tour: every command in a row, as a user would type them, and one page that shows what came of it."""
+"""The tour: it runs every command as a user would type it, and writes one page with the results."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bootstrap.errors import BootstrapError, ConflictError, ExitCode, MissingErr
 from bootstrap.processes import child, git
 from bootstrap.progress import Progress
 
-PLATFORM, PROJECT, PAGE = "platform", "churn", "report.html"
+PLATFORM, TEAM, PROJECT, PAGE = "platform", "health", "disease-progression", "report.html"
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class Step:
 
     Attributes:
         words: The command's words: "model gate".
-        command: What a user types for the same, in the tour's folder.
-        why: What the step is for, in a sentence.
-        seconds: How long it took, start of the process included.
-        document: What it printed with `--output json`.
+        command: The command line that does the same in the tour's folder.
+        why: The purpose of the step, in a sentence.
+        seconds: The duration, with the start of the process.
+        document: The JSON document that the command printed.
     """
 
     words: str
@@ -39,14 +40,13 @@ class Step:
 
 
 def take(folder: Path, progress: Progress) -> list[Step]:
-    """Run the tour in `folder`, made when it is not there, and return its steps.
+    """Run the tour in `folder`, which is created when it does not exist, and return its steps.
 
-    What an earlier tour left is gone on with: an existing platform and project are kept, so that a second tour judges
-    the retrained model against the first one's.
+    An existing platform and project are kept, so that a second tour compares the retrained model with the first one.
 
     Raises:
-        ConflictError: `folder` holds something else.
-        MissingError: Something that a later step needs is not here; nothing has been done then.
+        ConflictError: `folder` has other files.
+        MissingError: Something that a later step needs is missing; nothing has been created.
         BootstrapError: A step failed; the error has that step's exit code.
     """
     _check(folder)
@@ -58,32 +58,43 @@ def take(folder: Path, progress: Progress) -> list[Step]:
 def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
     in_platform, in_project = ["-C", PLATFORM], ["-C", PROJECT]
     if not (folder / PLATFORM / "platform.yaml").is_file():
-        yield "platform init", [PLATFORM, "--defaults"], "The organization's source of truth: two short YAML files."
-    yield "plan", ["--all", *in_platform], "Everything that Azure would hold, with no account and no engine."
+        arguments = [PLATFORM, "--organization", "contoso", "--defaults"]
+        yield "platform init", arguments, f"Creates the organization's manifests; the tour adds the team {TEAM}."
+        _write_team(folder / PLATFORM / "teams")
+    yield "plan", ["--all", *in_platform], "Lists everything that Azure would contain, without an account."
+    yield "platform access", in_platform, "Lists all role assignments."
     if not (folder / PROJECT / "mlops.yaml").is_file():
-        yield "new", ["tabular", PROJECT, "--defaults"], "A project that trains, tests, gates and serves."
-    yield "run", in_project, "The Azure ML pipeline, on this machine, on real data."
-    yield "run", in_project, "Nothing changed, so nothing runs."
-    yield "model gate", in_project, "May the new model replace the one that serves?"
-    yield "model register", in_project, "Only a model that passed gets a version, with its lineage."
-    yield "model list", in_project, "The versions, and which of them serves."
-    yield "model serve", ["--check", *in_project], "The managed endpoint's own scoring script answers requests."
+        arguments = ["tabular", PROJECT, "--data", f"team={TEAM}", "--defaults"]
+        yield "new", arguments, "Creates a project that trains, tests, gates and serves."
+    yield "run", in_project, "Runs the Azure ML pipeline on this machine, on real data."
+    yield "run", in_project, "Nothing changed, so that no job runs."
+    yield "model gate", in_project, "Decides whether the new model may replace the one that serves."
+    yield "model register", in_project, "Registers the model that passed, with its lineage."
+    yield "model list", in_project, "Lists the versions, and which of them serves."
+    yield "model serve", ["--check", *in_project], "Tests the managed endpoint's scoring script."
+
+
+def _write_team(teams: Path) -> None:
+    """Replace the example team by the team of the tour, which owns its project."""
+    text = resources.files("bootstrap.demo").joinpath(f"{TEAM}.yaml").read_text(encoding="utf-8")
+    (teams / f"{TEAM}.yaml").write_text(text, encoding="utf-8")
+    (teams / "example.yaml").unlink(missing_ok=True)
 
 
 def _check(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConflictError(f"{folder} is a file.", hint="Name a folder: mlops-bootstrap demo DIR")
-    strangers = [path.name for path in folder.glob("*") if path.name not in {PLATFORM, PROJECT, PAGE}]
-    if strangers:
+    others = [path.name for path in folder.glob("*") if path.name not in {PLATFORM, PROJECT, PAGE}]
+    if others:
         raise ConflictError(
-            f"{folder} holds something else than a demo.",
-            why=f"It has {', '.join(sorted(strangers)[:3])}.",
+            f"{folder} has files that are not of the demo.",
+            why=f"Found: {', '.join(sorted(others)[:3])}.",
             hint="Name another folder: mlops-bootstrap demo DIR",
         )
 
 
 def _check_tools() -> None:
-    """Ask beforehand for what the later steps need."""
+    """Check that the tools of all steps are installed, before the first one."""
     git("version", cwd=Path.cwd())
     if importlib.util.find_spec("pulumi_azure_native") is None:
         raise MissingError(
@@ -115,9 +126,9 @@ def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Pro
 
 
 def _failure(command: str, code: int, talk: str) -> BaseException:
-    """The step's own failure as ours: same exit code, its own words."""
+    """An error with the exit code and the message of the step that failed."""
     kinds: dict[int, type[BootstrapError]] = {kind.exit_code: kind for kind in BootstrapError.__subclasses__()}
     if code not in kinds:
         return subprocess.CalledProcessError(code, command, stderr=talk)
-    said = talk.partition("error: ")[2].strip() or talk.strip()
-    return kinds[code](f"{command} ended with exit code {code}.", why=said)
+    message = talk.partition("error: ")[2].strip() or talk.strip()
+    return kinds[code](f"{command} ended with exit code {code}.", why=message)

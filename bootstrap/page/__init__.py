@@ -1,12 +1,19 @@
-"""Pages: HTML files that need nothing else, with one look. `drawing` makes their graphs and charts."""
+"""Pages: HTML files that need nothing else, with one style sheet. `graph` puts the boxes of a graph into layers."""
 
-from typing import Any
+import base64
+import functools
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
-def template(package: str, name: str) -> Any:
-    """A Jinja template that lies in `package`; it may include `style.css`, the look of all pages.
+@functools.cache
+def template(package: str, name: str) -> "Template":
+    """Load a Jinja template of `package`; it may import `base.html.j2`, which has the head and the graph of all pages.
 
-    What comes from outside is escaped. Raises jinja2.TemplateNotFound.
+    Values are escaped. Raises jinja2.TemplateNotFound.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -17,4 +24,10 @@ def template(package: str, name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["digest"] = _digest
     return environment.get_template(name)
+
+
+def _digest(text: str) -> str:
+    """The source expression that allows an inline script or style in a Content-Security-Policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

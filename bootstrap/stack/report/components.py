@@ -1,77 +1,60 @@
-"""The components of a planned stack and which needs which: as a Mermaid flowchart and as a drawing.
+"""The components of a planned stack and which needs which: as a Mermaid flowchart and as boxes of a page.
 
-It is read from the plan's document, so that whoever has only the JSON draws the same.
+Both are read from the plan's JSON document, so that the demo, which has only the document, shows the same.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.page.drawing import Node, graph
+from bootstrap.page.graph import Node
 from bootstrap.stack.report.words import counted
 
 
-@dataclass(frozen=True)
-class Component:
-    """A component.
+def components(resources: Sequence[Mapping[str, Any]]) -> dict[str, Node]:
+    """Return the components of a stack by URN, in the order in which they are declared.
 
-    Attributes:
-        count: How many resources it makes.
-        after: The URNs of the components that it needs; not those that it needs through others.
-    """
-
-    name: str
-    count: int
-    after: Sequence[str]
-
-
-def components(resources: Sequence[Mapping[str, Any]]) -> dict[str, Component]:
-    """The components of a stack by URN, in the order in which they are declared.
+    A component needs those on which one of its resources depends, without those that it needs through others.
 
     Args:
-        resources: As in the plan's document; parents stand before what belongs to them.
+        resources: As in the plan's document; parents stand before their children.
     """
     top: dict[str, str] = {}
     for resource in resources:
         top[resource["urn"]] = resource["urn"] if resource["parent"] is None else top[resource["parent"]]
-    names = {
-        resource["urn"]: resource["name"]
+    found = {
+        resource["urn"]: resource
         for resource in resources
         if resource["parent"] is None and not resource["type"].startswith(("pulumi:", "azure-native:"))
     }
     counts = Counter(top[one["urn"]] for one in resources if one["type"].startswith("azure-native:"))
-    needs: dict[str, set[str]] = {urn: set() for urn in names}
+    needs: dict[str, set[str]] = {urn: set() for urn in found}
     for resource in resources:
         own = top[resource["urn"]]
         if own in needs:
-            needs[own] |= {top[urn] for urn in resource["depends_on"] if top.get(urn) in names} - {own}
+            needs[own] |= {top[urn] for urn in resource["depends_on"] if top.get(urn) in found} - {own}
     return {
-        urn: Component(name, counts[urn], [one for one in names if one in needs[urn] and _is_direct(one, urn, needs)])
-        for urn, name in names.items()
+        urn: Node(
+            one["name"],
+            one["type"].split(":")[-1],
+            counted(counts[urn], "resource"),
+            [needed for needed in found if needed in needs[urn] and _is_direct(needed, urn, needs)],
+        )
+        for urn, one in found.items()
     }
 
 
 def as_mermaid(resources: Sequence[Mapping[str, Any]]) -> str:
-    """The components as the text of a Mermaid flowchart."""
+    """Return the components as the text of a Mermaid flowchart."""
     found = components(resources)
     ids = {urn: f"c{number}" for number, urn in enumerate(found)}
-    nodes = [f'  {ids[urn]}["{one.name}<br/>{counted(one.count, "resource")}"]' for urn, one in found.items()]
-    edges = [f"  {ids[needed]} --> {ids[urn]}" for urn, one in found.items() for needed in one.after]
+    nodes = [f'  {ids[urn]}["{one.title}<br/>{one.subtitle}"]' for urn, one in found.items()]
+    edges = [f"  {ids[needed]} --> {ids[urn]}" for urn, one in found.items() for needed in one.needs]
     return "\n".join(["flowchart LR", *nodes, *edges])
 
 
-def as_drawing(resources: Sequence[Mapping[str, Any]]) -> str:
-    """The components as an SVG element."""
-    nodes = {
-        urn: Node(one.name, counted(one.count, "resource"), "component", one.after)
-        for urn, one in components(resources).items()
-    }
-    return graph(nodes, counted(len(nodes), "component"))
-
-
 def _is_direct(needed: str, urn: str, needs: Mapping[str, set[str]]) -> bool:
-    """Whether no way leads from `urn` to `needed` through another one: else a line between them says nothing new."""
+    """Whether `urn` does not need `needed` through another component already."""
     seen: set[str] = set()
     waiting = list(needs[urn] - {needed})
     while waiting:

@@ -7,15 +7,16 @@ the head of the page tells how many there are of everything.
 import contextlib
 import json
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from bootstrap.page import template
+from bootstrap.page.graph import layers
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.components import as_drawing
+from bootstrap.stack.report.components import components
 from bootstrap.stack.report.differences import WORDS, differs, in_words, new_warnings, values
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
@@ -43,33 +44,37 @@ _TALLIES: tuple[Tally, ...] = (*SEVERITIES, "suppressed")
 
 def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """The page."""
-    from markupsafe import Markup
-
-    part = template("bootstrap.stack.report", "plan.html.j2").module
+    part: Any = template("bootstrap.stack.report", "plan.html.j2").module
     organization = ""
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
     count = 0
+    first: dict[tuple[Tally, str], dict[str, str]] = {}
+    entries: Counter[tuple[Tally, str]] = Counter()
+    in_stacks: Counter[tuple[Tally, str]] = Counter()
     with contextlib.ExitStack() as files:
-        findings = {severity: files.enter_context(_waiting()) for severity in _TALLIES}
-        sections = files.enter_context(_waiting())
+        sections = files.enter_context(_spool())
+        of_rule: defaultdict[tuple[Tally, str], IO[str]] = defaultdict(lambda: files.enter_context(_spool()))
         for stack in stacks:
             organization = stack.settings.organization
             count += 1
             kinds.update(kind(resource.type) for resource in stack.made)
             severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
-            for severity, file in findings.items():
-                found = [one for one in _findings(stack) if one["severity"] == severity]
-                file.write(part.findings(stack.name, found))
-            sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS), drawing=Markup))
+            found = _findings(stack)
+            in_stacks.update({key for key, _ in found})
+            for key, finding in found:
+                entries[key] += 1
+                of_rule[key].write(part.entry(stack.name, finding, first.setdefault(key, finding)["fix"]))
+            sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS)))
         total = counted(count, "stack"), counted(sum(kinds.values()), "resource")
         yield str(
             part.head(organization, total, [(one, severities[one]) for one in SEVERITIES], most_first(kinds))
         ).lstrip()
-        yield part.before_findings(any(severities.values()))
-        for file in findings.values():
-            yield from _read(file)
-        yield part.before_stacks(any(severities.values()))
+        for key in sorted(of_rule, key=lambda key: (_TALLIES.index(key[0]), key[1])):
+            yield part.before_rule(key[0], first[key], entries[key], counted(in_stacks[key], "stack"))
+            yield from _read(of_rule[key])
+            yield part.after_rule()
+        yield part.before_stacks(bool(of_rule))
         yield from _read(sections)
         yield part.tail(_WITH_INPUTS if count > _WITH_INPUTS else None)
 
@@ -87,7 +92,7 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
         "bills": bills(stack),
         "total": stack.prices.text if stack.prices is not None else "",
-        "graph": as_drawing(stack.document()["resources"]),
+        "graph": layers(components(stack.document()["resources"])),
         "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
     }
 
@@ -106,25 +111,31 @@ def _resource(
     }
 
 
-def _findings(stack: StackPlan) -> list[dict[str, str]]:
-    """The findings of a stack, the notes of one rule in one."""
-    found = [
-        {"severity": one.severity, "rule": one.rule, "link": one.link, "what": f"{one.message} {one.reason}"}
-        | {"fix": one.fix}
-        for one in grave(stack)
-    ]
+def _findings(stack: StackPlan) -> list[tuple[tuple[Tally, str], dict[str, str]]]:
+    """Return the findings of a stack by severity and rule; the equal notes of several resources are one entry."""
     rules = {one.rule: one for one in stack.findings}
-    for line in notes_by_rule(stack):
-        rule, what = line.split(": ", 1)
-        found.append({"severity": "note", "rule": rule, "link": rules[rule].link, "what": what, "fix": rules[rule].fix})
-    for line in suppressed(stack):
-        rule, what = line.split(": ", 1)
-        found.append({"severity": "suppressed", "rule": rule, "link": rules[rule].link, "what": what, "fix": ""})
-    return found
+
+    def entry(severity: Tally, rule: str, what: str, manifest: str = "") -> tuple[tuple[Tally, str], dict[str, str]]:
+        one = rules[rule]
+        return (severity, rule), {
+            "rule": rule,
+            "what": what,
+            "manifest": manifest,
+            "reason": one.reason,
+            "fix": one.fix,
+            "link": one.link,
+        }
+
+    return [
+        *(entry(one.severity, one.rule, one.message, one.manifest) for one in grave(stack)),
+        *(entry("note", *line.split(": ", 1)) for line in notes_by_rule(stack)),
+        *(entry("suppressed", *line.split(": ", 1)) for line in suppressed(stack)),
+    ]
 
 
-def _waiting() -> IO[str]:
-    return tempfile.TemporaryFile("w+", encoding="utf-8", newline="")
+def _spool() -> IO[str]:
+    """A temporary file that stays in memory while it is small."""
+    return tempfile.SpooledTemporaryFile(1 << 16, "w+", encoding="utf-8", newline="")
 
 
 def _read(file: IO[str]) -> Iterator[str]:
