@@ -1,1 +1,1 @@
-"""The Pulumi programs: what a stack consists of. Knows nothing of `bootstrap`, of manifests or of terminals."""
+"""The Pulumi programs. This package does not depend on `bootstrap`, on manifests or on terminals."""

@@ -1,8 +1,8 @@
-"""The program of plain `pulumi preview` and `pulumi up`; docs/plan.md tells how to hand it a stack's settings."""
+"""The program of plain `pulumi preview` and `pulumi up`; docs/plan.md describes how to pass a stack's settings."""
 
 import pulumi
 
-from infra.programs import declare
+from infra.programs import create_resources
 from infra.settings import from_json
 
-declare(from_json(pulumi.Config().require("settings")))
+create_resources(from_json(pulumi.Config().require("settings")))

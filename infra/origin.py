@@ -1,4 +1,4 @@
-"""Which line of which manifest asked for a resource. What a component makes has its component's origin."""
+"""The manifest line that configures a resource. The children of a component inherit the component's origin."""
 
 from weakref import WeakKeyDictionary
 
@@ -7,11 +7,11 @@ import pulumi
 _ORIGINS: "WeakKeyDictionary[pulumi.Resource, str]" = WeakKeyDictionary()
 
 
-def asked_for_by(resource: pulumi.Resource, origin: str) -> None:
-    """Note that the line `origin` of a manifest (`teams/fraud.yaml:7`) asked for `resource`."""
+def set_origin(resource: pulumi.Resource, origin: str) -> None:
+    """Record that the manifest line `origin` (`teams/fraud.yaml:7`) configures `resource`."""
     _ORIGINS[resource] = origin
 
 
 def origin_of(resource: pulumi.Resource) -> str | None:
-    """The line that was noted for this resource itself."""
+    """The manifest line that was recorded for this resource itself."""
     return _ORIGINS.get(resource)

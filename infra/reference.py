@@ -1,7 +1,7 @@
-"""Azure resources by id, known before they exist.
+"""Azure resources by id, before they exist.
 
-A resource's id follows from its name, and its name from the naming table, so a plan can show it. `Reference` keeps what
-a plain string would lose: that the resource has to be made first.
+A resource's id follows from its name, and its name from the naming table, so a plan can show the id. `Reference` keeps
+what a plain string would lose: which Pulumi resource must be created first.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Reference:
 
     Attributes:
         id: Its Azure Resource Manager id.
-        made_by: The resource of this stack that makes it; None when another stack did.
+        resource: The Pulumi resource of this stack that creates it; None for resources of other stacks.
     """
 
     id: str
-    made_by: pulumi.Resource | None = None
+    resource: pulumi.Resource | None = None
 
     @property
     def name(self) -> str:
@@ -27,47 +27,37 @@ class Reference:
         return self.id.rsplit("/", 1)[-1]
 
     @property
-    def kind(self) -> str:
-        """Azure's name of what it is, such as `Microsoft.KeyVault/vaults`; empty for a resource group."""
+    def azure_type(self) -> str:
+        """Azure's resource type, such as `Microsoft.KeyVault/vaults`; empty for a resource group."""
         provider = self.id.partition("/providers/")[2].split("/")
         return "/".join([provider[0], *provider[1::2]])
 
     @property
     def subscription_id(self) -> str:
-        """The subscription that it lies in, or is."""
+        """The subscription of the resource, or the id of the subscription that this is."""
         return self.id.split("/")[2]
 
     @property
     def resource_group(self) -> str:
-        """The name of the resource group that it lies in."""
+        """The name of its resource group."""
         return self.id.split("/")[4]
 
     @property
-    def id_when_made(self) -> pulumi.Output[str]:
-        """The id as an input of another resource, which is then made after this one."""
-        return self._after(self.id)
+    def id_output(self) -> pulumi.Output[str]:
+        """The id as an input of another resource, which then depends on this one."""
+        return self._output(self.id)
 
     @property
-    def name_when_made(self) -> pulumi.Output[str]:
-        """The name as an input of another resource, which is then made after this one."""
-        return self._after(self.name)
+    def name_output(self) -> pulumi.Output[str]:
+        """The name as an input of another resource, which then depends on this one."""
+        return self._output(self.name)
 
-    def within(self, path: str, made_by: pulumi.Resource | None) -> "Reference":
-        """What lies in this one, by its path below it: `providers/Microsoft.Storage/storageAccounts/stdata`."""
-        return Reference(f"{self.id}/{path}", made_by)
+    def child(self, path: str, resource: pulumi.Resource | None = None) -> "Reference":
+        """A resource below this one, by its path: `providers/Microsoft.Storage/storageAccounts/stdata`."""
+        return Reference(f"{self.id}/{path}", resource)
 
-    def _after(self, value: str) -> pulumi.Output[str]:
-        if self.made_by is None:
+    def _output(self, value: str) -> pulumi.Output[str]:
+        if self.resource is None:
             return pulumi.Output.from_input(value)
-        # A URN is known even in a preview, where an id is not; what is derived from it depends on the resource.
-        return self.made_by.urn.apply(lambda _: value)
-
-
-def subscription(subscription_id: str) -> Reference:
-    """A subscription."""
-    return Reference(f"/subscriptions/{subscription_id}")
-
-
-def resource_group(subscription_id: str, name: str, made_by: pulumi.Resource | None = None) -> Reference:
-    """A resource group."""
-    return Reference(f"/subscriptions/{subscription_id}/resourceGroups/{name}", made_by)
+        # A preview knows the URN, but not the id. An output derived from the URN depends on the resource all the same.
+        return self.resource.urn.apply(lambda _: value)

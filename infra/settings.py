@@ -1,51 +1,25 @@
-"""The typed settings of a stack: everything that a program needs to know, and nothing that it must look up.
+"""The typed settings of a stack: all that its program needs, without any lookup.
 
-`bootstrap.manifests` makes them from the manifests. They are plain data that goes to JSON and back, so that `pulumi up`
-can be given them too (see `infra/__main__.py`). Every `origin` says which line of which manifest asked for the thing,
-as `teams/fraud.yaml:7`.
+`bootstrap.manifests` creates them from the manifests. They convert to JSON and back, so `pulumi up` can use them too
+(see `infra/__main__.py`). Each `origin` is the manifest line that configures the thing, as `teams/fraud.yaml:7`.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from infra.tables.azure_policies import PolicyEffect, PolicyName
+from infra.tables.network_modes import Ci, Network
+from infra.tables.roles import PeopleAccess, Persona
+
 HUB = "hub"
-"""The name of the hub's stack, and the word that stands for a team in its names: no team can be called so."""
-
-Network = Literal["open", "managed", "locked"]
-"""`open`: no network of its own; everything is reachable with an Entra login. `managed`: jobs and endpoints run in the
-workspace's managed network, which may reach the internet; its door for people is as in `open`. `locked`: they reach
-only what is approved, and nothing has a public address."""
-
-Ci = Literal["public", "private"]
-"""Where CI runs: anywhere, or inside the network, so that storage, vault and registry need no public address."""
-
-RegistryAccess = Literal["public", "private"]
-"""Whether the shared model registry has a public address beside its private endpoints."""
+"""The name of the hub's stack, which also stands in place of a team in its resource names: no team can have it."""
 
 FirewallSku = Literal["Basic", "Standard"]
 
 Dns = Literal["hub", "policy"] | dict[str, str]
-"""Who keeps the private DNS zones: the hub; a policy of the organization's, which also writes the records; or the
-organization, whose zones are given by name and resource id."""
-
-Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "platform"]
-"""What people are to a team: who works on models, who reviews and who operates them; `platform` keeps all teams'."""
-
-
-PolicyEffect = Literal["Audit", "Deny", "Disabled"]
-"""What one of Azure's policies does: report, refuse, or nothing; the last one is not assigned."""
-
-PolicyName = Literal[
-    "approved_outbound",
-    "public_access_off",
-    "private_link",
-    "compute_local_auth_off",
-    "idle_shutdown",
-    "user_assigned_identity",
-    "customer_managed_keys",
-    "resource_logs",
-]
+"""Who manages the private DNS zones: the hub; an Azure policy of the organization, which also writes the records; or
+the organization, with the zones' resource ids by name."""
 
 
 class _Settings(BaseModel):
@@ -53,12 +27,12 @@ class _Settings(BaseModel):
 
 
 class BudgetSettings(_Settings):
-    """What may be spent.
+    """A budget.
 
     Attributes:
         amount: Per calendar month, in the currency of the subscription.
-        start: The first day that counts, `YYYY-MM-01`. Azure never lets it change.
-        emails: Who hears of it.
+        start: The first day that counts, `YYYY-MM-01`. Azure does not allow a change of it.
+        emails: Who is notified.
     """
 
     amount: float
@@ -68,11 +42,11 @@ class BudgetSettings(_Settings):
 
 
 class ClusterSettings(_Settings):
-    """A compute cluster, which has no nodes while nothing runs.
+    """A compute cluster, which scales down to no nodes.
 
     Attributes:
         size: The virtual machine size, as Azure spells it.
-        low_priority: Cheaper nodes that Azure may take away.
+        low_priority: Whether it uses cheaper nodes that Azure can evict.
     """
 
     name: str
@@ -83,13 +57,13 @@ class ClusterSettings(_Settings):
 
 
 class InstanceSettings(_Settings):
-    """A compute instance: one person's machine for notebooks and trials.
+    """A compute instance: one person's machine for notebooks.
 
     Attributes:
         size: The virtual machine size, as Azure spells it.
-        owner: The object id of the person that it is for.
-        idle_minutes: After so long without use it stops.
-        stop_at: When it stops every day, `HH:MM` in UTC; None for no such time.
+        owner: The object id of the person.
+        idle_minutes: The idle time after which it stops.
+        stop_at: The time at which it stops every day, `HH:MM` in UTC; None for no such time.
     """
 
     name: str
@@ -101,12 +75,12 @@ class InstanceSettings(_Settings):
 
 
 class KubernetesSettings(_Settings):
-    """A Kubernetes cluster of the organization's that a workspace runs jobs and endpoints on.
+    """A Kubernetes cluster of the organization that a workspace attaches.
 
     Attributes:
         cluster_id: The resource id of the cluster, in AKS or connected by Azure Arc; in any subscription of the tenant.
-        namespace: Where in the cluster they run. It is the organization's, and there already.
-        relay_id: The Azure Relay through which a cluster of Azure Arc is reached; None for one in AKS.
+        namespace: The existing namespace of jobs and endpoints.
+        relay_id: The Azure Relay of a cluster that Azure Arc connects; None for one in AKS.
     """
 
     name: str
@@ -117,10 +91,10 @@ class KubernetesSettings(_Settings):
 
 
 class GroupSettings(_Settings):
-    """An Entra group of people, by object id, and what they are to the team.
+    """An Entra group with a persona in the team.
 
     Attributes:
-        eligible: Whether they only may activate their roles, for some hours, instead of having them always.
+        eligible: Whether members must activate their roles for some hours, instead of having them permanently.
     """
 
     persona: Persona
@@ -130,17 +104,17 @@ class GroupSettings(_Settings):
 
 
 class SharedGroupSettings(GroupSettings):
-    """A group of a team's, as it uses what all teams share.
+    """A group that gets roles on what all teams share.
 
     Attributes:
-        people: Whether there is an environment where its members work, or they only read.
+        people: What its members do in the environment that names the group.
     """
 
-    people: Literal["work", "read"]
+    people: PeopleAccess
 
 
 class Federation(_Settings):
-    """What the forge's tokens say; read back from the forge, never computed from names."""
+    """The tokens of a forge that an identity accepts. The values are read from the forge, never computed."""
 
     issuer: str
     subject: str
@@ -148,17 +122,17 @@ class Federation(_Settings):
 
 
 class DeployerSettings(_Settings):
-    """The platform repository's CI where it deploys one environment, of all teams.
+    """The CI of the platform repository for the deployment of one environment, of all teams.
 
     Attributes:
-        subscriptions: Those that the environment's stacks lie in.
-        private: Whether some of them have private endpoints, which are found and reached through the hub.
-        federation: How it logs in; without it there is an identity that it cannot use.
+        subscriptions: Those of the environment's stacks.
+        private_endpoints: Whether some of the stacks have private endpoints, and so connect to the hub's network.
+        federation: How it logs in; None if no link is recorded, so that its identity cannot log in.
     """
 
     environment: str
     subscriptions: tuple[str, ...]
-    private: bool
+    private_endpoints: bool
     federation: Federation | None
     origin: str
 
@@ -167,8 +141,8 @@ class ProjectSettings(_Settings):
     """A repository whose CI works in this environment.
 
     Attributes:
-        federation: How deployments log in; without it they have an identity that they cannot use.
-        reader: How pull requests log in, in the one environment that they look at.
+        federation: How deployments log in; None if no link is recorded.
+        reader: How pull requests log in, in the one environment that they read.
     """
 
     name: str
@@ -178,13 +152,13 @@ class ProjectSettings(_Settings):
 
 
 class SuppressionSettings(_Settings):
-    """A rule that a stack may break for a time.
+    """A rule that a stack may violate for some time.
 
     Attributes:
         rule: The rule's id.
         resource: The name of the resource in the plan; None for all resources and the stack itself.
-        reason: Why it may.
-        until: The last day on which it may, `YYYY-MM-DD`.
+        reason: Why the stack may violate it.
+        until: The last day, `YYYY-MM-DD`.
     """
 
     rule: str
@@ -194,19 +168,19 @@ class SuppressionSettings(_Settings):
     origin: str
 
 
-class MadeVnet(_Settings):
-    """A virtual network to be made.
+class NewVnet(_Settings):
+    """A virtual network that the stack creates.
 
     Attributes:
-        address_space: Its range.
+        address_space: Its address range.
         endpoint_subnet: The range of the private endpoints, within it.
-        runner_subnet: The range of the CI's runners, within it; only a hub has one.
-        dns_servers: Who answers names in it; Azure, when there are none.
-        gateway_subnet: The range of the hub's VPN or ExpressRoute gateway, within it; None where there is none.
-        next_hop: The address of the firewall that everything goes out by; without one nothing leaves.
+        runner_subnet: The range of the CI runners, within it; only the hub has one.
+        dns_servers: The DNS servers of its machines; Azure's, when empty.
+        gateway_subnet: The range of the hub's VPN or ExpressRoute gateway, within it; None for no gateway.
+        next_hop: The address of the firewall for all outbound traffic; None for no outbound traffic.
     """
 
-    kind: Literal["made"] = "made"
+    kind: Literal["new"] = "new"
     address_space: str
     endpoint_subnet: str
     runner_subnet: str | None = None
@@ -216,32 +190,32 @@ class MadeVnet(_Settings):
     origin: str
 
 
-class GivenSubnet(_Settings):
-    """A subnet of the organization's that private endpoints are put into. Its network is routed and peered by them."""
+class ExistingSubnet(_Settings):
+    """A subnet of the organization for private endpoints. The organization routes and peers its network."""
 
-    kind: Literal["given"] = "given"
+    kind: Literal["existing"] = "existing"
     subnet_id: str
     origin: str
 
     @property
     def vnet_id(self) -> str:
-        """The network that the subnet is in."""
+        """The network of the subnet."""
         return self.subnet_id.rsplit("/subnets/", 1)[0]
 
 
-Vnet = Annotated[MadeVnet | GivenSubnet, Field(discriminator="kind")]
+Vnet = Annotated[NewVnet | ExistingSubnet, Field(discriminator="kind")]
 
 
 class RunnerSettings(_Settings):
-    """Runners of an Azure DevOps organization's CI inside the hub's network.
+    """Azure DevOps runners inside the hub's network.
 
     Attributes:
         organization: The Azure DevOps organization.
         projects: Its projects that may use the runners.
-        principal_id: The object id, in this tenant, of the service that makes the machines.
+        principal_id: The object id, in this tenant, of the service that creates the machines.
         size: The virtual machine size, as Azure spells it.
-        image: The name that the service knows an image by.
-        subnet_id: The subnet where the network is the organization's; None for one of ours.
+        image: The service's name of the image.
+        subnet_id: Their subnet where the network is the organization's; None in a network of the hub.
     """
 
     organization: str
@@ -255,11 +229,11 @@ class RunnerSettings(_Settings):
 
 
 class CustomerKeySettings(_Settings):
-    """A key of the organization's that encrypts an environment's data.
+    """A key of the organization that encrypts an environment's data.
 
     Attributes:
         vault_id: The resource id of its vault.
-        key: Its address with its version.
+        key: Its URL with its version.
     """
 
     vault_id: str
@@ -268,13 +242,13 @@ class CustomerKeySettings(_Settings):
 
 
 class AdoptedSettings(_Settings):
-    """An existing workspace of the organization's, and what it is made of, by resource id.
+    """An existing workspace of the organization and its resources, by resource id.
 
     Attributes:
-        mode: `refer`: they stay as they are, and only what is put around and into the workspace is made. `manage`: they
-            are imported, and are kept like those that we made.
+        mode: `refer`: the stack does not change them, and creates only what is around and in the workspace. `manage`:
+            the stack imports them, and manages them like resources that it created.
         container_registry_id, application_insights_id: None where the workspace has none.
-        identity_id: The user-assigned identity that an imported workspace acts as; None for its system-assigned one.
+        identity_id: The user-assigned identity of an imported workspace; None for its system-assigned one.
     """
 
     mode: Literal["refer", "manage"]
@@ -288,7 +262,7 @@ class AdoptedSettings(_Settings):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of all that is adopted."""
+        """The ids of the workspace and its resources."""
         ids = (
             self.workspace_id,
             self.storage_id,
@@ -296,15 +270,15 @@ class AdoptedSettings(_Settings):
             self.container_registry_id,
             self.application_insights_id,
         )
-        return tuple(found for found in ids if found is not None)
+        return tuple(id_ for id_ in ids if id_ is not None)
 
 
 class HubVnet(_Settings):
-    """The hub's network, as an environment that is peered with it must know it.
+    """The hub's network, for an environment that peers with it.
 
     Attributes:
-        vnet_id: Where it is the organization's; None for the one that the hub makes, which the naming table names.
-        gateway: Whether it has a VPN or ExpressRoute gateway that peered networks use.
+        vnet_id: Its id where it is the organization's; None for the hub's own, whose name is in the naming table.
+        gateway: Whether it has a VPN or ExpressRoute gateway for peered networks.
     """
 
     vnet_id: str | None
@@ -315,15 +289,15 @@ OutboundKind = Literal["fqdn", "service_tag", "private_endpoint"]
 
 
 class OutboundSettings(_Settings):
-    """Something that jobs and endpoints may reach from a managed network.
+    """A destination that jobs and endpoints may reach from a managed network.
 
     Attributes:
-        kind: A name on the internet, which needs a firewall that costs money; a group of Azure addresses; or an Azure
-            resource, by a private endpoint.
-        destination: The name, the service tag or the resource id.
+        kind: A domain name, which needs a firewall that costs money; a group of Azure addresses; or an Azure resource,
+            by private endpoint.
+        destination: The domain name, the service tag or the resource id.
         protocol: Of a service tag: TCP, UDP, ICMP or *.
         ports: Of a service tag, as `443` or `80,8000-9000`.
-        group: Of a resource: the part that the endpoint leads to, as `blob`.
+        group: Of a resource: the sub-resource that the endpoint leads to, as `blob`.
     """
 
     name: str
@@ -335,17 +309,17 @@ class OutboundSettings(_Settings):
     origin: str
 
 
-class Networking(_Settings):
-    """How an environment is reached and what it reaches, beside its network mode.
+class NetworkSettings(_Settings):
+    """The network of an environment, beside its network mode.
 
     Attributes:
-        firewall_sku: Of the firewall that a locked network gets with its first rule for a name on the internet.
-        allow_ips: From where public addresses answer; everywhere, when empty.
+        firewall_sku: The tier of the firewall that Azure creates with the first outbound rule for a domain name.
+        allow_ips: The ranges that may use public addresses; all, when empty.
         vnet: The network of the private endpoints, where the mode has any.
         hub_vnet: The hub's network, if it has one.
         outbound: What jobs may reach beside what Azure ML and the hub need.
-        registry_access: Whether the hub's model registry has a public address.
-        runners: Whether the hub has runners for CI inside its network.
+        public_registry: Whether the hub's model registry has a public address.
+        runners: Whether the hub has CI runners inside its network.
     """
 
     ci: Ci = "public"
@@ -355,7 +329,7 @@ class Networking(_Settings):
     vnet: Vnet | None = None
     hub_vnet: HubVnet | None = None
     outbound: tuple[OutboundSettings, ...] = ()
-    registry_access: RegistryAccess = "public"
+    public_registry: bool = True
     runners: bool = False
 
 
@@ -372,36 +346,25 @@ class _StackSettings(_Settings):
     suppressions: tuple[SuppressionSettings, ...] = ()
 
 
-class SubscriptionSettings(_Settings):
-    """A subscription of the platform.
-
-    Attributes:
-        networks: The network modes of the environments in it, each once.
-    """
-
-    id: str
-    networks: tuple[Network, ...]
-
-
 class HubSettings(_StackSettings):
     """The hub: what all teams share.
 
     Attributes:
-        log_retention_days: How long the hub's logs are kept; None where they are the organization's.
-        log_analytics_id: A Log Analytics workspace of the organization's; None for the hub's own.
-        registry_locations: Where the shared model registry keeps a copy; the hub's own location is among them.
-        alert_emails: Who gets the hub's alerts, and those of stacks that name nobody.
-        subscriptions: All of the platform: what is done in them is logged and judged by policies, and our own roles can
-            be assigned there.
-        groups: The organization's people.
-        vnet: The network for what the hub and its environments share, if any.
-        registry_access: Whether the shared model registry has a public address.
-        private: Whether some environment has private endpoints, so that DNS zones are needed.
-        runners: For the CI of what has no public address.
-        linked_vnets: The ids of networks of the organization's in which names of private endpoints must be found.
-        policies: What each of Azure's policies does.
-        environments: Those of the platform; the states of each lie apart.
-        deployers: The platform repository's CI, which is somebody else in each environment that it deploys.
+        log_retention_days: How long the hub keeps logs; None where the Log Analytics workspace is the organization's.
+        log_analytics_id: A Log Analytics workspace of the organization; None for the hub's own.
+        registry_locations: The locations of the model registry's copies, the hub's own included.
+        alert_emails: Who gets the hub's alerts, and those of stacks without addresses of their own.
+        subscriptions: All subscriptions of the platform, each with the network modes of its environments. Their
+            activity logs are exported, policies are assigned to them, and custom roles are assignable in them.
+        groups: The organization's groups.
+        vnet: The network of the hub, if any.
+        public_registry: Whether the model registry has a public address.
+        private_endpoints: Whether some environment has private endpoints, so that DNS zones are needed.
+        runners: CI runners inside the hub's network.
+        linked_vnets: The ids of networks of the organization that must resolve the names of private endpoints.
+        policies: The effect of each Azure policy.
+        environments: Those of the platform; each has a separate store of states.
+        deployers: The platform repository's CI, with an identity for each environment that it deploys.
         reader: How pull requests of the platform repository log in.
     """
 
@@ -410,13 +373,13 @@ class HubSettings(_StackSettings):
     log_analytics_id: str | None = None
     registry_locations: tuple[str, ...]
     alert_emails: tuple[str, ...]
-    subscriptions: tuple[SubscriptionSettings, ...]
+    subscriptions: dict[str, tuple[Network, ...]]
     groups: tuple[GroupSettings, ...]
     policies: dict[PolicyName, PolicyEffect]
     dns: Dns = "hub"
     vnet: Vnet | None = None
-    registry_access: RegistryAccess = "public"
-    private: bool = False
+    public_registry: bool = True
+    private_endpoints: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
     environments: tuple[str, ...]
@@ -429,36 +392,41 @@ class HubSettings(_StackSettings):
         return HUB
 
     @property
-    def closed(self) -> bool:
-        """Whether states and keys too are reached from the hub's network only: it is locked, and there is one."""
-        return self.registry_access == "private" and self.vnet is not None
+    def private_state(self) -> bool:
+        """Whether states and their keys too are reached only from the hub's network."""
+        return not self.public_registry and self.vnet is not None
 
 
 class EnvironmentSettings(_StackSettings):
     """One team in one environment.
 
     Attributes:
-        hub_subscription_id: The subscription that the hub's resources lie in; their names come from the naming table.
-        log_analytics_id: A Log Analytics workspace of the organization's; None for the hub's.
-        resource_group_id: A resource group of the organization's; None for one of ours.
-        adopted: A workspace of the organization's; None for one of ours.
-        people: Whether people work here or only read, and CI does the work.
-        shared: The team's groups that get their roles on what all teams share from this stack, wherever they are named.
-        alert_emails: Who gets the alerts; when empty, whoever gets the hub's.
-        self_service: Whether people make compute instances for themselves.
+        ring: The order in which environments are changed; lower rings first.
+        hub_subscription_id: The subscription of the hub's resources, whose names are in the naming table.
+        hub_generation: The generation of the hub's names.
+        log_analytics_id: A Log Analytics workspace of the organization; None for the hub's.
+        resource_group_id: An existing resource group of the organization; None for a new one.
+        adopted: An existing workspace of the organization; None for a new one.
+        people: Whether people work here, or only read while CI does the work.
+        shared: The team's groups that get their roles on what all teams share from this stack, whichever environment
+            names them.
+        alert_emails: Who gets the alerts; when empty, the recipients of the hub's alerts.
+        self_service: Whether people create compute instances themselves.
     """
 
     program: Literal["environment"] = "environment"
     team: str
     environment: str
+    ring: int = 0
     hub_subscription_id: str
+    hub_generation: int = 1
     log_analytics_id: str | None = None
     network: Network
-    networking: Networking = Networking()
+    networking: NetworkSettings = NetworkSettings()
     resource_group_id: str | None = None
     customer_key: CustomerKeySettings | None = None
     adopted: AdoptedSettings | None = None
-    people: Literal["work", "read"]
+    people: PeopleAccess
     alert_emails: tuple[str, ...] = ()
     self_service: bool
     groups: tuple[GroupSettings, ...]
@@ -474,8 +442,8 @@ class EnvironmentSettings(_StackSettings):
         return f"{self.team}-{self.environment}"
 
     @property
-    def referred(self) -> AdoptedSettings | None:
-        """A workspace of the organization's that is used and left as it is."""
+    def referenced(self) -> AdoptedSettings | None:
+        """An existing workspace that the stack uses and does not change."""
         return self.adopted if self.adopted is not None and self.adopted.mode == "refer" else None
 
 
@@ -484,18 +452,18 @@ StackSettings = HubSettings | EnvironmentSettings
 EXAMPLE_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 EXAMPLE_TENANT = "00000000-0000-0000-0000-000000000002"
 EXAMPLE_EMAIL = "ml-platform@example.com"
-"""What `platform init` writes where nobody answered. Nothing can be deployed with them."""
+"""The values that `platform init` writes without answers. Nothing can be deployed with them."""
 
 
 def examples_in(settings: StackSettings) -> list[str]:
-    """The example values that a stack still has, each with what it stands for."""
+    """The example values that a stack still has, each with the key that it stands for."""
     mails = {*settings.alert_emails, *settings.tags.values(), *(settings.budget.emails if settings.budget else ())}
     found = {
         f"tenant_id {EXAMPLE_TENANT}": settings.tenant_id == EXAMPLE_TENANT,
         f"subscription_id {EXAMPLE_SUBSCRIPTION}": settings.subscription_id == EXAMPLE_SUBSCRIPTION,
         f"the mail address {EXAMPLE_EMAIL}": EXAMPLE_EMAIL in mails,
     }
-    return [words for words, there in found.items() if there]
+    return [text for text, present in found.items() if present]
 
 
 def from_json(text: str) -> StackSettings:

@@ -1,4 +1,4 @@
-"""Who may do what where: roles and their assignments, from the tables in `infra.tables.roles`."""
+"""Role assignments, from the tables in `infra.tables.roles`."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization
 
-from infra.origin import asked_for_by
+from infra.components.component import component
 from infra.reference import Reference
 from infra.settings import GroupSettings
 from infra.tables.names import Names
-from infra.tables.roles import CustomRole, Entitlement, Role, Target
+from infra.tables.roles import CustomRole, Entitlement, Target
 
 _ELIGIBLE_FOR = "P365D"
-"""A year: the longest that privileged identity management allows unless its settings are changed.
+"""A year: the longest that Privileged Identity Management allows with its default settings.
 https://learn.microsoft.com/entra/id-governance/privileged-identity-management/pim-resource-roles-configure-role-settings"""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who gets a role.
+    """A group or identity that gets roles.
 
     Attributes:
-        key: What tells it from others and is known beforehand: a group's object id, an identity's resource id.
-        object_id: Its object id in Entra; for an identity of ours known once it is made.
-        type: Azure looks the principal up, and fails on new ones, unless it is told the type.
+        key: What identifies it before a deployment: a group's object id, an identity's resource id.
+        object_id: Its object id in Entra; for an identity of this stack known after its creation.
+        type: Without it Azure looks the principal up, and fails on new principals.
     """
 
     key: str
@@ -33,117 +33,110 @@ class Principal:
     type: authorization.PrincipalType
 
 
-def people_of(group: GroupSettings) -> Principal:
+def group_principal(group: GroupSettings) -> Principal:
     """A group of people as a principal."""
     return Principal(group.object_id, group.object_id, authorization.PrincipalType.GROUP)
 
 
-@dataclass(frozen=True)
-class AccessArgs:
-    """One principal's roles.
+def create_role_assignments(
+    name: str,
+    *,
+    principal: Principal,
+    entitlements: Sequence[Entitlement],
+    targets: Mapping[Target, Reference],
+    names: Names,
+    origin: str,
+    eligible: bool = False,
+    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Assign roles to one principal.
 
-    Attributes:
-        entitlements: The roles, what they are on, and why.
-        targets: The resources that the entitlements speak of.
-        names: The organization's names, which our own roles' ids follow from.
-        origin: The line of the manifest that asked for the principal's access.
-        eligible: Whether the principal has to activate its roles before it uses them.
-        after: What must be there before, such as definitions of our own roles.
+    Args:
+        targets: The resources that the entitlements name.
+        names: The organization's names, from which the ids of custom roles follow.
+        origin: The manifest line that configures the principal.
+        eligible: Whether the principal must activate its roles before it can use them.
+        depends_on: Resources that must exist first, such as definitions of custom roles.
     """
 
-    principal: Principal
-    entitlements: Sequence[Entitlement]
-    targets: Mapping[Target, Reference]
-    names: Names
-    origin: str
-    eligible: bool = False
-    after: Sequence[pulumi.Resource] = ()
-
-
-class Access(pulumi.ComponentResource):
-    """The roles of one principal: as assignments, or as eligibilities that its members activate when they need them."""
-
-    assignments: list[pulumi.Resource]
-
-    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:access:Access", name, None, opts)
-        asked_for_by(self, args.origin)
-        make = self._eligibility if args.eligible else self._assignment
-        self.assignments = [make(_words(name, entitlement), args, entitlement) for entitlement in args.entitlements]
-        self.register_outputs({})
-
-    def _assignment(self, name: str, args: AccessArgs, entitlement: Entitlement) -> pulumi.Resource:
-        on, role_id = args.targets[entitlement.on], entitlement.role.id_in(args.names)
-        condition = _condition(entitlement, args.names)
+    def create(entitlement: Entitlement) -> pulumi.Resource:
+        role, target = entitlement.role, targets[entitlement.on]
+        role_id = role.id_in(names)
+        assignment = f"{name}-{role.name}-on-{entitlement.on}".lower().replace(" ", "-")
+        assignment = assignment.replace("(", "").replace(")", "")
+        definition = f"/subscriptions/{target.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+        may_assign = [role.id_in(names) for role in entitlement.may_assign]
+        condition = assigning_only(may_assign) if may_assign else None
+        version = "2.0" if condition else None
+        options = pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on))
+        if eligible:
+            return authorization.PimRoleEligibilitySchedule(
+                assignment,
+                scope=target.id_output,
+                role_definition_id=definition,
+                principal_id=principal.object_id,
+                condition=condition,
+                condition_version=version,
+                justification=f"{entitlement.reason}.",
+                schedule_info=authorization.RoleEligibilityScheduleRequestPropertiesScheduleInfoArgs(
+                    expiration=authorization.RoleEligibilityScheduleRequestPropertiesExpirationArgs(
+                        type=authorization.Type.AFTER_DURATION, duration=_ELIGIBLE_FOR
+                    )
+                ),
+                opts=options,
+            )
         return authorization.RoleAssignment(
-            name,
-            role_assignment_name=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{on.id}|{args.principal.key}|{role_id}".lower())),
-            scope=on.id_when_made,
-            role_definition_id=_definition(on, role_id),
-            principal_id=args.principal.object_id,
-            principal_type=args.principal.type,
+            assignment,
+            role_assignment_name=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{target.id}|{principal.key}|{role_id}".lower())),
+            scope=target.id_output,
+            role_definition_id=definition,
+            principal_id=principal.object_id,
+            principal_type=principal.type,
             condition=condition,
-            condition_version=_CONDITION_VERSION if condition else None,
+            condition_version=version,
             description=f"{entitlement.reason}.",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+            opts=options,
         )
 
-    def _eligibility(self, name: str, args: AccessArgs, entitlement: Entitlement) -> pulumi.Resource:
-        on = args.targets[entitlement.on]
-        condition = _condition(entitlement, args.names)
-        return authorization.PimRoleEligibilitySchedule(
-            name,
-            scope=on.id_when_made,
-            role_definition_id=_definition(on, entitlement.role.id_in(args.names)),
-            principal_id=args.principal.object_id,
-            condition=condition,
-            condition_version=_CONDITION_VERSION if condition else None,
-            justification=f"{entitlement.reason}.",
-            schedule_info=authorization.RoleEligibilityScheduleRequestPropertiesScheduleInfoArgs(
-                expiration=authorization.RoleEligibilityScheduleRequestPropertiesExpirationArgs(
-                    type=authorization.Type.AFTER_DURATION, duration=_ELIGIBLE_FOR
-                )
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
-        )
+    with component("access:Access", name, opts, origin) as parent:
+        return [create(entitlement) for entitlement in entitlements]
 
 
-@dataclass(frozen=True)
-class CustomRolesArgs:
-    """Roles of our own, the subscription that defines them, and those that they can be assigned in."""
+def create_custom_roles(
+    name: str,
+    *,
+    roles: Sequence[CustomRole],
+    names: Names,
+    subscription_id: str,
+    assignable_in: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Define the organization's custom roles.
 
-    roles: Sequence[CustomRole]
-    names: Names
-    subscription_id: str
-    subscriptions: Sequence[str]
-
-
-class CustomRoles(pulumi.ComponentResource):
-    """The organization's own roles, each defined once."""
-
-    definitions: list[pulumi.Resource]
-
-    def __init__(self, name: str, args: CustomRolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:access:CustomRoles", name, None, opts)
-        self.definitions = [
+    Args:
+        subscription_id: The subscription that holds the definitions.
+        assignable_in: The subscriptions in which the roles can be assigned.
+    """
+    with component("access:CustomRoles", name, opts) as parent:
+        return [
             authorization.RoleDefinition(
                 f"{name}-{role.name}".lower().replace(" ", "-"),
-                scope=f"/subscriptions/{args.subscription_id}",
-                role_definition_id=role.id_in(args.names),
-                role_name=f"{role.name} ({args.names.organization})",
+                scope=f"/subscriptions/{subscription_id}",
+                role_definition_id=role.id_in(names),
+                role_name=f"{role.name} ({names.organization})",
                 role_type="CustomRole",
                 description=role.description,
                 permissions=[authorization.PermissionArgs(actions=list(role.actions), not_actions=[])],
-                assignable_scopes=[f"/subscriptions/{subscription}" for subscription in args.subscriptions],
-                opts=pulumi.ResourceOptions(parent=self),
+                assignable_scopes=[f"/subscriptions/{subscription}" for subscription in assignable_in],
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-            for role in args.roles
+            for role in roles
         ]
-        self.register_outputs({})
 
 
 def assigning_only(role_ids: Sequence[str]) -> str:
-    """The condition of an assignment whose holder may give and take away these roles and no others.
+    """The condition of a role assignment whose principal may assign and remove these roles and no others.
 
     https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples#example-constrain-roles
     """
@@ -154,22 +147,3 @@ def assigning_only(role_ids: Sequence[str]) -> str:
         f" ForAnyOfAnyValues:GuidEquals {{{ids}}}))"
         for action, source in (("write", "Request"), ("delete", "Resource"))
     )
-
-
-_CONDITION_VERSION = "2.0"
-
-
-def _condition(entitlement: Entitlement, names: Names) -> str | None:
-    if not entitlement.may_assign:
-        return None
-    return assigning_only([role.id_in(names) for role in entitlement.may_assign])
-
-
-def _definition(on: Reference, role_id: str) -> str:
-    return f"/subscriptions/{on.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
-
-
-def _words(name: str, entitlement: Entitlement) -> str:
-    role: Role | CustomRole = entitlement.role
-    words = f"{name}-{role.name}-on-{entitlement.on}".lower().replace(" ", "-")
-    return words.replace("(", "").replace(")", "")

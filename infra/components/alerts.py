@@ -1,47 +1,42 @@
-"""The alerts of the tables in `infra.tables.alerts`."""
+"""Alert rules for the alerts in `infra.tables.alerts`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import monitor
 
 from infra import queries
-from infra.components.place import Place
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
-from infra.tables.alerts import ActivityWatch, MetricWatch, QueryWatch
+from infra.tables.alerts import Alert, MetricAlert, QueryAlert
 
-_EVERY = "PT5M"
+_FREQUENCY = "PT5M"
 _WINDOW = "PT15M"
 
 
-@dataclass(frozen=True)
-class MetricAlertsArgs:
-    """The metrics to watch, the workspace that has them, and the action group to call."""
-
-    place: Place
-    watches: Sequence[MetricWatch]
-    workspace: Reference
-    action_group: Reference
-
-
-class MetricAlerts(pulumi.ComponentResource):
-    """An alert for each metric."""
-
-    def __init__(self, name: str, args: MetricAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:alerts:MetricAlerts", name, None, opts)
-        place = args.place
-        for watch in args.watches:
+def create_metric_alerts(
+    name: str,
+    *,
+    context: StackContext,
+    alerts: Sequence[MetricAlert],
+    workspace: Reference,
+    action_group: Reference,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create an alert rule for each metric of an Azure ML workspace."""
+    with component("alerts:MetricAlerts", name, opts) as parent:
+        for alert in alerts:
             monitor.MetricAlert(
-                f"{name}-{watch.name}",
-                resource_group_name=place.group.name_when_made,
-                rule_name=place.names.of("metric_alert", *place.words, watch.name),
+                f"{name}-{alert.name}",
+                resource_group_name=context.group.name_output,
+                rule_name=context.name("metric_alert", alert.name),
                 location="global",
-                description=watch.text,
+                description=alert.text,
                 enabled=True,
-                severity=watch.severity,
-                scopes=[args.workspace.id_when_made],
-                evaluation_frequency=_EVERY,
+                severity=alert.severity,
+                scopes=[workspace.id_output],
+                evaluation_frequency=_FREQUENCY,
                 window_size=_WINDOW,
                 auto_mitigate=True,
                 criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
@@ -49,77 +44,71 @@ class MetricAlerts(pulumi.ComponentResource):
                     all_of=[
                         monitor.MetricCriteriaArgs(
                             criterion_type="StaticThresholdCriterion",
-                            name=watch.name,
+                            name=alert.name,
                             metric_namespace="Microsoft.MachineLearningServices/workspaces",
-                            metric_name=watch.metric,
+                            metric_name=alert.metric,
                             operator=monitor.Operator.GREATER_THAN,
-                            threshold=watch.above,
-                            time_aggregation=watch.aggregation,
+                            threshold=alert.threshold,
+                            time_aggregation=alert.aggregation,
                         )
                     ],
                 ),
-                actions=[monitor.MetricAlertActionArgs(action_group_id=args.action_group.id_when_made)],
-                tags=place.tags,
-                opts=pulumi.ResourceOptions(parent=self),
+                actions=[monitor.MetricAlertActionArgs(action_group_id=action_group.id_output)],
+                tags=context.tags,
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-        self.register_outputs({})
 
 
-@dataclass(frozen=True)
-class QueryAlertsArgs:
-    """What to ask the logs of the place's resource group, and the action group to call."""
+def create_query_alerts(
+    name: str,
+    *,
+    context: StackContext,
+    alerts: Sequence[QueryAlert],
+    action_group: Reference,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create an alert rule for each query on the logs of the stack's resource group.
 
-    place: Place
-    watches: Sequence[QueryWatch]
-    action_group: Reference
-
-
-class QueryAlerts(pulumi.ComponentResource):
-    """An alert for each query.
-
-    The scope is the resource group, not Log Analytics: whoever deploys it needs no right on the logs of others, and
-    the query sees the logs of this group alone.
+    The scope is the resource group, not the Log Analytics workspace: the deployment then needs no right on the logs of
+    others, and the query reads the logs of this group only.
     """
-
-    def __init__(self, name: str, args: QueryAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:alerts:QueryAlerts", name, None, opts)
-        place = args.place
-        for watch in args.watches:
+    with component("alerts:QueryAlerts", name, opts) as parent:
+        for alert in alerts:
+            rule_name = context.name("query_alert", alert.name)
             monitor.ScheduledQueryRule(
-                f"{name}-{watch.name}",
-                resource_group_name=place.group.name_when_made,
-                rule_name=place.names.of("query_alert", *place.words, watch.name),
-                display_name=place.names.of("query_alert", *place.words, watch.name),
-                location=place.location,
+                f"{name}-{alert.name}",
+                resource_group_name=context.group.name_output,
+                rule_name=rule_name,
+                display_name=rule_name,
+                location=context.location,
                 kind=monitor.Kind.LOG_ALERT,
-                description=watch.text,
+                description=alert.text,
                 enabled=True,
-                severity=watch.severity,
-                scopes=[place.group.id_when_made],
-                evaluation_frequency=_EVERY,
+                severity=alert.severity,
+                scopes=[context.group.id_output],
+                evaluation_frequency=_FREQUENCY,
                 window_size=_WINDOW,
                 auto_mitigate=True,
-                # A table is there when its first line is: until then Azure would call the query wrong.
+                # A table exists only after its first record. Until then Azure would reject the query.
                 skip_query_validation=True,
-                criteria=monitor.ScheduledQueryRuleCriteriaArgs(all_of=[_condition(watch)]),
-                actions=monitor.ActionsArgs(action_groups=[args.action_group.id_when_made]),
-                tags=place.tags,
-                opts=pulumi.ResourceOptions(parent=self),
+                criteria=monitor.ScheduledQueryRuleCriteriaArgs(all_of=[_condition(alert)]),
+                actions=monitor.ActionsArgs(action_groups=[action_group.id_output]),
+                tags=context.tags,
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-        self.register_outputs({})
 
 
-def _condition(watch: QueryWatch) -> monitor.ConditionArgs:
-    count = watch.measure is None
+def _condition(alert: QueryAlert) -> monitor.ConditionArgs:
+    counts_rows = alert.measure is None
     return monitor.ConditionArgs(
         criterion_type=monitor.CriterionType.STATIC_THRESHOLD_CRITERION,
-        query=queries.text(watch.query),
-        time_aggregation=monitor.TimeAggregation.COUNT if count else monitor.TimeAggregation.AVERAGE,
-        metric_measure_column=watch.measure,
+        query=queries.text(alert.query),
+        time_aggregation=monitor.TimeAggregation.COUNT if counts_rows else monitor.TimeAggregation.AVERAGE,
+        metric_measure_column=alert.measure,
         operator=monitor.ConditionOperator.GREATER_THAN,
-        threshold=watch.above,
+        threshold=alert.threshold,
         dimensions=[
-            monitor.DimensionArgs(name=watch.split, operator=monitor.DimensionOperator.INCLUDE, values=["*"]),
+            monitor.DimensionArgs(name=alert.dimension, operator=monitor.DimensionOperator.INCLUDE, values=["*"]),
         ],
         failing_periods=monitor.ConditionFailingPeriodsArgs(
             number_of_evaluation_periods=1, min_failing_periods_to_alert=1
@@ -127,29 +116,25 @@ def _condition(watch: QueryWatch) -> monitor.ConditionArgs:
     )
 
 
-@dataclass(frozen=True)
-class ActivityAlertArgs:
-    """The operations to hear of in the place's resource group, and the action groups to call."""
-
-    place: Place
-    watch: ActivityWatch
-    action_groups: Sequence[Reference]
-
-
-class ActivityAlert(pulumi.ComponentResource):
-    """An alert for operations that the activity log tells of."""
-
-    def __init__(self, name: str, args: ActivityAlertArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:alerts:ActivityAlert", name, None, opts)
-        place, watch = args.place, args.watch
+def create_activity_alert(
+    name: str,
+    *,
+    context: StackContext,
+    alert: Alert,
+    operations: Sequence[str],
+    action_groups: Sequence[Reference],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create an alert rule for operations in the stack's resource group that the activity log records as succeeded."""
+    with component("alerts:ActivityAlert", name, opts) as parent:
         monitor.ActivityLogAlert(
-            f"{name}-{watch.name}",
-            resource_group_name=place.group.name_when_made,
-            activity_log_alert_name=place.names.of("activity_alert", *place.words, watch.name),
+            f"{name}-{alert.name}",
+            resource_group_name=context.group.name_output,
+            activity_log_alert_name=context.name("activity_alert", alert.name),
             location="Global",
-            description=watch.text,
+            description=alert.text,
             enabled=True,
-            scopes=[place.group.id_when_made],
+            scopes=[context.group.id_output],
             condition=monitor.AlertRuleAllOfConditionArgs(
                 all_of=[
                     monitor.AlertRuleAnyOfOrLeafConditionArgs(field="category", equals="Administrative"),
@@ -157,17 +142,14 @@ class ActivityAlert(pulumi.ComponentResource):
                     monitor.AlertRuleAnyOfOrLeafConditionArgs(
                         any_of=[
                             monitor.AlertRuleLeafConditionArgs(field="operationName", equals=operation)
-                            for operation in watch.operations
+                            for operation in operations
                         ]
                     ),
                 ]
             ),
             actions=monitor.ActionListArgs(
-                action_groups=[
-                    monitor.ActionGroupArgs(action_group_id=group.id_when_made) for group in args.action_groups
-                ]
+                action_groups=[monitor.ActionGroupArgs(action_group_id=group.id_output) for group in action_groups]
             ),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
         )
-        self.register_outputs({})

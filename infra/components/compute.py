@@ -1,136 +1,154 @@
-"""What a workspace computes on: clusters, instances of people, attached Kubernetes clusters."""
+"""Compute of a workspace: clusters, compute instances, attached Kubernetes clusters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.place import Place
-from infra.origin import asked_for_by
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
 
-_IDLE = "PT5M"
-"""How long a node may be idle before it goes away: five minutes."""
+_NODE_IDLE_TIME = "PT5M"
+"""The idle time after which a cluster removes a node: five minutes."""
 
 
-@dataclass(frozen=True)
-class ClusterArgs:
-    """A cluster.
+def create_cluster(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    identity: Reference,
+    cluster: ClusterSettings,
+    public_nodes: bool,
+    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create a cluster without SSH and local logins, which scales down to no nodes.
 
-    Attributes:
-        identity: Whom its jobs act as.
-        public_nodes: Whether nodes have addresses on the internet.
-        after: What must be there before its first node is.
+    Args:
+        identity: The identity of its jobs.
+        public_nodes: Whether its nodes have public IP addresses.
+        depends_on: Resources that must exist before its first node, such as outbound rules.
     """
-
-    place: Place
-    workspace: Reference
-    identity: Reference
-    cluster: ClusterSettings
-    public_nodes: bool
-    after: Sequence[pulumi.Resource] = ()
-
-
-class Cluster(pulumi.ComponentResource):
-    """A cluster with no nodes while nothing runs, no SSH and no login but Entra's."""
-
-    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:compute:Cluster", name, None, opts)
-        place, cluster = args.place, args.cluster
-        asked_for_by(self, cluster.origin)
-        ml.Compute(
-            name,
-            resource_group_name=place.group.name_when_made,
-            workspace_name=args.workspace.name_when_made,
-            compute_name=cluster.name,
-            location=place.location,
-            identity=ml.ManagedServiceIdentityArgs(
-                type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
-                user_assigned_identities=[args.identity.id_when_made],
+    properties = ml.AmlComputeArgs(
+        compute_type="AmlCompute",
+        disable_local_auth=True,
+        properties=ml.AmlComputePropertiesArgs(
+            vm_size=cluster.size,
+            vm_priority=ml.VmPriority.LOW_PRIORITY if cluster.low_priority else ml.VmPriority.DEDICATED,
+            os_type=ml.OsType.LINUX,
+            scale_settings=ml.ScaleSettingsArgs(
+                min_node_count=0, max_node_count=cluster.max_nodes, node_idle_time_before_scale_down=_NODE_IDLE_TIME
             ),
-            properties=ml.AmlComputeArgs(
-                compute_type="AmlCompute",
-                disable_local_auth=True,
-                properties=ml.AmlComputePropertiesArgs(
-                    vm_size=cluster.size,
-                    vm_priority=ml.VmPriority.LOW_PRIORITY if cluster.low_priority else ml.VmPriority.DEDICATED,
-                    os_type=ml.OsType.LINUX,
-                    scale_settings=ml.ScaleSettingsArgs(
-                        min_node_count=0, max_node_count=cluster.max_nodes, node_idle_time_before_scale_down=_IDLE
-                    ),
-                    remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
-                    # Without a network of its own, a node without a public address could not reach Azure ML.
-                    enable_node_public_ip=args.public_nodes,
-                ),
-            ),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
-        )
-        self.register_outputs({})
+            remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
+            # Outside of a managed network, a node without a public address could not reach Azure ML.
+            enable_node_public_ip=public_nodes,
+        ),
+    )
+    with component("compute:Cluster", name, opts, cluster.origin) as parent:
+        _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
 
 
-@dataclass(frozen=True)
-class InstanceArgs:
-    """An instance.
+def create_instance(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    tenant_id: str,
+    instance: InstanceSettings,
+    public_node: bool,
+    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create one person's compute instance, which only its owner can open and which stops when it is idle.
 
-    Attributes:
-        tenant_id: The tenant of its owner.
-        public_node: Whether it has an address on the internet.
-        after: What must be there before it is.
-    """
-
-    place: Place
-    workspace: Reference
-    tenant_id: str
-    instance: InstanceSettings
-    public_node: bool
-    after: Sequence[pulumi.Resource] = ()
-
-
-class Instance(pulumi.ComponentResource):
-    """One person's machine, which nobody else opens, and which stops when nobody uses it.
-
-    It has no identity: its owner is logged in on it, and data is read as its owner. With an identity it would not stop
-    when idle, unless that were a Contributor on the workspace, as the workspace's own is.
+    It has no identity: its owner is logged in on it, and reads data as that owner. An instance with an identity would
+    stop when idle only if the identity were a Contributor on the workspace.
     https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance#configure-idle-shutdown
+
+    Args:
+        tenant_id: The tenant of its owner.
+        public_node: Whether it has a public IP address.
+        depends_on: Resources that must exist first, such as outbound rules.
     """
+    owner = ml.AssignedUserArgs(object_id=instance.owner, tenant_id=tenant_id)
+    properties = ml.ComputeInstanceArgs(
+        compute_type="ComputeInstance",
+        disable_local_auth=True,
+        properties=ml.ComputeInstancePropertiesArgs(
+            vm_size=instance.size,
+            application_sharing_policy=ml.ApplicationSharingPolicy.PERSONAL,
+            compute_instance_authorization_type=ml.ComputeInstanceAuthorizationType.PERSONAL,
+            personal_compute_instance_settings=ml.PersonalComputeInstanceSettingsArgs(assigned_user=owner),
+            ssh_settings=ml.ComputeInstanceSshSettingsArgs(ssh_public_access=ml.SshPublicAccess.DISABLED),
+            enable_sso=True,
+            idle_time_before_shutdown=f"PT{instance.idle_minutes}M",
+            schedules=_daily_stop(instance.stop_at) if instance.stop_at is not None else None,
+            enable_node_public_ip=public_node,
+        ),
+    )
+    compute_name = context.names.of("instance", instance.name, *context.name_parts)
+    with component("compute:Instance", name, opts, instance.origin) as parent:
+        _create_compute(name, context, workspace, compute_name, properties, None, depends_on, parent)
 
-    def __init__(self, name: str, args: InstanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:compute:Instance", name, None, opts)
-        place, instance = args.place, args.instance
-        asked_for_by(self, instance.origin)
-        owner = ml.AssignedUserArgs(object_id=instance.owner, tenant_id=args.tenant_id)
-        ml.Compute(
-            name,
-            resource_group_name=place.group.name_when_made,
-            workspace_name=args.workspace.name_when_made,
-            compute_name=place.names.of("instance", instance.name, *place.words),
-            location=place.location,
-            properties=ml.ComputeInstanceArgs(
-                compute_type="ComputeInstance",
-                disable_local_auth=True,
-                properties=ml.ComputeInstancePropertiesArgs(
-                    vm_size=instance.size,
-                    application_sharing_policy=ml.ApplicationSharingPolicy.PERSONAL,
-                    compute_instance_authorization_type=ml.ComputeInstanceAuthorizationType.PERSONAL,
-                    personal_compute_instance_settings=ml.PersonalComputeInstanceSettingsArgs(assigned_user=owner),
-                    ssh_settings=ml.ComputeInstanceSshSettingsArgs(ssh_public_access=ml.SshPublicAccess.DISABLED),
-                    enable_sso=True,
-                    idle_time_before_shutdown=f"PT{instance.idle_minutes}M",
-                    schedules=_stopping(instance.stop_at) if instance.stop_at is not None else None,
-                    enable_node_public_ip=args.public_node,
-                ),
-            ),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+
+def attach_kubernetes(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    identity: Reference,
+    cluster: KubernetesSettings,
+    depends_on: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Attach a Kubernetes cluster of the organization to the workspace.
+
+    Args:
+        identity: The identity of its jobs and endpoints.
+        depends_on: Resources that must exist first, such as the workspace's roles on the cluster.
+    """
+    properties = ml.KubernetesArgs(
+        compute_type="Kubernetes",
+        resource_id=cluster.cluster_id,
+        disable_local_auth=True,
+        properties=ml.KubernetesPropertiesArgs(namespace=cluster.namespace),
+    )
+    with component("compute:Kubernetes", name, opts, cluster.origin) as parent:
+        _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
+
+
+def _create_compute(
+    name: str,
+    context: StackContext,
+    workspace: Reference,
+    compute_name: str,
+    properties: ml.AmlComputeArgs | ml.ComputeInstanceArgs | ml.KubernetesArgs,
+    identity: Reference | None,
+    depends_on: Sequence[pulumi.Resource],
+    parent: pulumi.Resource,
+) -> None:
+    ml.Compute(
+        name,
+        resource_group_name=context.group.name_output,
+        workspace_name=workspace.name_output,
+        compute_name=compute_name,
+        location=context.location,
+        identity=ml.ManagedServiceIdentityArgs(
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id_output]
         )
-        self.register_outputs({})
+        if identity is not None
+        else None,
+        properties=properties,
+        tags=context.tags,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+    )
 
 
-def _stopping(at: str) -> ml.ComputeSchedulesArgs:
-    """A stop every day. Azure's time zones know no summer time either, so the time is that of UTC."""
+def _daily_stop(at: str) -> ml.ComputeSchedulesArgs:
+    """A stop every day at `HH:MM` in UTC: Azure's time zones have no daylight saving time."""
     hour, minute = map(int, at.split(":"))
     daily = ml.ComputeStartStopScheduleArgs(
         action=ml.ComputePowerAction.STOP,
@@ -139,48 +157,3 @@ def _stopping(at: str) -> ml.ComputeSchedulesArgs:
         status=ml.ScheduleStatus.ENABLED,
     )
     return ml.ComputeSchedulesArgs(compute_start_stop=[daily])
-
-
-@dataclass(frozen=True)
-class KubernetesArgs:
-    """A Kubernetes cluster to attach.
-
-    Attributes:
-        identity: Whom its jobs act as.
-        after: What must be there before it is attached, such as the workspace's rights on it.
-    """
-
-    place: Place
-    workspace: Reference
-    identity: Reference
-    cluster: KubernetesSettings
-    after: Sequence[pulumi.Resource]
-
-
-class Kubernetes(pulumi.ComponentResource):
-    """An attached Kubernetes cluster of the organization's. What runs there acts as an identity of ours."""
-
-    def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:compute:Kubernetes", name, None, opts)
-        place, cluster = args.place, args.cluster
-        asked_for_by(self, cluster.origin)
-        ml.Compute(
-            name,
-            resource_group_name=place.group.name_when_made,
-            workspace_name=args.workspace.name_when_made,
-            compute_name=cluster.name,
-            location=place.location,
-            identity=ml.ManagedServiceIdentityArgs(
-                type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
-                user_assigned_identities=[args.identity.id_when_made],
-            ),
-            properties=ml.KubernetesArgs(
-                compute_type="Kubernetes",
-                resource_id=cluster.cluster_id,
-                disable_local_auth=True,
-                properties=ml.KubernetesPropertiesArgs(namespace=cluster.namespace),
-            ),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
-        )
-        self.register_outputs({})

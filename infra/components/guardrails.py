@@ -1,52 +1,49 @@
-"""What keeps costs, deletions and strangers' resources in bounds."""
+"""Budgets, locks against deletion, and assignments of Azure Policy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import authorization, consumption
 
-from infra.components.place import Place
-from infra.origin import asked_for_by
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
-from infra.settings import BudgetSettings, PolicyEffect, PolicyName, SubscriptionSettings
-from infra.tables.azure_policies import Policy
+from infra.settings import BudgetSettings
+from infra.tables.azure_policies import AzurePolicy, PolicyEffect, PolicyName
+from infra.tables.network_modes import Network
 
 _ACTUAL_PERCENT = (80, 100)
 _FORECAST_PERCENT = 100
 
 
-@dataclass(frozen=True)
-class BudgetArgs:
-    """What may be spent in the place's resource group, and the action group that hears of it beside the mails."""
+def create_budget(
+    name: str,
+    *,
+    context: StackContext,
+    budget: BudgetSettings,
+    action_group: Reference,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create a monthly budget of the resource group.
 
-    place: Place
-    budget: BudgetSettings
-    action_group: Reference
+    It notifies at 80 % and 100 % of the actual costs, and when the month's forecast exceeds the budget.
+    """
 
+    def notification(percent: int, kind: consumption.ThresholdType) -> consumption.NotificationArgs:
+        return consumption.NotificationArgs(
+            enabled=True,
+            operator=consumption.OperatorType.GREATER_THAN_OR_EQUAL_TO,
+            threshold=percent,
+            threshold_type=kind,
+            contact_emails=list(budget.emails),
+            contact_groups=[action_group.id_output],
+        )
 
-class Budget(pulumi.ComponentResource):
-    """A monthly budget that warns at 80 % and 100 % of what was spent, and when the month's forecast is above it."""
-
-    def __init__(self, name: str, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:guardrails:Budget", name, None, opts)
-        asked_for_by(self, args.budget.origin)
-        place, budget = args.place, args.budget
-
-        def notification(percent: int, kind: consumption.ThresholdType) -> consumption.NotificationArgs:
-            return consumption.NotificationArgs(
-                enabled=True,
-                operator=consumption.OperatorType.GREATER_THAN_OR_EQUAL_TO,
-                threshold=percent,
-                threshold_type=kind,
-                contact_emails=list(budget.emails),
-                contact_groups=[args.action_group.id_when_made],
-            )
-
+    with component("guardrails:Budget", name, opts, budget.origin) as parent:
         consumption.Budget(
             name,
-            budget_name=place.names.of("budget", *place.words),
-            scope=place.group.id_when_made,
+            budget_name=context.name("budget"),
+            scope=context.group.id_output,
             category=consumption.CategoryType.COST,
             amount=budget.amount,
             time_grain=consumption.TimeGrainType.MONTHLY,
@@ -55,9 +52,8 @@ class Budget(pulumi.ComponentResource):
                 **{f"actual{p}": notification(p, consumption.ThresholdType.ACTUAL) for p in _ACTUAL_PERCENT},
                 f"forecast{_FORECAST_PERCENT}": notification(_FORECAST_PERCENT, consumption.ThresholdType.FORECASTED),
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=parent),
         )
-        self.register_outputs({})
 
 
 LOCKABLE = frozenset(
@@ -68,83 +64,73 @@ LOCKABLE = frozenset(
         "Microsoft.Storage/storageAccounts",
     }
 )
-"""What may be locked: a lock on a workspace or its resource group would stop clusters from scaling down, which deletes.
+"""The resource types that may be locked. A lock on a workspace or its resource group would stop clusters from scaling
+down, because scaling down deletes nodes.
 https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-cluster#limitations"""
 
 
-@dataclass(frozen=True)
-class LocksArgs:
-    """What nobody should delete by accident, by the word for it in this stack."""
+def create_locks(
+    name: str, *, context: StackContext, locked: Mapping[str, Reference], opts: pulumi.ResourceOptions
+) -> None:
+    """Lock resources against deletion.
 
-    place: Place
-    locked: Mapping[str, Reference]
+    Args:
+        locked: The resources, by the last part of the lock's name.
 
-
-class Locks(pulumi.ComponentResource):
-    """Locks against deletion. Raises ValueError for what must not be locked."""
-
-    def __init__(self, name: str, args: LocksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:guardrails:Locks", name, None, opts)
-        for word, resource in args.locked.items():
-            if resource.kind not in LOCKABLE:
+    Raises:
+        ValueError: A resource is of a type that must not be locked.
+    """
+    with component("guardrails:Locks", name, opts) as parent:
+        for key, resource in locked.items():
+            if resource.azure_type not in LOCKABLE:
                 raise ValueError(
                     f"{resource.id} must not be locked: a lock on a workspace or its resource group stops clusters "
                     "from scaling down"
                 )
             authorization.ManagementLockByScope(
-                f"{name}-{word}",
-                lock_name=args.place.names.of("lock", *args.place.words, word),
-                scope=resource.id_when_made,
+                f"{name}-{key}",
+                lock_name=context.name("lock", key),
+                scope=resource.id_output,
                 level=authorization.LockLevel.CAN_NOT_DELETE,
                 notes="Holds what cannot be made again. docs/guardrails.md of mlops-bootstrap says how to remove it.",
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-        self.register_outputs({})
 
 
-@dataclass(frozen=True)
-class PolicyAssignmentsArgs:
-    """The policies, what each of them does, and the subscriptions that they judge."""
+def create_policy_assignments(
+    name: str,
+    *,
+    context: StackContext,
+    policies: Sequence[AzurePolicy],
+    effects: Mapping[PolicyName, PolicyEffect],
+    subscriptions: Mapping[str, Sequence[Network]],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Assign built-in policies to whole subscriptions, where they also judge resources that others create.
 
-    place: Place
-    policies: Sequence[Policy]
-    effects: Mapping[PolicyName, PolicyEffect]
-    subscriptions: Sequence[SubscriptionSettings]
-
-
-class PolicyAssignments(pulumi.ComponentResource):
-    """Azure's own policies, assigned to whole subscriptions: they also see what was made without us."""
-
-    def __init__(self, name: str, args: PolicyAssignmentsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:guardrails:PolicyAssignments", name, None, opts)
-        names = args.place.names
-        for subscription in args.subscriptions:
-            for policy in args.policies:
-                effect = args.effects[policy.name]
-                if effect == "Disabled" or not _promised(policy, subscription):
+    Args:
+        subscriptions: The network modes of the environments in each subscription, by its id.
+    """
+    with component("guardrails:PolicyAssignments", name, opts) as parent:
+        for subscription, modes in subscriptions.items():
+            for policy in policies:
+                effect = effects[policy.name]
+                if effect == "Disabled" or not policy.applies_to(modes):
                     continue
-                word = policy.name.replace("_", "-")
+                key = policy.name.replace("_", "-")
                 authorization.PolicyAssignment(
-                    f"{name}-{word}-{subscription.id}",
-                    policy_assignment_name=names.of("policy_assignment", word),
-                    scope=f"/subscriptions/{subscription.id}",
+                    f"{name}-{key}-{subscription}",
+                    policy_assignment_name=context.names.of("policy_assignment", key),
+                    scope=f"/subscriptions/{subscription}",
                     policy_definition_id=f"/providers/Microsoft.Authorization/policyDefinitions/{policy.id}",
-                    display_name=f"{names.organization}: {policy.wanted}",
-                    description=policy.wanted,
+                    display_name=f"{context.names.organization}: {policy.requirement}",
+                    description=policy.requirement,
                     enforcement_mode=authorization.EnforcementMode.DEFAULT,
                     parameters={
                         "effect": authorization.ParameterValuesValueArgs(
                             value=policy.audit if effect == "Audit" else effect
                         )
                     },
-                    non_compliance_messages=[authorization.NonComplianceMessageArgs(message=policy.wanted)],
-                    opts=pulumi.ResourceOptions(parent=self),
+                    non_compliance_messages=[authorization.NonComplianceMessageArgs(message=policy.requirement)],
+                    opts=pulumi.ResourceOptions(parent=parent),
                 )
-        self.register_outputs({})
-
-
-def _promised(policy: Policy, subscription: SubscriptionSettings) -> bool:
-    """Whether every environment in the subscription has a mode that keeps the policy."""
-    if not policy.modes:
-        return True
-    return bool(subscription.networks) and set(subscription.networks) <= set(policy.modes)

@@ -1,75 +1,71 @@
-"""Identities that workspaces, clusters, endpoints and CI act as. None of them has a secret."""
-
-from dataclasses import dataclass
+"""User-assigned identities of workspaces, clusters, endpoints and CI. None of them has a secret."""
 
 import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from infra.components.access import Principal
-from infra.components.place import Place
-from infra.origin import asked_for_by
+from infra.components.context import StackContext
+from infra.origin import set_origin
 from infra.reference import Reference
 from infra.settings import Federation
 
 _AUDIENCE = "api://AzureADTokenExchange"
 
 
-@dataclass(frozen=True)
-class IdentityArgs:
-    """What the identity is for.
+class Identity(pulumi.ComponentResource):
+    """A user-assigned identity, with a federated credential where a forge logs in with it.
 
     Attributes:
-        purpose: The last word of its name.
-        federation: The token of another party, such as a forge, that it accepts.
-        origin: The line of the manifest that asked for it.
+        client_id: Its client id, known after its creation.
     """
-
-    place: Place
-    purpose: str
-    federation: Federation | None = None
-    origin: str | None = None
-
-
-class Identity(pulumi.ComponentResource):
-    """A user-assigned identity with its federated credential."""
 
     identity: Reference
     principal: Principal
     client_id: pulumi.Output[str]
 
-    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        context: StackContext,
+        purpose: str,
+        federation: Federation | None = None,
+        origin: str | None = None,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Create the identity.
+
+        Args:
+            purpose: The last part of its name in Azure.
+            federation: The tokens that it accepts.
+            origin: The manifest line that configures it.
+        """
         super().__init__("bootstrap:identity:Identity", name, None, opts)
-        if args.origin is not None:
-            asked_for_by(self, args.origin)
-        place = args.place
-        identity_name = place.names.of("identity", *place.words, args.purpose)
+        if origin is not None:
+            set_origin(self, origin)
         identity = managedidentity.UserAssignedIdentity(
             name,
-            resource_group_name=place.group.name_when_made,
-            resource_name_=identity_name,
-            location=place.location,
-            tags=place.tags,
+            resource_group_name=context.group.name_output,
+            resource_name_=context.name("identity", purpose),
+            location=context.location,
+            tags=context.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.identity = place.group.within(
-            f"providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity_name}", identity
-        )
+        self.identity = context.reference(identity, "identity", purpose)
         self.principal = Principal(
             self.identity.id, identity.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL
         )
         self.client_id = identity.client_id
-        if args.federation is not None:
+        if federation is not None:
             credential = managedidentity.FederatedIdentityCredential(
                 f"{name}-1",
-                resource_group_name=place.group.name_when_made,
-                resource_name_=self.identity.name_when_made,
-                federated_identity_credential_resource_name=place.names.of(
-                    "federated_credential", *place.words, args.purpose, "1"
-                ),
+                resource_group_name=context.group.name_output,
+                resource_name_=self.identity.name_output,
+                federated_identity_credential_resource_name=context.name("federated_credential", purpose, "1"),
                 audiences=[_AUDIENCE],
-                issuer=args.federation.issuer,
-                subject=args.federation.subject,
+                issuer=federation.issuer,
+                subject=federation.subject,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            asked_for_by(credential, args.federation.origin)
+            set_origin(credential, federation.origin)
         self.register_outputs({"id": self.identity.id})

@@ -1,198 +1,149 @@
-"""What is recorded, and who hears of what happens."""
+"""Log Analytics, Application Insights, diagnostic settings and action groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
-from infra.components.place import Place
-from infra.diagnostics import ACTIVITY, REPORTING, Reports
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
+from infra.tables.diagnostics import ACTIVITY_CATEGORIES, DIAGNOSTICS, Diagnostics
 
 
-@dataclass(frozen=True)
-class LogsArgs:
-    """Where the logs lie, and how many days they are kept."""
-
-    place: Place
-    retention_days: int
-
-
-class Logs(pulumi.ComponentResource):
-    """The Log Analytics workspace that everything reports to."""
-
-    workspace: Reference
-
-    def __init__(self, name: str, args: LogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:monitoring:Logs", name, None, opts)
-        place = args.place
-        workspace_name = place.names.of("log_analytics", *place.words)
+def create_log_analytics(
+    name: str, *, context: StackContext, retention_days: int, opts: pulumi.ResourceOptions
+) -> Reference:
+    """Create the Log Analytics workspace that keeps all logs and metrics."""
+    with component("monitoring:Logs", name, opts) as parent:
         workspace = operationalinsights.Workspace(
             name,
-            resource_group_name=place.group.name_when_made,
-            workspace_name=workspace_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            workspace_name=context.name("log_analytics"),
+            location=context.location,
             sku=operationalinsights.WorkspaceSkuArgs(name=operationalinsights.WorkspaceSkuNameEnum.PER_GB2018),
-            retention_in_days=args.retention_days,
+            retention_in_days=retention_days,
             features=operationalinsights.WorkspaceFeaturesArgs(
                 disable_local_auth=True, enable_log_access_using_only_resource_permissions=True
             ),
             public_network_access_for_ingestion=operationalinsights.PublicNetworkAccessType.ENABLED,
             public_network_access_for_query=operationalinsights.PublicNetworkAccessType.ENABLED,
-            tags=place.tags,
-            opts=place.stateful(self),
+            tags=context.tags,
+            opts=context.stateful(parent),
         )
-        self.workspace = place.group.within(
-            f"providers/Microsoft.OperationalInsights/workspaces/{workspace_name}", workspace
-        )
-        self.register_outputs({"id": self.workspace.id})
+    return context.reference(workspace, "log_analytics")
 
 
-_SHORT_NAME = 12
-"""How many characters Azure shows. https://learn.microsoft.com/azure/azure-monitor/alerts/action-groups"""
+_SHORT_NAME_LENGTH = 12
+"""Azure's limit in characters. https://learn.microsoft.com/azure/azure-monitor/alerts/action-groups"""
 
 
-@dataclass(frozen=True)
-class NotificationsArgs:
-    """Who is told by mail.
+def create_action_group(
+    name: str, *, context: StackContext, short_name: str, emails: Sequence[str], opts: pulumi.ResourceOptions
+) -> Reference:
+    """Create the action group that alerts and budgets notify.
 
-    Attributes:
-        short_name: Who writes, as messages show it: at most twelve characters count.
+    Args:
+        short_name: The sender that messages show, cut to twelve characters.
     """
-
-    place: Place
-    short_name: str
-    emails: Sequence[str]
-
-
-class Notifications(pulumi.ComponentResource):
-    """An action group: what alerts and budgets call."""
-
-    action_group: Reference
-
-    def __init__(self, name: str, args: NotificationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:monitoring:Notifications", name, None, opts)
-        place = args.place
-        group_name = place.names.of("action_group", *place.words)
+    with component("monitoring:Notifications", name, opts) as parent:
         group = monitor.ActionGroup(
             name,
-            resource_group_name=place.group.name_when_made,
-            action_group_name=group_name,
-            group_short_name=args.short_name[:_SHORT_NAME].rstrip("-"),
+            resource_group_name=context.group.name_output,
+            action_group_name=context.name("action_group"),
+            group_short_name=short_name[:_SHORT_NAME_LENGTH].rstrip("-"),
             location="Global",
             enabled=True,
             email_receivers=[
                 monitor.MicrosoftCommonEmailReceiverArgs(name=email, email_address=email, use_common_alert_schema=True)
-                for email in args.emails
+                for email in emails
             ],
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
         )
-        self.action_group = place.group.within(f"providers/Microsoft.Insights/actionGroups/{group_name}", group)
-        self.register_outputs({"id": self.action_group.id})
+    return context.reference(group, "action_group")
 
 
-@dataclass(frozen=True)
-class InsightsArgs:
-    """Where the component lies, and the Log Analytics workspace that keeps its data."""
+def create_application_insights(
+    name: str, *, context: StackContext, logs: Reference, opts: pulumi.ResourceOptions
+) -> Reference:
+    """Create Application Insights for a workspace's endpoints.
 
-    place: Place
-    logs: Reference
-
-
-class Insights(pulumi.ComponentResource):
-    """Application Insights for a workspace's endpoints."""
-
-    component: Reference
-
-    def __init__(self, name: str, args: InsightsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:monitoring:Insights", name, None, opts)
-        place = args.place
-        component_name = place.name_of("application_insights")
-        component = applicationinsights.Component(
+    Args:
+        logs: The Log Analytics workspace that keeps its data.
+    """
+    with component("monitoring:Insights", name, opts) as parent:
+        insights = applicationinsights.Component(
             name,
-            resource_group_name=place.group.name_when_made,
-            resource_name_=component_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            resource_name_=context.name("application_insights"),
+            location=context.location,
             kind="web",
             application_type=applicationinsights.ApplicationType.WEB,
             ingestion_mode=applicationinsights.IngestionMode.LOG_ANALYTICS,
-            workspace_resource_id=args.logs.id_when_made,
+            workspace_resource_id=logs.id_output,
             disable_ip_masking=False,
             # Managed online endpoints send their traces with the connection string, which is a local login.
             disable_local_auth=False,
             public_network_access_for_ingestion=applicationinsights.PublicNetworkAccessType.ENABLED,
             public_network_access_for_query=applicationinsights.PublicNetworkAccessType.ENABLED,
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self, import_=place.imported.get("application_insights")),
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent, import_=context.imported.get("application_insights")),
         )
-        self.component = place.group.within(f"providers/Microsoft.Insights/components/{component_name}", component)
-        self.register_outputs({"id": self.component.id})
+    return context.reference(insights, "application_insights")
 
 
-@dataclass(frozen=True)
-class DiagnosticsArgs:
-    """What reports, and the Log Analytics workspace that keeps it.
+def create_diagnostic_settings(
+    name: str,
+    *,
+    context: StackContext,
+    sources: Mapping[str, Reference],
+    logs: Reference,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Send all logs and metrics of each source, and of its services, to Log Analytics.
 
-    Attributes:
-        sources: The resources, each of a kind in `infra.diagnostics.REPORTING`, by the word for it in this stack.
+    Args:
+        sources: Resources of the types in `DIAGNOSTICS`, by the last part of the setting's name.
     """
+    with component("monitoring:Diagnostics", name, opts) as parent:
 
-    place: Place
-    sources: Mapping[str, Reference]
-    logs: Reference
+        def create(setting: str, source: Reference, exported: Diagnostics) -> None:
+            exported_logs = [monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)]
+            exported_metrics = [monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)]
+            monitor.DiagnosticSetting(
+                setting,
+                name=context.name("diagnostic_setting"),
+                resource_uri=source.id_output,
+                workspace_id=logs.id_output,
+                log_analytics_destination_type=exported.destination,
+                logs=exported_logs if exported.logs else [],
+                metrics=exported_metrics if exported.metrics else [],
+                opts=pulumi.ResourceOptions(parent=parent),
+            )
 
-
-class Diagnostics(pulumi.ComponentResource):
-    """All logs and metrics of each source and its services, sent to Log Analytics."""
-
-    def __init__(self, name: str, args: DiagnosticsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:monitoring:Diagnostics", name, None, opts)
-        for word, source in args.sources.items():
-            reports = REPORTING[source.kind]
-            self._setting(f"{name}-{word}", args, source, reports)
-            for path in reports.services:
+        for key, source in sources.items():
+            exported = DIAGNOSTICS[source.azure_type]
+            create(f"{name}-{key}", source, exported)
+            for path in exported.services:
                 service = path.removesuffix("Services/default")
-                self._setting(f"{name}-{word}-{service}", args, source.within(path, source.made_by), Reports())
-        self.register_outputs({})
-
-    def _setting(self, name: str, args: DiagnosticsArgs, source: Reference, reports: Reports) -> None:
-        logs = [monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)]
-        metrics = [monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)]
-        monitor.DiagnosticSetting(
-            name,
-            name=args.place.names.of("diagnostic_setting", *args.place.words),
-            resource_uri=source.id_when_made,
-            workspace_id=args.logs.id_when_made,
-            log_analytics_destination_type=reports.tables,
-            logs=logs if reports.logs else [],
-            metrics=metrics if reports.metrics else [],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+                create(f"{name}-{key}-{service}", source.child(path, source.resource), Diagnostics())
 
 
-@dataclass(frozen=True)
-class ActivityArgs:
-    """The subscriptions, and the Log Analytics workspace that keeps what was done in them."""
-
-    place: Place
-    subscriptions: Sequence[str]
-    logs: Reference
-
-
-class Activity(pulumi.ComponentResource):
-    """The activity logs of subscriptions: who changed what in Azure itself."""
-
-    def __init__(self, name: str, args: ActivityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:monitoring:Activity", name, None, opts)
-        for subscription in args.subscriptions:
+def create_activity_log_export(
+    name: str, *, context: StackContext, subscriptions: Sequence[str], logs: Reference, opts: pulumi.ResourceOptions
+) -> None:
+    """Send the activity logs of subscriptions to Log Analytics: who changed which Azure resource."""
+    with component("monitoring:Activity", name, opts) as parent:
+        for subscription in subscriptions:
             monitor.DiagnosticSetting(
                 f"{name}-{subscription}",
-                name=args.place.names.of("diagnostic_setting", *args.place.words),
+                name=context.name("diagnostic_setting"),
                 resource_uri=f"/subscriptions/{subscription}",
-                workspace_id=args.logs.id_when_made,
-                logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in ACTIVITY],
-                opts=pulumi.ResourceOptions(parent=self),
+                workspace_id=logs.id_output,
+                logs=[
+                    monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True)
+                    for category in ACTIVITY_CATEGORIES
+                ],
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-        self.register_outputs({})

@@ -1,4 +1,4 @@
-"""Virtual networks, private endpoints in them, and the DNS zones that lead to those."""
+"""Virtual networks, private endpoints, private DNS zones and peerings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,430 +7,353 @@ from typing import Literal
 import pulumi
 from pulumi_azure_native import network, privatedns
 
-from infra.components.place import Place
-from infra.origin import asked_for_by
+from infra.components.component import component
+from infra.components.context import StackContext
+from infra.origin import set_origin
 from infra.reference import Reference
-from infra.tables.private_endpoints import Door
+from infra.settings import NewVnet
+from infra.tables.private_endpoints import Endpoint
 
-_EVERYWHERE = "0.0.0.0/0"
-
-
-@dataclass(frozen=True)
-class _Inwards:
-    """A rule for what comes in; a lower number counts first."""
-
-    name: str
-    priority: int
-    access: network.SecurityRuleAccess
-    protocol: network.SecurityRuleProtocol
-    source: str
-    port: str
-
-
-_HTTPS_FROM_THE_NETWORK = _Inwards(
-    "https-from-the-network", 100, network.SecurityRuleAccess.ALLOW, network.SecurityRuleProtocol.TCP,
-    "VirtualNetwork", "443",
-)  # fmt: skip
-_NOTHING_ELSE = _Inwards(
-    "nothing-else", 4096, network.SecurityRuleAccess.DENY, network.SecurityRuleProtocol.ASTERISK, "*", "*"
-)
+_ALL_ADDRESSES = "0.0.0.0/0"
 
 
 @dataclass(frozen=True)
 class Subnet:
-    """A part of a virtual network.
+    """A subnet of a virtual network.
 
     Attributes:
-        word: What tells it from the others.
-        addresses: Its range.
-        out: How traffic leaves it: by the firewall at the network's next hop, by a NAT gateway, or not at all. Azure
-            gives new subnets no way out of its own.
-        serves: Whether something in it is called from elsewhere, by HTTPS.
-        delegated_to: The Azure service that has it for itself.
+        key: The last part of its name.
+        addresses: Its address range.
+        outbound: How traffic leaves it: through the firewall at the network's next hop, through a NAT gateway, or not
+            at all. New subnets have no default outbound access in Azure.
+        accepts_https: Whether other parts of the network connect to it by HTTPS.
+        delegated_to: The Azure service that it is delegated to.
     """
 
-    word: str
+    key: str
     addresses: str
-    out: Literal["firewall", "nat", "nothing"]
-    serves: bool
+    outbound: Literal["firewall", "nat", "none"]
+    accepts_https: bool
     delegated_to: str | None = None
 
 
-@dataclass(frozen=True)
-class VirtualNetworkArgs:
-    """A virtual network.
-
-    Attributes:
-        address_space: Its range.
-        dns_servers: Who answers names in it; Azure, when there are none.
-        next_hop: The address of the firewall that subnets with the way out `firewall` use.
-        subnets: Made one after the other: Azure answers 429 to two writes at once on one network.
-        gateway: The range of the subnet of a VPN or ExpressRoute gateway; None for none.
-    """
-
-    place: Place
-    address_space: str
-    dns_servers: Sequence[str]
-    next_hop: str | None
-    subnets: Sequence[Subnet]
-    origin: str
-    gateway: str | None = None
-
-
 class VirtualNetwork(pulumi.ComponentResource):
-    """A virtual network whose subnets have rules, routes and a way out that are said.
+    """A virtual network whose subnets have security rules, routes and an explicit way out.
 
     Attributes:
-        subnets: By their words.
-        reporting: What of it has logs or metrics.
+        subnets: By their keys.
+        diagnostic_sources: Its resources with logs or metrics, by the last part of the setting's name.
     """
 
     vnet: Reference
     subnets: dict[str, Reference]
-    reporting: dict[str, Reference]
+    diagnostic_sources: dict[str, Reference]
 
-    def __init__(self, name: str, args: VirtualNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        context: StackContext,
+        settings: NewVnet,
+        subnets: Sequence[Subnet],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Create the network.
+
+        Args:
+            subnets: Created one after the other: Azure answers 429 to two writes at once on one network.
+        """
         super().__init__("bootstrap:network:VirtualNetwork", name, None, opts)
-        asked_for_by(self, args.origin)
-        place = args.place
-        vnet_name = place.names.of("virtual_network", *place.words)
+        set_origin(self, settings.origin)
+        self._context = context
         vnet = network.VirtualNetwork(
             name,
-            resource_group_name=place.group.name_when_made,
-            virtual_network_name=vnet_name,
-            location=place.location,
-            address_space=network.AddressSpaceArgs(address_prefixes=[args.address_space]),
-            dhcp_options=network.DhcpOptionsArgs(dns_servers=list(args.dns_servers)),
-            tags=place.tags,
+            resource_group_name=context.group.name_output,
+            virtual_network_name=context.name("virtual_network"),
+            location=context.location,
+            address_space=network.AddressSpaceArgs(address_prefixes=[settings.address_space]),
+            dhcp_options=network.DhcpOptionsArgs(dns_servers=list(settings.dns_servers)),
+            tags=context.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.vnet = place.group.within(f"providers/Microsoft.Network/virtualNetworks/{vnet_name}", vnet)
+        self.vnet = context.reference(vnet, "virtual_network")
         self.subnets = {}
-        self.reporting = {name: self.vnet}
-        before: list[pulumi.Resource] = []
-        for subnet in args.subnets:
-            made = self._subnet(f"{name}-{subnet.word}", args, subnet, before)
-            self.subnets[subnet.word] = made
-            before = [made.made_by] if made.made_by is not None else []
-        if args.gateway is not None:
-            self._gateway_subnet(f"{name}-gateway", args.place, args.gateway, before)
+        self.diagnostic_sources = {name: self.vnet}
+        previous: list[pulumi.Resource] = []
+        for subnet in subnets:
+            created = self._create_subnet(f"{name}-{subnet.key}", subnet, settings.next_hop, previous)
+            self.subnets[subnet.key] = self.vnet.child(f"subnets/{context.name('subnet', subnet.key)}", created)
+            previous = [created]
+        if settings.gateway_subnet is not None:
+            # Azure requires this name for the subnet of gateways, and allows neither rules nor a default route in it.
+            # https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-network-gateways#gwsub
+            network.Subnet(
+                f"{name}-gateway",
+                resource_group_name=context.group.name_output,
+                virtual_network_name=self.vnet.name_output,
+                subnet_name="GatewaySubnet",
+                address_prefix=settings.gateway_subnet,
+                default_outbound_access=False,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=previous),
+            )
         self.register_outputs({"id": self.vnet.id})
 
-    def _gateway_subnet(self, name: str, place: Place, addresses: str, before: list[pulumi.Resource]) -> None:
-        """The subnet that Azure puts gateways into, known by its name. It takes no rules and no route to everywhere.
-
-        https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-network-gateways#gwsub
-        """
-        network.Subnet(
+    def _create_subnet(
+        self, name: str, subnet: Subnet, next_hop: str | None, depends_on: list[pulumi.Resource]
+    ) -> pulumi.Resource:
+        context = self._context
+        return network.Subnet(
             name,
-            resource_group_name=place.group.name_when_made,
-            virtual_network_name=self.vnet.name_when_made,
-            subnet_name="GatewaySubnet",
-            address_prefix=addresses,
-            default_outbound_access=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
-        )
-
-    def _subnet(self, name: str, args: VirtualNetworkArgs, subnet: Subnet, before: list[pulumi.Resource]) -> Reference:
-        place = args.place
-        subnet_name = place.names.of("subnet", *place.words, subnet.word)
-        made = network.Subnet(
-            name,
-            resource_group_name=place.group.name_when_made,
-            virtual_network_name=self.vnet.name_when_made,
-            subnet_name=subnet_name,
+            resource_group_name=context.group.name_output,
+            virtual_network_name=self.vnet.name_output,
+            subnet_name=context.name("subnet", subnet.key),
             address_prefix=subnet.addresses,
             default_outbound_access=False,
             delegations=[network.DelegationArgs(name="delegation", service_name=subnet.delegated_to)]
             if subnet.delegated_to is not None
             else None,
-            nat_gateway=network.SubResourceArgs(id=self._nat_gateway(name, place, subnet).id_when_made)
-            if subnet.out == "nat"
+            nat_gateway=network.SubResourceArgs(id=self._create_nat_gateway(name, subnet).id_output)
+            if subnet.outbound == "nat"
             else None,
-            network_security_group=network.NetworkSecurityGroupArgs(id=self._rules(name, place, subnet).id_when_made),
-            # Without this, rules and routes do not count for private endpoints.
+            network_security_group=network.NetworkSecurityGroupArgs(
+                id=self._create_security_group(name, subnet).id_output
+            ),
+            # Without this, security rules and routes do not apply to private endpoints.
             private_endpoint_network_policies=network.VirtualNetworkPrivateEndpointNetworkPolicies.ENABLED,
-            route_table=network.RouteTableArgs(id=self._routes(name, args, subnet).id_when_made),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
+            route_table=network.RouteTableArgs(id=self._create_route_table(name, subnet, next_hop).id_output),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
-        return self.vnet.within(f"subnets/{subnet_name}", made)
 
-    def _rules(self, name: str, place: Place, subnet: Subnet) -> Reference:
-        group_name = place.names.of("network_security_group", *place.words, subnet.word)
-        inwards = [_HTTPS_FROM_THE_NETWORK, _NOTHING_ELSE] if subnet.serves else [_NOTHING_ELSE]
+    def _create_security_group(self, name: str, subnet: Subnet) -> Reference:
+        context = self._context
+        allow, deny = network.SecurityRuleAccess.ALLOW, network.SecurityRuleAccess.DENY
+        tcp, any_protocol = network.SecurityRuleProtocol.TCP, network.SecurityRuleProtocol.ASTERISK
+        rules = [("nothing-else", 4096, deny, any_protocol, "*", "*")]
+        if subnet.accepts_https:
+            rules.insert(0, ("https-from-the-network", 100, allow, tcp, "VirtualNetwork", "443"))
         group = network.NetworkSecurityGroup(
             f"{name}-rules",
-            resource_group_name=place.group.name_when_made,
-            network_security_group_name=group_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            network_security_group_name=context.name("network_security_group", subnet.key),
+            location=context.location,
             security_rules=[
                 network.SecurityRuleArgs(
-                    name=rule.name,
-                    priority=rule.priority,
+                    name=rule,
+                    priority=priority,
                     direction=network.SecurityRuleDirection.INBOUND,
-                    access=rule.access,
-                    protocol=rule.protocol,
-                    source_address_prefix=rule.source,
+                    access=access,
+                    protocol=protocol,
+                    source_address_prefix=source,
                     source_port_range="*",
                     destination_address_prefix="*",
-                    destination_port_range=rule.port,
+                    destination_port_range=port,
                 )
-                for rule in inwards
+                for rule, priority, access, protocol, source, port in rules
             ],
-            tags=place.tags,
+            tags=context.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return self._reports(f"{name}-rules", place, f"networkSecurityGroups/{group_name}", group)
+        reference = context.reference(group, "network_security_group", subnet.key)
+        self.diagnostic_sources[f"{name}-rules"] = reference
+        return reference
 
-    def _routes(self, name: str, args: VirtualNetworkArgs, subnet: Subnet) -> Reference:
-        place = args.place
-        table_name = place.names.of("route_table", *place.words, subnet.word)
-        ways = {
+    def _create_route_table(self, name: str, subnet: Subnet, next_hop: str | None) -> Reference:
+        context = self._context
+        routes = {
             "firewall": [
                 network.RouteArgs(
                     name="out",
-                    address_prefix=_EVERYWHERE,
+                    address_prefix=_ALL_ADDRESSES,
                     next_hop_type=network.RouteNextHopType.VIRTUAL_APPLIANCE,
-                    next_hop_ip_address=args.next_hop,
+                    next_hop_ip_address=next_hop,
                 )
             ],
             "nat": [],
-            "nothing": [
+            "none": [
                 network.RouteArgs(
-                    name="nothing-out", address_prefix=_EVERYWHERE, next_hop_type=network.RouteNextHopType.NONE
+                    name="nothing-out", address_prefix=_ALL_ADDRESSES, next_hop_type=network.RouteNextHopType.NONE
                 )
             ],
         }
         table = network.RouteTable(
             f"{name}-routes",
-            resource_group_name=place.group.name_when_made,
-            route_table_name=table_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            route_table_name=context.name("route_table", subnet.key),
+            location=context.location,
             disable_bgp_route_propagation=False,
-            routes=ways[subnet.out],
-            tags=place.tags,
+            routes=routes[subnet.outbound],
+            tags=context.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return place.group.within(f"providers/Microsoft.Network/routeTables/{table_name}", table)
+        return context.reference(table, "route_table", subnet.key)
 
-    def _nat_gateway(self, name: str, place: Place, subnet: Subnet) -> Reference:
-        address_name = place.names.of("public_ip", *place.words, subnet.word)
+    def _create_nat_gateway(self, name: str, subnet: Subnet) -> Reference:
+        context = self._context
         address = network.PublicIPAddress(
             f"{name}-address",
-            resource_group_name=place.group.name_when_made,
-            public_ip_address_name=address_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            public_ip_address_name=context.name("public_ip", subnet.key),
+            location=context.location,
             sku=network.PublicIPAddressSkuArgs(name=network.PublicIPAddressSkuName.STANDARD),
             public_ip_allocation_method=network.IPAllocationMethod.STATIC,
-            tags=place.tags,
+            tags=context.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        made = self._reports(f"{name}-address", place, f"publicIPAddresses/{address_name}", address)
-        gateway_name = place.names.of("nat_gateway", *place.words, subnet.word)
+        self.diagnostic_sources[f"{name}-address"] = context.reference(address, "public_ip", subnet.key)
         gateway = network.NatGateway(
             f"{name}-nat",
-            resource_group_name=place.group.name_when_made,
-            nat_gateway_name=gateway_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            nat_gateway_name=context.name("nat_gateway", subnet.key),
+            location=context.location,
             sku=network.NatGatewaySkuArgs(name=network.NatGatewaySkuName.STANDARD),
-            public_ip_addresses=[network.SubResourceArgs(id=made.id_when_made)],
-            tags=place.tags,
+            public_ip_addresses=[
+                network.SubResourceArgs(id=self.diagnostic_sources[f"{name}-address"].id_output),
+            ],
+            tags=context.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return place.group.within(f"providers/Microsoft.Network/natGateways/{gateway_name}", gateway)
-
-    def _reports(self, word: str, place: Place, path: str, made: pulumi.Resource) -> Reference:
-        self.reporting[word] = place.group.within(f"providers/Microsoft.Network/{path}", made)
-        return self.reporting[word]
+        return context.reference(gateway, "nat_gateway", subnet.key)
 
 
-@dataclass(frozen=True)
-class PeeringArgs:
-    """One direction of a peering; traffic flows when both are there.
+def create_peering(
+    name: str,
+    *,
+    peering_name: str,
+    source: Reference,
+    target: Reference,
+    gateway: Literal["provided", "used", "none"],
+    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """Create one direction of a peering; traffic flows when both directions exist.
 
-    Attributes:
-        name: The peering's name.
-        source: The network that it is written on.
-        target: The network that is reached.
-        gateway: Whether the source lends its gateway to the target, or uses the target's.
-        after: What must be there before.
+    Args:
+        peering_name: Its name in Azure.
+        source: The network that has the peering.
+        target: The network that it connects to.
+        gateway: Whether the source provides its gateway to the target, or uses the target's gateway.
+        depends_on: Resources that must exist first.
     """
-
-    name: str
-    source: Reference
-    target: Reference
-    gateway: Literal["lends", "uses", "none"]
-    after: Sequence[pulumi.Resource] = ()
-
-
-class Peering(pulumi.ComponentResource):
-    """What one network needs to reach another."""
-
-    def __init__(self, name: str, args: PeeringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:network:Peering", name, None, opts)
+    with component("network:Peering", name, opts) as parent:
         network.VirtualNetworkPeering(
             name,
-            resource_group_name=args.source.resource_group,
-            virtual_network_name=args.source.name_when_made,
-            virtual_network_peering_name=args.name,
-            remote_virtual_network=network.SubResourceArgs(id=args.target.id_when_made),
+            resource_group_name=source.resource_group,
+            virtual_network_name=source.name_output,
+            virtual_network_peering_name=peering_name,
+            remote_virtual_network=network.SubResourceArgs(id=target.id_output),
             allow_virtual_network_access=True,
             allow_forwarded_traffic=True,
-            allow_gateway_transit=args.gateway == "lends",
-            use_remote_gateways=args.gateway == "uses",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+            allow_gateway_transit=gateway == "provided",
+            use_remote_gateways=gateway == "used",
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
         )
-        self.register_outputs({})
+    return parent
 
 
-@dataclass(frozen=True)
-class ZonesArgs:
-    """The zones' names."""
-
-    place: Place
-    zones: Sequence[str]
-
-
-class Zones(pulumi.ComponentResource):
-    """Private DNS zones."""
-
-    zones: dict[str, Reference]
-
-    def __init__(self, name: str, args: ZonesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:network:Zones", name, None, opts)
-        self.zones = {}
-        for zone in args.zones:
-            made = privatedns.PrivateZone(
+def create_dns_zones(
+    name: str, *, context: StackContext, zones: Sequence[str], opts: pulumi.ResourceOptions
+) -> dict[str, Reference]:
+    """Create private DNS zones. Returns them by name."""
+    with component("network:Zones", name, opts) as parent:
+        created = {
+            zone: privatedns.PrivateZone(
                 f"{name}-{zone}",
-                resource_group_name=args.place.group.name_when_made,
+                resource_group_name=context.group.name_output,
                 private_zone_name=zone,
                 location="global",
-                tags=args.place.tags,
-                opts=pulumi.ResourceOptions(parent=self),
+                tags=context.tags,
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-            self.zones[zone] = args.place.group.within(f"providers/Microsoft.Network/privateDnsZones/{zone}", made)
-        self.register_outputs({})
+            for zone in zones
+        }
+    return {
+        zone: context.group.child(f"providers/Microsoft.Network/privateDnsZones/{zone}", resource)
+        for zone, resource in created.items()
+    }
 
 
-@dataclass(frozen=True)
-class ZoneLinksArgs:
-    """Zones, and the network in which their names are to be found.
+def link_dns_zones(
+    name: str,
+    *,
+    link_name: str,
+    zones: Mapping[str, Reference],
+    vnet: Reference,
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Link private DNS zones to a network, which then resolves their names.
 
-    Attributes:
-        name: The links' name; one network has one link to a zone.
+    Args:
+        link_name: The name of each link in Azure. A zone has at most one link to a network.
     """
-
-    name: str
-    zones: Mapping[str, Reference]
-    vnet: Reference
-    tags: Mapping[str, str]
-
-
-class ZoneLinks(pulumi.ComponentResource):
-    """Links of DNS zones to a network."""
-
-    def __init__(self, name: str, args: ZoneLinksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:network:ZoneLinks", name, None, opts)
-        for zone, reference in args.zones.items():
+    with component("network:ZoneLinks", name, opts) as parent:
+        for zone, reference in zones.items():
             privatedns.VirtualNetworkLink(
                 f"{name}-{zone}",
                 resource_group_name=reference.resource_group,
-                private_zone_name=reference.name_when_made,
-                virtual_network_link_name=args.name,
+                private_zone_name=reference.name_output,
+                virtual_network_link_name=link_name,
                 location="global",
                 registration_enabled=False,
-                virtual_network=privatedns.SubResourceArgs(id=args.vnet.id_when_made),
-                tags=args.tags,
-                opts=pulumi.ResourceOptions(parent=self),
+                virtual_network=privatedns.SubResourceArgs(id=vnet.id_output),
+                tags=tags,
+                opts=pulumi.ResourceOptions(parent=parent),
             )
-        self.register_outputs({})
 
 
-@dataclass(frozen=True)
-class Entrance:
-    """A door of a service, and the id of the resource that it leads to.
+def create_private_endpoints(
+    name: str,
+    *,
+    context: StackContext,
+    subnet: Reference,
+    targets: Mapping[tuple[str, ...], tuple[Endpoint, pulumi.Input[str]]],
+    zones: Mapping[str, Reference] | None,
+    origin: str,
+    opts: pulumi.ResourceOptions,
+) -> dict[tuple[str, ...], Reference]:
+    """Create private endpoints, and their records in private DNS zones. Returns the endpoints by the keys of `targets`.
 
-    Attributes:
-        location: Where that lies, if the service has one in each of several locations.
+    Args:
+        subnet: The subnet of their addresses.
+        targets: The endpoints and the ids of the resources that they lead to, by the last parts of their names.
+        zones: The DNS zones by name; None where an Azure policy of the organization writes the records.
+        origin: The manifest line that configures the network.
     """
-
-    door: Door
-    target: pulumi.Input[str]
-    location: str | None = None
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What tells it from the others of a stack."""
-        return (self.door.word, self.location) if self.location is not None else (self.door.word,)
-
-
-@dataclass(frozen=True)
-class PrivateEndpointsArgs:
-    """Private endpoints.
-
-    Attributes:
-        subnet: Where they get their addresses.
-        zones: The DNS zones by name; None where a policy of the organization's writes the records.
-    """
-
-    place: Place
-    subnet: Reference
-    entrances: Sequence[Entrance]
-    zones: Mapping[str, Reference] | None
-    origin: str
-
-
-class PrivateEndpoints(pulumi.ComponentResource):
-    """A private endpoint for each entrance, with its names in the DNS zones.
-
-    Attributes:
-        endpoints: By the words of their doors.
-    """
-
-    endpoints: dict[str, Reference]
-
-    def __init__(self, name: str, args: PrivateEndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:network:PrivateEndpoints", name, None, opts)
-        asked_for_by(self, args.origin)
-        self.endpoints = {}
-        for entrance in args.entrances:
-            self._endpoint("-".join([name, *entrance.words]), args, entrance)
-        self.register_outputs({})
-
-    def _endpoint(self, name: str, args: PrivateEndpointsArgs, entrance: Entrance) -> None:
-        place, door = args.place, entrance.door
-        endpoint_name = place.names.of("private_endpoint", *place.words, *entrance.words)
-        endpoint = network.PrivateEndpoint(
-            name,
-            resource_group_name=place.group.name_when_made,
-            private_endpoint_name=endpoint_name,
-            location=place.location,
-            subnet=network.SubnetArgs(id=args.subnet.id_when_made),
-            private_link_service_connections=[
-                network.PrivateLinkServiceConnectionArgs(
-                    name=endpoint_name,
-                    private_link_service_id=entrance.target,
-                    group_ids=[door.group],
-                )
-            ],
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.endpoints[door.word] = place.group.within(
-            f"providers/Microsoft.Network/privateEndpoints/{endpoint_name}", endpoint
-        )
-        if args.zones is None:
-            return
-        network.PrivateDnsZoneGroup(
-            f"{name}-names",
-            resource_group_name=place.group.name_when_made,
-            private_endpoint_name=self.endpoints[door.word].name_when_made,
-            private_dns_zone_group_name="default",
-            private_dns_zone_configs=[
-                network.PrivateDnsZoneConfigArgs(
-                    name=zone.replace(".", "-"), private_dns_zone_id=args.zones[zone].id_when_made
-                )
-                for zone in door.zones
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+    created = {}
+    with component("network:PrivateEndpoints", name, opts, origin) as parent:
+        for parts, (target, resource_id) in targets.items():
+            key = "-".join([name, *parts])
+            endpoint_name = context.name("private_endpoint", *parts)
+            endpoint = network.PrivateEndpoint(
+                key,
+                resource_group_name=context.group.name_output,
+                private_endpoint_name=endpoint_name,
+                location=context.location,
+                subnet=network.SubnetArgs(id=subnet.id_output),
+                private_link_service_connections=[
+                    network.PrivateLinkServiceConnectionArgs(
+                        name=endpoint_name,
+                        private_link_service_id=resource_id,
+                        group_ids=[target.group],
+                    )
+                ],
+                tags=context.tags,
+                opts=pulumi.ResourceOptions(parent=parent),
+            )
+            created[parts] = context.reference(endpoint, "private_endpoint", *parts)
+            if zones is None:
+                continue
+            network.PrivateDnsZoneGroup(
+                f"{key}-names",
+                resource_group_name=context.group.name_output,
+                private_endpoint_name=created[parts].name_output,
+                private_dns_zone_group_name="default",
+                private_dns_zone_configs=[
+                    network.PrivateDnsZoneConfigArgs(
+                        name=zone.replace(".", "-"), private_dns_zone_id=zones[zone].id_output
+                    )
+                    for zone in target.zones
+                ],
+                opts=pulumi.ResourceOptions(parent=parent),
+            )
+    return created

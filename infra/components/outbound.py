@@ -1,79 +1,60 @@
-"""What the jobs and endpoints of a managed network may reach: rules as data, written one after the other."""
+"""Outbound rules of a workspace's managed network."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.place import Place
-from infra.origin import asked_for_by
+from infra.components.component import component
+from infra.components.context import StackContext
+from infra.origin import set_origin
 from infra.reference import Reference
 from infra.settings import OutboundSettings
 
 _Properties = ml.FqdnOutboundRuleArgs | ml.ServiceTagOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs
 
 
-@dataclass(frozen=True)
-class Resource:
-    """A resource of ours that the managed network gets a private endpoint to.
+def create_outbound_rules(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    resources: Mapping[str, tuple[Reference, str]],
+    rules: Sequence[OutboundSettings],
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Create the outbound rules that a workspace needs beside those that Azure ML adds itself.
 
-    Attributes:
-        name: The rule's name.
-        group: The part of the resource that the endpoint leads to.
-    """
-
-    name: str
-    target: Reference
-    group: str
-
-
-@dataclass(frozen=True)
-class OutboundArgs:
-    """The workspace, and what its managed network reaches beside what Azure ML always adds.
-
-    Attributes:
-        resources: What the platform itself needs.
-        rules: What the manifests ask for.
-    """
-
-    place: Place
-    workspace: Reference
-    resources: Sequence[Resource]
-    rules: Sequence[OutboundSettings]
-
-
-class Outbound(pulumi.ComponentResource):
-    """The outbound rules of a workspace's managed network.
-
-    They are resources of their own, never part of the workspace: Azure ML adds rules there, and a workspace that is
-    written again without them would take them away. Two at once would answer 409, so each waits for the one before.
+    They are separate resources, not properties of the workspace: Azure ML adds rules too, and an update of a workspace
+    without those rules would delete them. Azure answers 409 to two writes at once, so each rule waits for the previous.
     https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
+
+    Args:
+        resources: What the platform itself reaches by private endpoint, by the rule's name: the resource, and the
+            sub-resource that the endpoint leads to.
+        rules: The rules in the manifests.
     """
+    created: list[pulumi.Resource] = []
+    with component("outbound:Outbound", name, opts) as parent:
 
-    rules: list[pulumi.Resource]
+        def create(rule_name: str, properties: _Properties) -> pulumi.Resource:
+            rule = ml.ManagedNetworkSettingsRule(
+                f"{name}-{rule_name}",
+                resource_group_name=context.group.name_output,
+                workspace_name=workspace.name_output,
+                rule_name=rule_name,
+                properties=properties,
+                opts=pulumi.ResourceOptions(parent=parent, depends_on=created[-1:]),
+            )
+            created.append(rule)
+            return rule
 
-    def __init__(self, name: str, args: OutboundArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:outbound:Outbound", name, None, opts)
-        self.rules = []
-        for resource in args.resources:
-            self._rule(name, args, resource.name, _private_endpoint(resource.target.id_when_made, resource.group))
-        for rule in args.rules:
-            asked_for_by(self._rule(name, args, rule.name, _properties(rule)), rule.origin)
-        self.register_outputs({})
-
-    def _rule(self, name: str, args: OutboundArgs, rule_name: str, properties: _Properties) -> pulumi.Resource:
-        rule = ml.ManagedNetworkSettingsRule(
-            f"{name}-{rule_name}",
-            resource_group_name=args.place.group.name_when_made,
-            workspace_name=args.workspace.name_when_made,
-            rule_name=rule_name,
-            properties=properties,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self.rules[-1:]),
-        )
-        self.rules.append(rule)
-        return rule
+        for rule_name, (target, group) in resources.items():
+            create(rule_name, _private_endpoint(target.id_output, group))
+        for rule in rules:
+            set_origin(create(rule.name, _properties(rule)), rule.origin)
+    return created
 
 
 def _properties(rule: OutboundSettings) -> _Properties:

@@ -1,67 +1,55 @@
-"""Registries: of images, one per environment; of models, one for the organization."""
+"""The container registry of a workspace, and the model registry of the organization."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import containerregistry
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.keys import CustomerKey
-from infra.components.place import Place
+from infra.components.component import component
+from infra.components.context import StackContext
+from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
-from infra.settings import RegistryAccess
-from infra.tables.network_modes import Inbound
+from infra.tables.network_modes import PublicAccess
 
 
-@dataclass(frozen=True)
-class ContainerRegistryArgs:
-    """A registry of images.
+def create_container_registry(
+    name: str,
+    *,
+    context: StackContext,
+    premium: bool,
+    access: PublicAccess,
+    key: CustomerKey | None = None,
+    opts: pulumi.ResourceOptions,
+) -> Reference:
+    """Create the container registry of a workspace, without passwords.
 
-    Attributes:
-        premium: The tier that private endpoints, those of a managed network too, and lists of addresses take.
-        inbound: From where it can be reached.
-        key: The key that encrypts it, where that is not Azure's.
+    Args:
+        premium: Whether it has the Premium tier, which private endpoints, IP rules and customer-managed keys need.
+        key: The key that encrypts it; None for Azure's own.
     """
-
-    place: Place
-    premium: bool
-    inbound: Inbound
-    key: CustomerKey | None = None
-
-
-class ContainerRegistry(pulumi.ComponentResource):
-    """The registry of a workspace's images. Nobody logs in with a password."""
-
-    registry: Reference
-
-    def __init__(self, name: str, args: ContainerRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:registries:ContainerRegistry", name, None, opts)
-        place = args.place
-        registry_name = place.name_of("container_registry")
-        sku = containerregistry.SkuName.PREMIUM if args.premium else containerregistry.SkuName.STANDARD
+    with component("registries:ContainerRegistry", name, opts) as parent:
         registry = containerregistry.Registry(
             name,
-            resource_group_name=place.group.name_when_made,
-            registry_name=registry_name,
-            location=place.location,
-            sku=containerregistry.SkuArgs(name=sku),
+            resource_group_name=context.group.name_output,
+            registry_name=context.name("container_registry"),
+            location=context.location,
+            sku=containerregistry.SkuArgs(
+                name=containerregistry.SkuName.PREMIUM if premium else containerregistry.SkuName.STANDARD
+            ),
             admin_user_enabled=False,
             anonymous_pull_enabled=False,
             public_network_access=containerregistry.PublicNetworkAccess.ENABLED
-            if args.inbound.public
+            if access.enabled
             else containerregistry.PublicNetworkAccess.DISABLED,
-            network_rule_set=_rules(args.inbound),
-            identity=_identity(args.key),
-            encryption=_encryption(args.key),
+            network_rule_set=_network_rules(access),
+            identity=_identity(key),
+            encryption=_encryption(key),
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
-            tags=place.tags,
-            opts=place.stateful(self, args.key.after if args.key is not None else (), kind="container_registry"),
+            tags=context.tags,
+            opts=context.stateful(parent, key.role_assignments if key is not None else (), kind="container_registry"),
         )
-        self.registry = place.group.within(
-            f"providers/Microsoft.ContainerRegistry/registries/{registry_name}", registry
-        )
-        self.register_outputs({"id": self.registry.id})
+    return context.reference(registry, "container_registry")
 
 
 def _identity(key: CustomerKey | None) -> containerregistry.IdentityPropertiesArgs | None:
@@ -69,7 +57,7 @@ def _identity(key: CustomerKey | None) -> containerregistry.IdentityPropertiesAr
         return None
     return containerregistry.IdentityPropertiesArgs(
         type=containerregistry.ResourceIdentityType.USER_ASSIGNED,
-        # A map, unlike elsewhere. That the identity is there, its rights on the vault see to.
+        # A map, so its keys cannot be outputs. The registry depends on the identity through its role assignments.
         user_assigned_identities={key.identity.id: containerregistry.UserIdentityPropertiesArgs()},
     )
 
@@ -81,77 +69,73 @@ def _encryption(key: CustomerKey | None) -> containerregistry.EncryptionProperty
     return containerregistry.EncryptionPropertyArgs(
         status=containerregistry.EncryptionStatus.ENABLED,
         key_vault_properties=containerregistry.KeyVaultPropertiesArgs(
-            identity=key.client_id, key_identifier=key.newest
+            identity=key.client_id, key_identifier=key.url_without_version
         ),
     )
 
 
-def _rules(inbound: Inbound) -> containerregistry.NetworkRuleSetArgs | None:
-    """Rules for addresses; only the Premium tier takes any, even one that lets all in."""
-    if inbound.everywhere:
+def _network_rules(access: PublicAccess) -> containerregistry.NetworkRuleSetArgs | None:
+    """The IP rules. Only the Premium tier accepts a rule set, even one that allows all addresses."""
+    if access.unrestricted:
         return None
     return containerregistry.NetworkRuleSetArgs(
         default_action=containerregistry.DefaultAction.DENY,
         ip_rules=[
-            containerregistry.IPRuleArgs(action=containerregistry.Action.ALLOW, i_p_address_or_range=allowed)
-            for allowed in inbound.ips
+            containerregistry.IPRuleArgs(action=containerregistry.Action.ALLOW, i_p_address_or_range=ip_range)
+            for ip_range in access.allowed_ips
         ],
     )
-
-
-@dataclass(frozen=True)
-class ModelRegistryArgs:
-    """Where the registry lies.
-
-    Attributes:
-        locations: Where it keeps a copy of everything: those of the hub and of all environments.
-        access: Whether it has a public address.
-    """
-
-    place: Place
-    locations: Sequence[str]
-    access: RegistryAccess
 
 
 class ModelRegistry(pulumi.ComponentResource):
     """The Azure ML registry through which the organization's environments share models.
 
-    Azure makes a storage account for it in each location, and one container registry, which it replicates to them.
+    Azure creates a storage account for it in each location, and one container registry with replicas in all of them.
     https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries
 
     Attributes:
-        files: The ids of the storage accounts, by location; known once they are made.
-        images: The id of the container registry, likewise.
+        storage_ids: The ids of the storage accounts, by location; known after the registry's creation.
+        container_registry_id: The id of the container registry; known after the registry's creation.
     """
 
     registry: Reference
-    files: dict[str, pulumi.Output[str]]
-    images: pulumi.Output[str]
+    storage_ids: dict[str, pulumi.Output[str]]
+    container_registry_id: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ModelRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        context: StackContext,
+        locations: Sequence[str],
+        public: bool,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Create the registry.
+
+        Args:
+            locations: Where it keeps copies: the locations of the hub and of all environments.
+            public: Whether it has a public address.
+        """
         super().__init__("bootstrap:registries:ModelRegistry", name, None, opts)
-        place = args.place
-        registry_name = place.names.of("model_registry", *place.words)
         registry = ml.Registry(
             name,
-            resource_group_name=place.group.name_when_made,
-            registry_name=registry_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            registry_name=context.name("model_registry"),
+            location=context.location,
             identity=ml.ManagedServiceIdentityArgs(type=ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED),
             public_network_access=ml.PublicNetworkAccessType.ENABLED
-            if args.access == "public"
+            if public
             else ml.PublicNetworkAccessType.DISABLED,
-            region_details=[_region(location) for location in args.locations],
-            tags=place.tags,
-            opts=place.stateful(self),
+            region_details=[_region(location) for location in locations],
+            tags=context.tags,
+            opts=context.stateful(self),
         )
-        self.registry = place.group.within(
-            f"providers/Microsoft.MachineLearningServices/registries/{registry_name}", registry
-        )
-        # A preview answers with the regions as they went in; the id is unknown until Azure has answered.
+        self.registry = context.reference(registry, "model_registry")
+        # A preview returns the regions as they were requested. The id is unknown until Azure has created the registry.
         regions: pulumi.Output[_Regions] = registry.id.apply(lambda _: registry.region_details)
-        self.files = {location: _files_in(location, regions) for location in args.locations}
-        self.images = regions.apply(lambda told: _images(told, place.location))
+        self.storage_ids = {location: _storage_output(regions, location) for location in locations}
+        self.container_registry_id = regions.apply(lambda known: _container_registry_id(known, context.location))
         self.register_outputs({"id": self.registry.id})
 
 
@@ -170,33 +154,36 @@ def _region(location: str) -> ml.RegistryRegionArmDetailsArgs:
     )
 
 
-def _files_in(location: str, regions: pulumi.Output[_Regions]) -> pulumi.Output[str]:
-    return regions.apply(lambda told: _files(told, location))
+def _storage_output(regions: pulumi.Output[_Regions], location: str) -> pulumi.Output[str]:
+    return regions.apply(lambda known: _storage_id(known, location))
 
 
-def _files(regions: _Regions, location: str) -> str:
-    """The id of the storage account that Azure made for a location. Raises ValueError when its answer does not tell."""
+def _storage_id(regions: _Regions, location: str) -> str:
+    """The id of the storage account in a location. Raises ValueError when Azure's answer lacks it."""
     accounts = [
-        details.system_created_storage_account for details in _in(regions, location).storage_account_details or ()
+        details.system_created_storage_account
+        for details in _region_details(regions, location).storage_account_details or ()
     ]
-    return _id([made.arm_resource_id for made in accounts if made], "files", location)
+    return _first_id([account.arm_resource_id for account in accounts if account], "storage account", location)
 
 
-def _images(regions: _Regions, location: str) -> str:
-    """The id of the container registry, as Azure tells it with any location. Raises ValueError likewise."""
-    registries = [details.system_created_acr_account for details in _in(regions, location).acr_details or ()]
-    return _id([made.arm_resource_id for made in registries if made], "images", location)
+def _container_registry_id(regions: _Regions, location: str) -> str:
+    """The id of the container registry, which Azure returns with each location. Raises ValueError if it is missing."""
+    registries = [
+        details.system_created_acr_account for details in _region_details(regions, location).acr_details or ()
+    ]
+    return _first_id([registry.arm_resource_id for registry in registries if registry], "container registry", location)
 
 
-def _in(regions: _Regions, location: str) -> "ml.outputs.RegistryRegionArmDetailsResponse":
+def _region_details(regions: _Regions, location: str) -> "ml.outputs.RegistryRegionArmDetailsResponse":
     for region in regions or ():
         if region.location == location:
             return region
-    raise ValueError(f"Azure does not say that the model registry is in {location}")
+    raise ValueError(f"Azure's answer has no location {location} of the model registry")
 
 
-def _id(found: "Sequence[ml.outputs.ArmResourceIdResponse | None]", what: str, location: str) -> str:
-    ids = [made.resource_id for made in found if made and made.resource_id]
-    if not ids:
-        raise ValueError(f"Azure does not say what the model registry keeps its {what} in, in {location}")
-    return ids[0]
+def _first_id(ids: "Sequence[ml.outputs.ArmResourceIdResponse | None]", what: str, location: str) -> str:
+    known = [id_.resource_id for id_ in ids if id_ and id_.resource_id]
+    if not known:
+        raise ValueError(f"Azure's answer has no {what} of the model registry in {location}")
+    return known[0]

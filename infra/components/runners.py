@@ -1,52 +1,62 @@
-"""Runners of CI inside a network: for what has no public address."""
+"""CI runners inside the hub's network, which reach services without a public address."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pulumi
 from pulumi_azure_native import devcenter, devopsinfrastructure
 
-from infra.components.place import Place
-from infra.origin import asked_for_by
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.settings import RunnerSettings
 
 SERVICE = "Microsoft.DevOpsInfrastructure/pools"
-"""The service that the subnet of the runners is delegated to.
+"""The service that the runners' subnet is delegated to.
 https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking"""
 
 
-@dataclass(frozen=True)
-class RunnerPoolArgs:
-    """The pool, and the subnet that its runners are put into.
+def create_runner_pool(
+    name: str,
+    *,
+    context: StackContext,
+    subnet: Reference,
+    runners: RunnerSettings,
+    depends_on: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> dict[str, Reference]:
+    """Create a pool of runners for Azure DevOps. Each runner is a new machine, runs one job and is deleted afterwards.
 
-    Attributes:
-        after: What must be there before, such as the service's rights on the network.
+    Returns the resources with diagnostics, by the last part of the setting's name.
+
+    Args:
+        depends_on: Resources that must exist first, such as the service's roles on the network.
     """
-
-    place: Place
-    subnet: Reference
-    runners: RunnerSettings
-    after: list[pulumi.Resource]
-
-
-class RunnerPool(pulumi.ComponentResource):
-    """A pool of fresh machines for Azure DevOps: each runs one job and goes away; none waits. It takes no secret."""
-
-    reporting: dict[str, Reference]
-
-    def __init__(self, name: str, args: RunnerPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:runners:RunnerPool", name, None, opts)
-        place, runners = args.place, args.runners
-        asked_for_by(self, runners.origin)
-        self.reporting = {}
-        project = self._project(name, place)
-        pool_name = place.names.of("runner_pool", *place.words)
+    with component("runners:RunnerPool", name, opts, runners.origin) as parent:
+        center = devcenter.DevCenter(
+            f"{name}-center",
+            resource_group_name=context.group.name_output,
+            dev_center_name=context.name("dev_center"),
+            location=context.location,
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        center_reference = context.reference(center, "dev_center")
+        # Azure requires that every pool belongs to a project of a dev center.
+        project = devcenter.Project(
+            f"{name}-project",
+            resource_group_name=context.group.name_output,
+            project_name=context.name("dev_center_project"),
+            location=context.location,
+            dev_center_id=center_reference.id_output,
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
         pool = devopsinfrastructure.Pool(
             name,
-            resource_group_name=place.group.name_when_made,
-            pool_name=pool_name,
-            location=place.location,
-            dev_center_project_resource_id=project.id_when_made,
+            resource_group_name=context.group.name_output,
+            pool_name=context.name("runner_pool"),
+            location=context.location,
+            dev_center_project_resource_id=context.reference(project, "dev_center_project").id_output,
             maximum_concurrency=runners.max_runners,
             agent_profile=devopsinfrastructure.StatelessAgentProfileArgs(kind="Stateless"),
             organization_profile=devopsinfrastructure.AzureDevOpsOrganizationProfileArgs(
@@ -67,37 +77,10 @@ class RunnerPool(pulumi.ComponentResource):
                 kind="Vmss",
                 sku=devopsinfrastructure.DevOpsAzureSkuArgs(name=runners.size),
                 images=[devopsinfrastructure.PoolImageArgs(well_known_image_name=runners.image, buffer="*")],
-                network_profile=devopsinfrastructure.NetworkProfileArgs(subnet_id=args.subnet.id_when_made),
+                network_profile=devopsinfrastructure.NetworkProfileArgs(subnet_id=subnet.id_output),
                 os_profile=devopsinfrastructure.OsProfileArgs(logon_type=devopsinfrastructure.LogonType.SERVICE),
             ),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
         )
-        self.reporting[name] = place.group.within(f"providers/{SERVICE}/{pool_name}", pool)
-        self.register_outputs({"id": self.reporting[name].id})
-
-    def _project(self, name: str, place: Place) -> Reference:
-        """The dev center's project that Azure wants every pool to belong to."""
-        center_name = place.names.of("dev_center", *place.words)
-        center = devcenter.DevCenter(
-            f"{name}-center",
-            resource_group_name=place.group.name_when_made,
-            dev_center_name=center_name,
-            location=place.location,
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.reporting[f"{name}-center"] = place.group.within(
-            f"providers/Microsoft.DevCenter/devcenters/{center_name}", center
-        )
-        project_name = place.names.of("dev_center_project", *place.words)
-        project = devcenter.Project(
-            f"{name}-project",
-            resource_group_name=place.group.name_when_made,
-            project_name=project_name,
-            location=place.location,
-            dev_center_id=self.reporting[f"{name}-center"].id_when_made,
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return place.group.within(f"providers/Microsoft.DevCenter/projects/{project_name}", project)
+    return {f"{name}-center": center_reference, name: context.reference(pool, "runner_pool")}

@@ -1,125 +1,81 @@
-"""Where the states of stacks lie, and the keys that encrypt the secrets in them: apart for each environment."""
-
-from dataclasses import dataclass
+"""The storage of Pulumi states, and the keys that encrypt the secrets in them: separate for each environment."""
 
 import pulumi
 from pulumi_azure_native import keyvault, storage
 
-from infra.components.place import Place
-from infra.components.storage import account_without_keys
+from infra.components.component import component
+from infra.components.context import StackContext
+from infra.components.storage import create_blob_service, create_storage_account
+from infra.hub import StateStore
 from infra.reference import Reference
-from infra.tables.network_modes import Inbound
+from infra.tables.network_modes import PublicAccess
 
-_ACCOUNT = "state"
 _SOFT_DELETE_DAYS = 90
 _KEY_BITS = 3072
 
 
-@dataclass(frozen=True)
-class StateStorageArgs:
-    """Where the account lies, and from where it can be reached."""
+def create_state_storage(
+    name: str, *, context: StackContext, account_name: str, access: PublicAccess, opts: pulumi.ResourceOptions
+) -> tuple[Reference, pulumi.Resource]:
+    """Create the storage account of all states, which keeps every version of every state.
 
-    place: Place
-    inbound: Inbound
-
-
-class StateStorage(pulumi.ComponentResource):
-    """A storage account without keys that keeps every version of every state.
-
-    Attributes:
-        blobs: What makes it keep them: to be there before the first state is.
+    Returns the account, and the configuration of its blob service, which must exist before the first state.
     """
-
-    account: Reference
-    blobs: pulumi.Resource
-
-    def __init__(self, name: str, args: StateStorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:state:StateStorage", name, None, opts)
-        place = args.place
-        account_name = place.names.of("storage", *place.words, _ACCOUNT)
-        # Three zones: without the state nothing can be changed.
-        zones = storage.SkuName.STANDARD_ZRS
-        account = account_without_keys(name, account_name, place, zones, args.inbound, place.stateful(self))
-        self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
-        kept = storage.DeleteRetentionPolicyArgs(enabled=True, days=_SOFT_DELETE_DAYS, allow_permanent_delete=False)
-        self.blobs = storage.BlobServiceProperties(
-            f"{name}-blobs",
-            resource_group_name=place.group.name_when_made,
-            account_name=self.account.name_when_made,
-            blob_services_name="default",
-            is_versioning_enabled=True,
-            delete_retention_policy=kept,
-            container_delete_retention_policy=kept,
-            opts=pulumi.ResourceOptions(parent=self),
+    with component("state:StateStorage", name, opts) as parent:
+        account = create_storage_account(
+            name,
+            account_name=account_name,
+            context=context,
+            # Three zones: without its state, a stack cannot be changed.
+            sku=storage.SkuName.STANDARD_ZRS,
+            access=access,
+            opts=context.stateful(parent),
         )
-        self.register_outputs({"id": self.account.id})
+        blobs = create_blob_service(name, context=context, account=account, days=_SOFT_DELETE_DAYS, parent=parent)
+    return account, blobs
 
 
-@dataclass(frozen=True)
-class StatesArgs:
-    """What the states lie in.
+def create_state_store(
+    name: str,
+    *,
+    context: StackContext,
+    store: StateStore,
+    account: Reference,
+    blobs: pulumi.Resource,
+    vault: Reference,
+    opts: pulumi.ResourceOptions,
+) -> tuple[Reference, Reference]:
+    """Create a container for states, and the key that encrypts the secrets in them. Returns both.
 
-    Attributes:
-        words: The words that tell these states from others in the names of container and key.
-        storage: The account that the container is made in.
-        vault: The vault that keeps the key.
-    """
-
-    place: Place
-    words: tuple[str, ...]
-    storage: StateStorage
-    vault: Reference
-
-
-class States(pulumi.ComponentResource):
-    """The states of some stacks: a container for them, and the key that encrypts the secrets in them.
-
-    Roles can be given on either, so that who has those of one environment has nothing of another:
+    Roles can be assigned on each, so access to the states of one environment gives none to those of another:
     https://learn.microsoft.com/azure/storage/blobs/assign-azure-role-data-access and
-    https://learn.microsoft.com/azure/key-vault/general/rbac-guide. The key never leaves the vault, and each use of it
+    https://learn.microsoft.com/azure/key-vault/general/rbac-guide. The key cannot leave the vault, and each use of it
     is logged.
-
-    Attributes:
-        backend: The container as Pulumi takes it: `pulumi login`.
-        secrets_provider: The key as Pulumi takes it: `--secrets-provider`.
     """
-
-    container: Reference
-    key: Reference
-    backend: str
-    secrets_provider: str
-
-    def __init__(self, name: str, args: StatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:state:States", name, None, opts)
-        place, account, vault = args.place, args.storage.account, args.vault
-        container_name = place.names.of("state_container", *args.words)
-        key_name = place.names.of("secrets_key", *args.words)
+    with component("state:States", name, opts) as parent:
         container = storage.BlobContainer(
             f"{name}-container",
-            resource_group_name=place.group.name_when_made,
-            account_name=account.name_when_made,
-            container_name=container_name,
+            resource_group_name=context.group.name_output,
+            account_name=account.name_output,
+            container_name=store.container,
             public_access=storage.PublicAccess.NONE,
-            opts=place.stateful(self, [args.storage.blobs]),
+            opts=context.stateful(parent, [blobs]),
         )
         key = keyvault.Key(
             f"{name}-key",
-            resource_group_name=place.group.name_when_made,
-            vault_name=vault.name_when_made,
-            key_name=key_name,
+            resource_group_name=context.group.name_output,
+            vault_name=vault.name_output,
+            key_name=store.key,
             properties=keyvault.KeyPropertiesArgs(
                 kty=keyvault.JsonWebKeyType.RSA,
                 key_size=_KEY_BITS,
                 key_ops=[keyvault.JsonWebKeyOperation.ENCRYPT, keyvault.JsonWebKeyOperation.DECRYPT],
                 attributes=keyvault.KeyAttributesArgs(enabled=True, exportable=False),
             ),
-            tags=place.tags,
-            opts=place.stateful(self),
+            tags=context.tags,
+            opts=context.stateful(parent),
         )
-        self.container = account.within(f"blobServices/default/containers/{container_name}", container)
-        self.key = vault.within(f"keys/{key_name}", key)
-        # https://www.pulumi.com/docs/iac/concepts/state-and-backends/#azure-blob-storage
-        self.backend = f"azblob://{container_name}?storage_account={account.name}"
-        # https://www.pulumi.com/docs/iac/concepts/secrets/#azure-key-vault
-        self.secrets_provider = f"azurekeyvault://{vault.name}.vault.azure.net/keys/{key_name}"
-        self.register_outputs({"backend": self.backend, "secrets_provider": self.secrets_provider})
+    return (
+        account.child(f"blobServices/default/containers/{store.container}", container),
+        vault.child(f"keys/{store.key}", key),
+    )

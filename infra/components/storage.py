@@ -1,109 +1,86 @@
-"""Storage for a workspace's data: by identity only, no keys."""
+"""Storage accounts without keys."""
 
 import ipaddress
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import storage
 
-from infra.components.keys import CustomerKey
-from infra.components.place import Place
+from infra.components.component import component
+from infra.components.context import StackContext
+from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
-from infra.tables.network_modes import Inbound
+from infra.tables.network_modes import PublicAccess
 
 _SOFT_DELETE_DAYS = 14
 
-# https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-data-access : the studio reads in the browser.
+# The studio reads in the browser: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-data-access
 _STUDIO = ["https://mlworkspace.azure.ai", "https://ml.azure.com", "https://*.ml.azure.com", "https://ai.azure.com",
            "https://*.ai.azure.com"]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class StorageArgs:
-    """Where the account lies, from where it can be reached, and the key that encrypts it where that is not Azure's."""
-
-    place: Place
-    inbound: Inbound
-    key: CustomerKey | None = None
-
-
-class Storage(pulumi.ComponentResource):
-    """A storage account without keys, its blob service with versions and soft delete, open to the studio's pages."""
-
-    account: Reference
-
-    def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:storage:Storage", name, None, opts)
-        place = args.place
-        account_name = place.name_of("storage")
-        account = account_without_keys(
-            name,
-            account_name,
-            place,
-            storage.SkuName.STANDARD_LRS,
-            args.inbound,
-            place.stateful(self, args.key.after if args.key is not None else (), kind="storage"),
-            args.key,
-        )
-        self.account = place.group.within(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
-        storage.BlobServiceProperties(
-            f"{name}-blobs",
-            resource_group_name=place.group.name_when_made,
-            account_name=self.account.name_when_made,
-            blob_services_name="default",
-            is_versioning_enabled=True,
-            delete_retention_policy=storage.DeleteRetentionPolicyArgs(
-                enabled=True, days=_SOFT_DELETE_DAYS, allow_permanent_delete=False
-            ),
-            container_delete_retention_policy=storage.DeleteRetentionPolicyArgs(
-                enabled=True, days=_SOFT_DELETE_DAYS, allow_permanent_delete=False
-            ),
-            cors=storage.CorsRulesArgs(
-                cors_rules=[
-                    storage.CorsRuleArgs(
-                        allowed_origins=_STUDIO,
-                        allowed_methods=[
-                            storage.AllowedMethods.GET,
-                            storage.AllowedMethods.HEAD,
-                            storage.AllowedMethods.POST,
-                            storage.AllowedMethods.PUT,
-                            storage.AllowedMethods.DELETE,
-                            storage.AllowedMethods.OPTIONS,
-                            storage.AllowedMethods.PATCH,
-                        ],
-                        allowed_headers=["*"],
-                        exposed_headers=["*"],
-                        max_age_in_seconds=1800,
-                    )
-                ]
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.register_outputs({"id": self.account.id})
-
-
-def account_without_keys(
+def create_workspace_storage(
     name: str,
-    account_name: str,
-    place: Place,
-    sku: storage.SkuName,
-    inbound: Inbound,
-    opts: pulumi.ResourceOptions,
+    *,
+    context: StackContext,
+    access: PublicAccess,
     key: CustomerKey | None = None,
-) -> storage.StorageAccount:
-    """A storage account that is reached by identity alone: no keys, no local users, nothing public.
+    opts: pulumi.ResourceOptions,
+) -> Reference:
+    """Create the storage account of a workspace, with versions and soft delete of blobs, which the studio can read.
+
+    Args:
+        key: The key that encrypts it; None for Azure's own.
+    """
+    cors = storage.CorsRuleArgs(
+        allowed_origins=_STUDIO,
+        allowed_methods=[
+            storage.AllowedMethods.GET,
+            storage.AllowedMethods.HEAD,
+            storage.AllowedMethods.POST,
+            storage.AllowedMethods.PUT,
+            storage.AllowedMethods.DELETE,
+            storage.AllowedMethods.OPTIONS,
+            storage.AllowedMethods.PATCH,
+        ],
+        allowed_headers=["*"],
+        exposed_headers=["*"],
+        max_age_in_seconds=1800,
+    )
+    with component("storage:Storage", name, opts) as parent:
+        account = create_storage_account(
+            name,
+            account_name=context.name("storage"),
+            context=context,
+            sku=storage.SkuName.STANDARD_LRS,
+            access=access,
+            key=key,
+            opts=context.stateful(parent, key.role_assignments if key is not None else (), kind="storage"),
+        )
+        create_blob_service(name, context=context, account=account, days=_SOFT_DELETE_DAYS, cors=cors, parent=parent)
+    return account
+
+
+def create_storage_account(
+    name: str,
+    *,
+    account_name: str,
+    context: StackContext,
+    sku: storage.SkuName,
+    access: PublicAccess,
+    key: CustomerKey | None = None,
+    opts: pulumi.ResourceOptions,
+) -> Reference:
+    """Create a storage account that takes Entra logins only: no keys, no local users, no anonymous access.
 
     Args:
         account_name: Its name in Azure.
-        sku: Where its copies lie.
-        inbound: From where it can be reached.
-        key: What encrypts it, where that is not Azure's.
+        key: The key that encrypts it; None for Azure's own.
     """
-    return storage.StorageAccount(
+    account = storage.StorageAccount(
         name,
-        resource_group_name=place.group.name_when_made,
+        resource_group_name=context.group.name_output,
         account_name=account_name,
-        location=place.location,
+        location=context.location,
         kind=storage.Kind.STORAGE_V2,
         sku=storage.SkuArgs(name=sku),
         access_tier=storage.AccessTier.HOT,
@@ -118,21 +95,46 @@ def account_without_keys(
         is_sftp_enabled=False,
         minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
         public_network_access=storage.PublicNetworkAccess.ENABLED
-        if inbound.public
+        if access.enabled
         else storage.PublicNetworkAccess.DISABLED,
         network_rule_set=storage.NetworkRuleSetArgs(
-            default_action=storage.DefaultAction.ALLOW if inbound.everywhere else storage.DefaultAction.DENY,
+            default_action=storage.DefaultAction.ALLOW if access.unrestricted else storage.DefaultAction.DENY,
             bypass=storage.Bypass.AZURE_SERVICES,
             ip_rules=[
-                storage.IPRuleArgs(action=storage.Action.ALLOW, i_p_address_or_range=address)
-                for allowed in inbound.ips
-                for address in _as_storage_takes_it(allowed)
+                storage.IPRuleArgs(action=storage.Action.ALLOW, i_p_address_or_range=value)
+                for ip_range in access.allowed_ips
+                for value in _ip_rule_values(ip_range)
             ],
         ),
         identity=_identity(key),
         encryption=_encryption(key),
-        tags=place.tags,
+        tags=context.tags,
         opts=opts,
+    )
+    return context.group.child(f"providers/Microsoft.Storage/storageAccounts/{account_name}", account)
+
+
+def create_blob_service(
+    name: str,
+    *,
+    context: StackContext,
+    account: Reference,
+    days: int,
+    cors: storage.CorsRuleArgs | None = None,
+    parent: pulumi.Resource,
+) -> pulumi.Resource:
+    """Configure a storage account's blob service to keep versions, and deleted blobs and containers for some days."""
+    retention = storage.DeleteRetentionPolicyArgs(enabled=True, days=days, allow_permanent_delete=False)
+    return storage.BlobServiceProperties(
+        f"{name}-blobs",
+        resource_group_name=context.group.name_output,
+        account_name=account.name_output,
+        blob_services_name="default",
+        is_versioning_enabled=True,
+        delete_retention_policy=retention,
+        container_delete_retention_policy=retention,
+        cors=storage.CorsRulesArgs(cors_rules=[cors]) if cors is not None else None,
+        opts=pulumi.ResourceOptions(parent=parent),
     )
 
 
@@ -140,7 +142,7 @@ def _identity(key: CustomerKey | None) -> storage.IdentityArgs | None:
     if key is None:
         return None
     return storage.IdentityArgs(
-        type=storage.IdentityType.USER_ASSIGNED, user_assigned_identities=[key.identity.id_when_made]
+        type=storage.IdentityType.USER_ASSIGNED, user_assigned_identities=[key.identity.id_output]
     )
 
 
@@ -148,21 +150,22 @@ def _encryption(key: CustomerKey | None) -> storage.EncryptionArgs | None:
     # https://learn.microsoft.com/azure/storage/common/customer-managed-keys-overview
     if key is None:
         return None
-    on = storage.EncryptionServiceArgs(enabled=True, key_type=storage.KeyType.ACCOUNT)
+    service = storage.EncryptionServiceArgs(enabled=True, key_type=storage.KeyType.ACCOUNT)
     return storage.EncryptionArgs(
         key_source=storage.KeySource.MICROSOFT_KEYVAULT,
-        key_vault_properties=storage.KeyVaultPropertiesArgs(key_name=key.name, key_vault_uri=key.vault),
-        encryption_identity=storage.EncryptionIdentityArgs(encryption_user_assigned_identity=key.identity.id_when_made),
-        # Queues and tables would keep Azure's key, and can be told so only when the account is made.
-        services=storage.EncryptionServicesArgs(blob=on, file=on, queue=on, table=on),
+        key_vault_properties=storage.KeyVaultPropertiesArgs(key_name=key.name, key_vault_uri=key.vault_url),
+        encryption_identity=storage.EncryptionIdentityArgs(encryption_user_assigned_identity=key.identity.id_output),
+        # Queues and tables use Azure's key by default, and Azure allows the choice only at creation.
+        services=storage.EncryptionServicesArgs(blob=service, file=service, queue=service, table=service),
     )
 
 
-def _as_storage_takes_it(allowed: str) -> list[str]:
-    """A range as storage accounts take it: those of one or two addresses must be written as addresses.
+def _ip_rule_values(ip_range: str) -> list[str]:
+    """The values of IP rules for a range: Azure refuses prefixes of one or two addresses, which must be listed.
 
     https://learn.microsoft.com/azure/storage/common/storage-network-security
     """
-    addresses = ipaddress.ip_network(allowed)
-    few = 2
-    return [str(address) for address in addresses] if addresses.num_addresses <= few else [str(addresses)]
+    addresses = ipaddress.ip_network(ip_range)
+    if addresses.prefixlen >= addresses.max_prefixlen - 1:
+        return [str(address) for address in addresses]
+    return [str(addresses)]

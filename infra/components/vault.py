@@ -1,40 +1,26 @@
-"""The key vault of a workspace: access by role, deletion reversible."""
-
-from dataclasses import dataclass
+"""The key vault of a workspace or of the hub."""
 
 import pulumi
 from pulumi_azure_native import keyvault
 
-from infra.components.place import Place
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
-from infra.tables.network_modes import Inbound
+from infra.tables.network_modes import PublicAccess
 
 
-@dataclass(frozen=True)
-class VaultArgs:
-    """Where the vault lies, the tenant that its users log in to, and from where it can be reached."""
-
-    place: Place
-    tenant_id: str
-    inbound: Inbound
-
-
-class Vault(pulumi.ComponentResource):
-    """A key vault whose access is by roles, and that nobody can delete for good before 90 days are over."""
-
-    vault: Reference
-
-    def __init__(self, name: str, args: VaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:vault:Vault", name, None, opts)
-        place = args.place
-        vault_name = place.name_of("key_vault")
+def create_key_vault(
+    name: str, *, context: StackContext, tenant_id: str, access: PublicAccess, opts: pulumi.ResourceOptions
+) -> Reference:
+    """Create a key vault with access by roles, which cannot be purged before 90 days after its deletion."""
+    with component("vault:Vault", name, opts) as parent:
         vault = keyvault.Vault(
             name,
-            resource_group_name=place.group.name_when_made,
-            vault_name=vault_name,
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            vault_name=context.name("key_vault"),
+            location=context.location,
             properties=keyvault.VaultPropertiesArgs(
-                tenant_id=args.tenant_id,
+                tenant_id=tenant_id,
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,
@@ -43,17 +29,16 @@ class Vault(pulumi.ComponentResource):
                 enabled_for_deployment=False,
                 enabled_for_disk_encryption=False,
                 enabled_for_template_deployment=False,
-                public_network_access="Enabled" if args.inbound.public else "Disabled",
+                public_network_access="Enabled" if access.enabled else "Disabled",
                 network_acls=keyvault.NetworkRuleSetArgs(
                     default_action=keyvault.NetworkRuleAction.ALLOW
-                    if args.inbound.everywhere
+                    if access.unrestricted
                     else keyvault.NetworkRuleAction.DENY,
                     bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
-                    ip_rules=[keyvault.IPRuleArgs(value=allowed) for allowed in args.inbound.ips],
+                    ip_rules=[keyvault.IPRuleArgs(value=ip_range) for ip_range in access.allowed_ips],
                 ),
             ),
-            tags=place.tags,
-            opts=place.stateful(self, kind="key_vault"),
+            tags=context.tags,
+            opts=context.stateful(parent, kind="key_vault"),
         )
-        self.vault = place.group.within(f"providers/Microsoft.KeyVault/vaults/{vault_name}", vault)
-        self.register_outputs({"id": self.vault.id})
+    return context.reference(vault, "key_vault")

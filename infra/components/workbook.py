@@ -1,16 +1,16 @@
-"""The workbook: one page for all teams, with a choice of the team."""
+"""The Azure Monitor workbook: one page for all teams, with a filter by team."""
 
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi_azure_native import applicationinsights
 
 from infra import queries
-from infra.components.place import Place
+from infra.components.component import component
+from infra.components.context import StackContext
 from infra.reference import Reference
 
 _SCHEMA = "https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json"
@@ -20,74 +20,55 @@ _DROP_DOWN, _TIME_RANGE = 2, 4
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading, and the query whose rows stand under it.
+SECTIONS = {
+    "who-ran-jobs": "Jobs",
+    "who-called-endpoints": "Endpoints",
+    "who-changed-models": "Models",
+    "who-shared-models": "Models of all teams",
+    "who-changed-access": "Changes of access",
+    "who-was-denied": "Refused requests",
+    "who-changed-resources": "Changes in Azure",
+    "who-read-secrets": "Secrets",
+    "who-read-data": "Data",
+}
+"""The queries of the page, from top to bottom, and their headings."""
 
-    Attributes:
-        narrowed: Whether it shows what belongs to the chosen teams; what all share belongs to none.
+
+def create_workbook(
+    name: str, *, context: StackContext, logs: Reference, opts: pulumi.ResourceOptions
+) -> None:
+    """Create the workbook, for everybody who may read the logs.
+
+    Args:
+        logs: The Log Analytics workspace that it queries.
     """
-
-    heading: str
-    query: str
-    narrowed: bool = True
-
-
-SECTIONS = (
-    Section("Jobs", "who-ran-jobs"),
-    Section("Endpoints", "who-called-endpoints"),
-    Section("Models", "who-changed-models"),
-    Section("Models of all teams", "who-shared-models", narrowed=False),
-    Section("Changes of access", "who-changed-access"),
-    Section("Refused requests", "who-was-denied"),
-    Section("Changes in Azure", "who-changed-resources"),
-    Section("Secrets", "who-read-secrets"),
-    Section("Data", "who-read-data"),
-)
-"""What the page shows, from top to bottom."""
-
-
-@dataclass(frozen=True)
-class WorkbookArgs:
-    """Where the workbook lies, and the Log Analytics workspace that it asks."""
-
-    place: Place
-    logs: Reference
-
-
-class Workbook(pulumi.ComponentResource):
-    """The page, for who may read the logs."""
-
-    def __init__(self, name: str, args: WorkbookArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:workbook:Workbook", name, None, opts)
-        place = args.place
+    with component("workbook:Workbook", name, opts) as parent:
         applicationinsights.Workbook(
             name,
-            resource_group_name=place.group.name_when_made,
-            # Azure wants a UUID: one that follows from the group is the same on every machine.
-            resource_name_=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{place.group.id}|{name}".lower())),
-            location=place.location,
+            resource_group_name=context.group.name_output,
+            # Azure requires a UUID. One that follows from the resource group is the same on every machine.
+            resource_name_=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{context.group.id}|{name}".lower())),
+            location=context.location,
             kind=applicationinsights.WorkbookSharedTypeKind.SHARED,
             category="workbook",
-            display_name=f"Machine learning at {place.names.organization}",
-            source_id=args.logs.id_when_made,
+            display_name=f"Machine learning at {context.names.organization}",
+            source_id=logs.id_output,
             version="Notebook/1.0",
-            serialized_data=args.logs.id_when_made.apply(lambda logs: json.dumps(page(logs))),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            serialized_data=logs.id_output.apply(lambda logs_id: json.dumps(page(logs_id))),
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
         )
-        self.register_outputs({})
 
 
 def page(logs: str) -> dict[str, Any]:
-    """The page as Azure Monitor reads it.
+    """The content of the workbook, in Azure Monitor's format.
 
     Args:
         logs: The resource id of the Log Analytics workspace.
     """
     return {
         "version": "Notebook/1.0",
-        "items": [_parameters(), *(item for section in SECTIONS for item in _section(section, logs))],
+        "items": [_parameters(), *(item for name, heading in SECTIONS.items() for item in _section(name, heading, logs))],
         "fallbackResourceIds": [logs],
         "$schema": _SCHEMA,
     }
@@ -104,7 +85,7 @@ def _parameters() -> dict[str, Any]:
         "multiSelect": True,
         "quote": "",
         "delimiter": ",",
-        # The label is the team's name; the value, the resource groups of the team's workspaces.
+        # The label is the team's name. The value is the resource groups of the team's workspaces.
         "query": queries.text("workbook-teams"),
         "queryType": _GRAPH_QUERY,
         "resourceType": "microsoft.resourcegraph/resources",
@@ -128,20 +109,19 @@ def _parameters() -> dict[str, Any]:
     }
 
 
-def _section(section: Section, logs: str) -> list[dict[str, Any]]:
-    name = section.query
+def _section(name: str, heading: str, logs: str) -> list[dict[str, Any]]:
     return [
         {
             "type": _TEXT,
             "name": f"{name}-heading",
-            "content": {"json": f"## {section.heading}\n{queries.question(name)}"},
+            "content": {"json": f"## {heading}\n{queries.question(name)}"},
         },
         {
             "type": _QUERY,
             "name": name,
             "content": {
                 "version": "KqlItem/1.0",
-                "query": queries.of_groups(name, "{Team}") if section.narrowed else queries.text(name),
+                "query": queries.for_groups(name, "{Team}"),
                 "queryType": _LOG_QUERY,
                 "resourceType": "microsoft.operationalinsights/workspaces",
                 "crossComponentResources": [logs],

@@ -1,123 +1,93 @@
-"""The Azure ML workspace: no keys, no secrets, its own identity."""
+"""The Azure ML workspace."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.keys import CustomerKey
-from infra.components.place import Place
+from infra.components.component import component
+from infra.components.context import StackContext
+from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
 from infra.settings import FirewallSku
-from infra.tables.network_modes import Inbound, Isolation
+from infra.tables.network_modes import Isolation, PublicAccess
 
 
-@dataclass(frozen=True)
-class Outwards:
-    """What jobs and endpoints reach.
+def create_workspace(
+    name: str,
+    *,
+    context: StackContext,
+    storage: Reference,
+    vault: Reference,
+    container_registry: Reference,
+    insights: Reference,
+    identity: Reference | None,
+    access: PublicAccess,
+    isolation: Isolation,
+    firewall_sku: FirewallSku,
+    image_builder: str | None,
+    depends_on: Sequence[pulumi.Resource],
+    key: CustomerKey | None = None,
+    opts: pulumi.ResourceOptions,
+) -> Reference:
+    """Create an Azure ML workspace. Its datastores have no credentials: users access data with their own identity.
 
-    Attributes:
-        isolation: What the managed network lets out.
-        firewall_sku: Of the firewall that a network with approved outbound gets with its first rule for a name.
+    Args:
+        identity: Its user-assigned identity; None for a system-assigned one.
+        isolation: The isolation mode of its managed network.
+        firewall_sku: The tier of the firewall that Azure creates with the first outbound rule for a domain name.
+        image_builder: The cluster that builds images, where Azure's public build service cannot.
+        depends_on: Resources that must exist first, such as the identity's role assignments.
+        key: The key that encrypts its data; None for Azure's own.
     """
-
-    isolation: Isolation
-    firewall_sku: FirewallSku
-
-
-@dataclass(frozen=True)
-class WorkspaceArgs:
-    """What the workspace is made of.
-
-    Attributes:
-        identity: The user-assigned identity that it acts as; None for the system's own.
-        inbound: From where it can be reached.
-        outwards: What its jobs and endpoints reach.
-        image_builder: The cluster that builds images, where a public service of Azure's cannot.
-        after: What must be there before, such as the identity's role assignments.
-        key: The key that encrypts what it keeps, where that is not Azure's.
-    """
-
-    place: Place
-    storage: Reference
-    vault: Reference
-    container_registry: Reference
-    insights: Reference
-    identity: Reference | None
-    inbound: Inbound
-    outwards: Outwards
-    image_builder: str | None
-    after: Sequence[pulumi.Resource]
-    key: CustomerKey | None = None
-
-
-class Workspace(pulumi.ComponentResource):
-    """An Azure ML workspace whose datastores are opened with the identity of who uses them."""
-
-    workspace: Reference
-
-    def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("bootstrap:workspace:Workspace", name, None, opts)
-        place = args.place
-        workspace_name = place.name_of("workspace")
+    with component("workspace:Workspace", name, opts) as parent:
         workspace = ml.Workspace(
             name,
-            resource_group_name=place.group.name_when_made,
-            workspace_name=workspace_name,
-            location=place.location,
-            friendly_name=workspace_name,
+            resource_group_name=context.group.name_output,
+            workspace_name=context.name("workspace"),
+            location=context.location,
+            friendly_name=context.name("workspace"),
             kind="Default",
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
-            identity=_identity(args),
-            primary_user_assigned_identity=args.identity.id_when_made if args.identity is not None else None,
-            storage_account=args.storage.id_when_made,
-            key_vault=args.vault.id_when_made,
-            container_registry=args.container_registry.id_when_made,
-            application_insights=args.insights.id_when_made,
+            identity=_identity(identity, key),
+            primary_user_assigned_identity=identity.id_output if identity is not None else None,
+            storage_account=storage.id_output,
+            key_vault=vault.id_output,
+            container_registry=container_registry.id_output,
+            application_insights=insights.id_output,
             system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
             public_network_access=ml.PublicNetworkAccessType.ENABLED
-            if args.inbound.public
+            if access.enabled
             else ml.PublicNetworkAccessType.DISABLED,
-            managed_network=_managed_network(args.outwards),
-            provision_network_now=args.outwards.isolation != "Disabled",
-            serverless_compute_settings=_serverless(),
-            image_build_compute=args.image_builder,
-            encryption=_encryption(args.key),
-            # Else Azure ML makes a database and a search service of its own in the subscription, which bill.
-            enable_service_side_cmk_encryption=True if args.key is not None else None,
+            managed_network=_managed_network(isolation, firewall_sku),
+            provision_network_now=isolation != "Disabled",
+            # Declared, so that an update resets changes from outside. The flag is for nodes in a subnet of the
+            # organization, which no network mode has. Azure allows it on a workspace without a public address only
+            # with such a subnet, and never on an existing workspace, so it cannot follow the network mode.
+            # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
+            # https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet
+            # https://github.com/hashicorp/terraform-provider-azurerm/pull/25660
+            serverless_compute_settings=ml.ServerlessComputeSettingsArgs(serverless_compute_no_public_ip=False),
+            image_build_compute=image_builder,
+            encryption=_encryption(key),
+            # Without this, Azure ML creates a database and a search service in the subscription, which cost money.
+            enable_service_side_cmk_encryption=True if key is not None else None,
             v1_legacy_mode=False,
             hbi_workspace=False,
-            tags=place.tags,
-            opts=place.stateful(self, args.after, kind="workspace"),
+            tags=context.tags,
+            opts=context.stateful(parent, depends_on, kind="workspace"),
         )
-        self.workspace = place.group.within(
-            f"providers/Microsoft.MachineLearningServices/workspaces/{workspace_name}", workspace
-        )
-        self.register_outputs({"id": self.workspace.id})
+    return context.reference(workspace, "workspace")
 
 
-def _identity(args: WorkspaceArgs) -> ml.ManagedServiceIdentityArgs:
-    if args.identity is None:
+def _identity(identity: Reference | None, key: CustomerKey | None) -> ml.ManagedServiceIdentityArgs:
+    if identity is None:
         return ml.ManagedServiceIdentityArgs(type=ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED)
-    users = [args.identity, *([args.key.identity] if args.key is not None else [])]
+    identities = [identity, *([key.identity] if key is not None else [])]
     return ml.ManagedServiceIdentityArgs(
         type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
-        user_assigned_identities=[user.id_when_made for user in users],
+        user_assigned_identities=[assigned.id_output for assigned in identities],
     )
-
-
-def _serverless() -> ml.ServerlessComputeSettingsArgs:
-    """The settings of serverless jobs: said every time, so that none stay that somebody made beside us.
-
-    They run in the managed network where there is one. The flag is for nodes in a subnet of the organization, which no
-    network mode offers. Without such a subnet a workspace with no public address cannot have it, and no workspace can
-    get it later (documented by Terraform's provider): so it does not follow the mode, which may change.
-    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
-    https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet
-    https://github.com/hashicorp/terraform-provider-azurerm/pull/25660
-    """
-    return ml.ServerlessComputeSettingsArgs(serverless_compute_no_public_ip=False)
 
 
 def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:
@@ -126,15 +96,13 @@ def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:
         return None
     return ml.EncryptionPropertyArgs(
         status=ml.EncryptionStatus.ENABLED,
-        identity=ml.IdentityForCmkArgs(user_assigned_identity=key.identity.id_when_made),
+        identity=ml.IdentityForCmkArgs(user_assigned_identity=key.identity.id_output),
         key_vault_properties=ml.KeyVaultPropertiesArgs(key_identifier=key.key, key_vault_arm_id=key.vault_id),
     )
 
 
-def _managed_network(outwards: Outwards) -> ml.ManagedNetworkSettingsArgs:
-    # Rules are resources of their own: see infra.components.outbound.
-    if outwards.isolation == "AllowOnlyApprovedOutbound":
-        return ml.ManagedNetworkSettingsArgs(
-            isolation_mode=outwards.isolation, firewall_sku=ml.FirewallSku(outwards.firewall_sku)
-        )
-    return ml.ManagedNetworkSettingsArgs(isolation_mode=outwards.isolation)
+def _managed_network(isolation: Isolation, firewall_sku: FirewallSku) -> ml.ManagedNetworkSettingsArgs:
+    # Its rules are separate resources: see infra.components.outbound.
+    if isolation == "AllowOnlyApprovedOutbound":
+        return ml.ManagedNetworkSettingsArgs(isolation_mode=isolation, firewall_sku=ml.FirewallSku(firewall_sku))
+    return ml.ManagedNetworkSettingsArgs(isolation_mode=isolation)

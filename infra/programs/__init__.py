@@ -1,16 +1,16 @@
-"""The programs: bills of materials made of components."""
+"""The Pulumi programs of the hub and of environments, assembled from components."""
 
 from infra.settings import HubSettings, StackSettings
 
 
-def declare(settings: StackSettings) -> None:
-    """Declare the resources of the stack that these settings are for."""
-    # Imported late: each program loads only the provider modules that it uses.
+def create_resources(settings: StackSettings) -> None:
+    """Create the resources of the stack with these settings."""
+    # Imported here, because each program loads only the provider modules that it uses.
     if isinstance(settings, HubSettings):
-        from infra.programs.hub import hub
+        from infra.programs.hub import create_hub
 
-        hub(settings)
+        create_hub(settings)
     else:
-        from infra.programs.environment import environment
+        from infra.programs.environment import create_environment
 
-        environment(settings)
+        create_environment(settings)

@@ -1,32 +1,40 @@
-"""An environment: one team's workspace in one environment, and everything around it."""
+"""The program of an environment: one team's workspace, and everything around it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.components.access import Access, AccessArgs, people_of
-from infra.components.alerts import (
-    ActivityAlert,
-    ActivityAlertArgs,
-    MetricAlerts,
-    MetricAlertsArgs,
-    QueryAlerts,
-    QueryAlertsArgs,
-)
-from infra.components.compute import Cluster, ClusterArgs, Instance, InstanceArgs, Kubernetes, KubernetesArgs
-from infra.components.guardrails import Budget, BudgetArgs, Locks, LocksArgs
-from infra.components.identity import Identity, IdentityArgs
-from infra.components.monitoring import Diagnostics, DiagnosticsArgs, Notifications, NotificationsArgs
-from infra.components.outbound import Outbound, OutboundArgs, Resource
-from infra.components.place import Place, ResourceGroup, ResourceGroupArgs
-from infra.programs.core import Core, imported, joins_registry, made, referred
-from infra.programs.hub import Provided, provided
+from infra.components.access import Principal, create_role_assignments, group_principal
+from infra.components.alerts import create_activity_alert, create_metric_alerts, create_query_alerts
+from infra.components.compute import attach_kubernetes, create_cluster, create_instance
+from infra.components.context import StackContext, create_resource_group
+from infra.components.guardrails import create_budget, create_locks
+from infra.components.identity import Identity
+from infra.components.monitoring import create_action_group, create_diagnostic_settings
+from infra.components.outbound import create_outbound_rules
+from infra.hub import Hub, hub_of
 from infra.programs.subscription import in_subscription
+from infra.programs.workspace import (
+    WorkspaceResources,
+    connects_to_registry,
+    create_workspace_resources,
+    imported_ids,
+    referenced_workspace,
+)
 from infra.reference import Reference
 from infra.settings import EnvironmentSettings, SharedGroupSettings
-from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS
-from infra.tables.names import Names
-from infra.tables.network_modes import Mode, mode_of
+from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS, ENDPOINT_ALERTS, METRIC_ALERTS
+from infra.tables.network_modes import MODES
+from infra.tables.private_endpoints import (
+    CONTAINER_REGISTRY,
+    KEY_VAULT,
+    MODEL_REGISTRY,
+    STORAGE_BLOB,
+    STORAGE_FILE,
+    STORAGE_QUEUE,
+    STORAGE_TABLE,
+    Endpoint,
+)
 from infra.tables.roles import (
     CLUSTER,
     DELIVERY,
@@ -37,216 +45,236 @@ from infra.tables.roles import (
     PEOPLE,
     SELF_SERVICE,
     SHARED,
+    Entitlement,
     Target,
 )
 
 
-def environment(settings: EnvironmentSettings) -> None:
-    """Declare an environment's resources."""
+def create_environment(settings: EnvironmentSettings) -> None:
+    """Create an environment's resources."""
     opts = in_subscription(settings)
-    mode = mode_of(settings.network, settings.networking.ci)
-    names = Names(settings.organization, settings.tenant_id, settings.generation)
-    hub = provided(names, settings.hub_subscription_id, settings.log_analytics_id)
-
-    group = ResourceGroup(
+    mode = MODES[settings.network]
+    hub = hub_of(settings)
+    context = create_resource_group(
         "group",
-        ResourceGroupArgs(
-            settings.subscription_id,
-            settings.location,
-            settings.tags,
-            names,
-            (settings.team, settings.environment),
-            settings.protect,
-            settings.origin,
-            settings.resource_group_id,
-            imported(settings.adopted),
-        ),
-        opts,
+        settings=settings,
+        name_parts=(settings.team, settings.environment),
+        imported=imported_ids(settings.adopted),
+        opts=opts,
     )
-    place = group.place
-
-    core = made(settings, place, mode, hub, opts) if settings.referred is None else referred(settings.referred)
-    as_cluster = Identity("cluster-identity", IdentityArgs(place, "cluster"), opts)
-    as_endpoint = Identity("endpoint-identity", IdentityArgs(place, "endpoint"), opts)
+    resources = (
+        create_workspace_resources(settings, context, hub, opts)
+        if settings.referenced is None
+        else referenced_workspace(settings.referenced)
+    )
+    cluster_identity = Identity("cluster-identity", context=context, purpose="cluster", opts=opts)
+    endpoint_identity = Identity("endpoint-identity", context=context, purpose="endpoint", opts=opts)
     targets: dict[Target, Reference] = {
-        "resource group": place.group,
-        "cluster identity": as_cluster.identity,
-        "endpoint identity": as_endpoint.identity,
-        "model registry": hub.models,
-        **core.targets,
+        "resource group": context.group,
+        "cluster identity": cluster_identity.identity,
+        "endpoint identity": endpoint_identity.identity,
+        "model registry": Reference(hub.model_registry_id),
+        **resources.targets,
     }
-    for word, identity, entitlements in (("cluster", as_cluster, CLUSTER), ("endpoint", as_endpoint, ENDPOINT)):
-        # A workspace that is adopted may have no container registry.
-        possible = [entitlement for entitlement in entitlements if entitlement.on in targets]
-        args = AccessArgs(identity.principal, possible, targets, names, settings.origin)
-        Access(f"{word}-access", args, opts)
-    _compute(settings, place, mode, core, targets, opts)
-    _people(settings, names, targets, opts)
-    _shared(settings, names, targets, opts)
-    _delivery(settings, place, targets, opts)
 
-    sources = core.reporting
-    if mode.private and settings.networking.vnet is not None:
-        from infra.programs.private import private_network
+    def assign(
+        name: str,
+        principal: Principal,
+        entitlements: Sequence[Entitlement],
+        origin: str = settings.origin,
+        *,
+        eligible: bool = False,
+    ) -> None:
+        create_role_assignments(
+            name,
+            principal=principal,
+            entitlements=entitlements,
+            targets=targets,
+            names=context.names,
+            origin=origin,
+            eligible=eligible,
+            opts=opts,
+        )
 
-        sources |= private_network(settings, place, mode, targets, hub, core.principal, opts)
-    Diagnostics("diagnostics", DiagnosticsArgs(place, sources, hub.logs), opts)
-    _watch(settings, place, core.workspace, hub, opts)
-    if place.protect and settings.referred is None:
-        Locks("locks", LocksArgs(place, core.lockable), opts)
-    pulumi.export("resource_group", place.group.name)
-    pulumi.export("workspace", core.workspace.name)
-    pulumi.export("workspace_id", core.workspace.id)
-    pulumi.export("endpoint_identity_id", as_endpoint.identity.id)
+    # An existing workspace may have no container registry.
+    assign("cluster-access", cluster_identity.principal, [role for role in CLUSTER if role.on in targets])
+    assign("endpoint-access", endpoint_identity.principal, [role for role in ENDPOINT if role.on in targets])
+    _create_compute(settings, context, resources, targets, opts)
+    for group in settings.groups:
+        self_service = SELF_SERVICE.get(group.persona, ()) if settings.self_service else ()
+        entitlements = (*PEOPLE[group.persona, settings.people], *self_service)
+        name = f"people-{group.persona.replace('_', '-')}"
+        assign(name, group_principal(group), entitlements, group.origin, eligible=group.eligible)
+    for object_id, groups in _shared_groups(settings).items():
+        # A group may work in one environment and review in another. The name contains only the group, because the role
+        # can stay the same when the persona changes.
+        entitlements = tuple(dict.fromkeys(role for group in groups for role in SHARED[group.persona, group.people]))
+        eligible = all(group.eligible for group in groups)
+        name = f"shared-{object_id}"
+        assign(name, group_principal(groups[0]), entitlements, groups[0].origin, eligible=eligible)
+    for project in settings.projects:
+        identities = [("ci", DELIVERY, project.federation)]
+        if project.reader is not None:
+            # Pull requests run code before its review: with another identity, which cannot deploy.
+            identities.append(("pr", DELIVERY_READER, project.reader))
+        for prefix, entitlements, federation in identities:
+            name = f"{prefix}-{project.name}"
+            identity = Identity(
+                name, context=context, purpose=name, federation=federation, origin=project.origin, opts=opts
+            )
+            assign(f"{name}-access", identity.principal, entitlements, project.origin)
+            pulumi.export(f"{prefix}_{project.name}_client_id", identity.client_id)
+
+    sources = resources.diagnostic_sources
+    if mode.private_services(settings.networking.ci) and settings.networking.vnet is not None:
+        from infra.programs.environment_network import create_environment_network
+
+        sources |= create_environment_network(settings, context, targets, hub, resources.principal, opts)
+    create_diagnostic_settings(
+        "diagnostics", context=context, sources=sources, logs=Reference(hub.log_analytics_id), opts=opts
+    )
+    _create_alerts(settings, context, resources.workspace, hub, opts)
+    if context.protect and settings.referenced is None:
+        create_locks("locks", context=context, locked=resources.lockable, opts=opts)
+    pulumi.export("resource_group", context.group.name)
+    pulumi.export("workspace", resources.workspace.name)
+    pulumi.export("workspace_id", resources.workspace.id)
+    pulumi.export("endpoint_identity_id", endpoint_identity.identity.id)
 
 
-def _compute(
+def _create_alerts(
+    settings: EnvironmentSettings, context: StackContext, workspace: Reference, hub: Hub, opts: pulumi.ResourceOptions
+) -> None:
+    """Create the alerts and the budget. They notify the team, or the hub's action group if the team has no addresses."""
+    hub_group = Reference(hub.action_group_id)
+    action_group = hub_group
+    if settings.alert_emails:
+        action_group = create_action_group(
+            "notifications", context=context, short_name=f"ml-{settings.team}", emails=settings.alert_emails, opts=opts
+        )
+    create_metric_alerts(
+        "alerts", context=context, alerts=METRIC_ALERTS, workspace=workspace, action_group=action_group, opts=opts
+    )
+    create_query_alerts(
+        "query-alerts", context=context, alerts=ACCESS_DENIED + ENDPOINT_ALERTS, action_group=action_group, opts=opts
+    )
+    create_activity_alert(
+        "activity-alert",
+        context=context,
+        alert=ACCESS_CHANGED,
+        operations=ACCESS_OPERATIONS,
+        # The hub's group too: people who assign roles to themselves must not be the only recipients.
+        action_groups=list(dict.fromkeys([action_group, hub_group])),
+        opts=opts,
+    )
+    if settings.budget is not None:
+        create_budget("budget", context=context, budget=settings.budget, action_group=action_group, opts=opts)
+
+
+def _create_compute(
     settings: EnvironmentSettings,
-    place: Place,
-    mode: Mode,
-    core: Core,
+    context: StackContext,
+    resources: WorkspaceResources,
     targets: Mapping[Target, Reference],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Clusters, people's instances and attached Kubernetes clusters, once it is settled what jobs reach."""
-    as_cluster = targets["cluster identity"]
-    approved = _outbound(settings, place, mode, targets, opts) if mode.managed else []
+    """Create clusters and compute instances after the outbound rules, and attach Kubernetes clusters."""
+    workspace, identity = resources.workspace, targets["cluster identity"]
+    public_nodes = not MODES[settings.network].has_managed_network
+    rules = [] if public_nodes else _create_outbound_rules(settings, context, targets, opts)
     for cluster in settings.clusters:
-        args = ClusterArgs(place, core.workspace, as_cluster, cluster, public_nodes=not mode.managed, after=approved)
-        Cluster(f"cluster-{cluster.name}", args, opts)
-    for instance in settings.instances:
-        as_its_owner = InstanceArgs(
-            place, core.workspace, settings.tenant_id, instance, public_node=not mode.managed, after=approved
+        create_cluster(
+            f"cluster-{cluster.name}",
+            context=context,
+            workspace=workspace,
+            identity=identity,
+            cluster=cluster,
+            public_nodes=public_nodes,
+            depends_on=rules,
+            opts=opts,
         )
-        Instance(f"instance-{instance.name}", as_its_owner, opts)
-    _kubernetes(settings, place, core, targets, opts)
+    for instance in settings.instances:
+        create_instance(
+            f"instance-{instance.name}",
+            context=context,
+            workspace=workspace,
+            tenant_id=settings.tenant_id,
+            instance=instance,
+            public_node=public_nodes,
+            depends_on=rules,
+            opts=opts,
+        )
+    role_assignments: dict[str, list[pulumi.Resource]] = {}
+    for attached in settings.kubernetes:
+        cluster_id = attached.cluster_id.lower()
+        # A cluster can be attached several times. The roles of an adopted workspace's identity stay as they are.
+        if resources.principal is not None and cluster_id not in role_assignments:
+            on: dict[Target, Reference] = {"kubernetes cluster": Reference(attached.cluster_id)}
+            if attached.relay_id is not None:
+                on["azure relay"] = Reference(attached.relay_id)
+            role_assignments[cluster_id] = create_role_assignments(
+                f"kubernetes-{attached.name}-access",
+                principal=resources.principal,
+                entitlements=(*KUBERNETES, *(KUBERNETES_RELAY if attached.relay_id is not None else ())),
+                targets=on,
+                names=context.names,
+                origin=attached.origin,
+                opts=opts,
+            )
+        attach_kubernetes(
+            f"kubernetes-{attached.name}",
+            context=context,
+            workspace=workspace,
+            identity=identity,
+            cluster=attached,
+            depends_on=role_assignments.get(cluster_id, ()),
+            opts=opts,
+        )
 
 
-def _watch(
-    settings: EnvironmentSettings, place: Place, workspace: Reference, hub: Provided, opts: pulumi.ResourceOptions
-) -> None:
-    """Alerts and the budget, and who hears of them: the team, or the hub's people where it names nobody."""
-    hears = hub.action_group
-    if settings.alert_emails:
-        notified = NotificationsArgs(place, f"ml-{settings.team}", settings.alert_emails)
-        hears = Notifications("notifications", notified, opts).action_group
-    MetricAlerts("alerts", MetricAlertsArgs(place, METRICS, workspace, hears), opts)
-    QueryAlerts("query-alerts", QueryAlertsArgs(place, ACCESS_DENIED + ENDPOINTS, hears), opts)
-    # Who gave access to themselves should not be the only one to hear of it.
-    hear = [hub.action_group] if hears is hub.action_group else [hears, hub.action_group]
-    ActivityAlert("activity-alert", ActivityAlertArgs(place, ACCESS_CHANGED, hear), opts)
-    if settings.budget is not None:
-        Budget("budget", BudgetArgs(place, settings.budget, hears), opts)
-
-
-def _outbound(
+def _create_outbound_rules(
     settings: EnvironmentSettings,
-    place: Place,
-    mode: Mode,
+    context: StackContext,
     targets: Mapping[Target, Reference],
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """What jobs reach from the managed network, beside what Azure ML itself adds: rules to wait for."""
-    networking = settings.networking
-    # Who may reach the whole internet needs no rule for a part of it.
-    rules = [rule for rule in networking.outbound if mode.approved_only or rule.kind == "private_endpoint"]
-    needed = _needed(settings, mode, targets) if settings.referred is None else []
-    if not (needed or rules):
+    """Create the outbound rules of the managed network, beside those that Azure ML adds itself."""
+    approved_only = MODES[settings.network].approved_outbound_only
+    # A network that reaches the whole internet needs no rule for a part of it.
+    rules = [rule for rule in settings.networking.outbound if approved_only or rule.kind == "private_endpoint"]
+    endpoints = _required_endpoints(settings) if settings.referenced is None else {}
+    if not (endpoints or rules):
         return []
-    return Outbound("outbound", OutboundArgs(place, targets["workspace"], needed, rules), opts).rules
+    return create_outbound_rules(
+        "outbound",
+        context=context,
+        workspace=targets["workspace"],
+        resources={name: (targets[endpoint.service], endpoint.group) for name, endpoint in endpoints.items()},
+        rules=rules,
+        opts=opts,
+    )
 
 
-def _needed(settings: EnvironmentSettings, mode: Mode, targets: Mapping[Target, Reference]) -> list[Resource]:
-    """What the platform itself reaches from a managed network of ours."""
-    needed = []
-    inbound = mode.inbound("storage", settings.networking.allow_ips)
-    # Batch endpoints and parallel jobs hand out their work through a queue and a table.
-    if not inbound.everywhere:
-        needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("queue", "table")]
-    if inbound.public and inbound.ips:
-        # Azure ML itself makes endpoints only to what has no public access, and jobs come from no address of a list.
+def _required_endpoints(settings: EnvironmentSettings) -> dict[str, Endpoint]:
+    """The private endpoints that a managed network needs, by the names of their outbound rules."""
+    endpoints: dict[str, Endpoint] = {}
+    networking = settings.networking
+    storage = MODES[settings.network].public_access("storage", networking.ci, networking.allow_ips)
+    if not storage.unrestricted:
+        endpoints |= {STORAGE_QUEUE.key: STORAGE_QUEUE, STORAGE_TABLE.key: STORAGE_TABLE}
+    if storage.allowed_ips:
+        # Azure ML creates endpoints itself only to services without a public address, and jobs have no allowed address.
         # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-of-required-rules
-        needed += [Resource(f"storage-{group}", targets["storage"], group) for group in ("blob", "file")]
-        needed.append(Resource("key-vault", targets["key vault"], "vault"))
-        needed.append(Resource("container-registry", targets["container registry"], "registry"))
-    if joins_registry(mode, settings):
-        needed.append(Resource("model-registry", targets["model registry"], "amlregistry"))
-    return needed
+        endpoints |= {STORAGE_BLOB.key: STORAGE_BLOB, STORAGE_FILE.key: STORAGE_FILE}
+        endpoints |= {"key-vault": KEY_VAULT, "container-registry": CONTAINER_REGISTRY}
+    if connects_to_registry(settings):
+        endpoints["model-registry"] = MODEL_REGISTRY
+    return endpoints
 
 
-def _kubernetes(
-    settings: EnvironmentSettings,
-    place: Place,
-    core: Core,
-    targets: Mapping[Target, Reference],
-    opts: pulumi.ResourceOptions,
-) -> None:
-    """Attached Kubernetes clusters, and what the workspace may do on each. One may be attached several times."""
-    rights: dict[str, list[pulumi.Resource]] = {}
-    for cluster in settings.kubernetes:
-        name, given = f"kubernetes-{cluster.name}", cluster.cluster_id.lower()
-        # Of a workspace that is adopted, the identity's rights are left as they are.
-        if core.principal is not None and given not in rights:
-            on: dict[Target, Reference] = {"kubernetes cluster": Reference(cluster.cluster_id)}
-            if cluster.relay_id is not None:
-                on["azure relay"] = Reference(cluster.relay_id)
-            roles = (*KUBERNETES, *(KUBERNETES_RELAY if cluster.relay_id is not None else ()))
-            access = AccessArgs(core.principal, roles, on, place.names, cluster.origin)
-            rights[given] = Access(f"{name}-access", access, opts).assignments
-        args = KubernetesArgs(place, targets["workspace"], targets["cluster identity"], cluster, rights.get(given, ()))
-        Kubernetes(name, args, opts)
-
-
-def _people(
-    settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
-) -> None:
-    """What the team's people, and the platform's, may do here."""
-    for people in settings.groups:
-        own = SELF_SERVICE.get(people.persona, ()) if settings.self_service else ()
-        entitlements = (*PEOPLE[people.persona, settings.people], *own)
-        Access(
-            f"people-{people.persona.replace('_', '-')}",
-            AccessArgs(people_of(people), entitlements, targets, names, people.origin, people.eligible),
-            opts,
-        )
-
-
-def _shared(
-    settings: EnvironmentSettings, names: Names, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
-) -> None:
-    """What the team's people may do with what all teams share, in the one stack of the team that gives it."""
-    by_group: dict[str, list[SharedGroupSettings]] = {}
-    for people in settings.shared:
-        by_group.setdefault(people.object_id.lower(), []).append(people)
-    for object_id, known_as in by_group.items():
-        # A group may work in one environment and review in another. It is called after itself alone: what it is to the
-        # team may change, and the role be the same.
-        entitlements = dict.fromkeys(held for one in known_as for held in SHARED[one.persona, one.people])
-        first, eligible = known_as[0], all(one.eligible for one in known_as)
-        args = AccessArgs(people_of(first), tuple(entitlements), targets, names, first.origin, eligible)
-        Access(f"shared-{object_id}", args, opts)
-
-
-def _delivery(
-    settings: EnvironmentSettings, place: Place, targets: Mapping[Target, Reference], opts: pulumi.ResourceOptions
-) -> None:
-    """The identities that projects' CI acts as: one that deploys here, and one that looks, for pull requests."""
-    names = place.names
-    for project in settings.projects:
-        ci = Identity(
-            f"ci-{project.name}",
-            IdentityArgs(place, f"ci-{project.name}", project.federation, project.origin),
-            opts,
-        )
-        Access(f"ci-{project.name}-access", AccessArgs(ci.principal, DELIVERY, targets, names, project.origin), opts)
-        pulumi.export(f"ci_{project.name}_client_id", ci.client_id)
-        if project.reader is not None:
-            # Pull requests run code that nobody has reviewed: another identity, which cannot deploy.
-            looks = Identity(
-                f"pr-{project.name}",
-                IdentityArgs(place, f"pr-{project.name}", project.reader, project.origin),
-                opts,
-            )
-            readable = AccessArgs(looks.principal, DELIVERY_READER, targets, names, project.origin)
-            Access(f"pr-{project.name}-access", readable, opts)
-            pulumi.export(f"pr_{project.name}_client_id", looks.client_id)
+def _shared_groups(settings: EnvironmentSettings) -> dict[str, list[SharedGroupSettings]]:
+    """The groups that get roles on what all teams share from this stack, by object id."""
+    groups: dict[str, list[SharedGroupSettings]] = {}
+    for group in settings.shared:
+        groups.setdefault(group.object_id.lower(), []).append(group)
+    return groups

@@ -1,7 +1,7 @@
-"""The queries of alerts, workbook and documentation, each in a file of its own in the Kusto query language.
+"""The Kusto queries of the alerts, the workbook and the documentation, one per file.
 
-A file begins with comment lines: the question that it answers, then which logs hold the answer. Files that begin with
-`who-` are for people; most of them can be narrowed to some resource groups in their line `let groups`.
+A file begins with comments: the question that it answers, then the logs that hold the answer. Files with the prefix
+`who-` are for people; most of them can be limited to some resource groups in their line `let groups`.
 """
 
 from pathlib import Path
@@ -21,21 +21,14 @@ def text(name: str) -> str:
 
 
 def question(name: str) -> str:
-    """What the query of that name answers: its first line."""
+    """The question that the query of that name answers: its first line."""
     return text(name).splitlines()[0].removeprefix("// ")
 
 
-def of_groups(name: str, groups: str) -> str:
-    """The query of that name, narrowed.
+def for_groups(name: str, groups: str) -> str:
+    """The query of that name, limited to some resource groups if it can be: shared models belong to no team's group.
 
     Args:
-        name: One that can be narrowed.
         groups: Ids of resource groups in lower case, separated by commas, or the workbook parameter that holds them.
-
-    Raises:
-        ValueError: The query cannot be narrowed.
     """
-    query = text(name)
-    if _ALL_GROUPS not in query:
-        raise ValueError(f"the query {name} has no line {_ALL_GROUPS!r}")
-    return query.replace(_ALL_GROUPS, f'let groups = "{groups}";')
+    return text(name).replace(_ALL_GROUPS, f'let groups = "{groups}";')

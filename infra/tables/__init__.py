@@ -1,1 +1,1 @@
-"""Facts of Azure and choices of ours as tables: names, roles, alerts, network modes, private endpoints, policies."""
+"""Facts of Azure and our choices, as tables: names, roles, alerts, network modes, private endpoints, policies."""

@@ -1,7 +1,7 @@
-"""Azure's naming rules as a table, and the names that we make by it.
+"""Azure's naming rules as a table, and the names that follow from it.
 
-A name is the same on every machine and every run, so that one stack knows what another stack's resources are called
-without reading its state.
+A name is the same on every machine and in every run, so one stack knows the names of another stack's resources without
+reading its state.
 """
 
 import base64
@@ -60,20 +60,21 @@ Kind = Literal[
 
 
 @dataclass(frozen=True)
-class Rule:
+class NamingRule:
     """What Azure allows as the name of one kind of resource.
 
     Attributes:
-        type: The Pulumi type that the rule is for.
+        type: The Pulumi type.
         argument: The input of that type that holds the name.
-        abbreviation: How our names of this kind begin.
+        abbreviation: The prefix of our names of this kind.
         shortest: Length in characters.
         longest: Length in characters.
-        pattern: What the whole name must match, apart from its length.
-        scope: Where the name must be unique. Global ones carry a digest, since others take names too.
+        pattern: A regular expression for the whole name, apart from its length.
+        scope: Where the name must be unique. Global names contain a digest, because other customers use names too.
         source: Where the rule is published.
-        stays_taken: Whether the name stays taken for days after the resource is deleted.
-        variant: An input and its value, where the rule is for such resources of the type only.
+        azure_type: Azure's resource type, for resources directly in a resource group.
+        stays_taken: Whether the name stays reserved for days after the resource is deleted.
+        variant: An input and its value, where the rule applies only to some resources of the Pulumi type.
     """
 
     type: str
@@ -84,151 +85,165 @@ class Rule:
     pattern: str
     scope: Literal["global", "tenant", "subscription", "resource group", "parent"]
     source: str = _RULES
+    azure_type: str = ""
     stays_taken: bool = False
     variant: tuple[str, str] | None = None
 
     def allows(self, name: str) -> bool:
-        """Whether Azure would take this name."""
+        """Whether Azure accepts this name."""
         fits = self.shortest <= len(name) <= self.longest
         return fits and re.fullmatch(self.pattern, name, re.ASCII) is not None
 
     @property
     def separator(self) -> str:
-        """What stands between the parts of a name: a hyphen, where hyphens are allowed."""
+        """The character between the parts of a name: a hyphen where Azure allows hyphens, else nothing."""
         return "-" if re.fullmatch(self.pattern, "aa-aa", re.ASCII) else ""
 
 
 _NETWORK = r"[a-zA-Z0-9](?:[\w.-]*\w)?"
-_WORDS = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HYPHENS = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 
-TABLE: dict[Kind, Rule] = {
-    "resource_group": Rule(
+TABLE: dict[Kind, NamingRule] = {
+    "resource_group": NamingRule(
         "azure-native:resources:ResourceGroup", "resourceGroupName", "rg", 1, 90, r"[\w.()-]*[\w()-]", "subscription"
     ),
-    "log_analytics": Rule(
-        "azure-native:operationalinsights:Workspace", "workspaceName", "log", 4, 63, _WORDS, "resource group"
+    "log_analytics": NamingRule(
+        "azure-native:operationalinsights:Workspace", "workspaceName", "log", 4, 63, _HYPHENS, "resource group",
+        azure_type="Microsoft.OperationalInsights/workspaces",
     ),
-    "action_group": Rule(
+    "action_group": NamingRule(
         "azure-native:monitor:ActionGroup", "actionGroupName", "ag", 1, 260, r"[^:<>+/&%\\?|]*[^:<>+/&%\\?| .]",
-        "resource group",
+        "resource group", azure_type="Microsoft.Insights/actionGroups",
     ),
-    "budget": Rule("azure-native:consumption:Budget", "budgetName", "bgt", 1, 63, r"[a-zA-Z0-9_-]+", "parent"),
-    "model_registry": Rule(
+    "budget": NamingRule("azure-native:consumption:Budget", "budgetName", "bgt", 1, 63, r"[a-zA-Z0-9_-]+", "parent"),
+    "model_registry": NamingRule(
         "azure-native:machinelearningservices:Registry", "registryName", "mlr", 3, 33,
-        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "global", _REGISTRY,
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "global", _REGISTRY, azure_type="Microsoft.MachineLearningServices/registries",
     ),
-    "workspace": Rule(
+    "workspace": NamingRule(
         "azure-native:machinelearningservices:Workspace", "workspaceName", "mlw", 3, 33,
         r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group", stays_taken=True,
+        azure_type="Microsoft.MachineLearningServices/workspaces",
     ),
-    "storage": Rule("azure-native:storage:StorageAccount", "accountName", "st", 3, 24, r"[a-z0-9]+", "global"),
-    "state_container": Rule(
+    "storage": NamingRule(
+        "azure-native:storage:StorageAccount", "accountName", "st", 3, 24, r"[a-z0-9]+", "global",
+        azure_type="Microsoft.Storage/storageAccounts",
+    ),
+    "state_container": NamingRule(
         "azure-native:storage:BlobContainer", "containerName", "state", 3, 63, r"[a-z0-9](?:-?[a-z0-9])*", "parent",
         _CONTAINERS,
     ),
-    "key_vault": Rule(
+    "key_vault": NamingRule(
         "azure-native:keyvault:Vault", "vaultName", "kv", 3, 24, r"[a-zA-Z](?:-?[a-zA-Z0-9])*", "global",
-        stays_taken=True,
+        stays_taken=True, azure_type="Microsoft.KeyVault/vaults",
     ),
-    "secrets_key": Rule("azure-native:keyvault:Key", "keyName", "key", 1, 127, r"[a-zA-Z0-9-]+", "parent", _KEYS),
-    "container_registry": Rule(
-        "azure-native:containerregistry:Registry", "registryName", "cr", 5, 50, r"[a-zA-Z0-9]+", "global"
+    "secrets_key": NamingRule("azure-native:keyvault:Key", "keyName", "key", 1, 127, r"[a-zA-Z0-9-]+", "parent", _KEYS),
+    "container_registry": NamingRule(
+        "azure-native:containerregistry:Registry", "registryName", "cr", 5, 50, r"[a-zA-Z0-9]+", "global",
+        azure_type="Microsoft.ContainerRegistry/registries",
     ),
-    "application_insights": Rule(
+    "application_insights": NamingRule(
         "azure-native:applicationinsights:Component", "resourceName", "appi", 1, 260, r"[^%&\\?/]*[^%&\\?/ .]",
-        "resource group",
+        "resource group", azure_type="Microsoft.Insights/components",
     ),
-    "identity": Rule(
+    "identity": NamingRule(
         "azure-native:managedidentity:UserAssignedIdentity", "resourceName", "id", 3, 128,
-        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group",
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "resource group", azure_type="Microsoft.ManagedIdentity/userAssignedIdentities",
     ),
-    "federated_credential": Rule(
+    "federated_credential": NamingRule(
         "azure-native:managedidentity:FederatedIdentityCredential", "federatedIdentityCredentialResourceName", "fc",
         3, 120, r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "parent",
         "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations",
     ),
     # Azure allows a cluster more characters than an attached target; the shortest limit suits both.
-    "cluster": Rule(
+    "cluster": NamingRule(
         "azure-native:machinelearningservices:Compute", "computeName", "", 2, 16, r"[a-zA-Z][a-zA-Z0-9-]*", "parent"
     ),
-    # Its address carries the name and the location, whoever's it is. After a hyphen comes a letter, sooner or later.
-    "instance": Rule(
+    # Its DNS name consists of the name and the location, without the workspace. A letter must follow each hyphen, not
+    # necessarily at once.
+    "instance": NamingRule(
         "azure-native:machinelearningservices:Compute", "computeName", "ci", 3, 24,
         r"[a-zA-Z](?:[a-zA-Z0-9]|-(?=.*[a-zA-Z]))*", "global", _INSTANCES,
         variant=("properties.computeType", "ComputeInstance"),
     ),
-    "lock": Rule(
+    "lock": NamingRule(
         "azure-native:authorization:ManagementLockByScope", "lockName", "lock", 1, 90, r"[\w.()-]*[\w()-]", "parent"
     ),
-    "policy_assignment": Rule(
+    "policy_assignment": NamingRule(
         "azure-native:authorization:PolicyAssignment", "policyAssignmentName", "pa", 1, 128,
         r"[^<>*%&:\\?+/]*[^<>*%&:\\?+/ .]", "parent",
     ),
-    "metric_alert": Rule(
+    "metric_alert": NamingRule(
         "azure-native:monitor:MetricAlert", "ruleName", "alert", 1, 260, r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]",
         "resource group",
     ),
-    "query_alert": Rule(
+    "query_alert": NamingRule(
         "azure-native:monitor:ScheduledQueryRule", "ruleName", "alert", 1, 260,
         r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]", "resource group",
     ),
-    "activity_alert": Rule(
+    "activity_alert": NamingRule(
         "azure-native:monitor:ActivityLogAlert", "activityLogAlertName", "alert", 1, 260,
         r"[^*#&+:<>?@%{}\\/]*[^*#&+:<>?@%{}\\/ .]", "resource group",
     ),
-    "diagnostic_setting": Rule(
+    "diagnostic_setting": NamingRule(
         "azure-native:monitor:DiagnosticSetting", "name", "diag", 1, 260, r"[^*&+:<>?%\\/]*[^*&+:<>?%\\/ .]", "parent"
     ),
-    "virtual_network": Rule(
-        "azure-native:network:VirtualNetwork", "virtualNetworkName", "vnet", 2, 64, _NETWORK, "resource group"
+    "virtual_network": NamingRule(
+        "azure-native:network:VirtualNetwork", "virtualNetworkName", "vnet", 2, 64, _NETWORK, "resource group",
+        azure_type="Microsoft.Network/virtualNetworks",
     ),
-    "subnet": Rule(
+    "subnet": NamingRule(
         "azure-native:network:Subnet", "subnetName", "snet", 1, 80, _NETWORK, "parent"
     ),
-    "route_table": Rule(
-        "azure-native:network:RouteTable", "routeTableName", "rt", 1, 80, _NETWORK, "resource group"
+    "route_table": NamingRule(
+        "azure-native:network:RouteTable", "routeTableName", "rt", 1, 80, _NETWORK, "resource group",
+        azure_type="Microsoft.Network/routeTables",
     ),
-    "network_security_group": Rule(
+    "network_security_group": NamingRule(
         "azure-native:network:NetworkSecurityGroup", "networkSecurityGroupName", "nsg", 1, 80, _NETWORK,
-        "resource group",
+        "resource group", azure_type="Microsoft.Network/networkSecurityGroups",
     ),
-    "peering": Rule(
+    "peering": NamingRule(
         "azure-native:network:VirtualNetworkPeering", "virtualNetworkPeeringName", "peer", 1, 80, _NETWORK, "parent"
     ),
-    "private_endpoint": Rule(
-        "azure-native:network:PrivateEndpoint", "privateEndpointName", "pe", 2, 64, _NETWORK, "resource group"
+    "private_endpoint": NamingRule(
+        "azure-native:network:PrivateEndpoint", "privateEndpointName", "pe", 2, 64, _NETWORK, "resource group",
+        azure_type="Microsoft.Network/privateEndpoints",
     ),
-    "nat_gateway": Rule(
-        "azure-native:network:NatGateway", "natGatewayName", "ng", 1, 80, _NETWORK, "resource group"
+    "nat_gateway": NamingRule(
+        "azure-native:network:NatGateway", "natGatewayName", "ng", 1, 80, _NETWORK, "resource group",
+        azure_type="Microsoft.Network/natGateways",
     ),
-    "public_ip": Rule(
-        "azure-native:network:PublicIPAddress", "publicIpAddressName", "pip", 1, 80, _NETWORK, "resource group"
+    "public_ip": NamingRule(
+        "azure-native:network:PublicIPAddress", "publicIpAddressName", "pip", 1, 80, _NETWORK, "resource group",
+        azure_type="Microsoft.Network/publicIPAddresses",
     ),
     # https://learn.microsoft.com/azure/templates/microsoft.devopsinfrastructure/pools
-    "runner_pool": Rule(
+    "runner_pool": NamingRule(
         "azure-native:devopsinfrastructure:Pool", "poolName", "mdp", 3, 44, r"[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9-]",
-        "global",
+        "global", azure_type="Microsoft.DevOpsInfrastructure/pools",
     ),
-    "dev_center": Rule(
+    "dev_center": NamingRule(
         "azure-native:devcenter:DevCenter", "devCenterName", "dc", 3, 26, r"[a-zA-Z0-9][a-zA-Z0-9_.-]*",
-        "resource group",
+        "resource group", azure_type="Microsoft.DevCenter/devcenters",
     ),
-    "dev_center_project": Rule(
-        "azure-native:devcenter:Project", "projectName", "dcp", 3, 63, r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "resource group"
+    "dev_center_project": NamingRule(
+        "azure-native:devcenter:Project", "projectName", "dcp", 3, 63, r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "resource group",
+        azure_type="Microsoft.DevCenter/projects",
     ),
-    "dns_link": Rule(
+    "dns_link": NamingRule(
         "azure-native:privatedns:VirtualNetworkLink", "virtualNetworkLinkName", "link", 1, 80, _NETWORK, "parent"
     ),
 }  # fmt: skip
-"""The rules, by kind of resource. What is not here (role assignments: a UUID) has no name of ours."""
+"""The rules, by kind of resource. Role assignments are not here: their name is a UUID."""
 
 
-def rule_of(type_: str, at: Callable[[str], object]) -> Rule:
-    """The rule on the name of a resource: the one for its variant, where its type has several.
+def rule_of(type_: str, at: Callable[[str], object]) -> NamingRule:
+    """The naming rule for a resource: the one for its variant, where its type has several.
 
     Args:
         type_: Its Pulumi type, which must be in the table.
-        at: Its input at a dotted path.
+        at: Returns its input at a dotted path.
     """
     rules = _rules_by_type()[type_]
     variants = (rule for rule in rules if rule.variant is not None and at(rule.variant[0]) == rule.variant[1])
@@ -236,21 +251,21 @@ def rule_of(type_: str, at: Callable[[str], object]) -> Rule:
 
 
 @functools.cache
-def _rules_by_type() -> dict[str, list[Rule]]:
-    by_type: dict[str, list[Rule]] = {}
+def _rules_by_type() -> dict[str, list[NamingRule]]:
+    by_type: dict[str, list[NamingRule]] = {}
     for rule in TABLE.values():
         by_type.setdefault(rule.type, []).append(rule)
     return by_type
 
 
 RESERVED = ("microsoft", "windows")
-"""What no name of something with a public endpoint may contain.
+"""What the name of a resource with a public endpoint must not contain.
 https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name"""
 
 
-def reserved_in(*words: str) -> str | None:
-    """What Azure reserves and a name of these words would contain, also across them: some names have no hyphens."""
-    together = "".join(words).replace("-", "")
+def reserved_in(*parts: str) -> str | None:
+    """The reserved word that a name of these parts would contain, also across parts: some names have no hyphens."""
+    together = "".join(parts).replace("-", "")
     return next((word for word in RESERVED if word in together), None)
 
 
@@ -259,9 +274,9 @@ class Names:
     """The names of one organization's resources.
 
     Attributes:
-        organization: The short word that every name carries; no hyphen in it.
-        tenant_id: The Entra tenant; it goes into the digest, so that two organizations of one name stay apart.
-        generation: Above 1, what was deleted and still holds its name gets another one.
+        organization: The short name that every resource name contains; without hyphens.
+        tenant_id: The Entra tenant. It is part of the digest, so two organizations of one name get different names.
+        generation: Above 1, deleted resources whose names stay reserved get new names.
     """
 
     organization: str
@@ -271,32 +286,31 @@ class Names:
     def of(self, kind: Kind, *parts: str) -> str:
         """The name of a resource.
 
-        Names of different parts are different where the first part after the team has no hyphen (as environments
-        have none); where a name is global, cut short or written without hyphens, eight letters of a digest keep
-        it apart.
+        Different parts lead to different names as long as the part after the team has no hyphen (environments have
+        none). Names that are global, shortened or without hyphens end in a digest of eight characters instead.
 
         Args:
             kind: The row of the table.
-            parts: Words that tell it from others of its kind, such as the team and the environment: lower-case
-                letters, digits and single hyphens.
+            parts: What distinguishes the resource from others of its kind, such as the team and the environment:
+                lower-case letters, digits and single hyphens.
 
         Raises:
             ValueError: A part has other characters.
         """
         rule = TABLE[kind]
-        again = [str(self.generation)] if rule.stays_taken and self.generation > 1 else []
-        words = [self.organization, *parts, *again]
-        for word in words:
-            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", word, re.ASCII):
-                raise ValueError(f"{word!r} cannot be part of a name: lower-case letters, digits, single hyphens")
+        generation = [str(self.generation)] if rule.stays_taken and self.generation > 1 else []
+        parts = (self.organization, *parts, *generation)
+        for part in parts:
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part, re.ASCII):
+                raise ValueError(f"{part!r} cannot be part of a name: lower-case letters, digits, single hyphens")
         separator = rule.separator
-        readable = separator.join([rule.abbreviation, *words])
+        readable = separator.join([rule.abbreviation, *parts])
         if not separator:
             readable = readable.replace("-", "")
         if separator and rule.scope != "global" and len(readable) <= rule.longest:
             return readable
         kept = rule.longest - _DIGEST_LENGTH - len(separator)
-        return readable[:kept].rstrip("-") + separator + _digest(self.tenant_id, kind, *words)
+        return readable[:kept].rstrip("-") + separator + _digest(self.tenant_id, kind, *parts)
 
 
 def _digest(*parts: str) -> str:

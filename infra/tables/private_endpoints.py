@@ -1,4 +1,4 @@
-"""Azure's private endpoints and the DNS zones that lead to them, as tables.
+"""Azure's private endpoints and their private DNS zones, as tables.
 
 https://learn.microsoft.com/azure/private-link/private-endpoint-dns
 """
@@ -13,57 +13,60 @@ _NOTEBOOKS = "privatelink.notebooks.azure.net"
 _BLOB = "privatelink.blob.core.windows.net"
 _IMAGES = "privatelink.azurecr.io"
 
-Private = Service | Literal["model registry"]
-"""A service that can be had by a private endpoint."""
-
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """A private endpoint of a service.
 
     Attributes:
-        group: The part of the service that it leads to, as Azure calls it.
-        zones: The DNS zones in which its names are.
+        group: The sub-resource that it leads to, as Azure names it.
+        zones: The DNS zones with its records.
     """
 
-    service: Private
+    service: Service | Literal["model registry"]
     group: str
     zones: tuple[str, ...]
 
     @property
-    def word(self) -> str:
-        """What tells it from the others of a stack."""
+    def key(self) -> str:
+        """What distinguishes it from the other endpoints of a stack."""
         return f"{self.service}-{self.group}".lower().replace(" ", "-")
 
 
-_STORAGE_BLOBS = Door("storage", "blob", (_BLOB,))
-_VAULT = Door("key vault", "vault", ("privatelink.vaultcore.azure.net",))
+STORAGE_BLOB = Endpoint("storage", "blob", (_BLOB,))
+STORAGE_FILE = Endpoint("storage", "file", ("privatelink.file.core.windows.net",))
+# Parallel jobs and batch endpoints distribute their work with a queue and a table.
+STORAGE_QUEUE = Endpoint("storage", "queue", ("privatelink.queue.core.windows.net",))
+STORAGE_TABLE = Endpoint("storage", "table", ("privatelink.table.core.windows.net",))
+KEY_VAULT = Endpoint("key vault", "vault", ("privatelink.vaultcore.azure.net",))
+CONTAINER_REGISTRY = Endpoint("container registry", "registry", (_IMAGES,))
 
-DOORS: tuple[Door, ...] = (
-    Door("workspace", "amlworkspace", (_API, _NOTEBOOKS)),
-    _STORAGE_BLOBS,
-    Door("storage", "file", ("privatelink.file.core.windows.net",)),
-    # Parallel jobs and batch endpoints hand out their work through a queue and a table.
-    Door("storage", "queue", ("privatelink.queue.core.windows.net",)),
-    Door("storage", "table", ("privatelink.table.core.windows.net",)),
-    _VAULT,
-    Door("container registry", "registry", (_IMAGES,)),
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("workspace", "amlworkspace", (_API, _NOTEBOOKS)),
+    STORAGE_BLOB,
+    STORAGE_FILE,
+    STORAGE_QUEUE,
+    STORAGE_TABLE,
+    KEY_VAULT,
+    CONTAINER_REGISTRY,
 )
-"""The doors of an environment."""
+"""The endpoints of an environment."""
 
-HUB_DOORS: tuple[Door, ...] = (_STORAGE_BLOBS, _VAULT)
-"""The doors of the hub's state storage and key vault, where the hub is closed."""
+HUB_ENDPOINTS: tuple[Endpoint, ...] = (STORAGE_BLOB, KEY_VAULT)
+"""The endpoints of the hub's state storage and key vault, where the hub has no public addresses."""
 
-REGISTRY_DOOR = Door("model registry", "amlregistry", (_API,))
-REGISTRY_FILES_DOOR = Door("model registry", "blob", (_BLOB,))
-REGISTRY_IMAGES_DOOR = Door("model registry", "registry", (_IMAGES,))
-"""The doors of the hub's model registry: its own; those of where it keeps files, one in each of its locations; and that
-of where it keeps images, one container registry whose endpoint leads to all its replicas. Azure makes and names both.
+MODEL_REGISTRY = Endpoint("model registry", "amlregistry", (_API,))
+MODEL_REGISTRY_FILES = Endpoint("model registry", "blob", (_BLOB,))
+MODEL_REGISTRY_IMAGES = Endpoint("model registry", "registry", (_IMAGES,))
+REGISTRY_ENDPOINTS: tuple[Endpoint, ...] = (MODEL_REGISTRY, MODEL_REGISTRY_FILES, MODEL_REGISTRY_IMAGES)
+"""The endpoints of the hub's model registry: its own; those of its storage accounts, one in each location; and that of
+its container registry, which leads to all replicas. Azure creates and names the accounts and the container registry.
 
 https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isolation
 https://learn.microsoft.com/azure/container-registry/container-registry-private-link
 """
-REGISTRY_DOORS: tuple[Door, ...] = (REGISTRY_DOOR, REGISTRY_FILES_DOOR, REGISTRY_IMAGES_DOOR)
 
-ZONES: tuple[str, ...] = tuple(sorted({zone for door in (*DOORS, *REGISTRY_DOORS) for zone in door.zones}))
-"""Every DNS zone that a door needs."""
+ZONES: tuple[str, ...] = tuple(
+    sorted({zone for endpoint in (*ENDPOINTS, *REGISTRY_ENDPOINTS) for zone in endpoint.zones})
+)
+"""All DNS zones of the endpoints."""

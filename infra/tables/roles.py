@@ -1,14 +1,20 @@
-"""Azure's built-in roles by id, our own ones, and who gets which of them where, and why: our whole access, as tables.
+"""All role assignments as tables: Azure's built-in roles, our custom roles, who gets which role on what, and why.
 
-Ids: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+Ids of built-in roles: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 """
 
 import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.settings import Persona
 from infra.tables.names import Names
+
+Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "platform"]
+"""The part that a group of people has: it works on models, reviews them, or operates them; `platform` maintains the
+platform of all teams."""
+
+PeopleAccess = Literal["work", "read"]
+"""What people do in an environment: they work there, or they only read and CI does the work."""
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
@@ -21,17 +27,17 @@ class Role:
     id: str
 
     def id_in(self, _names: Names) -> str:
-        """The id of its definition, which is the same in every tenant."""
+        """The id of its definition, which is the same in all tenants."""
         return self.id
 
 
 @dataclass(frozen=True)
 class CustomRole:
-    """A role of ours, for what no built-in role gives without giving too much. The hub defines it.
+    """A custom role, where all built-in roles allow too much. The hub defines it.
 
     Attributes:
-        description: What it is for, as Azure shows it.
-        actions: What it allows, as Azure's resource providers name it.
+        description: Its description in Azure.
+        actions: The allowed operations of Azure's resource providers.
     """
 
     name: str
@@ -39,7 +45,7 @@ class CustomRole:
     actions: tuple[str, ...]
 
     def id_in(self, names: Names) -> str:
-        """The id of its definition: known to all stacks of an organization without asking."""
+        """The id of its definition, which all stacks of an organization can compute."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{names.tenant_id}|{names.organization}|{self.name}".lower()))
 
 
@@ -84,7 +90,7 @@ SELF_SERVICE_INSTANCES = CustomRole(
         )
     ),
 )  # fmt: skip
-"""AzureML Compute Operator has `computes/*`: the keys of nodes and data mounts too."""
+"""The built-in AzureML Compute Operator has `computes/*`, which includes the keys of nodes and data mounts."""
 
 OPERATOR = CustomRole(
     "ML operator",
@@ -106,7 +112,7 @@ OPERATOR = CustomRole(
         f"{_WORKSPACES}/batchEndpoints/write",
     ),
 )
-"""AzureML Data Scientist would let an operator run code on data, and delete models."""
+"""With the built-in AzureML Data Scientist, an operator could run code on data, and delete models."""
 
 LOG_SENDER = CustomRole(
     "ML log sender",
@@ -114,7 +120,7 @@ LOG_SENDER = CustomRole(
     # https://learn.microsoft.com/azure/azure-monitor/logs/manage-access
     ("Microsoft.OperationalInsights/workspaces/read", "Microsoft.OperationalInsights/workspaces/sharedKeys/action"),
 )
-"""Log Analytics Contributor and Monitoring Contributor could change the workspace and delete what is kept there."""
+"""The built-in Log Analytics Contributor and Monitoring Contributor can change the workspace and delete logs."""
 
 NETWORK_PEER = CustomRole(
     "ML network peer",
@@ -128,9 +134,9 @@ NETWORK_PEER = CustomRole(
         "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/delete",
     ),
 )
-"""Network Contributor could change subnets, routes and rules of the network."""
+"""The built-in Network Contributor can change subnets, routes and rules of the network."""
 
-NAME_LINKER = CustomRole(
+DNS_LINKER = CustomRole(
     "ML name linker",
     "Links private DNS zones to networks, and lets private endpoints write their names there. Writes no records.",
     # https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
@@ -142,9 +148,9 @@ NAME_LINKER = CustomRole(
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks/delete",
     ),
 )
-"""Private DNS Zone Contributor could delete the zones, and lead names of others to addresses of its own."""
+"""The built-in Private DNS Zone Contributor can delete zones, and redirect the names of others."""
 
-CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER, NETWORK_PEER, NAME_LINKER)
+CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER, NETWORK_PEER, DNS_LINKER)
 """The roles that the hub defines."""
 
 Target = Literal[
@@ -168,16 +174,17 @@ Target = Literal[
     "kubernetes cluster",
     "azure relay",
 ]
-"""What a role is given on. The model registry, states and the keys of their secrets, the logs and the network are the
-hub's; the customer's vault, Kubernetes clusters and relays the organization's."""
+"""The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong to
+the hub; the customer's vault, Kubernetes clusters and relays to the organization."""
 
 
 @dataclass(frozen=True)
 class Entitlement:
-    """A role on a target, and why it is needed; the reason is written on the assignment.
+    """A role on a target, for a purpose.
 
     Attributes:
-        may_assign: For a role that gives roles to others: the only ones that it may give or take away.
+        reason: Why it is needed; also the description of the role assignment.
+        may_assign: For a role that can assign roles: the only roles that it may assign and remove.
     """
 
     role: Role | CustomRole
@@ -211,7 +218,7 @@ _KEEP = (
     Entitlement(COST_READER, "resource group", "Follows what is spent"),
 )
 
-PEOPLE: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] = {
+PEOPLE: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
     ("data_scientists", "work"): _WORK,
     ("data_scientists", "read"): _READ,
     ("engineers", "work"): (*_WORK, *_MONITOR),
@@ -223,24 +230,24 @@ PEOPLE: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] =
     ("platform", "work"): _KEEP,
     ("platform", "read"): _KEEP,
 }
-"""What a persona gets where people work, and where they only read."""
+"""The roles of a persona in an environment."""
 
 _SHARE = (Entitlement(AZUREML_REGISTRY_USER, "model registry", "Uses and shares models, components and environments"),)
 _SEE_SHARED = (Entitlement(READER, "model registry", "Sees the models that are to be released"),)
-SHARED: dict[tuple[Persona, Literal["work", "read"]], tuple[Entitlement, ...]] = {
+SHARED: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
     ("data_scientists", "work"): _SHARE,
     ("engineers", "work"): _SHARE,
     ("reviewers", "work"): _SEE_SHARED,
     ("reviewers", "read"): _SEE_SHARED,
 }
-"""What a persona gets on what all teams share. Azure refuses a second assignment of one role to one group on one
-resource, so one stack gives it: the first of the team, and of the first team that names the group."""
+"""The roles of a persona on what all teams share. Azure refuses a second assignment of a role to a group on a resource,
+so only one stack assigns it: the first of the team, and of the first team that names the group."""
 
 _SELF_SERVICE = (
     Entitlement(SELF_SERVICE_INSTANCES, "workspace", "Makes compute instances, which shut down when idle"),
 )
 SELF_SERVICE: dict[Persona, tuple[Entitlement, ...]] = {"data_scientists": _SELF_SERVICE, "engineers": _SELF_SERVICE}
-"""What personas get beside that where they make compute instances for themselves."""
+"""The additional roles of a persona in an environment where people create compute instances themselves."""
 
 # https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
 WORKSPACE_BEFORE = (
@@ -251,14 +258,14 @@ WORKSPACE_BEFORE = (
     Entitlement(CONTRIBUTOR, "container registry", "The workspace builds and stores images"),
     Entitlement(CONTRIBUTOR, "application insights", "The workspace sends telemetry there"),
 )
-"""What the workspace's identity needs before the workspace can be made."""
+"""The roles of the workspace's identity that must exist before the workspace."""
 
 WORKSPACE_AFTER = (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages what is in it"),)
 
 WORKSPACE_SHARED_REGISTRY = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "model registry", "The managed network connects to the model registry"),
 )
-"""What it needs where it reaches the model registry by a private endpoint."""
+"""Its additional role where it reaches the model registry by private endpoint."""
 
 WORKSPACE_MANAGED_NETWORK = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
@@ -270,17 +277,18 @@ KUBERNETES = (
     Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
     Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
 )
-"""What the workspace's identity gets on a Kubernetes cluster before it is attached."""
+"""The roles of the workspace's identity on a Kubernetes cluster, before the cluster is attached."""
 
 KUBERNETES_RELAY = (Entitlement(RELAY_OWNER, "azure relay", "The workspace reaches a cluster of Azure Arc through it"),)
-"""What it gets beside that where Azure Arc connects the cluster."""
+"""Its additional role where Azure Arc connects the cluster."""
 
 # https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
 WORKSPACE_PRIVATE_STORAGE = (
     Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
     Entitlement(READER, "storage file endpoint", "The studio keeps notebooks and AutoML behind the private endpoint"),
 )
-"""What it needs where the storage has private endpoints: else the studio shows no data in the network either."""
+"""The roles of the workspace's identity on the private endpoints of its storage. Without them the studio shows no data,
+even inside the network."""
 
 CLUSTER = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
@@ -301,13 +309,13 @@ DELIVERY = (
     Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI makes endpoints that run as this identity"),
     Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
 )
-"""What the CI identity of a project gets where it deploys."""
+"""The roles of a project's CI identity in an environment that it deploys to."""
 
 DELIVERY_READER = (
     Entitlement(READER, "workspace", "Pull requests compare with what runs here; they see no data"),
     Entitlement(READER, "model registry", "Pull requests see which models are shared"),
 )
-"""What the CI identity of a project's pull requests gets. Their code has been reviewed by nobody yet."""
+"""The roles of the CI identity of a project's pull requests, whose code has not been reviewed yet."""
 
 CUSTOMER_KEY = (
     Entitlement(
@@ -316,7 +324,7 @@ CUSTOMER_KEY = (
         "Storage, registry and workspace wrap their keys with the customer's",
     ),
 )
-"""What the identity that uses the organization's own key gets."""
+"""The role of the identity that uses the organization's key."""
 
 ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
@@ -341,7 +349,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
         for entitlement in table
     )
 )
-"""All roles that stacks of environments assign. None of them can give roles to others."""
+"""All roles that stacks of environments assign. None of them can assign roles."""
 
 ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
@@ -351,16 +359,16 @@ ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
         if entitlement.on == "model registry"
     )
 )
-"""The roles that stacks of environments assign on what the hub holds."""
+"""The roles that stacks of environments assign on resources of the hub."""
 
 PLATFORM_READER = (Entitlement(READER, "subscription", "Pull requests compare manifests with what is there"),)
-"""What the CI of the platform repository's pull requests gets, in each subscription.
+"""The roles of the CI identity of the platform repository's pull requests, in each subscription.
 
-Nothing on the states and their key, so it cannot preview: `pulumi preview` decrypts the secrets of the stack that it
-reads, and code that nobody has reviewed must not. Pull requests plan, which takes no state.
+It has none on states and their keys, so it cannot run `pulumi preview`, which decrypts the secrets of a stack: code
+must be reviewed first. Pull requests run `plan`, which needs no state.
 """
 
-# Contributor writes nothing of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
+# Contributor has no write operations of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
 # built-in-roles/privileged#contributor
 PLATFORM_DEPLOYER = (
     Entitlement(CONTRIBUTOR, "subscription", "Makes resource groups and what is in them"),
@@ -370,16 +378,16 @@ PLATFORM_DEPLOYER = (
         ASSIGNED_IN_ENVIRONMENTS,
     ),
 )  # fmt: skip
-"""What the CI that deploys an environment of all teams gets, in each subscription that its stacks lie in."""
+"""The roles of the CI identity that deploys an environment, in each subscription of its stacks."""
 
 IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
-"""All that is given on whole subscriptions, to identities of the hub's; `infra.rules.access` blames all else."""
+"""All roles on whole subscriptions, of identities of the hub; `infra.rules.access` reports all others."""
 
 PLATFORM_DEPLOYER_ON_STATES = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "state container", "Reads and writes the states of its environment's stacks"),
     Entitlement(KEY_VAULT_CRYPTO_USER, "secrets key", "Encrypts and decrypts the secrets in those states"),
 )
-"""What the CI that deploys an environment gets on where that environment's states lie: nothing on those of others."""
+"""Its roles on the states of that environment; it has none on those of others."""
 
 PLATFORM_DEPLOYER_ON_HUB = (
     Entitlement(READER, "resource group", "Sees what environments refer to"),
@@ -387,25 +395,25 @@ PLATFORM_DEPLOYER_ON_HUB = (
         RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more", ASSIGNED_ON_HUB
     ),
 )
-"""What the CI that deploys environments gets on the hub, which a person deploys."""
+"""Its roles on the hub, which a person deploys."""
 
 PLATFORM_DEPLOYER_ON_LOGS = (
     Entitlement(LOG_SENDER, "log analytics", "Sends the logs and metrics of environments to the hub"),
 )
-"""What it gets on the logs, where they are the hub's."""
+"""Its role on the Log Analytics workspace, if that is the hub's."""
 
 PLATFORM_DEPLOYER_ON_NETWORK = (
     Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),
 )
-"""What it gets where the hub has a network of ours, and environments are peered with it."""
+"""Its role on the hub's own network, if environments peer with it."""
 
 PLATFORM_DEPLOYER_ON_ZONES = (
-    # All zones of the hub lie in its group, and the role is about nothing else there.
+    # On the group, which contains all zones; the role applies to zones only.
     Entitlement(
-        NAME_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
+        DNS_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
     ),
 )
-"""What it gets where the hub keeps the DNS zones of private endpoints."""
+"""Its role where the hub manages the DNS zones of private endpoints."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (
@@ -418,11 +426,11 @@ HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
         Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
     ),
 }
-"""What a persona gets on the hub."""
+"""The roles of a persona on the hub."""
 
 # https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking
 RUNNERS = (
     Entitlement(READER, "hub network", "The service of the runners sees the network that it puts them into"),
     Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners puts them into their subnet"),
 )
-"""What the service that makes CI's runners gets."""
+"""The roles of the service that creates CI runners."""

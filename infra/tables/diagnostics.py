@@ -1,4 +1,4 @@
-"""Which kinds of resources report logs and metrics, as tables: all that report are kept, and none is forgotten.
+"""What Azure's diagnostic settings can export, by resource type.
 
 https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/metrics-index
 """
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Reports:
-    """What a kind of resource reports.
+class Diagnostics:
+    """What a diagnostic setting exports from a resource.
 
     Attributes:
-        logs: Whether it has logs.
-        metrics: Whether it has metrics that a diagnostic setting can export; Azure refuses to ask others for them.
-        tables: `Dedicated` where Azure would put its logs into the table of all kinds, unless it is told not to.
-        services: Paths below the resource that report on their own, and have logs and metrics.
+        logs: Whether the resource has logs.
+        metrics: Whether it has metrics that can be exported; Azure refuses a setting that asks for others.
+        destination: `Dedicated` where Azure's default is one table for the logs of all resource types.
+        services: Paths below the resource that have logs, metrics and diagnostic settings of their own.
     """
 
     logs: bool = True
     metrics: bool = True
-    tables: str | None = None
+    destination: str | None = None
     services: tuple[str, ...] = ()
 
 
-REPORTING: dict[str, Reports] = {
-    "Microsoft.ContainerRegistry/registries": Reports(),
-    "Microsoft.DevCenter/devcenters": Reports(),
-    "Microsoft.DevOpsInfrastructure/pools": Reports(),
-    "Microsoft.KeyVault/vaults": Reports(tables="Dedicated"),
-    "Microsoft.MachineLearningServices/registries": Reports(metrics=False),
-    "Microsoft.MachineLearningServices/workspaces": Reports(),
-    "Microsoft.Network/networkSecurityGroups": Reports(metrics=False),
-    "Microsoft.Network/publicIPAddresses": Reports(),
-    "Microsoft.Network/virtualNetworks": Reports(),
-    "Microsoft.OperationalInsights/workspaces": Reports(),
-    "Microsoft.Storage/storageAccounts": Reports(
+DIAGNOSTICS: dict[str, Diagnostics] = {
+    "Microsoft.ContainerRegistry/registries": Diagnostics(),
+    "Microsoft.DevCenter/devcenters": Diagnostics(),
+    "Microsoft.DevOpsInfrastructure/pools": Diagnostics(),
+    "Microsoft.KeyVault/vaults": Diagnostics(destination="Dedicated"),
+    "Microsoft.MachineLearningServices/registries": Diagnostics(metrics=False),
+    "Microsoft.MachineLearningServices/workspaces": Diagnostics(),
+    "Microsoft.Network/networkSecurityGroups": Diagnostics(metrics=False),
+    "Microsoft.Network/publicIPAddresses": Diagnostics(),
+    "Microsoft.Network/virtualNetworks": Diagnostics(),
+    "Microsoft.OperationalInsights/workspaces": Diagnostics(),
+    "Microsoft.Storage/storageAccounts": Diagnostics(
         logs=False,
         services=(
             "blobServices/default",
@@ -44,11 +44,12 @@ REPORTING: dict[str, Reports] = {
         ),
     ),
 }
-"""The kinds that have diagnostic settings, by Azure's name. Online endpoints have them too: docs/monitoring.md."""
+"""The resource types that the programs create diagnostic settings for. Releases create those of online endpoints: see
+docs/monitoring.md."""
 
-SILENT = frozenset(
+WITHOUT_DIAGNOSTICS = frozenset(
     {
-        # It is based on Log Analytics: what it hears is there already, and a setting would keep it twice.
+        # It stores its data in Log Analytics: a setting would store the data twice.
         "azure-native:applicationinsights:Component",
         "azure-native:applicationinsights:Workbook",
         "azure-native:authorization:ManagementLockByScope",
@@ -68,15 +69,15 @@ SILENT = frozenset(
         "azure-native:monitor:DiagnosticSetting",
         "azure-native:monitor:MetricAlert",
         "azure-native:monitor:ScheduledQueryRule",
-        # It counts bytes, and its metrics cannot be exported: https://github.com/MicrosoftDocs/azure-docs/pull/126397
+        # Its metrics cannot be exported: https://github.com/MicrosoftDocs/azure-docs/pull/126397
         "azure-native:network:NatGateway",
         "azure-native:network:PrivateDnsZoneGroup",
-        # It counts bytes that cannot be exported; who came through it, the service behind it says.
+        # Its metrics cannot be exported. The service behind it logs the requests.
         "azure-native:network:PrivateEndpoint",
         "azure-native:network:RouteTable",
         "azure-native:network:Subnet",
         "azure-native:network:VirtualNetworkPeering",
-        # It counts its records, which cannot be exported.
+        # Its metrics cannot be exported.
         "azure-native:privatedns:PrivateZone",
         "azure-native:privatedns:VirtualNetworkLink",
         "azure-native:resources:ResourceGroup",
@@ -84,8 +85,9 @@ SILENT = frozenset(
         "azure-native:storage:BlobServiceProperties",
     }
 )
-"""The kinds that we make and that have none, by Pulumi's name. What is not here must have a setting: a test looks."""
+"""The resource types of the programs without diagnostic settings, by Pulumi's name. A test checks that all others have
+one."""
 
-ACTIVITY = ("Administrative", "Alert", "Policy", "Security")
-"""The categories of a subscription's activity log that are kept.
+ACTIVITY_CATEGORIES = ("Administrative", "Alert", "Policy", "Security")
+"""The categories of a subscription's activity log that are exported.
 https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema#categories"""

@@ -1,0 +1,93 @@
+"""What all resources of a stack share: a resource group in a location, tags, and names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_azure_native import resources
+
+from infra.components.component import component
+from infra.reference import Reference
+from infra.settings import EnvironmentSettings, StackSettings
+from infra.tables.names import TABLE, Kind, Names
+
+
+@dataclass(frozen=True)
+class StackContext:
+    """What almost every resource of a stack needs.
+
+    Attributes:
+        name_parts: What distinguishes the stack's resources from those of other stacks in their names.
+        protect: Whether resources that hold data are protected from deletion.
+        imported: The ids of existing resources that become part of the stack, by kind.
+    """
+
+    group: Reference
+    location: str
+    tags: Mapping[str, str]
+    names: Names
+    name_parts: tuple[str, ...]
+    protect: bool
+    imported: Mapping[Kind, str] = field(default_factory=dict)
+
+    def name(self, kind: Kind, *parts: str) -> str:
+        """The name of a resource of the stack: an imported resource keeps its name; the naming table has all others.
+
+        Args:
+            kind: The row of the naming table.
+            parts: What distinguishes it from other resources of its kind in the stack.
+        """
+        if kind in self.imported and not parts:
+            return Reference(self.imported[kind]).name
+        return self.names.of(kind, *self.name_parts, *parts)
+
+    def reference(self, resource: pulumi.Resource, kind: Kind, *parts: str) -> Reference:
+        """The Azure resource that `resource` creates in the resource group under the name `name(kind, *parts)`."""
+        return self.group.child(f"providers/{TABLE[kind].azure_type}/{self.name(kind, *parts)}", resource)
+
+    def stateful(
+        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = (), *, kind: Kind | None = None
+    ) -> pulumi.ResourceOptions:
+        """The options of a resource that holds data: protected from deletion where the environment is protected.
+
+        Args:
+            kind: Its row of the naming table, if an existing resource of this kind can be imported.
+        """
+        imported = self.imported.get(kind) if kind is not None else None
+        return pulumi.ResourceOptions(
+            parent=parent, protect=self.protect or None, depends_on=list(depends_on), import_=imported
+        )
+
+
+def create_resource_group(
+    name: str,
+    *,
+    settings: StackSettings,
+    name_parts: tuple[str, ...],
+    imported: Mapping[Kind, str] | None = None,
+    opts: pulumi.ResourceOptions,
+) -> StackContext:
+    """Create the resource group of a stack, unless the stack uses an existing one. Returns the stack's context.
+
+    Args:
+        name_parts: What distinguishes the stack's resources from those of other stacks in their names.
+        imported: The ids of existing resources that become part of the stack, by kind.
+    """
+    names = Names(settings.organization, settings.tenant_id, settings.generation)
+    existing = settings.resource_group_id if isinstance(settings, EnvironmentSettings) else None
+    with component("place:ResourceGroup", name, opts, settings.origin) as parent:
+        if existing is not None:
+            group = Reference(existing)
+        else:
+            group_name = names.of("resource_group", *name_parts)
+            resource = resources.ResourceGroup(
+                name,
+                resource_group_name=group_name,
+                location=settings.location,
+                tags=settings.tags,
+                opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect or None),
+            )
+            group = Reference(f"/subscriptions/{settings.subscription_id}/resourceGroups/{group_name}", resource)
+    return StackContext(
+        group, settings.location, settings.tags, names, name_parts, settings.protect, imported or {}
+    )

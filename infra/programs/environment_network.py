@@ -1,0 +1,147 @@
+"""The private network of an environment: private endpoints, their subnet, and DNS.
+
+Imported only where it is needed: the provider's network module takes as long to load as all others together.
+"""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from infra.components.access import Principal, create_role_assignments
+from infra.components.context import StackContext
+from infra.components.network import (
+    Subnet,
+    VirtualNetwork,
+    create_peering,
+    create_private_endpoints,
+    link_dns_zones,
+)
+from infra.hub import Hub
+from infra.programs.subscription import in_hub_subscription
+from infra.reference import Reference
+from infra.settings import EnvironmentSettings, ExistingSubnet, HubVnet, NewVnet
+from infra.tables.network_modes import MODES
+from infra.tables.private_endpoints import ENDPOINTS, STORAGE_BLOB, STORAGE_FILE
+from infra.tables.roles import WORKSPACE_PRIVATE_STORAGE, Target
+
+
+def create_environment_network(
+    settings: EnvironmentSettings,
+    context: StackContext,
+    targets: Mapping[Target, Reference],
+    hub: Hub,
+    workspace: Principal | None,
+    opts: pulumi.ResourceOptions,
+) -> dict[str, Reference]:
+    """Create a private endpoint for each service without a public address, and the network, unless it exists.
+
+    Returns the resources with logs or metrics, by the last part of the setting's name.
+
+    Args:
+        workspace: The workspace's identity, if this stack creates it.
+    """
+    networking, vnet = settings.networking, settings.networking.vnet
+    diagnostic_sources: dict[str, Reference] = {}
+    match vnet:
+        case NewVnet():
+            network = _create_network(settings, vnet, context, hub, opts)
+            subnet, diagnostic_sources = network.subnets["endpoints"], network.diagnostic_sources
+        case ExistingSubnet():
+            subnet = Reference(vnet.subnet_id)
+        case None:
+            raise ValueError(f"{settings.stack}: services without a public address need a network")
+    private = MODES[settings.network].private_services(networking.ci)
+    endpoints = create_private_endpoints(
+        "endpoints",
+        context=context,
+        subnet=subnet,
+        targets={
+            (endpoint.key,): (endpoint, targets[endpoint.service].id_output)
+            for endpoint in ENDPOINTS
+            # An existing workspace may have no container registry.
+            if endpoint.service in private and endpoint.service in targets
+        },
+        zones=_dns_zones(settings, hub),
+        origin=vnet.origin,
+        opts=opts,
+    )
+    if workspace is not None:
+        create_role_assignments(
+            "workspace-endpoints",
+            principal=workspace,
+            entitlements=WORKSPACE_PRIVATE_STORAGE,
+            targets={
+                "storage blob endpoint": endpoints[STORAGE_BLOB.key,],
+                "storage file endpoint": endpoints[STORAGE_FILE.key,],
+            },
+            names=context.names,
+            origin=settings.origin,
+            opts=opts,
+        )
+    return diagnostic_sources
+
+
+def _dns_zones(settings: EnvironmentSettings, hub: Hub) -> Mapping[str, Reference] | None:
+    """The DNS zones by name; None where an Azure policy of the organization writes the records."""
+    dns = settings.networking.dns
+    if dns == "policy":
+        return None
+    return {name: Reference(zone) for name, zone in (hub.dns_zone_ids if dns == "hub" else dns).items()}
+
+
+def _create_network(
+    settings: EnvironmentSettings, vnet: NewVnet, context: StackContext, hub: Hub, opts: pulumi.ResourceOptions
+) -> VirtualNetwork:
+    """Create the environment's own network, and peer it with the hub's."""
+    outbound = "firewall" if vnet.next_hop else "none"
+    endpoints = Subnet("endpoints", vnet.endpoint_subnet, outbound, accepts_https=True)
+    network = VirtualNetwork("network", context=context, settings=vnet, subnets=[endpoints], opts=opts)
+    hub_opts = in_hub_subscription(settings)
+    if settings.networking.dns == "hub":
+        link_dns_zones(
+            "names",
+            link_name=context.name("dns_link"),
+            zones=_dns_zones(settings, hub) or {},
+            vnet=network.vnet,
+            tags=context.tags,
+            opts=hub_opts,
+        )
+    if settings.networking.hub_vnet is not None:
+        _create_peerings(settings.networking.hub_vnet, network, context, hub, opts, hub_opts)
+    return network
+
+
+def _create_peerings(
+    hub_vnet: HubVnet,
+    network: VirtualNetwork,
+    context: StackContext,
+    hub: Hub,
+    opts: pulumi.ResourceOptions,
+    hub_opts: pulumi.ResourceOptions,
+) -> None:
+    """Create both directions of the peering; the hub's first, because Azure checks that it provides its gateway.
+
+    The organization creates the direction of a network of its own.
+    """
+    depends_on = [subnet.resource for subnet in network.subnets.values() if subnet.resource is not None]
+    target = Reference(hub_vnet.vnet_id or hub.vnet_id)
+    if hub_vnet.vnet_id is None:
+        from_hub = create_peering(
+            "from-hub",
+            peering_name=context.name("peering"),
+            source=target,
+            target=network.vnet,
+            gateway="provided" if hub_vnet.gateway else "none",
+            depends_on=depends_on,
+            opts=hub_opts,
+        )
+        depends_on = [from_hub]
+    create_peering(
+        "to-hub",
+        peering_name=context.names.of("peering", "hub"),
+        source=network.vnet,
+        target=target,
+        gateway="used" if hub_vnet.gateway else "none",
+        depends_on=depends_on,
+        opts=opts,
+    )

@@ -1,0 +1,215 @@
+"""The workspace of an environment and its resources: created, imported, or the organization's and only referenced."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+
+from infra.components.access import Principal, create_role_assignments
+from infra.components.context import StackContext
+from infra.components.customer_key import CustomerKey
+from infra.components.identity import Identity
+from infra.components.monitoring import create_application_insights
+from infra.components.registries import create_container_registry
+from infra.components.storage import create_workspace_storage
+from infra.components.vault import create_key_vault
+from infra.components.workspace import create_workspace
+from infra.hub import Hub
+from infra.reference import Reference
+from infra.settings import AdoptedSettings, ClusterSettings, CustomerKeySettings, EnvironmentSettings
+from infra.tables.names import Kind
+from infra.tables.network_modes import MODES, PublicAccess, Service
+from infra.tables.roles import (
+    CUSTOMER_KEY,
+    WORKSPACE_AFTER,
+    WORKSPACE_BEFORE,
+    WORKSPACE_MANAGED_NETWORK,
+    WORKSPACE_SHARED_REGISTRY,
+    Target,
+)
+
+Part = Literal["workspace", "storage", "key vault", "container registry", "application insights"]
+
+
+@dataclass(frozen=True)
+class WorkspaceResources:
+    """A workspace and its resources.
+
+    Attributes:
+        parts: The workspace and its resources. An existing workspace may have no container registry or Application
+            Insights.
+        principal: The workspace's identity, if this stack creates it.
+    """
+
+    parts: Mapping[Part, Reference]
+    principal: Principal | None = None
+
+    @property
+    def workspace(self) -> Reference:
+        """The workspace itself."""
+        return self.parts["workspace"]
+
+    @property
+    def targets(self) -> dict[Target, Reference]:
+        """The resources on which roles can be assigned."""
+        return dict(self.parts.items())
+
+    @property
+    def diagnostic_sources(self) -> dict[str, Reference]:
+        """The resources with logs or metrics, by the last part of the setting's name."""
+        keys: dict[Part, str] = {
+            "workspace": "workspace",
+            "storage": "storage",
+            "key vault": "vault",
+            "container registry": "images",
+        }
+        return {key: self.parts[part] for part, key in keys.items() if part in self.parts}
+
+    @property
+    def lockable(self) -> dict[str, Reference]:
+        """The resources that are locked: all but the workspace, since a lock stops its clusters from scaling down."""
+        return {key: part for key, part in self.diagnostic_sources.items() if key != "workspace"}
+
+
+def referenced_workspace(adopted: AdoptedSettings) -> WorkspaceResources:
+    """An existing workspace and its resources, which the stack does not change."""
+    return WorkspaceResources({part: Reference(id_) for part, id_ in _adopted_ids(adopted).items()})
+
+
+def imported_ids(adopted: AdoptedSettings | None) -> dict[Kind, str]:
+    """The ids of existing resources that become part of the stack, by kind."""
+    if adopted is None or adopted.mode == "refer":
+        return {}
+    kinds: dict[Part, Kind] = {
+        "workspace": "workspace",
+        "storage": "storage",
+        "key vault": "key_vault",
+        "container registry": "container_registry",
+        "application insights": "application_insights",
+    }
+    return {kinds[part]: id_ for part, id_ in _adopted_ids(adopted).items()}
+
+
+def _adopted_ids(adopted: AdoptedSettings) -> dict[Part, str]:
+    ids: dict[Part, str | None] = {
+        "workspace": adopted.workspace_id,
+        "storage": adopted.storage_id,
+        "key vault": adopted.key_vault_id,
+        "container registry": adopted.container_registry_id,
+        "application insights": adopted.application_insights_id,
+    }
+    return {part: id_ for part, id_ in ids.items() if id_ is not None}
+
+
+def create_workspace_resources(
+    settings: EnvironmentSettings, context: StackContext, hub: Hub, opts: pulumi.ResourceOptions
+) -> WorkspaceResources:
+    """Create a workspace and its resources, or import those that the context names."""
+    mode, networking = MODES[settings.network], settings.networking
+
+    def access(service: Service) -> PublicAccess:
+        return mode.public_access(service, networking.ci, networking.allow_ips)
+
+    key = _create_customer_key(settings.customer_key, context, opts) if settings.customer_key is not None else None
+    storage = create_workspace_storage("storage", context=context, access=access("storage"), key=key, opts=opts)
+    vault = create_key_vault(
+        "vault", context=context, tenant_id=settings.tenant_id, access=access("key vault"), opts=opts
+    )
+    images = create_container_registry(
+        "images",
+        context=context,
+        premium=mode.has_managed_network or key is not None,
+        access=access("container registry"),
+        key=key,
+        opts=opts,
+    )
+    insights = create_application_insights(
+        "insights", context=context, logs=Reference(hub.log_analytics_id), opts=opts
+    )
+    parts: dict[Part, Reference] = {
+        "storage": storage,
+        "key vault": vault,
+        "container registry": images,
+        "application insights": insights,
+    }
+    identity: Reference | None = None
+    principal: Principal | None = None
+    role_assignments: Sequence[pulumi.Resource] = ()
+    if settings.adopted is None:
+        own = Identity("workspace-identity", context=context, purpose="workspace", opts=opts)
+        identity, principal = own.identity, own.principal
+        before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if mode.has_managed_network else ())
+        before += WORKSPACE_SHARED_REGISTRY if connects_to_registry(settings) else ()
+        targets: dict[Target, Reference] = {
+            "resource group": context.group,
+            "model registry": Reference(hub.model_registry_id),
+            **parts,
+        }
+        role_assignments = create_role_assignments(
+            "workspace-access",
+            principal=own.principal,
+            entitlements=before,
+            targets=targets,
+            names=context.names,
+            origin=settings.origin,
+            opts=opts,
+        )
+    elif settings.adopted.identity_id is not None:
+        # Its roles stay as they are.
+        identity = Reference(settings.adopted.identity_id)
+    parts["workspace"] = create_workspace(
+        "workspace",
+        context=context,
+        storage=storage,
+        vault=vault,
+        container_registry=images,
+        insights=insights,
+        identity=identity,
+        access=access("workspace"),
+        isolation=mode.isolation,
+        firewall_sku=networking.firewall_sku,
+        image_builder=_image_builder(settings.clusters) if mode.has_managed_network else None,
+        depends_on=role_assignments,
+        key=key,
+        opts=opts,
+    )
+    if principal is not None:
+        create_role_assignments(
+            "workspace-self",
+            principal=principal,
+            entitlements=WORKSPACE_AFTER,
+            targets={"workspace": parts["workspace"]},
+            names=context.names,
+            origin=settings.origin,
+            opts=opts,
+        )
+    return WorkspaceResources(parts, principal)
+
+
+def connects_to_registry(settings: EnvironmentSettings) -> bool:
+    """Whether the managed network has a private endpoint to the model registry."""
+    mode = MODES[settings.network]
+    return mode.approved_outbound_only or (mode.has_managed_network and not settings.networking.public_registry)
+
+
+def _image_builder(clusters: Sequence[ClusterSettings]) -> str | None:
+    """The cluster that builds images: the first whose nodes Azure cannot evict during a build."""
+    return next((cluster.name for cluster in clusters if not cluster.low_priority), None)
+
+
+def _create_customer_key(
+    settings: CustomerKeySettings, context: StackContext, opts: pulumi.ResourceOptions
+) -> CustomerKey:
+    """The organization's key, with a new identity that may use it."""
+    user = Identity("key-identity", context=context, purpose="key", origin=settings.origin, opts=opts)
+    role_assignments = create_role_assignments(
+        "key-access",
+        principal=user.principal,
+        entitlements=CUSTOMER_KEY,
+        targets={"customer's vault": Reference(settings.vault_id)},
+        names=context.names,
+        origin=settings.origin,
+        opts=opts,
+    )
+    return CustomerKey(settings.vault_id, settings.key, user.identity, user.client_id, role_assignments)
