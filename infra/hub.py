@@ -35,7 +35,10 @@ class StateStore:
 
     @property
     def secrets_provider(self) -> str:
-        """The key for `--secrets-provider`. https://www.pulumi.com/docs/iac/concepts/secrets/#azure-key-vault"""
+        """The key for `--secrets-provider`.
+
+        https://www.pulumi.com/docs/iac/concepts/secrets/#azure-key-vault
+        """
         return f"azurekeyvault://{self.vault}.vault.azure.net/keys/{self.key}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, innermost_value
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
-from infra.tables.network_modes import NO_KUBERNETES
+from infra.tables.network_modes import MODES
 
 
 def clusters(manifests: Manifests, layers: Layers) -> tuple[ClusterSettings, ...]:
@@ -29,7 +29,7 @@ def kubernetes(manifests: Manifests, stack: str, layers: Layers) -> tuple[Kubern
     """The Kubernetes clusters that an environment attaches."""
     items = _items(layers, "kubernetes")
     network = innermost_value(layers, "network")
-    if items and (reason := NO_KUBERNETES.get(network)) is not None:
+    if items and (reason := MODES[network].refused_kubernetes) is not None:
         manifests.report(items[0].position, f"{stack}: kubernetes is refused in network {network}: {reason}.")
     for item in items:
         cluster, by_arc = item.value, "/Microsoft.Kubernetes/" in item.value.cluster_id

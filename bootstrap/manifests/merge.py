@@ -18,19 +18,17 @@ from infra.settings import (
     DeployerSettings,
     EnvironmentSettings,
     Federation,
-    GivenSubnet,
+    ExistingSubnet,
     GroupSettings,
     HubSettings,
-    MadeVnet,
-    Network,
-    Persona,
+    NewVnet,
     ProjectSettings,
     SharedGroupSettings,
     StackSettings,
-    SubscriptionSettings,
 )
 from infra.tables.azure_policies import POLICIES
-from infra.tables.roles import SHARED, Entitlement
+from infra.tables.network_modes import Network
+from infra.tables.roles import SHARED, Entitlement, Persona
 
 
 def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
@@ -49,7 +47,7 @@ def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
     created = [
         (settings.stack, vnet)
         for settings in environments
-        if isinstance(settings.networking.vnet, MadeVnet)
+        if isinstance(settings.networking.vnet, NewVnet)
         and (vnet := innermost(manifests.layers(settings.team, settings.environment), "vnet")) is not None
     ]
     network.check_overlaps(manifests, [("hub", manifests.platform.get("hub", "vnet")), *created])
@@ -97,8 +95,8 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         dns=hub.dns,
         vnet=vnet,
         runners=network.runners(manifests),
-        registry_access=network.registry_access(manifests),
-        private=any(made.networking.vnet is not None for made in environments),
+        public_registry=network.public_registry(manifests),
+        private_endpoints=any(made.networking.vnet is not None for made in environments),
         linked_vnets=_existing_vnets(vnet, *(made.networking.vnet for made in environments)),
         environments=tuple(manifest.environments),
         deployers=_deployers(manifests, environments),
@@ -147,7 +145,9 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         suppressions=manifests.suppressions(layers),
         team=team,
         environment=name,
+        ring=manifest.environments[name].ring,
         hub_subscription_id=hub_subscription,
+        hub_generation=manifest.hub.generation,
         log_analytics_id=manifest.hub.log_analytics_id,
         network=mode,
         networking=networking,
@@ -277,7 +277,7 @@ def _deployers(manifests: Manifests, environments: Sequence[EnvironmentSettings]
                 DeployerSettings(
                     environment=name,
                     subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
-                    private=any(made.networking.vnet is not None for made in stacks),
+                    private_endpoints=any(made.networking.vnet is not None for made in stacks),
                     federation=_federation(manifests, links.get(name)) if name in links.value else None,
                     origin=manifests.origin(manifests.platform.at("environments", name)),
                 )
@@ -323,15 +323,15 @@ def _report_missing(manifests: Manifests, at: Position, stack: str, key: str) ->
     manifests.report(at, f"no manifest sets the {key} of {stack}.", f"Add {key} there, or to platform.yaml for all.")
 
 
-def _existing_vnets(*vnets: MadeVnet | GivenSubnet | None) -> tuple[str, ...]:
+def _existing_vnets(*vnets: NewVnet | ExistingSubnet | None) -> tuple[str, ...]:
     """The networks among these that exist already, each once, in whatever case their ids are written."""
-    found = {vnet.vnet_id.lower(): vnet.vnet_id for vnet in vnets if isinstance(vnet, GivenSubnet)}
+    found = {vnet.vnet_id.lower(): vnet.vnet_id for vnet in vnets if isinstance(vnet, ExistingSubnet)}
     return tuple(found[name] for name in sorted(found))
 
 
-def _subscriptions(hub: str, environments: Sequence[EnvironmentSettings]) -> tuple[SubscriptionSettings, ...]:
+def _subscriptions(hub: str, environments: Sequence[EnvironmentSettings]) -> dict[str, tuple[Network, ...]]:
     """The subscriptions of the hub and of the environments, the hub's first."""
     modes: dict[str, set[Network]] = {hub: set()}
     for environment in sorted(environments, key=lambda made: made.subscription_id):
         modes.setdefault(environment.subscription_id, set()).add(environment.network)
-    return tuple(SubscriptionSettings(id=found, networks=tuple(sorted(modes[found]))) for found in modes)
+    return {subscription: tuple(sorted(modes[subscription])) for subscription in modes}

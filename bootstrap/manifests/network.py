@@ -4,25 +4,22 @@ The ranges of networks that exist already are not known here.
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bootstrap.errors import Position
 from bootstrap.manifests.layers import BUILT_IN_FILE, Layers, Manifests, Sourced, innermost, innermost_value
 from bootstrap.manifests.schema import Adopt, Outbound, Vnet
 from infra.settings import (
-    Ci,
-    GivenSubnet,
+    ExistingSubnet,
     HubVnet,
-    MadeVnet,
-    Network,
-    Networking,
+    NewVnet,
+    NetworkSettings,
     OutboundKind,
     OutboundSettings,
-    RegistryAccess,
     RunnerSettings,
 )
-from infra.tables.network_modes import MODES, REFUSED, Mode
-from infra.tables.private_endpoints import DOORS, HUB_DOORS, REGISTRY_DOORS, ZONES, Door
+from infra.tables.network_modes import DEFAULT_MODE, MODES, Ci, Mode, Network, Service
+from infra.tables.private_endpoints import ENDPOINTS, HUB_ENDPOINTS, REGISTRY_ENDPOINTS, ZONES, Endpoint
 
 MAX_SUBNET_PREFIX = 27
 """The longest prefix of a subnet: 32 addresses. Azure reserves five, and an environment's endpoints take a dozen.
@@ -42,7 +39,7 @@ RESERVED_RULES = (
 """The names of the outbound rules that every locked environment has."""
 
 
-def hub_vnet(manifests: Manifests) -> MadeVnet | GivenSubnet | None:
+def hub_vnet(manifests: Manifests) -> NewVnet | ExistingSubnet | None:
     """The hub's network: half of it for private endpoints, a quarter for runners, and a quarter for a gateway.
 
     A quarter that is not used stays free, so that runners or a gateway can be added later without moving anything.
@@ -51,7 +48,7 @@ def hub_vnet(manifests: Manifests) -> MadeVnet | GivenSubnet | None:
     if hub.vnet is None:
         return None
     source = manifests.platform.get("hub", "vnet")
-    _check_zones(manifests, [*REGISTRY_DOORS, *(HUB_DOORS if registry_access(manifests) == "private" else ())])
+    _check_zones(manifests, [*REGISTRY_ENDPOINTS, *(() if public_registry(manifests) else HUB_ENDPOINTS)])
     if not _is_created(manifests, source) or hub.vnet.address_space is None:
         return _existing(manifests, source)
     whole = ipaddress.IPv4Network(hub.vnet.address_space)
@@ -64,7 +61,7 @@ def hub_vnet(manifests: Manifests) -> MadeVnet | GivenSubnet | None:
     if hub.vnet.gateway and gateway.prefixlen > MAX_GATEWAY_PREFIX:
         message = f"{whole} is too small for a gateway, whose quarter must be /{MAX_GATEWAY_PREFIX} at least"
         _report(manifests, source, "address_space", message)
-    return MadeVnet(
+    return NewVnet(
         address_space=str(whole),
         endpoint_subnet=str(endpoints),
         runner_subnet=str(runner_subnet) if hub.runners is not None else None,
@@ -95,15 +92,15 @@ def runners(manifests: Manifests) -> RunnerSettings | None:
     return RunnerSettings(**dict(hub.runners), origin=manifests.origin(at))
 
 
-def registry_access(manifests: Manifests) -> RegistryAccess:
-    """Whether the shared model registry has a public address."""
+def public_registry(manifests: Manifests) -> bool:
+    """Whether the model registry has a public address."""
     organization = manifests.organization
-    return "private" if (organization.hub.network or organization.network) == "locked" else "public"
+    return not MODES[organization.hub.network or organization.network or DEFAULT_MODE].private_hub
 
 
 def environment_network(
     manifests: Manifests, stack: str, layers: Layers, at: Position, adopt: Adopt | None = None
-) -> tuple[Network, Networking]:
+) -> tuple[Network, NetworkSettings]:
     """The network mode of an environment and what belongs to it.
 
     Args:
@@ -112,33 +109,32 @@ def environment_network(
     """
     created = adopt is None or adopt.mode == "manage"
     network: Network = innermost_value(layers, "network")
-    ci: Ci = innermost_value(layers, "ci") or ("private" if network == "locked" else "public")
+    mode, registry = MODES[network], public_registry(manifests)
+    ci: Ci = innermost_value(layers, "ci") or mode.default_ci
     source = innermost(layers, "ci") or innermost(layers, "network")
     where = source.position if source is not None and source.position.path != BUILT_IN_FILE else at
-    if (reason := REFUSED.get((network, ci))) is not None:
+    if (reason := mode.refused_ci.get(ci)) is not None:
         manifests.report(where, f"{stack}: network {network} with ci {ci} is refused: {reason}.")
-        return network, Networking()
-    mode, access = MODES[network, ci], registry_access(manifests)
-    if network == "open" and access == "private":
-        reason = "its jobs have no network of their own, and could not reach the model registry, which is private"
-        manifests.report(where, f"{stack}: network open is refused: {reason}.")
+        return network, NetworkSettings()
+    if (reason := mode.refused_with_private_registry) is not None and not registry:
+        manifests.report(where, f"{stack}: network {network} is refused: {reason}.")
     ips = tuple(innermost_value(layers, "allow_ips") or ())
     lasting = [cluster for cluster in innermost_value(layers, "compute") or () if not cluster.low_priority]
-    if created and not lasting and not mode.inbound("container registry", ips).everywhere:
+    if created and not lasting and not mode.public_access("container registry", ci, ips).unrestricted:
         reason = "images are built on one, since no public service reaches the registry"
         manifests.report(at, f"{stack} needs a compute cluster that is not low_priority: {reason}.")
-    hub = manifests.organization.hub
-    return network, Networking(
+    hub, private = manifests.organization.hub, mode.private_services(ci)
+    return network, NetworkSettings(
         ci=ci,
         firewall_sku=innermost_value(layers, "firewall_sku"),
         allow_ips=ips,
         dns=hub.dns,
-        vnet=_vnet(manifests, stack, layers, at, mode)
-        if mode.private and (created or innermost(layers, "vnet"))
+        vnet=_vnet(manifests, stack, layers, at, private)
+        if private and (created or innermost(layers, "vnet"))
         else None,
         hub_vnet=_hub_vnet_reference(manifests),
         outbound=_outbound(manifests, stack, layers, mode),
-        registry_access=access,
+        public_registry=registry,
         runners=hub.runners is not None,
     )
 
@@ -177,7 +173,7 @@ def _hub_vnet_reference(manifests: Manifests) -> HubVnet | None:
     return HubVnet(vnet_id=existing, gateway=vnet.gateway)
 
 
-def _vnet(manifests: Manifests, stack: str, layers: Layers, at: Position, mode: Mode) -> MadeVnet | GivenSubnet | None:
+def _vnet(manifests: Manifests, stack: str, layers: Layers, at: Position, private: Sequence[Service]) -> NewVnet | ExistingSubnet | None:
     source, hub = innermost(layers, "vnet"), manifests.organization.hub
     if source is None:
         manifests.report(at, f"{stack} has private endpoints, and no vnet is set for them.", _VNET_HINT)
@@ -185,7 +181,7 @@ def _vnet(manifests: Manifests, stack: str, layers: Layers, at: Position, mode: 
             message = "the hub has no vnet, with which networks that are created for environments are peered."
             manifests.report(manifests.platform.at("hub"), message, _HUB_HINT)
         return None
-    _check_zones(manifests, (door for door in DOORS if door.service not in mode.public))
+    _check_zones(manifests, (endpoint for endpoint in ENDPOINTS if endpoint.service in private))
     vnet: Vnet = source.value
     if not _is_created(manifests, source) or vnet.address_space is None:
         return _existing(manifests, source)
@@ -201,7 +197,7 @@ def _vnet(manifests: Manifests, stack: str, layers: Layers, at: Position, mode: 
     elif subnet.prefixlen > MAX_SUBNET_PREFIX:
         message = f"{subnet} is too small for the private endpoints: at least /{MAX_SUBNET_PREFIX}"
         _report(manifests, source, key, message)
-    return MadeVnet(
+    return NewVnet(
         address_space=str(whole),
         endpoint_subnet=str(subnet),
         dns_servers=tuple(vnet.dns_servers),
@@ -224,16 +220,16 @@ def _is_created(manifests: Manifests, source: Sourced) -> bool:
     return False
 
 
-def _existing(manifests: Manifests, source: Sourced) -> GivenSubnet | None:
+def _existing(manifests: Manifests, source: Sourced) -> ExistingSubnet | None:
     subnet: str | None = source.value.subnet_id
-    return GivenSubnet(subnet_id=subnet, origin=manifests.origin(source.position)) if subnet is not None else None
+    return ExistingSubnet(subnet_id=subnet, origin=manifests.origin(source.position)) if subnet is not None else None
 
 
-def _check_zones(manifests: Manifests, doors: Iterable[Door]) -> None:
+def _check_zones(manifests: Manifests, endpoints: Iterable[Endpoint]) -> None:
     dns = manifests.organization.hub.dns
     if isinstance(dns, str):
         return
-    needed = {zone for door in doors for zone in door.zones}
+    needed = {zone for endpoint in endpoints for zone in endpoint.zones}
     source = manifests.platform.get("hub", "dns")
     for zone in sorted(needed - set(dns)):
         manifests.report(source.position, f"hub.dns: the zone {zone} is needed and is not listed.")
@@ -249,9 +245,9 @@ def _outbound(manifests: Manifests, stack: str, layers: Layers, mode: Mode) -> t
         name = item.value.name
         if name in (*RESERVED_RULES, *rules):
             manifests.report(item.position, f"there already is an outbound rule with the name {name!r}.")
-        elif settings is not None and settings.kind == "private_endpoint" and not mode.managed:
+        elif settings is not None and settings.kind == "private_endpoint" and not mode.has_managed_network:
             reason = "its jobs have no network of their own that a private endpoint could be in"
-            manifests.report(item.position, f"{stack} has network open: {reason}.")
+            manifests.report(item.position, f"{stack} has network {innermost_value(layers, 'network')}: {reason}.")
         elif settings is not None:
             rules[name] = settings
     return tuple(rules.values())

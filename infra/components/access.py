@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.reference import Reference
 from infra.settings import GroupSettings
 from infra.tables.names import Names
@@ -65,7 +65,9 @@ def create_role_assignments(
         role_id = role.id_in(names)
         assignment = f"{name}-{role.name}-on-{entitlement.on}".lower().replace(" ", "-")
         assignment = assignment.replace("(", "").replace(")", "")
-        definition = f"/subscriptions/{target.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+        definition = (
+            f"/subscriptions/{target.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+        )
         may_assign = [role.id_in(names) for role in entitlement.may_assign]
         condition = assigning_only(may_assign) if may_assign else None
         version = "2.0" if condition else None
@@ -99,7 +101,7 @@ def create_role_assignments(
             opts=options,
         )
 
-    with component("access:Access", name, opts, origin) as parent:
+    with Component("access:Access", name, opts, origin) as parent:
         return [create(entitlement) for entitlement in entitlements]
 
 
@@ -118,7 +120,7 @@ def create_custom_roles(
         subscription_id: The subscription that holds the definitions.
         assignable_in: The subscriptions in which the roles can be assigned.
     """
-    with component("access:CustomRoles", name, opts) as parent:
+    with Component("access:CustomRoles", name, opts) as parent:
         return [
             authorization.RoleDefinition(
                 f"{name}-{role.name}".lower().replace(" ", "-"),

@@ -6,7 +6,7 @@ import pulumi
 from pulumi_azure_native import monitor
 
 from infra import queries
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.tables.alerts import Alert, MetricAlert, QueryAlert
@@ -25,7 +25,7 @@ def create_metric_alerts(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Create an alert rule for each metric of an Azure ML workspace."""
-    with component("alerts:MetricAlerts", name, opts) as parent:
+    with Component("alerts:MetricAlerts", name, opts) as parent:
         for alert in alerts:
             monitor.MetricAlert(
                 f"{name}-{alert.name}",
@@ -72,7 +72,7 @@ def create_query_alerts(
     The scope is the resource group, not the Log Analytics workspace: the deployment then needs no right on the logs of
     others, and the query reads the logs of this group only.
     """
-    with component("alerts:QueryAlerts", name, opts) as parent:
+    with Component("alerts:QueryAlerts", name, opts) as parent:
         for alert in alerts:
             rule_name = context.name("query_alert", alert.name)
             monitor.ScheduledQueryRule(
@@ -126,7 +126,7 @@ def create_activity_alert(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Create an alert rule for operations in the stack's resource group that the activity log records as succeeded."""
-    with component("alerts:ActivityAlert", name, opts) as parent:
+    with Component("alerts:ActivityAlert", name, opts) as parent:
         monitor.ActivityLogAlert(
             f"{name}-{alert.name}",
             resource_group_name=context.group.name_output,

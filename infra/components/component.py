@@ -1,27 +1,34 @@
 """Component resources: the parents under which components create their resources."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 import pulumi
 
 from infra.origin import set_origin
 
 
-@contextmanager
-def component(
-    type_: str, name: str, opts: pulumi.ResourceOptions, origin: str | None = None
-) -> Iterator[pulumi.ComponentResource]:
-    """Create a component resource, whose children the block creates.
+class Component(pulumi.ComponentResource):
+    """A component resource. Its `with` block creates the children."""
 
-    Args:
-        type_: Its type token without the package: `guardrails:Budget`.
-        name: Its name in the stack.
-        opts: Its options. Children inherit the provider.
-        origin: The manifest line that configures it, unless that is its parent's.
-    """
-    parent = pulumi.ComponentResource(f"bootstrap:{type_}", name, None, opts)
-    if origin is not None:
-        set_origin(parent, origin)
-    yield parent
-    parent.register_outputs({})
+    def __init__(self, type_: str, name: str, opts: pulumi.ResourceOptions, origin: str | None = None) -> None:
+        """Create the component resource.
+
+        Args:
+            type_: Its type token without the package: `guardrails:Budget`.
+            name: Its name in the stack.
+            opts: Its options. Children inherit the provider.
+            origin: The manifest line that configures it; None for that of its parent.
+        """
+        super().__init__(f"bootstrap:{type_}", name, None, opts)
+        if origin is not None:
+            set_origin(self, origin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # Tells Pulumi that all children are created.
+        self.register_outputs({})

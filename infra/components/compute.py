@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
@@ -47,7 +47,7 @@ def create_cluster(
             enable_node_public_ip=public_nodes,
         ),
     )
-    with component("compute:Cluster", name, opts, cluster.origin) as parent:
+    with Component("compute:Cluster", name, opts, cluster.origin) as parent:
         _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
 
 
@@ -90,7 +90,7 @@ def create_instance(
         ),
     )
     compute_name = context.names.of("instance", instance.name, *context.name_parts)
-    with component("compute:Instance", name, opts, instance.origin) as parent:
+    with Component("compute:Instance", name, opts, instance.origin) as parent:
         _create_compute(name, context, workspace, compute_name, properties, None, depends_on, parent)
 
 
@@ -116,7 +116,7 @@ def attach_kubernetes(
         disable_local_auth=True,
         properties=ml.KubernetesPropertiesArgs(namespace=cluster.namespace),
     )
-    with component("compute:Kubernetes", name, opts, cluster.origin) as parent:
+    with Component("compute:Kubernetes", name, opts, cluster.origin) as parent:
         _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import resources
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.reference import Reference
 from infra.settings import EnvironmentSettings, StackSettings
 from infra.tables.names import TABLE, Kind, Names
@@ -75,7 +75,7 @@ def create_resource_group(
     """
     names = Names(settings.organization, settings.tenant_id, settings.generation)
     existing = settings.resource_group_id if isinstance(settings, EnvironmentSettings) else None
-    with component("place:ResourceGroup", name, opts, settings.origin) as parent:
+    with Component("place:ResourceGroup", name, opts, settings.origin) as parent:
         if existing is not None:
             group = Reference(existing)
         else:
@@ -88,6 +88,4 @@ def create_resource_group(
                 opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect or None),
             )
             group = Reference(f"/subscriptions/{settings.subscription_id}/resourceGroups/{group_name}", resource)
-    return StackContext(
-        group, settings.location, settings.tags, names, name_parts, settings.protect, imported or {}
-    )
+    return StackContext(group, settings.location, settings.tags, names, name_parts, settings.protect, imported or {})

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi_azure_native import authorization, consumption
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.settings import BudgetSettings
@@ -39,7 +39,7 @@ def create_budget(
             contact_groups=[action_group.id_output],
         )
 
-    with component("guardrails:Budget", name, opts, budget.origin) as parent:
+    with Component("guardrails:Budget", name, opts, budget.origin) as parent:
         consumption.Budget(
             name,
             budget_name=context.name("budget"),
@@ -80,7 +80,7 @@ def create_locks(
     Raises:
         ValueError: A resource is of a type that must not be locked.
     """
-    with component("guardrails:Locks", name, opts) as parent:
+    with Component("guardrails:Locks", name, opts) as parent:
         for key, resource in locked.items():
             if resource.azure_type not in LOCKABLE:
                 raise ValueError(
@@ -111,7 +111,7 @@ def create_policy_assignments(
     Args:
         subscriptions: The network modes of the environments in each subscription, by its id.
     """
-    with component("guardrails:PolicyAssignments", name, opts) as parent:
+    with Component("guardrails:PolicyAssignments", name, opts) as parent:
         for subscription, modes in subscriptions.items():
             for policy in policies:
                 effect = effects[policy.name]

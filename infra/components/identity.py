@@ -4,6 +4,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from infra.components.access import Principal
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.origin import set_origin
 from infra.reference import Reference
@@ -12,7 +13,7 @@ from infra.settings import Federation
 _AUDIENCE = "api://AzureADTokenExchange"
 
 
-class Identity(pulumi.ComponentResource):
+class Identity(Component):
     """A user-assigned identity, with a federated credential where a forge logs in with it.
 
     Attributes:
@@ -40,9 +41,7 @@ class Identity(pulumi.ComponentResource):
             federation: The tokens that it accepts.
             origin: The manifest line that configures it.
         """
-        super().__init__("bootstrap:identity:Identity", name, None, opts)
-        if origin is not None:
-            set_origin(self, origin)
+        super().__init__("identity:Identity", name, opts, origin)
         identity = managedidentity.UserAssignedIdentity(
             name,
             resource_group_name=context.group.name_output,
@@ -68,4 +67,4 @@ class Identity(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             set_origin(credential, federation.origin)
-        self.register_outputs({"id": self.identity.id})
+        self.register_outputs({})

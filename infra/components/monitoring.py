@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.tables.diagnostics import ACTIVITY_CATEGORIES, DIAGNOSTICS, Diagnostics
@@ -15,7 +15,7 @@ def create_log_analytics(
     name: str, *, context: StackContext, retention_days: int, opts: pulumi.ResourceOptions
 ) -> Reference:
     """Create the Log Analytics workspace that keeps all logs and metrics."""
-    with component("monitoring:Logs", name, opts) as parent:
+    with Component("monitoring:Logs", name, opts) as parent:
         workspace = operationalinsights.Workspace(
             name,
             resource_group_name=context.group.name_output,
@@ -46,7 +46,7 @@ def create_action_group(
     Args:
         short_name: The sender that messages show, cut to twelve characters.
     """
-    with component("monitoring:Notifications", name, opts) as parent:
+    with Component("monitoring:Notifications", name, opts) as parent:
         group = monitor.ActionGroup(
             name,
             resource_group_name=context.group.name_output,
@@ -72,7 +72,7 @@ def create_application_insights(
     Args:
         logs: The Log Analytics workspace that keeps its data.
     """
-    with component("monitoring:Insights", name, opts) as parent:
+    with Component("monitoring:Insights", name, opts) as parent:
         insights = applicationinsights.Component(
             name,
             resource_group_name=context.group.name_output,
@@ -106,7 +106,7 @@ def create_diagnostic_settings(
     Args:
         sources: Resources of the types in `DIAGNOSTICS`, by the last part of the setting's name.
     """
-    with component("monitoring:Diagnostics", name, opts) as parent:
+    with Component("monitoring:Diagnostics", name, opts) as parent:
 
         def create(setting: str, source: Reference, exported: Diagnostics) -> None:
             exported_logs = [monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)]
@@ -134,7 +134,7 @@ def create_activity_log_export(
     name: str, *, context: StackContext, subscriptions: Sequence[str], logs: Reference, opts: pulumi.ResourceOptions
 ) -> None:
     """Send the activity logs of subscriptions to Log Analytics: who changed which Azure resource."""
-    with component("monitoring:Activity", name, opts) as parent:
+    with Component("monitoring:Activity", name, opts) as parent:
         for subscription in subscriptions:
             monitor.DiagnosticSetting(
                 f"{name}-{subscription}",

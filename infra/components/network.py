@@ -7,12 +7,13 @@ from typing import Literal
 import pulumi
 from pulumi_azure_native import network, privatedns
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
-from infra.origin import set_origin
 from infra.reference import Reference
 from infra.settings import NewVnet
 from infra.tables.private_endpoints import Endpoint
+
+Outbound = Literal["firewall", "nat", "none"]
 
 _ALL_ADDRESSES = "0.0.0.0/0"
 
@@ -32,12 +33,12 @@ class Subnet:
 
     key: str
     addresses: str
-    outbound: Literal["firewall", "nat", "none"]
+    outbound: Outbound
     accepts_https: bool
     delegated_to: str | None = None
 
 
-class VirtualNetwork(pulumi.ComponentResource):
+class VirtualNetwork(Component):
     """A virtual network whose subnets have security rules, routes and an explicit way out.
 
     Attributes:
@@ -63,8 +64,7 @@ class VirtualNetwork(pulumi.ComponentResource):
         Args:
             subnets: Created one after the other: Azure answers 429 to two writes at once on one network.
         """
-        super().__init__("bootstrap:network:VirtualNetwork", name, None, opts)
-        set_origin(self, settings.origin)
+        super().__init__("network:VirtualNetwork", name, opts, settings.origin)
         self._context = context
         vnet = network.VirtualNetwork(
             name,
@@ -96,7 +96,7 @@ class VirtualNetwork(pulumi.ComponentResource):
                 default_outbound_access=False,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=previous),
             )
-        self.register_outputs({"id": self.vnet.id})
+        self.register_outputs({})
 
     def _create_subnet(
         self, name: str, subnet: Subnet, next_hop: str | None, depends_on: list[pulumi.Resource]
@@ -234,7 +234,7 @@ def create_peering(
         gateway: Whether the source provides its gateway to the target, or uses the target's gateway.
         depends_on: Resources that must exist first.
     """
-    with component("network:Peering", name, opts) as parent:
+    with Component("network:Peering", name, opts) as parent:
         network.VirtualNetworkPeering(
             name,
             resource_group_name=source.resource_group,
@@ -254,7 +254,7 @@ def create_dns_zones(
     name: str, *, context: StackContext, zones: Sequence[str], opts: pulumi.ResourceOptions
 ) -> dict[str, Reference]:
     """Create private DNS zones. Returns them by name."""
-    with component("network:Zones", name, opts) as parent:
+    with Component("network:Zones", name, opts) as parent:
         created = {
             zone: privatedns.PrivateZone(
                 f"{name}-{zone}",
@@ -286,7 +286,7 @@ def link_dns_zones(
     Args:
         link_name: The name of each link in Azure. A zone has at most one link to a network.
     """
-    with component("network:ZoneLinks", name, opts) as parent:
+    with Component("network:ZoneLinks", name, opts) as parent:
         for zone, reference in zones.items():
             privatedns.VirtualNetworkLink(
                 f"{name}-{zone}",
@@ -320,7 +320,7 @@ def create_private_endpoints(
         origin: The manifest line that configures the network.
     """
     created = {}
-    with component("network:PrivateEndpoints", name, opts, origin) as parent:
+    with Component("network:PrivateEndpoints", name, opts, origin) as parent:
         for parts, (target, resource_id) in targets.items():
             key = "-".join([name, *parts])
             endpoint_name = context.name("private_endpoint", *parts)

@@ -6,7 +6,7 @@ from typing import assert_never
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.origin import set_origin
 from infra.reference import Reference
@@ -36,7 +36,7 @@ def create_outbound_rules(
         rules: The rules in the manifests.
     """
     created: list[pulumi.Resource] = []
-    with component("outbound:Outbound", name, opts) as parent:
+    with Component("outbound:Outbound", name, opts) as parent:
 
         def create(rule_name: str, properties: _Properties) -> pulumi.Resource:
             rule = ml.ManagedNetworkSettingsRule(

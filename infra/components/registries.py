@@ -6,7 +6,7 @@ import pulumi
 from pulumi_azure_native import containerregistry
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
@@ -28,7 +28,7 @@ def create_container_registry(
         premium: Whether it has the Premium tier, which private endpoints, IP rules and customer-managed keys need.
         key: The key that encrypts it; None for Azure's own.
     """
-    with component("registries:ContainerRegistry", name, opts) as parent:
+    with Component("registries:ContainerRegistry", name, opts) as parent:
         registry = containerregistry.Registry(
             name,
             resource_group_name=context.group.name_output,
@@ -87,7 +87,7 @@ def _network_rules(access: PublicAccess) -> containerregistry.NetworkRuleSetArgs
     )
 
 
-class ModelRegistry(pulumi.ComponentResource):
+class ModelRegistry(Component):
     """The Azure ML registry through which the organization's environments share models.
 
     Azure creates a storage account for it in each location, and one container registry with replicas in all of them.
@@ -117,16 +117,14 @@ class ModelRegistry(pulumi.ComponentResource):
             locations: Where it keeps copies: the locations of the hub and of all environments.
             public: Whether it has a public address.
         """
-        super().__init__("bootstrap:registries:ModelRegistry", name, None, opts)
+        super().__init__("registries:ModelRegistry", name, opts)
         registry = ml.Registry(
             name,
             resource_group_name=context.group.name_output,
             registry_name=context.name("model_registry"),
             location=context.location,
             identity=ml.ManagedServiceIdentityArgs(type=ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED),
-            public_network_access=ml.PublicNetworkAccessType.ENABLED
-            if public
-            else ml.PublicNetworkAccessType.DISABLED,
+            public_network_access=ml.PublicNetworkAccessType.ENABLED if public else ml.PublicNetworkAccessType.DISABLED,
             region_details=[_region(location) for location in locations],
             tags=context.tags,
             opts=context.stateful(self),
@@ -136,7 +134,7 @@ class ModelRegistry(pulumi.ComponentResource):
         regions: pulumi.Output[_Regions] = registry.id.apply(lambda _: registry.region_details)
         self.storage_ids = {location: _storage_output(regions, location) for location in locations}
         self.container_registry_id = regions.apply(lambda known: _container_registry_id(known, context.location))
-        self.register_outputs({"id": self.registry.id})
+        self.register_outputs({})
 
 
 _Regions = Sequence["ml.outputs.RegistryRegionArmDetailsResponse"] | None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_azure_native import devcenter, devopsinfrastructure
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.settings import RunnerSettings
@@ -31,7 +31,7 @@ def create_runner_pool(
     Args:
         depends_on: Resources that must exist first, such as the service's roles on the network.
     """
-    with component("runners:RunnerPool", name, opts, runners.origin) as parent:
+    with Component("runners:RunnerPool", name, opts, runners.origin) as parent:
         center = devcenter.DevCenter(
             f"{name}-center",
             resource_group_name=context.group.name_output,

@@ -3,7 +3,7 @@
 import pulumi
 from pulumi_azure_native import keyvault, storage
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.components.storage import create_blob_service, create_storage_account
 from infra.hub import StateStore
@@ -21,7 +21,7 @@ def create_state_storage(
 
     Returns the account, and the configuration of its blob service, which must exist before the first state.
     """
-    with component("state:StateStorage", name, opts) as parent:
+    with Component("state:StateStorage", name, opts) as parent:
         account = create_storage_account(
             name,
             account_name=account_name,
@@ -52,7 +52,7 @@ def create_state_store(
     https://learn.microsoft.com/azure/key-vault/general/rbac-guide. The key cannot leave the vault, and each use of it
     is logged.
     """
-    with component("state:States", name, opts) as parent:
+    with Component("state:States", name, opts) as parent:
         container = storage.BlobContainer(
             f"{name}-container",
             resource_group_name=context.group.name_output,

@@ -5,7 +5,7 @@ import ipaddress
 import pulumi
 from pulumi_azure_native import storage
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
@@ -46,7 +46,7 @@ def create_workspace_storage(
         exposed_headers=["*"],
         max_age_in_seconds=1800,
     )
-    with component("storage:Storage", name, opts) as parent:
+    with Component("storage:Storage", name, opts) as parent:
         account = create_storage_account(
             name,
             account_name=context.name("storage"),

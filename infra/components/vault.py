@@ -3,7 +3,7 @@
 import pulumi
 from pulumi_azure_native import keyvault
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess
@@ -13,7 +13,7 @@ def create_key_vault(
     name: str, *, context: StackContext, tenant_id: str, access: PublicAccess, opts: pulumi.ResourceOptions
 ) -> Reference:
     """Create a key vault with access by roles, which cannot be purged before 90 days after its deletion."""
-    with component("vault:Vault", name, opts) as parent:
+    with Component("vault:Vault", name, opts) as parent:
         vault = keyvault.Vault(
             name,
             resource_group_name=context.group.name_output,

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_azure_native import applicationinsights
 
 from infra import queries
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.reference import Reference
 
@@ -34,15 +34,13 @@ SECTIONS = {
 """The queries of the page, from top to bottom, and their headings."""
 
 
-def create_workbook(
-    name: str, *, context: StackContext, logs: Reference, opts: pulumi.ResourceOptions
-) -> None:
+def create_workbook(name: str, *, context: StackContext, logs: Reference, opts: pulumi.ResourceOptions) -> None:
     """Create the workbook, for everybody who may read the logs.
 
     Args:
         logs: The Log Analytics workspace that it queries.
     """
-    with component("workbook:Workbook", name, opts) as parent:
+    with Component("workbook:Workbook", name, opts) as parent:
         applicationinsights.Workbook(
             name,
             resource_group_name=context.group.name_output,
@@ -68,7 +66,10 @@ def page(logs: str) -> dict[str, Any]:
     """
     return {
         "version": "Notebook/1.0",
-        "items": [_parameters(), *(item for name, heading in SECTIONS.items() for item in _section(name, heading, logs))],
+        "items": [
+            _parameters(),
+            *(item for name, heading in SECTIONS.items() for item in _section(name, heading, logs)),
+        ],
         "fallbackResourceIds": [logs],
         "$schema": _SCHEMA,
     }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import component
+from infra.components.component import Component
 from infra.components.context import StackContext
 from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
@@ -40,7 +40,7 @@ def create_workspace(
         depends_on: Resources that must exist first, such as the identity's role assignments.
         key: The key that encrypts its data; None for Azure's own.
     """
-    with component("workspace:Workspace", name, opts) as parent:
+    with Component("workspace:Workspace", name, opts) as parent:
         workspace = ml.Workspace(
             name,
             resource_group_name=context.group.name_output,

@@ -22,7 +22,7 @@ from infra.programs.workspace import (
     referenced_workspace,
 )
 from infra.reference import Reference
-from infra.settings import EnvironmentSettings, SharedGroupSettings
+from infra.settings import EnvironmentSettings, Federation, SharedGroupSettings
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS, ENDPOINT_ALERTS, METRIC_ALERTS
 from infra.tables.network_modes import MODES
 from infra.tables.private_endpoints import (
@@ -74,7 +74,7 @@ def create_environment(settings: EnvironmentSettings) -> None:
         "cluster identity": cluster_identity.identity,
         "endpoint identity": endpoint_identity.identity,
         "model registry": Reference(hub.model_registry_id),
-        **resources.targets,
+        **resources.parts,
     }
 
     def assign(
@@ -113,16 +113,16 @@ def create_environment(settings: EnvironmentSettings) -> None:
         name = f"shared-{object_id}"
         assign(name, group_principal(groups[0]), entitlements, groups[0].origin, eligible=eligible)
     for project in settings.projects:
-        identities = [("ci", DELIVERY, project.federation)]
+        identities: list[tuple[str, Sequence[Entitlement], Federation | None]] = [("ci", DELIVERY, project.federation)]
         if project.reader is not None:
             # Pull requests run code before its review: with another identity, which cannot deploy.
             identities.append(("pr", DELIVERY_READER, project.reader))
-        for prefix, entitlements, federation in identities:
+        for prefix, roles, federation in identities:
             name = f"{prefix}-{project.name}"
             identity = Identity(
                 name, context=context, purpose=name, federation=federation, origin=project.origin, opts=opts
             )
-            assign(f"{name}-access", identity.principal, entitlements, project.origin)
+            assign(f"{name}-access", identity.principal, roles, project.origin)
             pulumi.export(f"{prefix}_{project.name}_client_id", identity.client_id)
 
     sources = resources.diagnostic_sources
@@ -145,7 +145,7 @@ def create_environment(settings: EnvironmentSettings) -> None:
 def _create_alerts(
     settings: EnvironmentSettings, context: StackContext, workspace: Reference, hub: Hub, opts: pulumi.ResourceOptions
 ) -> None:
-    """Create the alerts and the budget. They notify the team, or the hub's action group if the team has no addresses."""
+    """Create the alerts and the budget. They notify the team, or the hub's action group if it has no addresses."""
     hub_group = Reference(hub.action_group_id)
     action_group = hub_group
     if settings.alert_emails:

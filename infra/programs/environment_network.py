@@ -10,6 +10,7 @@ import pulumi
 from infra.components.access import Principal, create_role_assignments
 from infra.components.context import StackContext
 from infra.components.network import (
+    Outbound,
     Subnet,
     VirtualNetwork,
     create_peering,
@@ -93,7 +94,7 @@ def _create_network(
     settings: EnvironmentSettings, vnet: NewVnet, context: StackContext, hub: Hub, opts: pulumi.ResourceOptions
 ) -> VirtualNetwork:
     """Create the environment's own network, and peer it with the hub's."""
-    outbound = "firewall" if vnet.next_hop else "none"
+    outbound: Outbound = "firewall" if vnet.next_hop else "none"
     endpoints = Subnet("endpoints", vnet.endpoint_subnet, outbound, accepts_https=True)
     network = VirtualNetwork("network", context=context, settings=vnet, subnets=[endpoints], opts=opts)
     hub_opts = in_hub_subscription(settings)

@@ -12,6 +12,7 @@ from pulumi_azure_native import authorization
 from infra.components.access import Principal, create_role_assignments
 from infra.components.context import StackContext
 from infra.components.network import (
+    Outbound,
     Subnet,
     VirtualNetwork,
     create_dns_zones,
@@ -111,7 +112,7 @@ def _digest(resource_id: str) -> str:
 
 
 def _create_network(vnet: NewVnet, context: StackContext, opts: pulumi.ResourceOptions) -> VirtualNetwork:
-    outbound = "firewall" if vnet.next_hop else "none"
+    outbound: Outbound = "firewall" if vnet.next_hop else "none"
     subnets = [Subnet("endpoints", vnet.endpoint_subnet, outbound, accepts_https=True)]
     if vnet.runner_subnet is not None:
         outbound = "firewall" if vnet.next_hop else "nat"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import pulumi
 
@@ -29,8 +28,6 @@ from infra.tables.roles import (
     Target,
 )
 
-Part = Literal["workspace", "storage", "key vault", "container registry", "application insights"]
-
 
 @dataclass(frozen=True)
 class WorkspaceResources:
@@ -42,7 +39,7 @@ class WorkspaceResources:
         principal: The workspace's identity, if this stack creates it.
     """
 
-    parts: Mapping[Part, Reference]
+    parts: Mapping[Target, Reference]
     principal: Principal | None = None
 
     @property
@@ -51,14 +48,9 @@ class WorkspaceResources:
         return self.parts["workspace"]
 
     @property
-    def targets(self) -> dict[Target, Reference]:
-        """The resources on which roles can be assigned."""
-        return dict(self.parts.items())
-
-    @property
     def diagnostic_sources(self) -> dict[str, Reference]:
         """The resources with logs or metrics, by the last part of the setting's name."""
-        keys: dict[Part, str] = {
+        keys: dict[Target, str] = {
             "workspace": "workspace",
             "storage": "storage",
             "key vault": "vault",
@@ -81,7 +73,7 @@ def imported_ids(adopted: AdoptedSettings | None) -> dict[Kind, str]:
     """The ids of existing resources that become part of the stack, by kind."""
     if adopted is None or adopted.mode == "refer":
         return {}
-    kinds: dict[Part, Kind] = {
+    kinds: dict[Target, Kind] = {
         "workspace": "workspace",
         "storage": "storage",
         "key vault": "key_vault",
@@ -91,8 +83,8 @@ def imported_ids(adopted: AdoptedSettings | None) -> dict[Kind, str]:
     return {kinds[part]: id_ for part, id_ in _adopted_ids(adopted).items()}
 
 
-def _adopted_ids(adopted: AdoptedSettings) -> dict[Part, str]:
-    ids: dict[Part, str | None] = {
+def _adopted_ids(adopted: AdoptedSettings) -> dict[Target, str]:
+    ids: dict[Target, str | None] = {
         "workspace": adopted.workspace_id,
         "storage": adopted.storage_id,
         "key vault": adopted.key_vault_id,
@@ -124,10 +116,8 @@ def create_workspace_resources(
         key=key,
         opts=opts,
     )
-    insights = create_application_insights(
-        "insights", context=context, logs=Reference(hub.log_analytics_id), opts=opts
-    )
-    parts: dict[Part, Reference] = {
+    insights = create_application_insights("insights", context=context, logs=Reference(hub.log_analytics_id), opts=opts)
+    parts: dict[Target, Reference] = {
         "storage": storage,
         "key vault": vault,
         "container registry": images,

@@ -9,7 +9,7 @@ from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 from infra.settings import AdoptedSettings
 from infra.tables.names import TABLE
-from infra.tables.network_modes import mode_of
+from infra.tables.network_modes import MODES
 
 _LEARN = "https://learn.microsoft.com/azure"
 _PUT = "https://github.com/pulumi/pulumi-azure-native/issues/3768"
@@ -130,7 +130,7 @@ def _elsewhere(stack: Stack) -> Iterator[Violation]:
     for message in (*_other_parts(adopted, described), *_other_place(described, environment.location)):
         yield (None, f"{workspace}: {message}.")
     isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
-    wanted = mode_of(environment.network, environment.networking.ci).isolation
+    wanted = MODES[environment.network].isolation
     # One that is managed can be given another network; one that is referred to stays as it is.
     if adopted.mode == "refer" and isolation != wanted:
         said = f"its managed network is {isolation}, and network {environment.network} means {wanted}"

@@ -30,7 +30,7 @@ def _links(stack: Stack) -> Iterable[Violation]:
 
 def _runners(stack: Stack) -> Iterable[Violation]:
     urns = {resource.name: resource.urn for resource in stack.resources}
-    if isinstance(stack.settings, HubSettings) and stack.settings.closed and stack.settings.runners is None:
+    if isinstance(stack.settings, HubSettings) and stack.settings.private_state and stack.settings.runners is None:
         yield (
             urns.get("state"),
             (

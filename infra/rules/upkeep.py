@@ -61,7 +61,7 @@ REPORTING: dict[str, Reporting] = {
     ),
     "azure-native:network:VirtualNetwork": Reporting("/Microsoft.Network/virtualNetworks/{}", ("virtualNetworkName",)),
 }
-"""What has diagnostics, by Pulumi's name: the kinds of `infra.diagnostics.REPORTING`, and online endpoints."""
+"""What has diagnostics, by Pulumi's name: the types of `infra.tables.diagnostics`, and online endpoints."""
 
 
 def _diagnostics(stack: Stack) -> Iterator[Violation]:

@@ -106,5 +106,5 @@ ACCESS_OPERATIONS = (
     "Microsoft.Authorization/roleAssignmentScheduleRequests/write",
     "Microsoft.Authorization/locks/delete",
 )
-"""The operations of the alert `ACCESS_CHANGED`. A stack has one activity log alert, since Azure allows only a hundred in
-a subscription."""
+"""The operations of the alert `ACCESS_CHANGED`. A stack has one activity log alert, since Azure allows only a hundred
+in a subscription."""

@@ -68,7 +68,8 @@ POLICIES = (
         "A workspace cannot be reached from the internet.", _PRIVATE_WORKSPACE,
     ),
     AzurePolicy(
-        "private_link", "45e05259-1eb5-4f70-9574-baf73e9d219b", "A workspace has a private endpoint.", _PRIVATE_WORKSPACE
+        "private_link", "45e05259-1eb5-4f70-9574-baf73e9d219b", "A workspace has a private endpoint.",
+        _PRIVATE_WORKSPACE,
     ),
     AzurePolicy(
         "compute_local_auth_off", "e96a9a5f-07ca-471b-9bc5-6a0f33cbd68f",

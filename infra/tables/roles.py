@@ -174,8 +174,8 @@ Target = Literal[
     "kubernetes cluster",
     "azure relay",
 ]
-"""The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong to
-the hub; the customer's vault, Kubernetes clusters and relays to the organization."""
+"""The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong
+to the hub; the customer's vault, Kubernetes clusters and relays to the organization."""
 
 
 @dataclass(frozen=True)
@@ -409,9 +409,7 @@ PLATFORM_DEPLOYER_ON_NETWORK = (
 
 PLATFORM_DEPLOYER_ON_ZONES = (
     # On the group, which contains all zones; the role applies to zones only.
-    Entitlement(
-        DNS_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
-    ),
+    Entitlement(DNS_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"),
 )
 """Its role where the hub manages the DNS zones of private endpoints."""
 

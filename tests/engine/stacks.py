@@ -12,7 +12,7 @@ from pulumi import automation
 
 from bootstrap.simulator.provider import Provider, serving
 from bootstrap.stack.plan.program import PROJECT
-from infra.programs import declare
+from infra.programs import create_resources
 from infra.settings import StackSettings
 
 Program = Callable[[], None]
@@ -41,7 +41,7 @@ class Life:
 
 def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
     """Preview, make, make again and destroy a stack in `folder`."""
-    program = without_aliases(lambda: declare(settings))
+    program = without_aliases(lambda: create_resources(settings))
     with under_engine(executable, folder, settings.stack, program) as stack:
         preview = previewed(stack)
         made = stack.up()

@@ -16,7 +16,7 @@ from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.simulator.provider import Provider
 from bootstrap.stack.plan.program import plan_stack
 from bootstrap.stack.plan.request import Order
-from infra.programs import declare
+from infra.programs import create_resources
 from infra.reference import Reference
 from infra.settings import StackSettings
 from tests.engine.comparison import described, differences, planned
@@ -42,7 +42,7 @@ def platform(folder: Path, environment: dict[str, Any]) -> Platform:
 
 def adopting(provider: Provider, folder: Path) -> Platform:
     """A platform whose team adopts the workspace that the provider has."""
-    ids = {KINDS[kind]: id_ for id_ in provider.ids if (kind := Reference(id_).kind) in KINDS}
+    ids = {KINDS[kind]: id_ for id_ in provider.ids if (kind := Reference(id_).azure_type) in KINDS}
     [identity] = [id_ for id_ in provider.ids if id_.endswith("-workspace") and "userAssignedIdentities" in id_]
     return platform(folder, {"adopt": {**ids, "identity_id": identity, "mode": "manage"}})
 
@@ -51,7 +51,9 @@ def adopting(provider: Provider, folder: Path) -> Platform:
 def stack(engine: Path, folder: Path, settings: StackSettings, provider: Provider) -> Iterator[automation.Stack]:
     """A new stack under the engine."""
     folder.mkdir()
-    with under_engine(engine, folder, settings.stack, without_aliases(lambda: declare(settings)), provider) as made:
+    with under_engine(
+        engine, folder, settings.stack, without_aliases(lambda: create_resources(settings)), provider
+    ) as made:
         yield made
 
 

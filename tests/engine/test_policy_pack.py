@@ -14,7 +14,7 @@ from pulumi import automation
 from pulumi_azure_native import authorization, resources, storage
 
 from bootstrap.manifests.platform import load_platform
-from infra.programs import declare
+from infra.programs import create_resources
 from infra.rules import PACK_FOLDER
 from tests.engine.stacks import Program, under_engine
 
@@ -59,7 +59,7 @@ def previewed(engine: Path, folder: Path, name: str, program: Program) -> str:
 def test_a_stack_of_the_example_is_let_through(engine: Path, tmp_path: Path) -> None:
     settings = load_platform(CONTOSO).stacks["fraud-dev"]
 
-    printed = previewed(engine, tmp_path / "engine", settings.stack, lambda: declare(settings))
+    printed = previewed(engine, tmp_path / "engine", settings.stack, lambda: create_resources(settings))
 
     assert "mlops-bootstrap" in printed.split("Policies:")[1]
     assert "[mandatory]" not in printed
@@ -72,7 +72,7 @@ def test_roles_on_subscriptions_are_told_of_all_but_the_platforms_own_ci(engine:
     contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 
     def program() -> None:
-        declare(settings)
+        create_resources(settings)
         authorization.RoleAssignment(
             "stranger",
             role_assignment_name="00000000-0000-0000-0000-000000000001",

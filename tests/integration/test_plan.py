@@ -278,7 +278,7 @@ def test_an_interrupted_plan_prints_no_half_result(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bootstrap.stack.plan.program.declare", interrupt)
+    monkeypatch.setattr("bootstrap.stack.plan.program.create_resources", interrupt)
 
     assert execute(["plan", "hub", "--no-cache", "-C", str(CONTOSO)]) == ExitCode.INTERRUPTED
     assert capsys.readouterr().out == ""

@@ -9,7 +9,7 @@ from bootstrap.stack.plan.model import CODE, StackPlan
 from bootstrap.stack.plan.recorder import record
 from bootstrap.stack.plan.request import Order
 from infra.origin import origin_of
-from infra.programs import declare
+from infra.programs import create_resources
 
 PROJECT = "mlops-bootstrap"
 """The Pulumi project's name, as in Pulumi.yaml; it is part of every URN."""
@@ -22,7 +22,7 @@ def plan_stack(order: Order) -> StackPlan:
     """Plan one stack, and judge it by itself."""
     settings = order.settings
     with contextlib.nullcontext() if settings.program in _loaded else _garbage_left_lying():
-        resources = record(PROJECT, settings.stack, lambda: declare(settings), origin_of=origin_of, code=CODE)
+        resources = record(PROJECT, settings.stack, lambda: create_resources(settings), origin_of=origin_of, code=CODE)
         planned = check(settings, resources, order.as_of, order.observed)
     _loaded.add(settings.program)
     return planned

@@ -1,31 +1,40 @@
 """Every component is in the example platform, so that documentation, tests and benchmarks show it."""
 
-import importlib
-import pkgutil
+import re
 from pathlib import Path
 
-import pulumi
+import pytest
 
 import infra.components
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
+SOURCES = Path(infra.components.__path__[0])
 
 
-def test_every_component_is_used_by_a_stack_of_the_example_and_called_as_its_class() -> None:
-    declared = set()
-    for module in pkgutil.iter_modules(infra.components.__path__):
-        found = vars(importlib.import_module(f"infra.components.{module.name}")).values()
-        classes = [kind for kind in found if isinstance(kind, type) and issubclass(kind, pulumi.ComponentResource)]
-        declared |= {f"bootstrap:{kind.__module__.rpartition('.')[2]}:{kind.__name__}" for kind in classes
-                     if kind.__module__.startswith("infra.")}  # fmt: skip
+@pytest.fixture(scope="module")
+def stacks() -> list[StackPlan]:
+    return list(make_plan(load_platform(CONTOSO), [], Progress()).stacks)
 
-    used = {
-        resource.type
-        for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks
-        for resource in stack.resources
-    }
 
-    assert {kind for kind in used if kind.startswith("bootstrap:")} == declared
+def test_every_component_is_in_a_stack_of_the_example(stacks: list[StackPlan]) -> None:
+    token = re.compile(r'(?:Component|__init__)\("(\w+:\w+)"')
+    declared = {f"bootstrap:{type_}" for path in SOURCES.glob("*.py") for type_ in token.findall(path.read_text())}
+
+    used = {resource.type for stack in stacks for resource in stack.resources}
+
+    assert len(declared) > 25
+    assert {type_ for type_ in used if type_.startswith("bootstrap:")} == declared
+
+
+def test_the_source_of_a_component_is_the_code_that_defines_it(stacks: list[StackPlan]) -> None:
+    for stack in stacks:
+        for resource in stack.resources:
+            if resource.type.startswith("bootstrap:"):
+                assert resource.code is not None
+                path, line = resource.code
+                source = path.read_text().splitlines()[line - 1 : line + 1]
+                assert any(resource.type.removeprefix("bootstrap:") in text for text in source), (resource.type, path)

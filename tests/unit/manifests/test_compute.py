@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from infra.settings import EnvironmentSettings, InstanceSettings, KubernetesSettings, Network
-from infra.tables.network_modes import NO_KUBERNETES
+from infra.settings import EnvironmentSettings, InstanceSettings, KubernetesSettings
+from infra.tables.network_modes import MODES, Network
 from tests.unit.manifests.test_manifests import PLATFORM, TEAM, mistakes, world
 
 PERSON = "77777777-7777-7777-7777-777777777777"
@@ -82,9 +82,9 @@ def test_kubernetes_is_attached_in_the_modes_that_have_no_reason_against_it(tmp_
     said = f"network: {network}\n{CPU}{VNET if network == 'locked' else ''}{kubernetes()}"
     root = world(tmp_path, HUB, TEAM + said)
 
-    if network in NO_KUBERNETES:
+    if MODES[network].refused_kubernetes:
         line = 7 if network == "locked" else 6
-        told = f"fraud-dev: kubernetes is refused in network {network}: {NO_KUBERNETES[network]}."
+        told = f"fraud-dev: kubernetes is refused in network {network}: {MODES[network].refused_kubernetes}."
         assert mistakes(root) == [f"teams/fraud.yaml:{line}:14: {told}"]
     else:
         assert [one.cluster_id for one in dev(root).kubernetes] == [AKS]

@@ -7,7 +7,7 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.scaffold import init
-from infra.settings import EnvironmentSettings, GivenSubnet, HubSettings, MadeVnet, Networking
+from infra.settings import EnvironmentSettings, ExistingSubnet, HubSettings, NetworkSettings, NewVnet
 from tests.helpers import build_tree
 from tests.unit.manifests.test_manifests import PLATFORM, mistakes, world
 
@@ -26,7 +26,7 @@ def team(said: str, name: str = "fraud") -> str:
     return f"name: {name}\nenvironments: {{dev: {{}}}}\n{CPU}{said}"
 
 
-def networking(root: Path, stack: str = "fraud-dev") -> Networking:
+def networking(root: Path, stack: str = "fraud-dev") -> NetworkSettings:
     found = load_platform(root).stacks[stack]
     assert isinstance(found, EnvironmentSettings)
     return found.networking
@@ -43,7 +43,7 @@ def test_a_locked_environment_gets_its_network_and_knows_the_hubs(tmp_path: Path
 
     found = networking(world(tmp_path, HUB, team(said)))
 
-    assert isinstance(found.vnet, MadeVnet)
+    assert isinstance(found.vnet, NewVnet)
     assert (found.ci, found.firewall_sku) == ("private", "Basic")
     assert (found.vnet.endpoint_subnet, found.vnet.dns_servers) == ("10.1.0.0/24", ("10.0.0.4",))
     assert found.vnet.origin == "teams/fraud.yaml:6"
@@ -55,9 +55,9 @@ def test_the_hubs_network_has_a_half_for_endpoints_and_a_quarter_each_for_runner
     alone = hub(world(tmp_path / "alone", HUB)).vnet
     settings = hub(world(tmp_path / "runners", HUB + RUNNERS))
 
-    assert isinstance(alone, MadeVnet)
+    assert isinstance(alone, NewVnet)
     assert (alone.endpoint_subnet, alone.runner_subnet) == ("10.0.0.0/25", None)
-    assert isinstance(settings.vnet, MadeVnet)
+    assert isinstance(settings.vnet, NewVnet)
     assert (settings.vnet.endpoint_subnet, settings.vnet.runner_subnet) == ("10.0.0.0/25", "10.0.0.128/26")
     assert settings.runners is not None
     assert settings.vnet.gateway_subnet is None
@@ -73,17 +73,17 @@ def test_networks_that_are_given_are_linked_to_the_hubs_zones_once(tmp_path: Pat
 
     settings = hub(root)
 
-    assert settings.private
+    assert settings.private_endpoints
     assert settings.linked_vnets == (SUBNET.removesuffix("/subnets/ml"),)
-    assert isinstance(networking(root).vnet, GivenSubnet)
+    assert isinstance(networking(root).vnet, ExistingSubnet)
 
 
 def test_an_organization_that_is_locked_has_a_private_registry(tmp_path: Path) -> None:
     locked = HUB + "network: locked\n"
     root = world(tmp_path, locked, team("vnet: {address_space: 10.1.0.0/24}\n"))
 
-    assert hub(root).registry_access == "private"
-    assert networking(root).registry_access == "private"
+    assert not hub(root).public_registry
+    assert not networking(root).public_registry
 
 
 def test_rules_of_the_team_keep_their_lines(tmp_path: Path) -> None:

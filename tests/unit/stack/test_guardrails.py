@@ -16,9 +16,9 @@ from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.plan.recorder import record
-from infra.components.guardrails import LOCKABLE, Locks, LocksArgs
-from infra.components.place import Place
-from infra.reference import Reference, resource_group
+from infra.components.context import StackContext
+from infra.components.guardrails import LOCKABLE, create_locks
+from infra.reference import Reference
 from infra.rules.rule import Resource
 from infra.tables.azure_policies import LEGACY_MODE, POLICIES
 from infra.tables.names import Names
@@ -105,7 +105,7 @@ def test_no_program_asks_the_clock() -> None:
 def test_what_cannot_be_made_again_is_locked_where_it_is_protected(tmp_path: Path) -> None:
     stacks = planned(tmp_path)
     locked = {
-        name: [Reference(lock.inputs["scope"]).kind for lock in of_type(stack, "ManagementLockByScope")]
+        name: [Reference(lock.inputs["scope"]).azure_type for lock in of_type(stack, "ManagementLockByScope")]
         for name, stack in stacks.items()
     }
 
@@ -135,17 +135,18 @@ def test_neither_a_workspace_nor_a_resource_group_is_locked(stacks: dict[str, St
     scopes = [
         Reference(lock.inputs["scope"]) for stack in stacks.values() for lock in of_type(stack, "ManagementLockByScope")
     ]
-    assert {scope.kind for scope in scopes} <= LOCKABLE
+    assert {scope.azure_type for scope in scopes} <= LOCKABLE
     assert not LOCKABLE & {"", "Microsoft.MachineLearningServices/workspaces", "Microsoft.Resources/resourceGroups"}
 
 
 @pytest.mark.parametrize("path", ["", "/providers/Microsoft.MachineLearningServices/workspaces/mlw"])
 def test_a_lock_that_would_stop_clusters_is_refused(path: str) -> None:
-    group = resource_group("00000000-0000-0000-0000-00000000000b", "rg")
-    place = Place(group, "westeurope", {}, Names("contoso", "tenant"), ("fraud",), protect=True)
+    group = Reference("/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg")
+    context = StackContext(group, "westeurope", {}, Names("contoso", "tenant"), ("fraud",), protect=True)
 
     def program() -> None:
-        Locks("locks", LocksArgs(place, {"one": Reference(f"{group.id}{path}")}), pulumi.ResourceOptions())
+        locked = {"one": Reference(f"{group.id}{path}")}
+        create_locks("locks", context=context, locked=locked, opts=pulumi.ResourceOptions())
 
     with pytest.raises(ValueError, match="stops clusters from scaling down"):
         record("project", "stack", program, origin_of=lambda _: None, code=ROOT)
@@ -263,7 +264,7 @@ def test_the_page_has_the_table_of_the_policies() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| `([\w-]+)` \| (\w+) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
 
     assert [(name, wanted, id_, default) for name, wanted, id_, default, _ in rows] == [
-        (policy.name, policy.wanted, policy.id, policy.default) for policy in POLICIES
+        (policy.name, policy.requirement, policy.id, policy.default) for policy in POLICIES
     ]
     for policy, row in zip(POLICIES, rows, strict=True):
         assert all(mode in row[4] for mode in policy.modes) if policy.modes else row[4] == "everywhere"

@@ -13,18 +13,26 @@ from bootstrap.simulator.kinds import KINDS
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from infra import queries
-from infra.diagnostics import SILENT
 from infra.reference import Reference
 from infra.rules.rule import Resource
 from infra.rules.upkeep import REPORTING
-from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ENDPOINTS, METRICS, RUNBOOK, QueryWatch
+from infra.tables.alerts import (
+    ACCESS_CHANGED,
+    ACCESS_DENIED,
+    ACCESS_OPERATIONS,
+    ENDPOINT_ALERTS,
+    METRIC_ALERTS,
+    RUNBOOK,
+    QueryAlert,
+)
+from infra.tables.diagnostics import WITHOUT_DIAGNOSTICS
 from infra.tables.names import TABLE
 from tests.helpers import build_tree
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"
 PAGE = ROOT / "docs" / "monitoring.md"
-WATCHES = (*METRICS, *ACCESS_DENIED, *ENDPOINTS, ACCESS_CHANGED)
+ALERTS = (*METRIC_ALERTS, *ACCESS_DENIED, *ENDPOINT_ALERTS, ACCESS_CHANGED)
 
 PLATFORM = """\
 organization: contoso
@@ -91,7 +99,7 @@ def test_whatever_reports_has_a_diagnostic_setting(stacks: dict[str, StackPlan])
     for stack in stacks.values():
         kept = {setting.inputs["resourceUri"] for setting in of_type(stack, "DiagnosticSetting")}
         for resource in stack.made:
-            if resource.type not in SILENT:
+            if resource.type not in WITHOUT_DIAGNOSTICS:
                 name = resource.inputs[argument[resource.type]]
                 assert any(uri.endswith(f"/{name}") for uri in kept), resource.urn
 
@@ -103,7 +111,7 @@ def test_a_diagnostic_setting_asks_for_all_that_azure_exports_and_for_nothing_el
     asked: dict[str, set[tuple[str, ...]]] = {}
     for stack in stacks.values():
         for setting in of_type(stack, "DiagnosticSetting"):
-            if kind := Reference(setting.inputs["resourceUri"]).kind.lower():
+            if kind := Reference(setting.inputs["resourceUri"]).azure_type.lower():
                 parts = tuple(part for part in ("logs", "metrics") if setting.inputs[part])
                 asked.setdefault(kind, set()).add(parts)
 
@@ -112,19 +120,19 @@ def test_a_diagnostic_setting_asks_for_all_that_azure_exports_and_for_nothing_el
 
 
 def test_the_rule_on_diagnostics_blames_nothing_that_has_none_to_export() -> None:
-    judged = {Reference(f"/providers{reporting.path}").kind.lower() for reporting in REPORTING.values()}
+    judged = {Reference(f"/providers{reporting.path}").azure_type.lower() for reporting in REPORTING.values()}
 
     assert [kind for kind in judged if not AZURE_MONITOR.get(kind)] == []
 
 
 def test_what_has_no_diagnostic_setting_has_nothing_to_export() -> None:
     """Application Insights keeps it in the same Log Analytics workspace ; a blob service's is its account's."""
-    silent = {Reference(KINDS[type_].id).kind.lower() for type_ in SILENT}
+    exempt = {Reference(KINDS[type_].id).azure_type.lower() for type_ in WITHOUT_DIAGNOSTICS}
 
-    assert {kind for kind in silent if AZURE_MONITOR.get(kind)} == {
+    assert {kind for kind in exempt if AZURE_MONITOR.get(kind)} == {
         "microsoft.insights/components", "microsoft.storage/storageaccounts/blobservices",
     }  # fmt: skip
-    assert silent >= {kind for kind, parts in AZURE_MONITOR.items() if not parts}
+    assert exempt >= {kind for kind, parts in AZURE_MONITOR.items() if not parts}
 
 
 def test_the_services_of_a_storage_account_report_on_their_own(stacks: dict[str, StackPlan]) -> None:
@@ -194,25 +202,25 @@ def test_every_environment_watches_all_that_the_tables_say(stacks: dict[str, Sta
             rules = [(a.inputs["severity"], a.inputs["description"]) for a in of_type(stack, "ScheduledQueryRule")]
             (activity,) = of_type(stack, "ActivityLogAlert")
 
-            assert metrics == [(watch.severity, watch.text) for watch in METRICS]
-            assert rules == [(watch.severity, watch.text) for watch in (*ACCESS_DENIED, *ENDPOINTS)]
+            assert metrics == [(alert.severity, alert.text) for alert in METRIC_ALERTS]
+            assert rules == [(alert.severity, alert.text) for alert in (*ACCESS_DENIED, *ENDPOINT_ALERTS)]
             assert activity.inputs["description"] == ACCESS_CHANGED.text
 
 
-@pytest.mark.parametrize("watch", ENDPOINTS, ids=lambda watch: watch.name)
+@pytest.mark.parametrize("alert", ENDPOINT_ALERTS, ids=lambda alert: alert.name)
 def test_an_alert_of_endpoints_is_there_before_them_and_judges_each_on_its_own(
-    stacks: dict[str, StackPlan], watch: QueryWatch
+    stacks: dict[str, StackPlan], alert: QueryAlert
 ) -> None:
     (rule,) = [
         rule
         for rule in of_type(stacks["fraud-prod"], "ScheduledQueryRule")
-        if rule.inputs["ruleName"].endswith(watch.name)
+        if rule.inputs["ruleName"].endswith(alert.name)
     ]
     (condition,) = rule.inputs["criteria"]["allOf"]
 
-    assert condition["query"] == queries.text(watch.query)
+    assert condition["query"] == queries.text(alert.query)
     assert condition["dimensions"] == [{"name": "EndpointName", "operator": "Include", "values": ["*"]}]
-    assert (condition["metricMeasureColumn"], condition["threshold"]) == (watch.measure, watch.above)
+    assert (condition["metricMeasureColumn"], condition["threshold"]) == (alert.measure, alert.threshold)
     assert rule.inputs["skipQueryValidation"] is True, "without endpoints there is no table to validate against"
     (scope,) = rule.inputs["scopes"]
     assert scope.endswith("/resourceGroups/rg-contoso-fraud-prod"), "no endpoint is named"
@@ -233,7 +241,7 @@ def test_changes_of_access_are_told_by_the_activity_log(stacks: dict[str, StackP
         category, status, operations = alert.inputs["condition"]["allOf"]
 
         assert (category["equals"], status["equals"]) == ("Administrative", "Succeeded")
-        assert [leaf["equals"] for leaf in operations["anyOf"]] == list(ACCESS_CHANGED.operations)
+        assert [leaf["equals"] for leaf in operations["anyOf"]] == list(ACCESS_OPERATIONS)
         assert alert.inputs["scopes"][0].endswith(f"/resourceGroups/{alert.inputs['resourceGroupName']}")
 
 
@@ -296,19 +304,19 @@ def test_the_page_has_the_table_of_the_alerts() -> None:
     rows = re.findall(r"^\| \[`([\w-]+)`\]\(#([\w-]+)\) \| (\d) \| (.+?) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
 
     assert [(name, anchor, severity) for name, anchor, severity, _, _ in rows] == [
-        (watch.name, watch.name, str(watch.severity)) for watch in WATCHES
+        (alert.name, alert.name, str(alert.severity)) for alert in ALERTS
     ]
     thresholds = {name: threshold for name, _, _, _, threshold in rows}
-    for watch in (*METRICS, *ACCESS_DENIED, *ENDPOINTS):
-        assert re.search(rf"\b{watch.above:g}\b", thresholds[watch.name]), watch.name
+    for alert in (*METRIC_ALERTS, *ACCESS_DENIED, *ENDPOINT_ALERTS):
+        assert re.search(rf"\b{alert.threshold:g}\b", thresholds[alert.name]), alert.name
 
 
 def test_every_alert_says_where_its_runbook_is_and_it_is_there() -> None:
     headings = re.findall(r"^### `?([\w-]+)`?$", PAGE.read_text(), re.MULTILINE)
 
-    for watch in WATCHES:
-        assert watch.text.endswith(f"{RUNBOOK}#{watch.name}")
-        assert watch.name in headings
+    for alert in ALERTS:
+        assert alert.text.endswith(f"{RUNBOOK}#{alert.name}")
+        assert alert.name in headings
 
 
 def test_the_page_lists_every_question_of_who_did_what() -> None:

@@ -14,7 +14,7 @@ from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import Plan
 from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
-from infra.tables.private_endpoints import DOORS, ZONES
+from infra.tables.private_endpoints import ENDPOINTS, ZONES
 from tests.conftest import Golden
 from tests.helpers import build_tree
 
@@ -187,7 +187,7 @@ def test_locked_has_no_public_address_and_an_endpoint_for_every_door(contoso: di
     for type_, _ in SERVICES.values():
         assert public_access(of_type(stack, type_)[0]) == "off"
     assert sorted((group, tuple(zones)) for _, group, zones in endpoints(stack)) == sorted(
-        (door.group, door.zones) for door in DOORS
+        (endpoint.group, endpoint.zones) for endpoint in ENDPOINTS
     )
     assert of_type(stack, "StorageAccount")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
     assert of_type(stack, "Vault")[0]["inputs"]["properties"]["networkAcls"]["defaultAction"] == "Deny"

@@ -12,7 +12,7 @@ import infra
 from bootstrap.manifests.platform import load_platform
 from bootstrap.stack.plan.recorder import record
 from infra.origin import origin_of
-from infra.programs import declare
+from infra.programs import create_resources
 from infra.rules.rule import SECRET, UNKNOWN, Resource
 
 HERE = Path(__file__).parent
@@ -94,7 +94,11 @@ def test_plain_pulumi_gets_the_same_resources_from_settings_in_its_configuration
 
     by_pulumi = record("mlops-bootstrap", "hub", program, origin_of=origin_of, code=Path(infra.__file__).parent)
     by_plan = record(
-        "mlops-bootstrap", "hub", lambda: declare(settings), origin_of=origin_of, code=Path(infra.__file__).parent
+        "mlops-bootstrap",
+        "hub",
+        lambda: create_resources(settings),
+        origin_of=origin_of,
+        code=Path(infra.__file__).parent,
     )
 
     assert by_pulumi == by_plan

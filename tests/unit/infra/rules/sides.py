@@ -33,10 +33,10 @@ from infra.settings import (
     CustomerKeySettings,
     DeployerSettings,
     EnvironmentSettings,
+    ExistingSubnet,
     Federation,
-    GivenSubnet,
     HubSettings,
-    Networking,
+    NetworkSettings,
     ProjectSettings,
     StackSettings,
     SuppressionSettings,
@@ -117,7 +117,7 @@ _LINKED = ProjectSettings(
 
 _LINK = Federation(issuer="https://forge.example", subject="a", origin="links.yaml:4")
 _DEPLOYER = DeployerSettings(
-    environment="dev", subscriptions=("d",), private=False, federation=_LINK, origin="platform.yaml:7"
+    environment="dev", subscriptions=("d",), private_endpoints=False, federation=_LINK, origin="platform.yaml:7"
 )
 HUB = HubSettings(
     organization="contoso",
@@ -131,7 +131,7 @@ HUB = HubSettings(
     log_retention_days=90,
     registry_locations=("westeurope",),
     alert_emails=(),
-    subscriptions=(),
+    subscriptions={},
     policies={},
     groups=(),
     environments=("dev",),
@@ -140,7 +140,7 @@ HUB = HubSettings(
 )
 
 CLOSED_HUB = HUB.model_copy(
-    update={"registry_access": "private", "vnet": GivenSubnet(subnet_id="/subscriptions/b/subnets/ml", origin="x")}
+    update={"public_registry": False, "vnet": ExistingSubnet(subnet_id="/subscriptions/b/subnets/ml", origin="x")}
 )
 
 
@@ -165,7 +165,7 @@ def with_project(project: ProjectSettings) -> StackSettings:
 
 def behind_doors(*, runners: bool) -> StackSettings:
     """An environment with a project, whose CI has to come from inside the network."""
-    networking = Networking(ci="private", runners=runners)
+    networking = NetworkSettings(ci="private", runners=runners)
     return with_project(_LINKED).model_copy(update={"network": "locked", "networking": networking})
 
 
@@ -452,7 +452,7 @@ SIDES: dict[str, Sides] = {
         [
             stack(settings=with_project(_LINKED)),
             stack(settings=behind_doors(runners=True)),
-            stack(settings=HUB.model_copy(update={"registry_access": "private"})),
+            stack(settings=HUB.model_copy(update={"public_registry": False})),
         ],
         [stack(settings=behind_doors(runners=False)), stack(settings=CLOSED_HUB)],
     ),

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from infra import diagnostics
 from infra.rules import upkeep
 from infra.rules.page import as_page
 from infra.rules.rule import UNKNOWN, Finding, Stack
 from infra.rules.rules import RULES, facts_of, judge_platform, judge_resource, judge_stack
+from infra.tables.diagnostics import DIAGNOSTICS
 from tests.conftest import Golden
 from tests.unit.infra.rules.sides import SIDES, resource
 
@@ -63,7 +63,7 @@ def test_what_is_not_known_yet_breaks_no_rule_on_properties() -> None:
 def test_whatever_the_programs_keep_diagnostics_of_is_judged_too() -> None:
     judged = {reporting.path.removeprefix("/").rsplit("/", 1)[0] for reporting in upkeep.REPORTING.values()}
 
-    assert diagnostics.REPORTING.keys() <= judged
+    assert DIAGNOSTICS.keys() <= judged
 
 
 def test_the_page_is_as_the_table_says(golden: Golden) -> None:
