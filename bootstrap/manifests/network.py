@@ -12,8 +12,8 @@ from bootstrap.manifests.schema import Adopt, Outbound, Vnet
 from infra.settings import (
     ExistingSubnet,
     HubVnet,
-    NewVnet,
     NetworkSettings,
+    NewVnet,
     OutboundKind,
     OutboundSettings,
     RunnerSettings,
@@ -173,7 +173,9 @@ def _hub_vnet_reference(manifests: Manifests) -> HubVnet | None:
     return HubVnet(vnet_id=existing, gateway=vnet.gateway)
 
 
-def _vnet(manifests: Manifests, stack: str, layers: Layers, at: Position, private: Sequence[Service]) -> NewVnet | ExistingSubnet | None:
+def _vnet(
+    manifests: Manifests, stack: str, layers: Layers, at: Position, private: Sequence[Service]
+) -> NewVnet | ExistingSubnet | None:
     source, hub = innermost(layers, "vnet"), manifests.organization.hub
     if source is None:
         manifests.report(at, f"{stack} has private endpoints, and no vnet is set for them.", _VNET_HINT)
