@@ -14,7 +14,7 @@ from pathlib import Path
 from bootstrap import __version__
 from bootstrap.files import write_atomically
 
-_LIBRARIES = ("typer", "copier", "pydantic", "ruamel.yaml", "uv", "pulumi", "pulumi-azure-native", "azure-ai-ml")
+_LIBRARIES = ("typer", "copier", "pydantic", "pyyaml", "uv", "pulumi", "pulumi-azure-native", "azure-ai-ml")
 
 
 def write_report(error: BaseException, arguments: list[str]) -> str:

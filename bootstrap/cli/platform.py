@@ -169,20 +169,30 @@ def link(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of links.yaml, and stop.")] = False,
 ) -> None:
     """Record in links.yaml what a forge's tokens say, so that a project's CI can log in without a secret."""
-    from bootstrap.manifests.links import link_of, linked, write
-    from bootstrap.manifests.locate import find_root
+    import difflib
+
+    from bootstrap.files import write_atomically
+    from bootstrap.manifests.links import link_of, with_link
+    from bootstrap.manifests.locate import LINKS, find_root
     from bootstrap.manifests.platform import check_with_links
+    from bootstrap.yaml import read
 
     root = find_root(session.directory)
-    made = linked(root, target, environment, link_of(issuer, subject))
-    check_with_links(root, made.text, f"{target} {environment}")
-    if not dry_run and made.difference:
-        write(made)
-    changed = bool(made.difference)
-    text = made.difference if changed else f"{made.path} says so already."
+    path = root / LINKS
+    if path.exists():
+        read(path)  # reports what is no YAML
+    before = path.read_bytes().decode() if path.exists() else ""
+    after = with_link(before, path, target, environment, link_of(issuer, subject))
+    check_with_links(root, after, f"{target} {environment}")
+    changed = before != after
+    if changed and not dry_run:
+        write_atomically(path, after)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), LINKS, LINKS, lineterm="")
+    difference = "\n".join(lines)
+    text = difference if changed else f"{path} already has this link."
     document = {
-        "schema_version": 1, "path": str(made.path), "changed": changed, "written": changed and not dry_run,
-        "difference": made.difference,
+        "schema_version": 1, "path": str(path), "changed": changed, "written": changed and not dry_run,
+        "difference": difference,
     }  # fmt: skip
     session.console.result(text, document)
 

@@ -1,21 +1,16 @@
 """`links.yaml`: what is wrong with its links, and how one is written by hand."""
 
-import difflib
-import io
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from bootstrap.errors import InputError, Problem, did_you_mean
-from bootstrap.files import write_atomically
 from bootstrap.forge import forge_of_issuer
 from bootstrap.manifests.layers import Sourced
-from bootstrap.manifests.locate import LINKS
 from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, TeamManifest
-from bootstrap.yaml import read
 from bootstrap.yaml.messages import in_words
+from bootstrap.yaml.write import with_entry
 
 
 def problems_of_links(links: Sourced, platform: Sourced, teams: Sequence[Sourced]) -> Iterator[Problem]:
@@ -69,22 +64,8 @@ def _all(links: Sourced) -> Iterator[Sourced]:
                 yield links.get("teams", team, project, environment)
 
 
-@dataclass(frozen=True)
-class Linked:
-    """What a link changes in `links.yaml`.
-
-    Attributes:
-        text: What the file says with it.
-        difference: Against what it says now, as `diff -u` writes it; empty when nothing changes.
-    """
-
-    path: Path
-    text: str
-    difference: str
-
-
 def link_of(issuer: str, subject: str) -> Link:
-    """A link. Raises InputError, which tells all that is wrong, when issuer or subject are not of the right form."""
+    """A link. Raises InputError, which lists all mistakes, when issuer or subject are not of the right form."""
     try:
         return Link(issuer=issuer, subject=subject)
     except ValidationError as error:
@@ -92,45 +73,20 @@ def link_of(issuer: str, subject: str) -> Link:
         raise InputError("A link needs an issuer and a subject as the forge writes them.", details=details) from error
 
 
-def linked(root: Path, target: str, environment: str, link: Link) -> Linked:
-    """`links.yaml` of the platform in `root` with one link more, or changed; everything else as it was.
+def with_link(text: str, path: Path, target: str, environment: str, link: Link) -> str:
+    """The text of `links.yaml` with a link added or changed; comments, order and everything else stay.
 
     Args:
+        text: The content of the file; empty when there is none yet.
+        path: The file, for messages.
         target: `TEAM/PROJECT`, or `platform` for the CI of the platform repository itself.
         environment: The environment that is deployed to, or `pull-request`.
 
     Raises:
-        InputError: The target is written wrongly, or the file is no YAML.
+        InputError: The target is not of the right form, or the text cannot be changed.
     """
-    from ruamel.yaml import YAML
-
     words = target.split("/")
     if words != ["platform"] and len(words) != 2:  # noqa: PLR2004 - a team and a project
-        raise InputError(
-            f"{target!r} is nothing that can be linked.", hint="Write TEAM/PROJECT, or platform for its own CI."
-        )
-    path = root / LINKS
-    before = ""
-    if path.exists():
-        read(path)
-        before = path.read_bytes().decode("utf-8-sig")
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    data = yaml.load(before) or {"schema_version": 1}
-    place = data
-    for key in words if words == ["platform"] else ["teams", *words]:
-        if not isinstance(place.get(key), dict):
-            place[key] = {}
-        place = place[key]
-    place[environment] = {"issuer": link.issuer, "subject": link.subject}
-    stream = io.StringIO()
-    yaml.dump(data, stream)
-    after = stream.getvalue()
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), LINKS, LINKS, lineterm="")
-    return Linked(path, after, "\n".join(lines))
-
-
-def write(made: Linked) -> None:
-    """Write the file as a whole or not at all. Raises OSError."""
-    write_atomically(made.path, made.text)
+        raise InputError(f"{target!r} cannot be linked.", hint="Write TEAM/PROJECT, or platform for its own CI.")
+    location = [*words, environment] if words == ["platform"] else ["teams", *words, environment]
+    return with_entry(text or "schema_version: 1\n", path, location, link.model_dump())

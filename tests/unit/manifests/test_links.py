@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode, InputError
-from bootstrap.manifests.links import link_of, linked
+from bootstrap.manifests.links import link_of, with_link
 from bootstrap.manifests.platform import load_platform
 from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import build_tree, run_cli
@@ -150,15 +150,13 @@ def test_the_same_link_again_changes_nothing(tmp_path: Path) -> None:
     code, out, _ = link(root, *arguments)
 
     assert (code, (root / "links.yaml").read_bytes()) == (ExitCode.DONE, before)
-    assert "says so already" in out
+    assert "already has this link" in out
 
 
 def test_the_first_link_makes_the_file(tmp_path: Path) -> None:
-    root = build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM})
+    text = with_link("", tmp_path / "links.yaml", "fraud/churn", "dev", link_of(GITHUB, "a:environment:dev"))
 
-    made = linked(root, "fraud/churn", "dev", link_of(GITHUB, "a:environment:dev"))
-
-    assert made.text == (
+    assert text == (
         "schema_version: 1\nteams:\n  fraud:\n    churn:\n      dev:\n"
         f"        issuer: {GITHUB}\n        subject: a:environment:dev\n"
     )
