@@ -146,10 +146,8 @@ def test_a_document_that_has_the_entry_already_stays_byte_for_byte(text: str) ->
         ),
         (
             "teams:\n    fraud:\n        churn:\n            prod: {a: b}\n\n    vision: {}\n",
-            (
-                "teams:\n    fraud:\n        churn:\n            prod: {a: b}\n            dev:\n              issuer: I\n"
-                "              subject: S\n\n    vision: {}\n"
-            ),
+            "teams:\n    fraud:\n        churn:\n            prod: {a: b}\n%s\n    vision: {}\n"
+            % "            dev:\n              issuer: I\n              subject: S\n",
         ),
     ],
 )
