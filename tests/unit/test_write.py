@@ -17,6 +17,7 @@ from bootstrap.yaml.write import with_entry
 
 PATH = Path("links.yaml")
 LINK = {"issuer": "https://forge.example", "subject": "repo:contoso@1/churn@2:environment:dev"}
+DEV = "          dev:\n            issuer: I\n            subject: S\n"
 AT = ["teams", "fraud", "churn", "dev"]
 
 NAMES = st.sampled_from(["fraud", "vision", "churn", "returns", "dev", "prod", "no"])
@@ -145,9 +146,8 @@ def test_a_document_that_has_the_entry_already_stays_byte_for_byte(text: str) ->
             'teams:\n  fraud:\n    churn:\n      dev: {issuer: "I", subject: S} # Anna\n',
         ),
         (
-            "teams:\n    fraud:\n        churn:\n            prod: {a: b}\n\n    vision: {}\n",
-            "teams:\n    fraud:\n        churn:\n            prod: {a: b}\n%s\n    vision: {}\n"
-            % "            dev:\n              issuer: I\n              subject: S\n",
+            "teams:\n  fraud:\n      churn:\n          prod: {}\n\n  vision: {}\n",
+            f"teams:\n  fraud:\n      churn:\n          prod: {{}}\n{DEV}\n  vision: {{}}\n",
         ),
     ],
 )
