@@ -60,7 +60,7 @@ def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
     if not (folder / PLATFORM / "platform.yaml").is_file():
         arguments = [PLATFORM, "--organization", "contoso", "--defaults"]
         yield "platform init", arguments, f"Creates the organization's manifests; the tour adds the team {TEAM}."
-        _write_team(folder / PLATFORM / "teams")
+        write_team(folder / PLATFORM)
     yield "plan", ["--all", *in_platform], "Lists everything that Azure would contain, without an account."
     yield "platform access", in_platform, "Lists all role assignments."
     if not (folder / PROJECT / "mlops.yaml").is_file():
@@ -74,8 +74,9 @@ def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
     yield "model serve", ["--check", *in_project], "Tests the managed endpoint's scoring script."
 
 
-def _write_team(teams: Path) -> None:
-    """Replace the example team by the team of the tour, which owns its project."""
+def write_team(platform: Path) -> None:
+    """Replace the example team of a new platform by the team of the tour, which owns its project."""
+    teams = platform / "teams"
     text = resources.files("bootstrap.demo").joinpath(f"{TEAM}.yaml").read_text(encoding="utf-8")
     (teams / f"{TEAM}.yaml").write_text(text, encoding="utf-8")
     (teams / "example.yaml").unlink(missing_ok=True)

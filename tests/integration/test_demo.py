@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 import shlex
 import shutil
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ import pytest
 
 import bootstrap.cli.main  # noqa: F401 - declares the commands
 from bootstrap.cli.command import EXAMPLES
+from tests.chromium import WIDTHS, layout_mistakes, opened, start
 from tests.helpers import Done, run_cli
 
 SECTIONS = {
@@ -77,6 +79,21 @@ def test_the_page_is_whole_and_needs_nothing_else(folder: Path) -> None:
     text = "".join(page.words)
     for said in ("mlops-bootstrap plan --all -C platform", "rmse", "passed", "model_sha256", "p95", "evaluate"):
         assert said in text
+
+
+def test_the_page_begins_with_three_verdicts_and_ends_with_example_values(folder: Path) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+
+    assert re.findall(r"<li><h2>(\w+): <span class=\"yes\">", text) == ["Platform", "Gate", "Serving"]
+    assert re.findall(r"</span> ([a-z-]+) <span class=\"soft\">", text)[-1] == "example-value"
+    assert '<details class="card" open' not in text
+
+
+def test_the_page_fits_three_widths(folder: Path) -> None:
+    with start() as browser:
+        for width in WIDTHS:
+            with opened(browser, folder / "report.html", width) as page:
+                assert layout_mistakes(page) == []
 
 
 def test_the_tour_refuses_a_folder_with_something_else_in_it(tmp_path: Path) -> None:
