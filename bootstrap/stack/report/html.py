@@ -1,7 +1,7 @@
-"""A plan as one HTML file that needs nothing else: findings first, then each stack with its graph and its resources.
+"""A plan or a comparison as one HTML file that loads nothing.
 
-Search and filters work on the file itself, opened from a disk. The stacks wait in a file until all are there, since
-the head of the page tells how many there are of everything.
+The page of a plan shows the findings by rule, then each stack with its components and resources. Findings and stacks
+are kept in temporary files until the last stack is planned, since the page begins with the totals.
 """
 
 import contextlib
@@ -24,32 +24,28 @@ from bootstrap.stack.report.words import (
     bills,
     counted,
     findings_in_words,
-    grave,
     kind,
     label,
     marks,
     most_first,
-    notes_by_rule,
-    suppressed,
 )
-from infra.rules.rule import SEVERITIES, Resource
+from infra.rules.rule import SEVERITIES, Finding, Resource
 
 _WITH_INPUTS = 50
-"""Stacks whose resources are shown with their inputs; of a thousand stacks a browser would not show them in time."""
-
+"""The number of stacks whose resources are shown with inputs. Browsers are slow with those of a thousand stacks."""
 
 _TALLIES: tuple[Tally, ...] = (*SEVERITIES, "suppressed")
-"""In the order in which findings are shown, whichever stack they are of."""
+"""The order of findings on the page."""
 
 
 def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
-    """The page."""
+    """Render the page of a plan."""
     part: Any = template("bootstrap.stack.report", "plan.html.j2").module
     organization = ""
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
     count = 0
-    first: dict[tuple[Tally, str], dict[str, str]] = {}
+    first: dict[tuple[Tally, str], Finding] = {}
     entries: Counter[tuple[Tally, str]] = Counter()
     in_stacks: Counter[tuple[Tally, str]] = Counter()
     with contextlib.ExitStack() as files:
@@ -59,12 +55,13 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
             organization = stack.settings.organization
             count += 1
             kinds.update(kind(resource.type) for resource in stack.made)
-            severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
-            found = _findings(stack)
-            in_stacks.update({key for key, _ in found})
-            for key, finding in found:
+            found = [(_tally(one), one) for one in stack.findings]
+            severities.update(tally for tally, _ in found)
+            in_stacks.update({(tally, one.rule) for tally, one in found})
+            for tally, one in found:
+                key = tally, one.rule
                 entries[key] += 1
-                of_rule[key].write(part.entry(stack.name, finding, first.setdefault(key, finding)["fix"]))
+                of_rule[key].write(part.entry(stack.name, one, first.setdefault(key, one).fix))
             sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS)))
         total = counted(count, "stack"), counted(sum(kinds.values()), "resource")
         yield str(
@@ -77,6 +74,10 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
         yield part.before_stacks(bool(of_rule))
         yield from _read(sections)
         yield part.tail(_WITH_INPUTS if count > _WITH_INPUTS else None)
+
+
+def _tally(finding: Finding) -> Tally:
+    return "suppressed" if finding.suppressed else finding.severity
 
 
 def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
@@ -111,28 +112,6 @@ def _resource(
     }
 
 
-def _findings(stack: StackPlan) -> list[tuple[tuple[Tally, str], dict[str, str]]]:
-    """Return the findings of a stack by severity and rule; the equal notes of several resources are one entry."""
-    rules = {one.rule: one for one in stack.findings}
-
-    def entry(severity: Tally, rule: str, what: str, manifest: str = "") -> tuple[tuple[Tally, str], dict[str, str]]:
-        one = rules[rule]
-        return (severity, rule), {
-            "rule": rule,
-            "what": what,
-            "manifest": manifest,
-            "reason": one.reason,
-            "fix": one.fix,
-            "link": one.link,
-        }
-
-    return [
-        *(entry(one.severity, one.rule, one.message, one.manifest) for one in grave(stack)),
-        *(entry("note", *line.split(": ", 1)) for line in notes_by_rule(stack)),
-        *(entry("suppressed", *line.split(": ", 1)) for line in suppressed(stack)),
-    ]
-
-
 def _spool() -> IO[str]:
     """A temporary file that stays in memory while it is small."""
     return tempfile.SpooledTemporaryFile(1 << 16, "w+", encoding="utf-8", newline="")
@@ -145,16 +124,16 @@ def _read(file: IO[str]) -> Iterator[str]:
 
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
-    """A page that needs nothing else."""
-    told = []
+    """Render the page of a comparison."""
+    shown = []
     unchanged = 0
     for stack in stacks:
         unchanged += stack.status == "unchanged"
         if differs(stack):
-            told.append(stack)
+            shown.append(stack)
     page: str = template("bootstrap.stack.report", "diff.html.j2").render(
         commit=commit,
-        stacks=told,
+        stacks=shown,
         unchanged=unchanged,
         in_words=in_words,
         kind=kind,
