@@ -48,43 +48,19 @@ class Hub:
 
     Attributes:
         names: The organization's names, with the hub's generation.
-        subscription_id: The hub's subscription.
-        own_log_analytics_id: The organization's Log Analytics workspace; None for the hub's.
+        log_analytics_id: The Log Analytics workspace of all stacks.
+        action_group_id: The action group of the platform team.
+        model_registry_id: The Azure ML registry that all teams share.
+        vnet_id: The hub's virtual network, if the hub creates one.
+        dns_zone_ids: The private DNS zones by name, if the hub creates them.
     """
 
     names: Names
-    subscription_id: str
-    own_log_analytics_id: str | None
-
-    @property
-    def resource_group_id(self) -> str:
-        """The resource group with all other resources of the hub."""
-        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.names.of('resource_group', HUB)}"
-
-    @property
-    def log_analytics_id(self) -> str:
-        """The Log Analytics workspace that keeps all logs."""
-        return self.own_log_analytics_id or self._id("log_analytics")
-
-    @property
-    def action_group_id(self) -> str:
-        """The action group of the platform team."""
-        return self._id("action_group")
-
-    @property
-    def model_registry_id(self) -> str:
-        """The Azure ML registry that all teams share."""
-        return self._id("model_registry")
-
-    @property
-    def vnet_id(self) -> str:
-        """The hub's virtual network, if the hub has one of its own."""
-        return self._id("virtual_network")
-
-    @property
-    def dns_zone_ids(self) -> Mapping[str, str]:
-        """The private DNS zones by name, if the hub keeps them."""
-        return {zone: f"{self.resource_group_id}/providers/Microsoft.Network/privateDnsZones/{zone}" for zone in ZONES}
+    log_analytics_id: str
+    action_group_id: str
+    model_registry_id: str
+    vnet_id: str
+    dns_zone_ids: Mapping[str, str]
 
     def state_store(self, environment: str | None = None) -> StateStore:
         """Where the states of an environment's stacks are; without an environment, the hub's own state."""
@@ -96,9 +72,6 @@ class Hub:
             key=self.names.of("secrets_key", *parts),
         )
 
-    def _id(self, kind: Kind) -> str:
-        return f"{self.resource_group_id}/providers/{TABLE[kind].azure_type}/{self.names.of(kind, HUB)}"
-
 
 def hub_of(settings: StackSettings) -> Hub:
     """The hub of the platform that a stack belongs to."""
@@ -107,7 +80,19 @@ def hub_of(settings: StackSettings) -> Hub:
     else:
         subscription_id, generation = settings.hub_subscription_id, settings.hub_generation
     names = Names(settings.organization, settings.tenant_id, generation)
-    return Hub(names, subscription_id, settings.log_analytics_id)
+    providers = f"/subscriptions/{subscription_id}/resourceGroups/{names.of('resource_group', HUB)}/providers"
+
+    def id_of(kind: Kind) -> str:
+        return f"{providers}/{TABLE[kind].azure_type}/{names.of(kind, HUB)}"
+
+    return Hub(
+        names,
+        log_analytics_id=settings.log_analytics_id or id_of("log_analytics"),
+        action_group_id=id_of("action_group"),
+        model_registry_id=id_of("model_registry"),
+        vnet_id=id_of("virtual_network"),
+        dns_zone_ids={zone: f"{providers}/Microsoft.Network/privateDnsZones/{zone}" for zone in ZONES},
+    )
 
 
 def state_store_of(settings: StackSettings) -> StateStore:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from infra.tables.azure_policies import PolicyEffect, PolicyName
+from infra.tables.names import Kind
 from infra.tables.network_modes import Ci, Network
 from infra.tables.roles import PeopleAccess, Persona
 
@@ -26,7 +27,13 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BudgetSettings(_Settings):
+class _Configured(_Settings):
+    """Settings of one manifest line: their origin."""
+
+    origin: str
+
+
+class BudgetSettings(_Configured):
     """A budget.
 
     Attributes:
@@ -38,10 +45,9 @@ class BudgetSettings(_Settings):
     amount: float
     start: str
     emails: tuple[str, ...]
-    origin: str
 
 
-class ClusterSettings(_Settings):
+class ClusterSettings(_Configured):
     """A compute cluster, which scales down to no nodes.
 
     Attributes:
@@ -53,10 +59,9 @@ class ClusterSettings(_Settings):
     size: str
     max_nodes: int
     low_priority: bool
-    origin: str
 
 
-class InstanceSettings(_Settings):
+class InstanceSettings(_Configured):
     """A compute instance: one person's machine for notebooks.
 
     Attributes:
@@ -71,10 +76,9 @@ class InstanceSettings(_Settings):
     owner: str
     idle_minutes: int
     stop_at: str | None
-    origin: str
 
 
-class KubernetesSettings(_Settings):
+class KubernetesSettings(_Configured):
     """A Kubernetes cluster of the organization that a workspace attaches.
 
     Attributes:
@@ -87,10 +91,9 @@ class KubernetesSettings(_Settings):
     cluster_id: str
     namespace: str
     relay_id: str | None
-    origin: str
 
 
-class GroupSettings(_Settings):
+class GroupSettings(_Configured):
     """An Entra group with a persona in the team.
 
     Attributes:
@@ -100,7 +103,6 @@ class GroupSettings(_Settings):
     persona: Persona
     object_id: str
     eligible: bool
-    origin: str
 
 
 class SharedGroupSettings(GroupSettings):
@@ -113,15 +115,14 @@ class SharedGroupSettings(GroupSettings):
     people: PeopleAccess
 
 
-class Federation(_Settings):
+class Federation(_Configured):
     """The tokens of a forge that an identity accepts. The values are read from the forge, never computed."""
 
     issuer: str
     subject: str
-    origin: str
 
 
-class DeployerSettings(_Settings):
+class DeployerSettings(_Configured):
     """The CI of the platform repository for the deployment of one environment, of all teams.
 
     Attributes:
@@ -134,10 +135,9 @@ class DeployerSettings(_Settings):
     subscriptions: tuple[str, ...]
     private_endpoints: bool
     federation: Federation | None
-    origin: str
 
 
-class ProjectSettings(_Settings):
+class ProjectSettings(_Configured):
     """A repository whose CI works in this environment.
 
     Attributes:
@@ -148,10 +148,9 @@ class ProjectSettings(_Settings):
     name: str
     federation: Federation | None
     reader: Federation | None = None
-    origin: str
 
 
-class SuppressionSettings(_Settings):
+class SuppressionSettings(_Configured):
     """A rule that a stack may violate for some time.
 
     Attributes:
@@ -165,10 +164,9 @@ class SuppressionSettings(_Settings):
     resource: str | None
     reason: str
     until: str
-    origin: str
 
 
-class NewVnet(_Settings):
+class NewVnet(_Configured):
     """A virtual network that the stack creates.
 
     Attributes:
@@ -187,15 +185,13 @@ class NewVnet(_Settings):
     gateway_subnet: str | None = None
     dns_servers: tuple[str, ...]
     next_hop: str | None
-    origin: str
 
 
-class ExistingSubnet(_Settings):
+class ExistingSubnet(_Configured):
     """A subnet of the organization for private endpoints. The organization routes and peers its network."""
 
     kind: Literal["existing"] = "existing"
     subnet_id: str
-    origin: str
 
     @property
     def vnet_id(self) -> str:
@@ -206,7 +202,7 @@ class ExistingSubnet(_Settings):
 Vnet = Annotated[NewVnet | ExistingSubnet, Field(discriminator="kind")]
 
 
-class RunnerSettings(_Settings):
+class RunnerSettings(_Configured):
     """Azure DevOps runners inside the hub's network.
 
     Attributes:
@@ -225,10 +221,9 @@ class RunnerSettings(_Settings):
     image: str
     max_runners: int
     subnet_id: str | None
-    origin: str
 
 
-class CustomerKeySettings(_Settings):
+class CustomerKeySettings(_Configured):
     """A key of the organization that encrypts an environment's data.
 
     Attributes:
@@ -238,10 +233,9 @@ class CustomerKeySettings(_Settings):
 
     vault_id: str
     key: str
-    origin: str
 
 
-class AdoptedSettings(_Settings):
+class AdoptedSettings(_Configured):
     """An existing workspace of the organization and its resources, by resource id.
 
     Attributes:
@@ -258,22 +252,21 @@ class AdoptedSettings(_Settings):
     container_registry_id: str | None
     application_insights_id: str | None
     identity_id: str | None
-    origin: str
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of the workspace and its resources."""
-        ids = (
-            self.workspace_id,
-            self.storage_id,
-            self.key_vault_id,
-            self.container_registry_id,
-            self.application_insights_id,
-        )
-        return tuple(id_ for id_ in ids if id_ is not None)
+    def ids(self) -> dict[Kind, str]:
+        """The ids of the workspace and its resources, by kind."""
+        ids: dict[Kind, str | None] = {
+            "workspace": self.workspace_id,
+            "storage": self.storage_id,
+            "key_vault": self.key_vault_id,
+            "container_registry": self.container_registry_id,
+            "application_insights": self.application_insights_id,
+        }
+        return {kind: id_ for kind, id_ in ids.items() if id_ is not None}
 
 
-class HubVnet(_Settings):
+class HubPeering(_Settings):
     """The hub's network, for an environment that peers with it.
 
     Attributes:
@@ -288,7 +281,7 @@ class HubVnet(_Settings):
 OutboundKind = Literal["fqdn", "service_tag", "private_endpoint"]
 
 
-class OutboundSettings(_Settings):
+class OutboundSettings(_Configured):
     """A destination that jobs and endpoints may reach from a managed network.
 
     Attributes:
@@ -306,7 +299,6 @@ class OutboundSettings(_Settings):
     protocol: str = "TCP"
     ports: str = "443"
     group: str | None = None
-    origin: str
 
 
 class NetworkSettings(_Settings):
@@ -327,13 +319,13 @@ class NetworkSettings(_Settings):
     allow_ips: tuple[str, ...] = ()
     dns: Dns = "hub"
     vnet: Vnet | None = None
-    hub_vnet: HubVnet | None = None
+    hub_vnet: HubPeering | None = None
     outbound: tuple[OutboundSettings, ...] = ()
     public_registry: bool = True
     runners: bool = False
 
 
-class _StackSettings(_Settings):
+class _StackSettings(_Configured):
     organization: str
     tenant_id: str
     subscription_id: str
@@ -342,7 +334,6 @@ class _StackSettings(_Settings):
     protect: bool
     budget: BudgetSettings | None
     generation: int = 1
-    origin: str
     suppressions: tuple[SuppressionSettings, ...] = ()
 
 

@@ -11,7 +11,7 @@ from bootstrap.manifests.layers import BUILT_IN_FILE, Layers, Manifests, Sourced
 from bootstrap.manifests.schema import Adopt, Outbound, Vnet
 from infra.settings import (
     ExistingSubnet,
-    HubVnet,
+    HubPeering,
     NetworkSettings,
     NewVnet,
     OutboundKind,
@@ -132,7 +132,7 @@ def environment_network(
         vnet=_vnet(manifests, stack, layers, at, private)
         if private and (created or innermost(layers, "vnet"))
         else None,
-        hub_vnet=_hub_vnet_reference(manifests),
+        hub_vnet=_hub_peering(manifests),
         outbound=_outbound(manifests, stack, layers, mode),
         public_registry=registry,
         runners=hub.runners is not None,
@@ -165,12 +165,12 @@ def check_overlaps(manifests: Manifests, stacks: Iterable[tuple[str, Sourced]]) 
         manifests.report(vnet.at("address_space"), f"{message} ({other.path.name}:{other.line}).")
 
 
-def _hub_vnet_reference(manifests: Manifests) -> HubVnet | None:
+def _hub_peering(manifests: Manifests) -> HubPeering | None:
     vnet = manifests.organization.hub.vnet
     if vnet is None:
         return None
     existing = vnet.subnet_id.rsplit("/subnets/", 1)[0] if vnet.subnet_id is not None else None
-    return HubVnet(vnet_id=existing, gateway=vnet.gateway)
+    return HubPeering(vnet_id=existing, gateway=vnet.gateway)
 
 
 def _vnet(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization
 
-from infra.components.component import Component
+from infra.components.context import Component
 from infra.reference import Reference
 from infra.settings import GroupSettings
 from infra.tables.names import Names

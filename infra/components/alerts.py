@@ -6,8 +6,7 @@ import pulumi
 from pulumi_azure_native import monitor
 
 from infra import queries
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.reference import Reference
 from infra.tables.alerts import Alert, MetricAlert, QueryAlert
 

@@ -1,15 +1,44 @@
-"""What all resources of a stack share: a resource group in a location, tags, and names."""
+"""What components share: a component resource as their parent, and the context of their stack."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 import pulumi
+import pulumi_azure_native as azure
 from pulumi_azure_native import resources
 
-from infra.components.component import Component
+from infra.origin import set_origin
 from infra.reference import Reference
 from infra.settings import EnvironmentSettings, StackSettings
 from infra.tables.names import TABLE, Kind, Names
+
+
+class Component(pulumi.ComponentResource):
+    """A component resource. Its `with` block creates the children."""
+
+    def __init__(self, type_: str, name: str, opts: pulumi.ResourceOptions, origin: str | None = None) -> None:
+        """Create the component resource.
+
+        Args:
+            type_: Its type token without the package: `guardrails:Budget`.
+            name: Its name in the stack.
+            opts: Its options. Children inherit the provider.
+            origin: The manifest line that configures it; None for that of its parent.
+        """
+        super().__init__(f"bootstrap:{type_}", name, None, opts)
+        if origin is not None:
+            set_origin(self, origin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # Tells Pulumi that all children are created.
+        self.register_outputs({})
 
 
 @dataclass(frozen=True)
@@ -57,6 +86,16 @@ class StackContext:
         return pulumi.ResourceOptions(
             parent=parent, protect=self.protect or None, depends_on=list(depends_on), import_=imported
         )
+
+
+def in_subscription(name: str, subscription_id: str, tenant_id: str) -> pulumi.ResourceOptions:
+    """Options that create a component and its children in a subscription of a tenant, independent of the login.
+
+    Args:
+        name: The name of the provider resource.
+    """
+    provider = azure.Provider(name, subscription_id=subscription_id, tenant_id=tenant_id)
+    return pulumi.ResourceOptions(providers={"azure-native": provider})
 
 
 def create_resource_group(

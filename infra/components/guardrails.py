@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi_azure_native import authorization, consumption
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.reference import Reference
 from infra.settings import BudgetSettings
 from infra.tables.azure_policies import AzurePolicy, PolicyEffect, PolicyName

@@ -4,8 +4,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from infra.components.access import Principal
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.origin import set_origin
 from infra.reference import Reference
 from infra.settings import Federation

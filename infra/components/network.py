@@ -7,8 +7,7 @@ from typing import Literal
 import pulumi
 from pulumi_azure_native import network, privatedns
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.reference import Reference
 from infra.settings import NewVnet
 from infra.tables.private_endpoints import Endpoint
@@ -65,7 +64,6 @@ class VirtualNetwork(Component):
             subnets: Created one after the other: Azure answers 429 to two writes at once on one network.
         """
         super().__init__("network:VirtualNetwork", name, opts, settings.origin)
-        self._context = context
         vnet = network.VirtualNetwork(
             name,
             resource_group_name=context.group.name_output,
@@ -81,7 +79,7 @@ class VirtualNetwork(Component):
         self.diagnostic_sources = {name: self.vnet}
         previous: list[pulumi.Resource] = []
         for subnet in subnets:
-            created = self._create_subnet(f"{name}-{subnet.key}", subnet, settings.next_hop, previous)
+            created = self._create_subnet(f"{name}-{subnet.key}", context, subnet, settings.next_hop, previous)
             self.subnets[subnet.key] = self.vnet.child(f"subnets/{context.name('subnet', subnet.key)}", created)
             previous = [created]
         if settings.gateway_subnet is not None:
@@ -99,9 +97,8 @@ class VirtualNetwork(Component):
         self.register_outputs({})
 
     def _create_subnet(
-        self, name: str, subnet: Subnet, next_hop: str | None, depends_on: list[pulumi.Resource]
+        self, name: str, context: StackContext, subnet: Subnet, next_hop: str | None, depends_on: list[pulumi.Resource]
     ) -> pulumi.Resource:
-        context = self._context
         return network.Subnet(
             name,
             resource_group_name=context.group.name_output,
@@ -112,20 +109,19 @@ class VirtualNetwork(Component):
             delegations=[network.DelegationArgs(name="delegation", service_name=subnet.delegated_to)]
             if subnet.delegated_to is not None
             else None,
-            nat_gateway=network.SubResourceArgs(id=self._create_nat_gateway(name, subnet).id_output)
+            nat_gateway=network.SubResourceArgs(id=self._create_nat_gateway(name, context, subnet).id_output)
             if subnet.outbound == "nat"
             else None,
             network_security_group=network.NetworkSecurityGroupArgs(
-                id=self._create_security_group(name, subnet).id_output
+                id=self._create_security_group(name, context, subnet).id_output
             ),
             # Without this, security rules and routes do not apply to private endpoints.
             private_endpoint_network_policies=network.VirtualNetworkPrivateEndpointNetworkPolicies.ENABLED,
-            route_table=network.RouteTableArgs(id=self._create_route_table(name, subnet, next_hop).id_output),
+            route_table=network.RouteTableArgs(id=self._create_route_table(name, context, subnet, next_hop).id_output),
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
 
-    def _create_security_group(self, name: str, subnet: Subnet) -> Reference:
-        context = self._context
+    def _create_security_group(self, name: str, context: StackContext, subnet: Subnet) -> Reference:
         allow, deny = network.SecurityRuleAccess.ALLOW, network.SecurityRuleAccess.DENY
         tcp, any_protocol = network.SecurityRuleProtocol.TCP, network.SecurityRuleProtocol.ASTERISK
         rules = [("nothing-else", 4096, deny, any_protocol, "*", "*")]
@@ -157,8 +153,7 @@ class VirtualNetwork(Component):
         self.diagnostic_sources[f"{name}-rules"] = reference
         return reference
 
-    def _create_route_table(self, name: str, subnet: Subnet, next_hop: str | None) -> Reference:
-        context = self._context
+    def _create_route_table(self, name: str, context: StackContext, subnet: Subnet, next_hop: str | None) -> Reference:
         routes = {
             "firewall": [
                 network.RouteArgs(
@@ -187,8 +182,7 @@ class VirtualNetwork(Component):
         )
         return context.reference(table, "route_table", subnet.key)
 
-    def _create_nat_gateway(self, name: str, subnet: Subnet) -> Reference:
-        context = self._context
+    def _create_nat_gateway(self, name: str, context: StackContext, subnet: Subnet) -> Reference:
         address = network.PublicIPAddress(
             f"{name}-address",
             resource_group_name=context.group.name_output,

@@ -6,8 +6,7 @@ from typing import assert_never
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.origin import set_origin
 from infra.reference import Reference
 from infra.settings import OutboundSettings

@@ -1,13 +1,13 @@
 """The container registry of a workspace, and the model registry of the organization."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 from pulumi_azure_native import containerregistry
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess
@@ -132,7 +132,7 @@ class ModelRegistry(Component):
         self.registry = context.reference(registry, "model_registry")
         # A preview returns the regions as they were requested. The id is unknown until Azure has created the registry.
         regions: pulumi.Output[_Regions] = registry.id.apply(lambda _: registry.region_details)
-        self.storage_ids = {location: _storage_output(regions, location) for location in locations}
+        self.storage_ids = {location: regions.apply(partial(_storage_id, location=location)) for location in locations}
         self.container_registry_id = regions.apply(lambda known: _container_registry_id(known, context.location))
         self.register_outputs({})
 
@@ -150,10 +150,6 @@ def _region(location: str) -> ml.RegistryRegionArmDetailsArgs:
         acr_details=[ml.AcrDetailsArgs(system_created_acr_account=images)],
         storage_account_details=[ml.StorageAccountDetailsArgs(system_created_storage_account=files)],
     )
-
-
-def _storage_output(regions: pulumi.Output[_Regions], location: str) -> pulumi.Output[str]:
-    return regions.apply(lambda known: _storage_id(known, location))
 
 
 def _storage_id(regions: _Regions, location: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_azure_native import devcenter, devopsinfrastructure
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.reference import Reference
 from infra.settings import RunnerSettings
 

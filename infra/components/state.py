@@ -3,8 +3,7 @@
 import pulumi
 from pulumi_azure_native import keyvault, storage
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.components.storage import create_blob_service, create_storage_account
 from infra.hub import StateStore
 from infra.reference import Reference

@@ -5,8 +5,7 @@ import ipaddress
 import pulumi
 from pulumi_azure_native import storage
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess

@@ -3,8 +3,7 @@
 import pulumi
 from pulumi_azure_native import keyvault
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess
 

@@ -9,8 +9,7 @@ import pulumi
 from pulumi_azure_native import applicationinsights
 
 from infra import queries
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.reference import Reference
 
 _SCHEMA = "https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json"

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.component import Component
-from infra.components.context import StackContext
+from infra.components.context import Component, StackContext
 from infra.components.customer_key import CustomerKey
 from infra.reference import Reference
 from infra.settings import FirewallSku

@@ -7,18 +7,16 @@ import pulumi
 from infra.components.access import Principal, create_role_assignments, group_principal
 from infra.components.alerts import create_activity_alert, create_metric_alerts, create_query_alerts
 from infra.components.compute import attach_kubernetes, create_cluster, create_instance
-from infra.components.context import StackContext, create_resource_group
+from infra.components.context import StackContext, create_resource_group, in_subscription
 from infra.components.guardrails import create_budget, create_locks
 from infra.components.identity import Identity
 from infra.components.monitoring import create_action_group, create_diagnostic_settings
 from infra.components.outbound import create_outbound_rules
 from infra.hub import Hub, hub_of
-from infra.programs.subscription import in_subscription
 from infra.programs.workspace import (
     WorkspaceResources,
     connects_to_registry,
     create_workspace_resources,
-    imported_ids,
     referenced_workspace,
 )
 from infra.reference import Reference
@@ -52,14 +50,14 @@ from infra.tables.roles import (
 
 def create_environment(settings: EnvironmentSettings) -> None:
     """Create an environment's resources."""
-    opts = in_subscription(settings)
+    opts = in_subscription("azure", settings.subscription_id, settings.tenant_id)
     mode = MODES[settings.network]
     hub = hub_of(settings)
     context = create_resource_group(
         "group",
         settings=settings,
         name_parts=(settings.team, settings.environment),
-        imported=imported_ids(settings.adopted),
+        imported=settings.adopted.ids if settings.adopted is not None and settings.referenced is None else {},
         opts=opts,
     )
     resources = (

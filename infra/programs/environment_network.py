@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pulumi
 
 from infra.components.access import Principal, create_role_assignments
-from infra.components.context import StackContext
+from infra.components.context import StackContext, in_subscription
 from infra.components.network import (
     Outbound,
     Subnet,
@@ -18,9 +18,8 @@ from infra.components.network import (
     link_dns_zones,
 )
 from infra.hub import Hub
-from infra.programs.subscription import in_hub_subscription
 from infra.reference import Reference
-from infra.settings import EnvironmentSettings, ExistingSubnet, HubVnet, NewVnet
+from infra.settings import EnvironmentSettings, ExistingSubnet, HubPeering, NewVnet
 from infra.tables.network_modes import MODES
 from infra.tables.private_endpoints import ENDPOINTS, STORAGE_BLOB, STORAGE_FILE
 from infra.tables.roles import WORKSPACE_PRIVATE_STORAGE, Target
@@ -97,7 +96,7 @@ def _create_network(
     outbound: Outbound = "firewall" if vnet.next_hop else "none"
     endpoints = Subnet("endpoints", vnet.endpoint_subnet, outbound, accepts_https=True)
     network = VirtualNetwork("network", context=context, settings=vnet, subnets=[endpoints], opts=opts)
-    hub_opts = in_hub_subscription(settings)
+    hub_opts = in_subscription("azure-hub", settings.hub_subscription_id, settings.tenant_id)
     if settings.networking.dns == "hub":
         link_dns_zones(
             "names",
@@ -113,7 +112,7 @@ def _create_network(
 
 
 def _create_peerings(
-    hub_vnet: HubVnet,
+    hub_vnet: HubPeering,
     network: VirtualNetwork,
     context: StackContext,
     hub: Hub,

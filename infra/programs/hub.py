@@ -6,7 +6,7 @@ import pulumi
 
 from infra.components.access import create_custom_roles, create_role_assignments, group_principal
 from infra.components.alerts import create_activity_alert, create_query_alerts
-from infra.components.context import StackContext, create_resource_group
+from infra.components.context import StackContext, create_resource_group, in_subscription
 from infra.components.guardrails import create_budget, create_locks, create_policy_assignments
 from infra.components.identity import Identity
 from infra.components.monitoring import (
@@ -20,7 +20,6 @@ from infra.components.state import create_state_storage, create_state_store
 from infra.components.vault import create_key_vault
 from infra.components.workbook import create_workbook
 from infra.hub import hub_of
-from infra.programs.subscription import in_subscription
 from infra.reference import Reference
 from infra.settings import HUB, Federation, HubSettings, NewVnet
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS
@@ -30,11 +29,7 @@ from infra.tables.roles import (
     CUSTOM_ROLES,
     HUB_PEOPLE,
     PLATFORM_DEPLOYER,
-    PLATFORM_DEPLOYER_ON_HUB,
-    PLATFORM_DEPLOYER_ON_LOGS,
-    PLATFORM_DEPLOYER_ON_NETWORK,
-    PLATFORM_DEPLOYER_ON_STATES,
-    PLATFORM_DEPLOYER_ON_ZONES,
+    PLATFORM_DEPLOYER_ON,
     PLATFORM_READER,
     Entitlement,
     Target,
@@ -43,7 +38,7 @@ from infra.tables.roles import (
 
 def create_hub(settings: HubSettings) -> None:
     """Create the hub's resources."""
-    opts = in_subscription(settings)
+    opts = in_subscription("azure", settings.subscription_id, settings.tenant_id)
     hub = hub_of(settings)
     context = create_resource_group("hub", settings=settings, name_parts=(HUB,), opts=opts)
     logs = _log_analytics(settings, context, opts)
@@ -194,11 +189,14 @@ def _create_platform_ci(
         name = f"platform-deployer-{deployer.environment}"
         identity = create_identity(name, deployer.federation, deployer.origin)
         assign_in_subscriptions(identity, name, PLATFORM_DEPLOYER, deployer.subscriptions)
-        assign(identity, f"{name}-on-states", PLATFORM_DEPLOYER_ON_STATES, state_targets[deployer.environment])
-        assign(identity, f"{name}-on-hub", PLATFORM_DEPLOYER_ON_HUB, targets)
-        if "log analytics" in targets:
-            assign(identity, f"{name}-on-logs", PLATFORM_DEPLOYER_ON_LOGS, targets)
-        if deployer.private_endpoints and "hub network" in targets:
-            assign(identity, f"{name}-on-network", PLATFORM_DEPLOYER_ON_NETWORK, targets)
-        if deployer.private_endpoints and settings.dns == "hub":
-            assign(identity, f"{name}-on-zones", PLATFORM_DEPLOYER_ON_ZONES, targets)
+        assigned = {
+            "states": True,
+            "hub": True,
+            "logs": "log analytics" in targets,
+            "network": deployer.private_endpoints and "hub network" in targets,
+            "zones": deployer.private_endpoints and settings.dns == "hub",
+        }
+        on = {**targets, **state_targets[deployer.environment]}
+        for part, entitlements in PLATFORM_DEPLOYER_ON.items():
+            if assigned[part]:
+                assign(identity, f"{name}-on-{part}", entitlements, on)

@@ -66,32 +66,17 @@ class WorkspaceResources:
 
 def referenced_workspace(adopted: AdoptedSettings) -> WorkspaceResources:
     """An existing workspace and its resources, which the stack does not change."""
-    return WorkspaceResources({part: Reference(id_) for part, id_ in _adopted_ids(adopted).items()})
+    return WorkspaceResources({_TARGETS[kind]: Reference(id_) for kind, id_ in adopted.ids.items()})
 
 
-def imported_ids(adopted: AdoptedSettings | None) -> dict[Kind, str]:
-    """The ids of existing resources that become part of the stack, by kind."""
-    if adopted is None or adopted.mode == "refer":
-        return {}
-    kinds: dict[Target, Kind] = {
-        "workspace": "workspace",
-        "storage": "storage",
-        "key vault": "key_vault",
-        "container registry": "container_registry",
-        "application insights": "application_insights",
-    }
-    return {kinds[part]: id_ for part, id_ in _adopted_ids(adopted).items()}
-
-
-def _adopted_ids(adopted: AdoptedSettings) -> dict[Target, str]:
-    ids: dict[Target, str | None] = {
-        "workspace": adopted.workspace_id,
-        "storage": adopted.storage_id,
-        "key vault": adopted.key_vault_id,
-        "container registry": adopted.container_registry_id,
-        "application insights": adopted.application_insights_id,
-    }
-    return {part: id_ for part, id_ in ids.items() if id_ is not None}
+_TARGETS: Mapping[Kind, Target] = {
+    "workspace": "workspace",
+    "storage": "storage",
+    "key_vault": "key vault",
+    "container_registry": "container registry",
+    "application_insights": "application insights",
+}
+"""The resources of a workspace, as the naming table and as the tables of roles call them."""
 
 
 def create_workspace_resources(

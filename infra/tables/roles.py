@@ -383,35 +383,31 @@ PLATFORM_DEPLOYER = (
 IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
 """All roles on whole subscriptions, of identities of the hub; `infra.rules.access` reports all others."""
 
-PLATFORM_DEPLOYER_ON_STATES = (
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "state container", "Reads and writes the states of its environment's stacks"),
-    Entitlement(KEY_VAULT_CRYPTO_USER, "secrets key", "Encrypts and decrypts the secrets in those states"),
-)
-"""Its roles on the states of that environment; it has none on those of others."""
-
-PLATFORM_DEPLOYER_ON_HUB = (
-    Entitlement(READER, "resource group", "Sees what environments refer to"),
-    Entitlement(
-        RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more", ASSIGNED_ON_HUB
+PLATFORM_DEPLOYER_ON: dict[Literal["states", "hub", "logs", "network", "zones"], tuple[Entitlement, ...]] = {
+    "states": (
+        Entitlement(
+            BLOB_DATA_CONTRIBUTOR, "state container", "Reads and writes the states of its environment's stacks"
+        ),
+        Entitlement(KEY_VAULT_CRYPTO_USER, "secrets key", "Encrypts and decrypts the secrets in those states"),
     ),
-)
-"""Its roles on the hub, which a person deploys."""
-
-PLATFORM_DEPLOYER_ON_LOGS = (
-    Entitlement(LOG_SENDER, "log analytics", "Sends the logs and metrics of environments to the hub"),
-)
-"""Its role on the Log Analytics workspace, if that is the hub's."""
-
-PLATFORM_DEPLOYER_ON_NETWORK = (
-    Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),
-)
-"""Its role on the hub's own network, if environments peer with it."""
-
-PLATFORM_DEPLOYER_ON_ZONES = (
+    "hub": (
+        Entitlement(READER, "resource group", "Sees what environments refer to"),
+        Entitlement(
+            RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more",
+            ASSIGNED_ON_HUB,
+        ),
+    ),
+    "logs": (Entitlement(LOG_SENDER, "log analytics", "Sends the logs and metrics of environments to the hub"),),
+    "network": (Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),),
     # On the group, which contains all zones; the role applies to zones only.
-    Entitlement(DNS_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"),
-)
-"""Its role where the hub manages the DNS zones of private endpoints."""
+    "zones": (
+        Entitlement(
+            DNS_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
+        ),
+    ),
+}  # fmt: skip
+"""The roles of the same identity on the hub, which a person deploys: on the states of that environment and no others;
+on the hub; on its Log Analytics workspace, its network and its DNS zones, if they are the hub's own."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (

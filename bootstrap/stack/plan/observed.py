@@ -51,7 +51,7 @@ def adopted(settings: StackSettings, observed: Observed) -> Observed:
     """Of what was observed, what a stack adopts."""
     if not isinstance(settings, EnvironmentSettings) or settings.adopted is None:
         return {}
-    return {id_.lower(): observed[id_.lower()] for id_ in settings.adopted.ids if id_.lower() in observed}
+    return {id_.lower(): observed[id_.lower()] for id_ in settings.adopted.ids.values() if id_.lower() in observed}
 
 
 def _is_described(resource: Any) -> bool:

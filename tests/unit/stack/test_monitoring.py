@@ -25,7 +25,6 @@ from infra.tables.alerts import (
     RUNBOOK,
     QueryAlert,
 )
-from infra.tables.diagnostics import WITHOUT_DIAGNOSTICS
 from infra.tables.names import TABLE
 from tests.helpers import build_tree
 
@@ -73,6 +72,47 @@ their page says DS Export. The page of a kind is called `microsoft-keyvault-vaul
 https://github.com/MicrosoftDocs/azure-monitor-docs/blob/main/articles/azure-monitor/reference/supported-metrics/metrics-index.md
 https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-keyvault-vaults-metrics
 """
+
+
+WITHOUT_DIAGNOSTICS = frozenset(
+    {
+        # It stores its data in Log Analytics: a setting would store the data twice.
+        "azure-native:applicationinsights:Component",
+        "azure-native:applicationinsights:Workbook",
+        "azure-native:authorization:ManagementLockByScope",
+        "azure-native:authorization:PimRoleEligibilitySchedule",
+        "azure-native:authorization:PolicyAssignment",
+        "azure-native:authorization:RoleAssignment",
+        "azure-native:authorization:RoleDefinition",
+        "azure-native:consumption:Budget",
+        "azure-native:devcenter:Project",
+        "azure-native:keyvault:Key",
+        "azure-native:machinelearningservices:Compute",
+        "azure-native:machinelearningservices:ManagedNetworkSettingsRule",
+        "azure-native:managedidentity:FederatedIdentityCredential",
+        "azure-native:managedidentity:UserAssignedIdentity",
+        "azure-native:monitor:ActionGroup",
+        "azure-native:monitor:ActivityLogAlert",
+        "azure-native:monitor:DiagnosticSetting",
+        "azure-native:monitor:MetricAlert",
+        "azure-native:monitor:ScheduledQueryRule",
+        # Its metrics cannot be exported: https://github.com/MicrosoftDocs/azure-docs/pull/126397
+        "azure-native:network:NatGateway",
+        "azure-native:network:PrivateDnsZoneGroup",
+        # Its metrics cannot be exported. The service behind it logs the requests.
+        "azure-native:network:PrivateEndpoint",
+        "azure-native:network:RouteTable",
+        "azure-native:network:Subnet",
+        "azure-native:network:VirtualNetworkPeering",
+        # Its metrics cannot be exported.
+        "azure-native:privatedns:PrivateZone",
+        "azure-native:privatedns:VirtualNetworkLink",
+        "azure-native:resources:ResourceGroup",
+        "azure-native:storage:BlobContainer",
+        "azure-native:storage:BlobServiceProperties",
+    }
+)
+"""The resource types of the programs without diagnostic settings, by Pulumi's name."""
 
 
 @pytest.fixture(scope="module")
