@@ -126,6 +126,7 @@ def show(
     from bootstrap.manifests.platform import find_platform
     from bootstrap.terminal.console import table
     from bootstrap.yaml import as_yaml
+    from infra.hub import state_store_of
 
     if origin:
         found = find_origins(session.directory, stack)
@@ -137,8 +138,9 @@ def show(
         return
 
     settings = find_platform(session.directory).selected([stack])[0]
-    document = settings.model_dump(mode="json")
-    session.console.result(as_yaml(document), document)
+    document, store = settings.model_dump(mode="json"), state_store_of(settings)
+    state = f"# State: {store.backend_url}\n# Secrets provider: {store.secrets_provider}\n"
+    session.console.result(state + as_yaml(document), document)
 
 
 @command(

@@ -11,6 +11,7 @@ from bootstrap.errors import Position, Problem
 from bootstrap.manifests.schema import LayerKeys, PlatformManifest, TeamManifest
 from bootstrap.yaml import Document, Location
 from infra.settings import SuppressionSettings
+from infra.tables.network_modes import DEFAULT_MODE
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ BUILT_IN_FILE = Path("built-in")
 BUILT_IN = Layer(
     "built-in",
     Sourced(
-        LayerKeys(network="open", firewall_sku="Standard", protect=False, self_service=True),
+        LayerKeys(network=DEFAULT_MODE, firewall_sku="Standard", protect=False, self_service=True),
         Document(BUILT_IN_FILE, {}),
     ),
 )

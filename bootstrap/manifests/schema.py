@@ -21,6 +21,7 @@ from pydantic import (
 from bootstrap import tool
 from bootstrap.forge import ADDRESS
 from bootstrap.yaml.patterns import matching, not_offered
+from infra.tables.network_modes import Ci, HubNetwork, Network
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -381,7 +382,7 @@ class LayerKeys(_Section):
 
     location: Location | None = Field(None, description="The Azure location.")
     subscription_id: Guid | None = Field(None, description="The subscription that the resources are made in.")
-    network: Literal["open", "managed", "locked"] | None = Field(
+    network: Network | None = Field(
         None,
         description="open: no network of its own. managed: the workspace's managed network. locked: only what is "
         "approved goes out, and nothing has a public address.",
@@ -390,7 +391,7 @@ class LayerKeys(_Section):
     customer_key: CustomerKey | None = Field(
         None, description="Encrypts storage, container registry and workspace. It cannot be taken back."
     )
-    ci: Literal["public", "private"] | None = Field(
+    ci: Ci | None = Field(
         None, description="private: CI runs inside the network, so storage, vault and registry need no public address."
     )
     firewall_sku: Literal["Basic", "Standard"] | None = Field(
@@ -478,7 +479,7 @@ class Hub(_Section):
     )
     alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
-    network: Literal["open", "locked"] | None = Field(
+    network: HubNetwork | None = Field(
         None,
         description="locked: the model registry has no public address, and with vnet neither have the states of stacks "
         "and the keys of their secrets. By default as the organization's.",

@@ -227,6 +227,8 @@ def test_shown_settings_are_yaml_that_says_the_same_as_json(tmp_path: Path, stac
     document = run_cli("platform", "show", stack, "-C", CONTOSO, "-o", "json", cwd=tmp_path).document
 
     assert parse(shown, Path("shown.yaml")).data == document
+    assert shown.startswith("# State: azblob://state-contoso-hub")
+    assert "# Secrets provider: azurekeyvault://kv-contoso-hub-" in shown
 
 
 def test_shown_origins_spell_values_as_manifests_do(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from infra.hub import hub_of, state_store_of
 from infra.settings import EnvironmentSettings, HubSettings
-from infra.tables.names import TABLE
+from infra.tables.names import TABLE, Kind
 
 PLATFORM = load_platform(Path(__file__).parents[3] / "examples" / "contoso")
 HUB = PLATFORM.stacks["hub"]
@@ -22,26 +22,27 @@ def plan() -> StackPlan:
     return plan
 
 
-def created_names(plan: StackPlan, kind: str) -> list[str]:
-    rule = next(rule for name, rule in TABLE.items() if name == kind)
+def created_names(plan: StackPlan, kind: Kind) -> list[str]:
+    rule = TABLE[kind]
     return [resource.inputs[rule.argument] for resource in plan.resources if resource.type == rule.type]
 
 
 def test_the_hub_creates_what_it_provides(plan: StackPlan) -> None:
     hub = hub_of(HUB)
-
-    for kind, id_ in {
+    ids: dict[Kind, str] = {
         "log_analytics": hub.log_analytics_id,
         "action_group": hub.action_group_id,
         "model_registry": hub.model_registry_id,
         "virtual_network": hub.vnet_id,
-    }.items():
-        azure_type, name = id_.rsplit("/", 1)
-        assert created_names(plan, kind) == [name]
-        assert azure_type.endswith(f"/providers/{next(rule for row, rule in TABLE.items() if row == kind).azure_type}")
-        assert id_.startswith(f"/subscriptions/{HUB.subscription_id}/resourceGroups/{created_names(plan, 'resource_group')[0]}/")
-    zones = [r.inputs["privateZoneName"] for r in plan.resources if r.type == "azure-native:privatedns:PrivateZone"]
-    assert set(zones) == set(hub.dns_zone_ids)
+    }
+    [group] = created_names(plan, "resource_group")
+    providers = f"/subscriptions/{HUB.subscription_id}/resourceGroups/{group}/providers"
+
+    for kind, id_ in ids.items():
+        [name] = created_names(plan, kind)
+        assert id_ == f"{providers}/{TABLE[kind].azure_type}/{name}"
+    zones = [made.inputs["privateZoneName"] for made in plan.resources if made.type.endswith(":PrivateZone")]
+    assert hub.dns_zone_ids == {zone: f"{providers}/Microsoft.Network/privateDnsZones/{zone}" for zone in zones}
 
 
 def test_every_stack_finds_the_same_hub() -> None:
@@ -79,6 +80,8 @@ def test_a_new_generation_of_the_hub_moves_the_vault_for_all_stacks() -> None:
 
 
 def test_the_ring_of_an_environment_is_in_the_settings_of_its_stacks() -> None:
-    rings = {settings.environment: settings.ring for settings in PLATFORM.stacks.values() if isinstance(settings, EnvironmentSettings)}
+    environments = PLATFORM.manifests.organization.environments
 
-    assert rings == {name: environment.ring for name, environment in PLATFORM.manifest.environments.items()}
+    rings = {made.environment: made.ring for made in PLATFORM.stacks.values() if isinstance(made, EnvironmentSettings)}
+
+    assert rings == {name: environment.ring for name, environment in environments.items()}
