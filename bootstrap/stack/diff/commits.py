@@ -1,7 +1,9 @@
-"""Two commits of a platform repository planned, and compared stack by stack.
+"""Compare the stacks of a platform with those of an earlier commit.
 
-The earlier commit is unpacked beside, and planned by the version of this tool that it pins. Neither the working tree
-nor the repository is touched. In a checkout of mlops-bootstrap itself, the programs of that commit plan it.
+The commit is checked out in a temporary folder; the working tree and the repository are not touched. Nothing in that
+folder is executed: the version that plans the commit (`tool` in its platform.yaml) is installed from a package index.
+There is one exception. Where this program runs from a checkout, and the platform lies in the repository of that
+checkout, the commit is planned by its own programs.
 """
 
 import json
@@ -29,20 +31,19 @@ from bootstrap.stack.plan.planner import plan_stacks
 from bootstrap.tool import uvx_arguments
 from infra.settings import SuppressionSettings
 
-_OURS = ("bootstrap/__main__.py", "infra/programs/__init__.py")
-"""What is in a checkout of mlops-bootstrap."""
-
 _PLANNING = ("infra", "bootstrap/manifests", "bootstrap/stack")
-"""The folders of our code that decide what a plan says."""
+"""The folders of our code that decide what a plan contains."""
+
+_OTHER_COMMIT = "Compare with a commit whose manifests are valid."
 
 
 @dataclass(frozen=True)
 class Commit:
-    """What a platform is compared with.
+    """The commit that a platform is compared with.
 
     Attributes:
-        ref: As it was asked for.
-        id: The commit's whole id.
+        ref: The branch, tag or id that the user typed.
+        id: The commit's full id.
     """
 
     ref: str
@@ -53,23 +54,23 @@ class Commit:
 
 
 def resolve(platform: Platform, ref: str) -> Commit:
-    """The commit that `ref` means in the repository of the platform.
+    """Find a commit of the platform's repository.
 
     Raises:
-        InputError: There is no such commit, or the platform is in no git repository.
-        MissingError: There is no git.
+        InputError: There is no such commit, or the platform is not in a git repository.
+        MissingError: git is not installed.
     """
     try:
         git("rev-parse", "--show-toplevel", cwd=platform.root)
     except InputError as error:
-        raise InputError(f"{platform.root} is in no git repository.", why=error.why) from error
+        raise InputError(f"{platform.root} is not in a git repository.", why=error.why) from error
     try:
         arguments = ["--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
         return Commit(ref, git("rev-parse", *arguments, cwd=platform.root))
     except InputError as error:
         raise InputError(
             f"There is no commit {ref!r} in the repository of {platform.root}.",
-            hint="Name a branch, a tag or a commit that is here: git fetch brings what is not.",
+            hint="Name a branch, tag or commit of this clone; git fetch gets those of the remote.",
         ) from error
 
 
@@ -81,146 +82,167 @@ def compare(
     as_of: str | None = None,
     cache: Cache | None = None,
 ) -> Iterator[StackDiff]:
-    """How the platform's stacks, as its files say now, differ from those of an earlier commit.
+    """Compare the platform's stacks, as its files are now, with those of an earlier commit.
 
     Args:
-        names: The stacks; all of both when empty.
-        as_of, cache: As for `bootstrap.stack.plan_stacks`.
+        names: The stacks; all of both sides when empty.
+        as_of: As for `plan_stacks`.
+        cache: As for `plan_stacks`.
 
     Raises:
-        InputError: There is no such stack on either side, or the earlier commit has mistakes; the message says so.
-        RemoteError: The version of this tool that the commit pins cannot be had or fails.
+        InputError: Neither side has a stack of that name, or the manifests of the earlier commit are not valid.
+        RemoteError: The version that the commit pins cannot be installed, or fails.
     """
-    with _unpacked(platform, commit) as old_root, _Shelf() as shelf:
-        _plan_earlier(commit, old_root, names, shelf, progress, as_of, cache)
-        ours = [name for name in names if name in platform.stacks or name not in shelf]
-        planned = plan_stacks(platform, ours, progress, as_of, cache) if ours or not names else ()
-        for stack in planned:
-            yield _judged(stack.name, commit, shelf.take(stack.name), stack, as_of)
-        for name in shelf.left(names):
+    repository = Path(git("rev-parse", "--show-toplevel", cwd=platform.root)).resolve()
+    with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
+        tree = _check_out(repository, commit, Path(folder))
+        root = tree / platform.root.resolve().relative_to(repository)
+        if not (root / FILE_NAME).is_file():
+            raise InputError(f"There is no {(root / FILE_NAME).relative_to(tree).as_posix()} in {commit}.")
+        if repository == CODE.parent.resolve() and not _is_running_code(tree):
+            command, env = [sys.executable, "-m", "bootstrap"], {**os.environ, "PYTHONPATH": str(tree)}
+            stacks = _plan_by_command(command, env, commit, root, names, progress, as_of)
+        else:
+            stacks = _plan_earlier(commit, root, names, progress, as_of, cache)
+        earlier: dict[str, Path] = {}
+        for stack in stacks:
+            earlier[stack["name"]] = Path(folder, f"{len(earlier)}.json.z")
+            earlier[stack["name"]].write_bytes(zlib.compress(json.dumps(stack).encode(), 1))
+        current = [name for name in names if name in platform.stacks or name not in earlier]
+        for planned in plan_stacks(platform, current, progress, as_of, cache) if current or not names else ():
+            yield _difference(planned.name, commit, _take(earlier, planned.name), planned, as_of)
+        for name in [name for name in earlier if not names or name in names]:
             team, _, environment = name.rpartition("-")
             suppressions = platform.suppressions_of_removed(team, environment)
-            yield _judged(name, commit, shelf.take(name), None, as_of, suppressions)
+            yield _difference(name, commit, _take(earlier, name), None, as_of, suppressions)
 
 
-def _judged(
+def _check_out(repository: Path, commit: Commit, folder: Path) -> Path:
+    """Write the files of the commit below `folder`."""
+    # A separate index and working tree. `git archive` would apply attributes: leave files out, rewrite others.
+    tree = folder / "tree"
+    tree.mkdir()
+    separate = {"GIT_INDEX_FILE": str(folder / "index"), "GIT_WORK_TREE": str(tree)}
+    git("read-tree", commit.id, cwd=repository, env=separate)
+    git("checkout-index", "--all", "--quiet", cwd=repository, env=separate)
+    return tree
+
+
+def _take(earlier: dict[str, Path], name: str) -> Any:
+    """Read a stack of the earlier commit and remove it from `earlier`; None where the commit does not have it."""
+    path = earlier.pop(name, None)
+    return json.loads(zlib.decompress(path.read_bytes())) if path is not None else None
+
+
+def _difference(
     name: str,
     commit: Commit,
     old: Mapping[str, Any] | None,
-    stack: StackPlan | None,
+    planned: StackPlan | None,
     as_of: str | None,
     suppressions: Sequence[SuppressionSettings] = (),
 ) -> StackDiff:
-    """How a stack differs, what is newly found, and what speaks against it: its errors, and what the change does."""
-    found = difference(name, old, stack.document() if stack is not None else None, commit.ref)
+    """How a stack differs, with its new findings and the errors that refuse its deployment."""
+    found = difference(name, old, planned.document() if planned is not None else None, commit.ref)
     lines = {one.urn: one.manifest for one in found.resources}
     before = {one["urn"]: one["inputs"] for one in made_in(old)}
-    changes = check_change(name, stack, before, as_of, suppressions)
+    changes = check_change(name, planned, before, as_of, suppressions)
     return replace(
         found,
         refusals=[
-            *(stack.refusals if stack is not None else ()),
+            *(planned.refusals if planned is not None else ()),
             *(replace(one, manifest=lines[one.resource or ""]) for one in changes if one.refuses),
         ],
-        findings=new_findings(old, stack) if stack is not None else (),
+        findings=new_findings(old, planned) if planned is not None else (),
     )
-
-
-@contextmanager
-def _unpacked(platform: Platform, commit: Commit) -> Iterator[Path]:
-    """The platform's folder as it was in the commit."""
-    top = Path(git("rev-parse", "--show-toplevel", cwd=platform.root))
-    below = platform.root.resolve().relative_to(top.resolve())
-    with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        # An index and a working tree of its own: `git archive` would leave out or rewrite what attributes say.
-        tree = Path(folder, "tree")
-        tree.mkdir()
-        beside = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_WORK_TREE": str(tree)}
-        git("read-tree", commit.id, cwd=top, env=beside)
-        git("checkout-index", "--all", "--quiet", cwd=top, env=beside)
-        if not (tree / below / FILE_NAME).is_file():
-            raise InputError(f"There is no {(below / FILE_NAME).as_posix()} in {commit}.")
-        yield tree / below
 
 
 def _plan_earlier(
     commit: Commit,
     root: Path,
     names: Sequence[str],
-    shelf: "_Shelf",
     progress: Progress,
     as_of: str | None,
     cache: Cache | None,
-) -> None:
-    """Put the stacks of the earlier commit on the shelf: all, or those with these names that it has."""
-    tree = next((folder for folder in (root, *root.parents) if all((folder / file).is_file() for file in _OURS)), None)
-    if tree is not None and not _is_this_code(tree):
-        command, env = [sys.executable, "-m", "bootstrap"], {**os.environ, "PYTHONPATH": str(tree)}
-        _by_another(command, env, commit, root, names, shelf, progress, as_of)
-        return
+) -> Iterator[Mapping[str, Any]]:
+    """Plan the earlier commit by the version that it pins, or in this process where that is the running version."""
     pinned = pinned_tool(root)
     if pinned is not None:
-        command = [uv_executable(), "tool", "run", *uvx_arguments(*pinned, extra="infra"), "mlops-bootstrap"]
-        # A path to other code, as of a checkout of ours, must not stand before the code of that version.
+        # Only the version is taken from the commit, never `tool_source`: a commit could name any code there.
+        command = [uv_executable(), "tool", "run", *uvx_arguments(pinned[0], extra="infra"), "mlops-bootstrap"]
+        # PYTHONPATH, as of a checkout of ours, would come before the code of that version.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        _fetch(command, env, pinned[0], commit, root, progress)
-        _by_another(command, env, commit, root, names, shelf, progress, as_of)
+        _install(command, env, pinned, commit, root, progress)
+        yield from _plan_by_command(command, env, commit, root, names, progress, as_of)
         return
-    with _mistakes_told_as_of(commit, root):
+    with _errors_of(commit, root):
         platform = load_platform(root)
     wanted = [name for name in names if name in platform.stacks]
-    for stack in plan_stacks(platform, wanted, _Of(commit, progress), as_of, cache) if wanted or not names else ():
-        shelf.put(stack.document())
+    if names and not wanted:
+        return
+    task = f"plan {commit}"
+    progress.started(task)
+    yield from (stack.document() for stack in plan_stacks(platform, wanted, Progress(), as_of, cache))
+    progress.finished(task)
 
 
 @contextmanager
-def _mistakes_told_as_of(commit: Commit, root: Path) -> Iterator[None]:
+def _errors_of(commit: Commit, root: Path) -> Iterator[None]:
+    """Report an error of the block as one of the commit."""
     try:
         yield
     except BootstrapError as error:
         raise InputError(
-            f"The manifests of {commit} have mistakes.",
+            f"The manifests of {commit} are not valid.",
             details=[detail.replace(str(root), commit.ref) for detail in (error.details or (str(error),))],
-            hint="Compare with a commit whose manifests are right.",
+            hint=_OTHER_COMMIT,
         ) from error
 
 
-def _is_this_code(tree: Path) -> bool:
-    """Whether a checkout of ours plans as this process does."""
+def _is_running_code(tree: Path) -> bool:
+    """Whether the programs in a checkout of ours plan as this process does; a commit before there were any counts."""
     own = CODE.parent
-    return all(digest_tree(tree / folder) == digest_tree(own / folder) for folder in _PLANNING)
+    return not (tree / "bootstrap/__main__.py").is_file() or all(
+        digest_tree(tree / folder) == digest_tree(own / folder) for folder in _PLANNING
+    )
 
 
-def _fetch(
-    command: Sequence[str], env: Mapping[str, str], pin: str, commit: Commit, root: Path, progress: Progress
+def _install(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    pinned: tuple[str, str | None],
+    commit: Commit,
+    root: Path,
+    progress: Progress,
 ) -> None:
-    """Let uv get the pinned version before it is asked for a plan."""
-    task = f"get mlops-bootstrap {pin}"
+    """Let uv install the pinned version, apart from planning, so that each has its own error."""
+    version, source = pinned
+    task = f"install mlops-bootstrap {version}"
     progress.started(task)
     done = captured([*command, "--version"], cwd=root, env=env)
     if done.returncode != 0:
         progress.finished(task, "failed")
+        ignored = f" Its `tool_source`, {source}, is not used: no code is taken from a commit." if source else ""
         raise RemoteError(
-            f"mlops-bootstrap {pin} cannot be had, and {commit} pins it.",
-            details=_last_words(done.stderr, commit, root),
-            why=f"uv was asked for {command[-2]}, as `tool` in the {FILE_NAME} of that commit says.",
-            hint="Compare where the package index can be reached, or with a commit that pins a version that is there.",
+            f"mlops-bootstrap {version}, which {commit} pins, cannot be installed.",
+            details=_last_lines(done.stderr, commit, root),
+            why=f"uv was called with {command[-2]}, the version of `tool` in {FILE_NAME} of that commit.{ignored}",
+            hint="Set UV_DEFAULT_INDEX to an index that has this version, or compare with another commit.",
         )
     progress.finished(task)
 
 
-def _by_another(
+def _plan_by_command(
     command: Sequence[str],
     env: Mapping[str, str],
     commit: Commit,
     root: Path,
     names: Sequence[str],
-    shelf: "_Shelf",
     progress: Progress,
     as_of: str | None,
-) -> None:
+) -> Iterator[Mapping[str, Any]]:
     """Plan the earlier commit by another version, in a process of its own."""
-    with _mistakes_told_as_of(commit, root):
+    with _errors_of(commit, root):
         known = stack_names(root)
     wanted = [name for name in names if name in known]
     if names and not wanted:
@@ -229,79 +251,35 @@ def _by_another(
     progress.started(task)
     options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
     done = captured([*command, *options], cwd=root, env=env)
-    said, why = _last_words(done.stderr, commit, root), f"It was planned by {' '.join(command[-3:])}."
+    why = f"It was planned by {' '.join(command[-3:])}."
     if done.returncode != 0:
         progress.finished(task, "failed")
-    if done.returncode == ExitCode.INPUT:
-        hint = "Compare with a commit whose manifests are right."
-        raise InputError(f"{commit} is refused by the version that it is planned by.", details=said, why=why, hint=hint)
-    if done.returncode != 0:
-        what = f"The version that {commit} is planned by failed with exit code {done.returncode}."
+        lines = _last_lines(done.stderr, commit, root)
+        if done.returncode == ExitCode.INPUT:
+            raise InputError(
+                f"The version that plans {commit} reports errors in its manifests.",
+                details=lines,
+                why=why,
+                hint=_OTHER_COMMIT,
+            )
         raise RemoteError(
-            what, details=said, why=why, hint="Compare with a commit that pins a version that works here."
+            f"The version that plans {commit} failed with exit code {done.returncode}.",
+            details=lines,
+            why=why,
+            hint="Compare with a commit that pins a version that works here.",
         )
     document = json.loads(done.stdout)
     if document["schema_version"] != 1:
         progress.finished(task, "failed")
-        what = f"The version that {commit} is planned by writes its plans in a newer form."
-        raise InputError(what, why=why, hint="Update this one: uv tool upgrade mlops-bootstrap")
-    for stack in document["stacks"]:
-        shelf.put(stack)
+        raise InputError(
+            f"The version that plans {commit} prints a newer format (schema_version {document['schema_version']}).",
+            why=why,
+            hint="Update this version: uv tool upgrade mlops-bootstrap",
+        )
+    yield from document["stacks"]
     progress.finished(task)
 
 
-def _last_words(said: str, commit: Commit, root: Path) -> list[str]:
-    """The end of what another program said, with the commit's name for the folder that it was unpacked in."""
-    return [line.replace(str(root), commit.ref) for line in said.strip().splitlines()[-20:]]
-
-
-@dataclass(frozen=True)
-class _Of(Progress):
-    """Progress whose tasks say that they are the earlier commit's."""
-
-    commit: Commit
-    progress: Progress
-
-    def started(self, task: str) -> None:
-        self.progress.started(f"{task} of {self.commit.ref}")
-
-    def finished(self, task: str, outcome: str = "done") -> None:
-        self.progress.finished(f"{task} of {self.commit.ref}", outcome)
-
-    def say(self, message: str) -> None:
-        self.progress.say(message)
-
-
-class _Shelf:
-    """The stacks of one plan, kept in a file until each is asked for by its name."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the shelf is left
-        self._places: dict[str, tuple[int, int]] = {}
-
-    def __enter__(self) -> "_Shelf":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._places
-
-    def put(self, stack: Mapping[str, Any]) -> None:
-        packed = zlib.compress(json.dumps(stack).encode(), 1)
-        start = self._file.seek(0, os.SEEK_END)
-        self._file.write(packed)
-        self._places[stack["name"]] = (start, len(packed))
-
-    def take(self, name: str) -> Any:
-        """The stack of that name, which is not there any more afterwards; None when there is none."""
-        if name not in self._places:
-            return None
-        start, length = self._places.pop(name)
-        self._file.seek(start)
-        return json.loads(zlib.decompress(self._file.read(length)))
-
-    def left(self, names: Sequence[str]) -> list[str]:
-        """The names of the stacks that are still there, of those that were asked for."""
-        return [name for name in self._places if not names or name in names]
+def _last_lines(text: str, commit: Commit, root: Path) -> list[str]:
+    """The end of what another program printed, with the commit instead of its temporary folder."""
+    return [line.replace(str(root), commit.ref) for line in text.strip().splitlines()[-20:]]

@@ -1,17 +1,20 @@
 """Two commits of a platform compared: a real git history, and what Azure would make of each change."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bootstrap.errors import ExitCode, InputError
-from bootstrap.manifests.platform import load_platform
+from bootstrap.errors import ExitCode, InputError, RemoteError
+from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.commits import Commit, compare, resolve
 from bootstrap.stack.diff.difference import ResourceDiff, StackDiff
 from bootstrap.stack.plan.cache import Cache
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.planner import plan_stacks
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.changes import Property
 from infra.rules.rule import UNKNOWN
@@ -187,7 +190,7 @@ def test_mistakes_of_the_earlier_commit_are_told_as_its_own(root: Path, cache: C
     git("commit", "--quiet", "-am", "broken", cwd=root)
     edit(root, "teams/fraud.yaml", "netwrok:", "network:")
 
-    with pytest.raises(InputError, match=r"The manifests of HEAD \(\w{10}\) have mistakes") as caught:
+    with pytest.raises(InputError, match=r"The manifests of HEAD \(\w{10}\) are not valid") as caught:
         compared(root, cache)
 
     assert caught.value.details == ("HEAD/teams/fraud.yaml:2:1: unknown key 'netwrok'. Did you mean 'network'?",)
@@ -200,7 +203,7 @@ def test_an_unknown_commit_and_a_platform_without_git_are_refused(root: Path, tm
         resolve(load_platform(root), "nowhere")
     with pytest.raises(InputError, match="There is no commit '--help'"):
         resolve(load_platform(root), "--help")
-    with pytest.raises(InputError, match="is in no git repository"):
+    with pytest.raises(InputError, match="is not in a git repository"):
         resolve(load_platform(alone), "HEAD")
 
 
@@ -237,7 +240,7 @@ def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(newer))
-        with pytest.raises(InputError, match="writes its plans in a newer form"):
+        with pytest.raises(InputError, match="prints a newer format"):
             list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
 
 
@@ -529,14 +532,23 @@ def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -
     assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan churn-dev --output json" in asked
 
 
-def test_of_the_earlier_commit_only_the_named_stacks_are_planned(root: Path) -> None:
+def test_diff_plans_only_the_named_stacks_of_the_earlier_commit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(root, "teams/fraud.yaml", "dev: {}", "dev: {}\n  test: {}")
     edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
     platform, progress = load_platform(root), Noted()
+    seen: list[str] = []
 
+    def planned(platform: Platform, names: Sequence[str], *more: Any) -> Iterator[StackPlan]:
+        if platform.root != root:
+            seen.extend(names)
+        return plan_stacks(platform, names, *more)
+
+    monkeypatch.setattr("bootstrap.stack.diff.commits.plan_stacks", planned)
     list(compare(platform, resolve(platform, "HEAD"), ["fraud-dev", "fraud-test"], progress))
 
-    assert progress.tasks == ["plan fraud-dev of HEAD", "plan fraud-dev", "plan fraud-test"]
+    head = git("rev-parse", "HEAD", cwd=root)[:10]
+    assert progress.tasks == [f"plan HEAD ({head})", "plan fraud-dev", "plan fraud-test"]
+    assert seen == ["fraud-dev"]
 
 
 class Noted(Progress):
@@ -592,3 +604,66 @@ def test_a_comment_on_many_differences_stays_short_enough(root: Path, cache: Cac
 
     assert len(text) <= LONGEST
     assert "left out: a comment holds 65,536 characters" in text
+
+
+HOSTILE = """\
+from pathlib import Path
+Path(__file__).with_name("executed").touch()
+Path({marker!r}).touch()
+"""
+
+
+def test_diff_executes_no_program_of_the_commit_that_it_reads(root: Path, tmp_path: Path, cache: Cache) -> None:
+    """The repository looks like a checkout of mlops-bootstrap, at the top and around the platform."""
+    marker = tmp_path / "executed"
+    program = HOSTILE.format(marker=str(marker))
+    files = ("bootstrap/__init__.py", "bootstrap/__main__.py", "infra/programs/__init__.py", "sitecustomize.py")
+    for folder in (root.parent, root):
+        build_tree(folder, dict.fromkeys(files, program))
+    git("add", ".", cwd=root.parent)
+    git("commit", "--quiet", "-m", "hostile", cwd=root)
+    edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
+
+    found = compared(root, cache)
+
+    assert found["fraud-dev"].status == "changed"
+    assert not marker.exists()
+
+
+def test_diff_installs_nothing_from_the_source_that_the_commit_names(root: Path, tmp_path: Path) -> None:
+    platform = load_platform(root)
+    wheel = "tools/mlops_bootstrap-99.0-py3-none-any.whl"
+    edit(root, "platform.yaml", "location", f'tool: "99.*"\ntool_source: {wheel}\nlocation')
+    git("commit", "--quiet", "-am", "pinned", cwd=root)
+    edit(root, "platform.yaml", f'tool: "99.*"\ntool_source: {wheel}\n', "")
+    fake = tmp_path / "uv"
+    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit 1\n')
+    fake.chmod(0o755)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(fake))
+        with pytest.raises(RemoteError, match="cannot be installed") as caught:
+            list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
+
+    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap" in (tmp_path / "asked").read_text()
+    assert f"`tool_source`, {wheel}, is not used" in caught.value.why
+
+
+def test_diff_in_a_checkout_of_the_tool_plans_by_the_programs_of_the_commit(
+    root: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stands in for this program running from that repository: its own programs are those of the commit."""
+    document = {"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": [], "findings": []}]}
+    program = f"print({json.dumps(document)!r})\n"
+    build_tree(root.parent, {"bootstrap/__init__.py": "", "bootstrap/__main__.py": program})
+    for folder in ("infra", "bootstrap/manifests", "bootstrap/stack"):
+        build_tree(root.parent, {f"{folder}/__init__.py": ""})
+    git("add", ".", cwd=root.parent)
+    git("commit", "--quiet", "-m", "a checkout", cwd=root)
+    build_tree(root.parent, {"infra/__init__.py": "# changed since\n"})
+    monkeypatch.setattr("bootstrap.stack.diff.commits.CODE", root.parent / "infra")
+
+    found = compared(root, cache, ["churn-dev"])
+
+    assert found["churn-dev"].status == "changed"
+    assert {one.action for one in found["churn-dev"].resources} == {"add"}
