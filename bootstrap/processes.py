@@ -1,11 +1,14 @@
 """Other programs (git, uv, the steps of a pipeline), run without a shell and ended with us."""
 
 import contextlib
+import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +26,8 @@ GIT_REPOSITORY_VARIABLES = (
     "GIT_PREFIX",
 )
 """The variables by which git tells its hooks their repository; in a hook, they would misdirect our own git."""
+
+_log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 5.0
 """The time that a child has to end after SIGTERM, before SIGKILL."""
@@ -79,6 +84,7 @@ def child(
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    _log.debug("%s: started (%s)", shlex.join(command), cwd)
     process = subprocess.Popen(command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, **group)
     try:
         yield process
@@ -115,7 +121,8 @@ def captured(
     Args:
         env: The program's whole environment; this process's by default.
     """
-    return subprocess.run(
+    start = time.monotonic()
+    done = subprocess.run(
         command,
         cwd=cwd,
         env=env,
@@ -126,6 +133,9 @@ def captured(
         stdin=subprocess.DEVNULL,
         check=False,
     )
+    seconds = time.monotonic() - start
+    _log.debug("%s: exit code %d in %.1f s (%s)", shlex.join(command), done.returncode, seconds, cwd)
+    return done
 
 
 def _output(command: list[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ from bootstrap.cli.new import complete_blueprint
 def list_(session: Session) -> None:
     """List the blueprints that `new` can start from."""
     from bootstrap.blueprint import catalogue, our_blueprints
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     with our_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
@@ -37,7 +37,7 @@ def show(
 
     from bootstrap.blueprint import catalogue, opened, our_blueprints
     from bootstrap.errors import InputError, did_you_mean
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     with our_blueprints() as snapshot:
         blueprints = catalogue(snapshot)

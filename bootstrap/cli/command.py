@@ -8,24 +8,27 @@ import functools
 import inspect
 import os
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
+from bootstrap.errors import ExitCode
 from bootstrap.terminal.console import Console
 
 
 @dataclass(frozen=True)
 class Session:
-    """What every command is given.
+    """The first argument of every command.
 
     Attributes:
         directory: The folder that the command works in (`-C`, else the current one), absolute.
-        output: The form of the result that was asked for, one of the command's `outputs`.
-        console: Where results, talk and progress go.
+        output: The form of the result, one of the command's `outputs`.
+        console: The output of the command; also the `Progress` of the services that it calls.
     """
 
     directory: Path
@@ -33,7 +36,7 @@ class Session:
     console: Console
 
     def here(self, command: str) -> str:
-        """The command as the user types it next, where they stand: with `-C` when this one was given it."""
+        """The command as the user types it next, in their current folder: with `-C` when this command had it."""
         return (
             command if self.directory == Path.cwd() else f"{command} -C {shlex.quote(os.path.relpath(self.directory))}"
         )
@@ -43,12 +46,30 @@ EXAMPLES: dict[str, tuple[str, ...]] = {}
 """The examples in the help of each command, by the command's words ("model gate"); filled as commands are declared."""
 
 
+class _Command(TyperCommand):
+    """A command whose help page is plain: whole summaries, and arguments without their Python types."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument):
+                parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - the group's page wraps the text
+        return (self.help or "").partition("\n\n")[0].replace("\n", " ")
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        pieces = super().collect_usage_pieces(ctx)
+        return [piece.strip("{}").replace("...]...", "...]") for piece in pieces]
+
+
 def command(
     app: typer.Typer,
     words: str,
     *,
     examples: Sequence[str],
     outputs: Sequence[str] = ("text", "json"),
+    interrupted: str = "",
     **typer_options: Any,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register the decorated function, whose first parameter is a `Session`, as a command of `app`.
@@ -58,6 +79,8 @@ def command(
         words: What the user types after `mlops-bootstrap`: the group's name, if any, and the command's.
         examples: Whole command lines for the help; tests run each of them.
         outputs: The forms of the result that `--output` chooses from; the first is the default.
+        interrupted: What an interruption leaves behind and how to continue, as the message after Ctrl-C says it; empty
+            where there is nothing to continue. A command whose purpose is to run until Ctrl-C catches it itself.
         typer_options: Passed on to Typer.
     """
 
@@ -72,6 +95,10 @@ def command(
             )
             try:
                 function(Session(Path(directory).resolve(), output, console), **arguments)
+            except (KeyboardInterrupt, typer.Abort):
+                console.close()
+                sys.stderr.write(f"interrupted{': ' if interrupted else ''}{interrupted}.\n")
+                raise typer.Exit(ExitCode.INTERRUPTED) from None
             finally:
                 console.close()
 
@@ -80,8 +107,9 @@ def command(
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         del run.__wrapped__
         EXAMPLES[words] = tuple(examples)
-        epilog = "\n\n".join(["Examples:", *(f"  {example}" for example in examples)])
-        app.command(words.rsplit(maxsplit=1)[-1], epilog=epilog, **typer_options)(run)
+        # Typer keeps the lines of a paragraph that begins with \b as they are.
+        epilog = "\n".join(["Examples:", "", "\b", *(f"  {example}" for example in examples)])
+        app.command(words.rsplit(maxsplit=1)[-1], cls=_Command, epilog=epilog, **typer_options)(run)
         return function
 
     return register
@@ -99,8 +127,16 @@ def _common_parameters(outputs: tuple[str, ...]) -> list[inspect.Parameter]:
             Annotated[Literal[outputs], typer.Option("--output", "-o", help="The form of the result.")],
             outputs[0],
         ),
-        "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.")], False),
-        "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is done.")], False),
+        "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")], False),
+        "verbose": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--verbose", "-v", help="Also print the files that are read and the programs that are started."
+                ),
+            ],
+            False,
+        ),
     }
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

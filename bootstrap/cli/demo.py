@@ -22,10 +22,10 @@ def demo(
     Needs no account. Leaves a platform and a project to go on with; taken again, it goes on from there.
     """
     from bootstrap.demo import page, tour
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     place = session.directory / folder
-    steps = tour.take(place, session.console.progress)
+    steps = tour.take(place, session.console)
     report = place / tour.PAGE
     write_atomically(report, page.render(steps, place))
     rows = [[step.command, f"{step.seconds:.1f}"] for step in steps]

@@ -53,9 +53,7 @@ def diff(
     commit = resolve(platform, ref)
     cache = None if no_cache else Cache()
     refusals: list[str] = []
-    compared = collect_refusals(
-        compare(platform, commit, stacks or [], session.console.progress, as_of, cache), refusals
-    )
+    compared = collect_refusals(compare(platform, commit, stacks or [], session.console, as_of, cache), refusals)
     session.console.parts(report(session.output).render_diff(commit, collect_refusals(compared, refusals)))
     if check:
         refuse(refusals)

@@ -44,8 +44,6 @@ def _told(arguments: list[str]) -> int:
     """Run the command line, tell what went wrong, and return the exit code. Raises BrokenPipeError."""
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
-        if result == ExitCode.INTERRUPTED:  # Typer answers Ctrl-C with this code, and says nothing
-            raise KeyboardInterrupt  # noqa: TRY301 - told below, as every interruption is
         return result if isinstance(result, int) else ExitCode.DONE
     except BootstrapError as error:
         from bootstrap.terminal.console import print_error
@@ -54,8 +52,7 @@ def _told(arguments: list[str]) -> int:
         return error.exit_code
     except typer.TyperException as error:
         return _wrong_usage(error)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted: run the same command again to go on.\n")
+    except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SystemExit as stopped:
         if isinstance(stopped.__context__, BrokenPipeError):  # Typer answers so; we have a code of our own

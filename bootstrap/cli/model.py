@@ -65,10 +65,17 @@ def gate(session: Session, run: Run = None) -> None:
             "To apply the current rules: mlops-bootstrap run, then mlops-bootstrap model gate."
         )
     else:
-        session.console.progress.started("gate")
+<<<<<<< HEAD
+        session.console.started("gate")
         decision = decide(project, found)
-        session.console.progress.finished("gate", "passed" if decision.passed else "refused")
+        session.console.finished("gate", "passed" if decision.passed else "refused")
     path = write_decision(project, decision).relative_to(project.root).as_posix()
+=======
+        session.console.started("gate")
+        decision = judge(project, found)
+        session.console.finished("gate", "passed" if decision.passed else "refused")
+    path = record(project, decision).relative_to(project.root).as_posix()
+>>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
     text = _gate_markdown(decision) if session.output == "markdown" else _gate_text(decision, path)
     session.console.result(text, decision.model_dump(mode="json"))
     if not decision.passed:
@@ -116,8 +123,13 @@ def register(
         }
         session.console.result(text, document)
         return
-    challenger, version = create_version(project, found, session.console.progress)
+<<<<<<< HEAD
+    challenger, version = create_version(project, found, session.console)
     what = "is already version" if challenger.is_champion else "is now the champion, version"
+=======
+    candidate, version = make_version(project, found, session.console)
+    what = "is already version" if candidate.is_champion else "is now the champion, version"
+>>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
     text = f"{name}: the model of run {found.id} {what} {version.version}.\n{_lineage_table(version.tags)}"
     document = {
         "schema_version": 1,
@@ -134,7 +146,7 @@ def list_versions(session: Session) -> None:
     """List the registered versions."""
     from bootstrap.model import registry
     from bootstrap.project import find_project
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     project = find_project(session.directory)
     found = registry.versions(project)
@@ -206,7 +218,7 @@ def serve(
     if version is not None and run is not None:
         raise InputError("A version and --run were given; they name two models.", hint="Use only one of them.")
     project = find_project(session.directory)
-    progress = session.console.progress
+    progress = session.console
     with contextlib.ExitStack() as stack:
         if run is not None:
             served = stack.enter_context(server.model_of_run(project, gate.find_run(project, run)))
@@ -245,7 +257,7 @@ def _gate_text(decision: "Decision", path: str) -> str:
 
 
 def _rules_table(decision: "Decision") -> str:
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     rows = [[rule.rule, "passed" if rule.passed else "REFUSED", rule.message] for rule in decision.rules]
     return table(["rule", "result", "finding"], rows)
@@ -274,7 +286,7 @@ def _markdown_cell(text: str) -> str:
 
 
 def _lineage_table(tags: dict[str, str]) -> str:
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     return table(["lineage", ""], [[name.removeprefix("mlops."), value] for name, value in sorted(tags.items())])
 
@@ -294,7 +306,7 @@ def _list_row(version: "Version") -> list[str]:
 
 
 def _check_text(check: "Check") -> str:
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
 
     difference = "not comparable" if check.largest_difference is None else f"{check.largest_difference:.3g}"
     rows: list[list[Any]] = [

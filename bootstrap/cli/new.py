@@ -66,7 +66,7 @@ def new(
         dry_run=dry_run,
     )
     with our_blueprints() as snapshot:
-        created = create(order, snapshot, session.console.progress)
+        created = create(order, snapshot, session.console)
         if snapshot.edited:
             session.console.say(
                 "The blueprints of this checkout have edits that are not committed. They are in the project, "

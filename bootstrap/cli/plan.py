@@ -86,12 +86,16 @@ def plan(
     cache = None if no_cache else Cache()
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
     refusals: list[str] = []
-    planned = collect_refusals(plan_stacks(platform, named, session.console.progress, as_of, cache, seen), refusals)
+    planned = collect_refusals(plan_stacks(platform, named, session.console, as_of, cache, seen), refusals)
     price_list = None
     if prices:
         from bootstrap.pricing.price_list import PriceList
 
-        price_list = PriceList(currency, session.console.progress)
+<<<<<<< HEAD
+        price_list = PriceList(currency, session.console)
+=======
+        price_list = PriceList(currency, session.console, None if no_cache else price_folder())
+>>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
         planned = with_prices(planned, price_list)
     show: Literal["summary", "resources", "findings"] = (
         "findings" if findings else "resources" if resources or len(named) == 1 else "summary"

@@ -124,7 +124,7 @@ def show(
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.manifests.origins import find_origins
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.terminal.console import table
+    from bootstrap.terminal.table import table
     from bootstrap.yaml import as_yaml
     from infra.hub import state_store_of
 
@@ -222,7 +222,7 @@ def access(
     from bootstrap.stack.plan.planner import plan_stacks
 
     found = find_platform(session.directory)
-    made = access_of(plan_stacks(found, stacks or [], session.console.progress, cache=Cache()))
+    made = access_of(plan_stacks(found, stacks or [], session.console, cache=Cache()))
     render = {"table": access_as_table, "markdown": access_as_markdown}
     text = render[session.output](made) if session.output != "json" else ""
     session.console.result(text, made.document())

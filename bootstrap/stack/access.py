@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.terminal.console import table
+from bootstrap.terminal.table import table
 from infra.rules.limits import MOST_ASSIGNMENTS, counted
 from infra.rules.rule import Resource
 from infra.settings import EnvironmentSettings

@@ -9,6 +9,7 @@ for those of Azure ML, which azure-ai-ml reads so (`no` is false). https://yaml.
 """
 
 import functools
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udff
 
 def read(path: Path, *, yaml_1_1: bool = False) -> Document:
     """Read the YAML file at `path`. Raises InputError, with its problems, when that is not possible."""
+    logging.getLogger(__name__).debug("read %s", path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:

@@ -1,0 +1,96 @@
+"""Tables of text.
+
+On a terminal a table fits the width: cells are wrapped between words; where that does not suffice, each row becomes a
+block of its own. Elsewhere, as in a pipe or a file, each row is one line of full width, whatever COLUMNS says, so that
+`grep` and tests find it.
+"""
+
+import io
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_GAP = 2
+"""Spaces between two columns."""
+
+_IN_MEMORY = 1_000_000
+"""Characters of rows kept in memory; more wait in a file until the widths of the columns are known."""
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The table as one text, without a line break at its end."""
+    return "".join(table_lines(headings, rows)).removesuffix("\n")
+
+
+def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The table line by line, left-aligned; a table of any length needs little memory outside of a terminal."""
+    widths = [len(heading) for heading in headings]
+    words = [_longest_word(heading) for heading in headings]
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as file:
+        for row in rows:
+            widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
+            words = [max(word, _longest_word(cell)) for word, cell in zip(words, row, strict=True)]
+            file.write(json.dumps(row) + "\n")
+        file.seek(0)
+        gaps = _GAP * (len(headings) - 1)
+        limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        if limit is None or sum(widths) + gaps <= limit:
+            lines = [headings, ["-" * width for width in widths]]
+            yield from (_line(cells, widths) for cells in lines)
+            yield from (_line(cells, widths) for cells in _read(file))
+        elif sum(words) + gaps <= limit:
+            yield _wrapped(headings, _read(file), limit)
+        else:
+            yield from _blocks(headings, _read(file), limit)
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(len, cell.split()), default=0)
+
+
+def _read(file: IO[str]) -> Iterator[list[str]]:
+    yield from (json.loads(line) for line in file)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return (" " * _GAP).join(padded).rstrip() + "\n"
+
+
+def _wrapped(headings: Sequence[str], rows: Iterable[Sequence[str]], limit: int) -> str:
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(box=box.HORIZONTALS, show_edge=False, show_lines=True, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for heading in headings:
+        grid.add_column(heading, overflow="fold")
+    return _text(grid, rows, limit)
+
+
+def _blocks(headings: Sequence[str], rows: Iterable[Sequence[str]], limit: int) -> Iterator[str]:
+    from rich.table import Table
+
+    between = ""
+    for row in rows:
+        grid = Table.grid(padding=(0, _GAP, 0, 0))
+        grid.add_column()
+        grid.add_column(overflow="fold")
+        yield between + _text(grid, [pair for pair in zip(headings, row, strict=True) if pair[1]], limit)
+        between = "\n"
+
+
+def _text(grid: "Table", rows: Iterable[Sequence[str]], limit: int) -> str:
+    from rich.console import Console
+    from rich.text import Text
+
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    text = io.StringIO()
+    Console(file=text, width=limit, color_system=None).print(grid)
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
