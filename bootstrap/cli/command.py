@@ -53,7 +53,7 @@ class _Command(TyperCommand):
         super().__init__(*arguments, **options)
         for parameter in self.params:
             if isinstance(parameter, TyperArgument):
-                parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+                parameter.display_type_rich = lambda **_: None  # type: ignore[method-assign]
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - the group's page wraps the text
         return (self.help or "").partition("\n\n")[0].replace("\n", " ")
@@ -131,9 +131,7 @@ def _common_parameters(outputs: tuple[str, ...]) -> list[inspect.Parameter]:
         "verbose": (
             Annotated[
                 bool,
-                typer.Option(
-                    "--verbose", "-v", help="Also print the files that are read and the programs that are started."
-                ),
+                typer.Option("--verbose", "-v", help="Also print files read and programs run."),
             ],
             False,
         ),

@@ -65,17 +65,10 @@ def gate(session: Session, run: Run = None) -> None:
             "To apply the current rules: mlops-bootstrap run, then mlops-bootstrap model gate."
         )
     else:
-<<<<<<< HEAD
         session.console.started("gate")
         decision = decide(project, found)
         session.console.finished("gate", "passed" if decision.passed else "refused")
     path = write_decision(project, decision).relative_to(project.root).as_posix()
-=======
-        session.console.started("gate")
-        decision = judge(project, found)
-        session.console.finished("gate", "passed" if decision.passed else "refused")
-    path = record(project, decision).relative_to(project.root).as_posix()
->>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
     text = _gate_markdown(decision) if session.output == "markdown" else _gate_text(decision, path)
     session.console.result(text, decision.model_dump(mode="json"))
     if not decision.passed:
@@ -123,13 +116,8 @@ def register(
         }
         session.console.result(text, document)
         return
-<<<<<<< HEAD
     challenger, version = create_version(project, found, session.console)
     what = "is already version" if challenger.is_champion else "is now the champion, version"
-=======
-    candidate, version = make_version(project, found, session.console)
-    what = "is already version" if candidate.is_champion else "is now the champion, version"
->>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
     text = f"{name}: the model of run {found.id} {what} {version.version}.\n{_lineage_table(version.tags)}"
     document = {
         "schema_version": 1,

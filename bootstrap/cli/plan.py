@@ -91,11 +91,7 @@ def plan(
     if prices:
         from bootstrap.pricing.price_list import PriceList
 
-<<<<<<< HEAD
         price_list = PriceList(currency, session.console)
-=======
-        price_list = PriceList(currency, session.console, None if no_cache else price_folder())
->>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
         planned = with_prices(planned, price_list)
     show: Literal["summary", "resources", "findings"] = (
         "findings" if findings else "resources" if resources or len(named) == 1 else "summary"

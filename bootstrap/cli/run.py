@@ -55,23 +55,12 @@ def run(
         }
         session.console.result(_preview_text(cached), document)
         return
-<<<<<<< HEAD
     record, changed = service.run(project, file, given, session.directory, session.console, use_cache=cache)
     session.console.result(_text(session, project, record, changed=changed), record.model_dump(mode="json"))
 
 
 def _preview_text(cached: dict[str, bool]) -> str:
     from bootstrap.terminal.table import table
-=======
-    record, changed = service.run(
-        project, file.resolve(), given, session.directory, session.console, use_cache=cache
-    )
-    session.console.result(_text(session, project, record, changed=changed), record.model_dump(mode="json"))
-
-
-def _plan_text(plan: "Plan") -> str:
-    from bootstrap.terminal.table import table
->>>>>>> b3df985 (Tables fit the terminal; errors and warnings have colours; --verbose prints files and programs; help pages are plain)
 
     return table(["step", ""], [[name, "cached" if is_cached else "would run"] for name, is_cached in cached.items()])
 
