@@ -212,7 +212,7 @@ def access(
     session: Session,
     stacks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STACK]...", help="Only these stacks.", autocompletion=complete_stack),
+        typer.Argument(metavar="STACK...", help="Only these stacks.", autocompletion=complete_stack),
     ] = None,
 ) -> None:
     """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""

@@ -3,6 +3,6 @@
 from bootstrap.yaml.parse import parse, read
 from bootstrap.yaml.positions import Document, Location, invalid
 from bootstrap.yaml.validate import check, load, validated
-from bootstrap.yaml.write import as_yaml
+from bootstrap.yaml.write import as_yaml, as_yaml_line
 
-__all__ = ["Document", "Location", "as_yaml", "check", "invalid", "load", "parse", "read", "validated"]
+__all__ = ["Document", "Location", "as_yaml", "as_yaml_line", "check", "invalid", "load", "parse", "read", "validated"]

@@ -25,6 +25,17 @@ def as_yaml(data: Any) -> str:
     return text.removesuffix("...\n").rstrip("\n")
 
 
+def as_yaml_line(data: Any) -> str:
+    """Plain data as one line of YAML, for messages: `8`, `westeurope`, `{name: cpu, size: Standard_D4ds_v5}`."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(
+        data, Dumper=dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 @functools.cache
 def _dumper() -> Any:
     """PyYAML's dumper, which quotes what YAML 1.1 would not read as text; here also what YAML 1.2 would not."""

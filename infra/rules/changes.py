@@ -279,7 +279,8 @@ def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
     What is unknown on either side is taken for unchanged.
     """
     before, after = Resource("", type_, "", old), Resource("", type_, "", new)
-    for rule in (*EVERYWHERE, *CREATE_ONLY.get(type_, ())):
+    rules = {rule.at: rule for rule in (*EVERYWHERE, *CREATE_ONLY.get(type_, ()))}
+    for rule in rules.values():
         was, will_be = before.at(rule.at), after.at(rule.at)
         # What is off and what is not said are the same.
         changed = (was or None) != (will_be or None) and UNKNOWN not in (was, will_be)

@@ -78,18 +78,15 @@ class StackDiff:
             "name": self.name,
             "status": self.status,
             "resources": [one.document() for one in self.resources],
-            "refusals": [{"rule": one.rule, "message": one.message, "manifest": one.manifest} for one in self.refusals],
+            "refusals": [_finding(one, "rule", "message", "fix", "manifest") for one in self.refusals],
             "findings": [
-                {
-                    "severity": one.severity,
-                    "rule": one.rule,
-                    "resource": one.resource,
-                    "message": one.message,
-                    "manifest": one.manifest,
-                }
-                for one in self.findings
+                _finding(one, "severity", "rule", "resource", "message", "fix", "manifest") for one in self.findings
             ],
         }
+
+
+def _finding(finding: Finding, *keys: str) -> dict[str, Any]:
+    return {key: getattr(finding, key) for key in keys}
 
 
 def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, ref: str) -> StackDiff:

@@ -1,17 +1,17 @@
 """The words of comparisons, the same in every form.
 
-A report shows only what differs: errors first, then new warnings, then resources.
+A report shows only what differs: first the errors and the new warnings, then the resources.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
 from bootstrap.stack.report.words import counted, kind
-from infra.rules.changes import Effect, Property
-from infra.rules.rule import UNKNOWN, Finding, Severity
+from bootstrap.yaml import as_yaml_line
+from infra.rules.changes import Property
+from infra.rules.rule import UNKNOWN, Finding
 
 SIGNS: dict[Action, str] = {"add": "+", "import": "→", "remove": "-", "change": "~", "replace": "±"}
 WORDS: dict[Action, str] = {
@@ -21,36 +21,41 @@ WORDS: dict[Action, str] = {
     "change": "changed",
     "replace": "replaced",
 }
-_SHOWN_EFFECTS: tuple[Effect, ...] = ("refused", "one way")
-"""What Azure does not do, or not undo; what is replaced is counted among the resources."""
-_NOT_REFUSED: tuple[Severity, ...] = ("warning", "note")
+_ACTIONS: tuple[Action, ...] = ("add", "change", "replace", "remove")
+"""The actions that are counted even where there are none; imports are rare."""
+
 _LONGEST_VALUE = 120
 _MOST_ENTRIES = 20
 _KNOWN_LATER = "(known after deployment)"
 
 
 def differs(stack: StackDiff) -> bool:
-    """Whether a report shows the stack: it changed, or something was found."""
+    """Whether a report shows the stack: it changed, or it has findings."""
     return stack.status != "unchanged" or bool(stack.refusals) or bool(stack.findings)
 
 
 def new_warnings(stack: StackDiff) -> list[Finding]:
-    """The new warnings. Errors are among the refusals, whether they are new or not, and notes are only counted."""
+    """The new warnings. The refusals have all errors, new or not; notes are only counted."""
     return [one for one in stack.findings if one.severity == "warning"]
 
 
-def in_words(stack: StackDiff) -> str:
-    """The counts of a stack: what happens to its resources, and what was found."""
-    counts = Counter(resource.action for resource in stack.resources)
-    words = [f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action]]
-    losses = sum(resource.loses_data for resource in stack.resources)
-    words += [f"{losses} losing data"] if losses else []
-    effects = Counter(one.effect for resource in stack.resources for one in resource.effects)
-    words += [f"{effects[effect]} {effect}" for effect in _SHOWN_EFFECTS if effects[effect]]
-    words += [counted(len(stack.refusals), "error")] if stack.refusals else []
-    severities = Counter(one.severity for one in stack.findings)
-    words += [counted(severities[one], f"new {one}") for one in _NOT_REFUSED if severities[one]]
-    return ", ".join(words) or "nothing in Azure"
+def count_changes(stack: StackDiff) -> "Counter[str]":
+    """The counts of a stack: its resources by action, the changes that Azure does not make, and its findings."""
+    counts: Counter[str] = Counter(resource.action for resource in stack.resources)
+    counts["losing data"] = sum(resource.loses_data for resource in stack.resources)
+    counts.update(one.effect for resource in stack.resources for one in resource.effects)
+    counts["error"] = len(stack.refusals)
+    counts.update(f"new {one.severity}" for one in stack.findings)
+    return counts
+
+
+def in_words(counts: "Counter[str]") -> str:
+    """`1 to add, 0 to change, 0 to replace, 0 to remove, 1 error, 2 new notes`."""
+    words = [f"{counts[action]:,} to {action}" for action in _ACTIONS]
+    words += [f"{counts['import']:,} to import"] if counts["import"] else []
+    words += [f"{counts[one]:,} {one}" for one in ("losing data", "refused", "one way") if counts[one]]
+    words += [counted(counts[one], one) for one in ("error", "new warning", "new note") if counts[one]]
+    return ", ".join(words)
 
 
 def change_in_words(one: Property) -> str:
@@ -60,11 +65,27 @@ def change_in_words(one: Property) -> str:
 
 
 def values(one: Property) -> tuple[str, str]:
-    """The old value and the new one; of two lists, the entries that go and those that come."""
+    """The old value and the new one, as YAML; of two lists, the entries that are removed and those that are added."""
     if not _are_lists(one):
         return _cut(_text(one.old)), _cut(_text(one.new))
     old, new = (Counter(map(_text, side)) for side in (one.old, one.new))
     return _entries("-", old - new), _entries("+", new - old)
+
+
+def effect(resource: ResourceDiff, at: str) -> str:
+    """`replaced`, `refused` or `one way` for a property that Azure does not change in place; else empty."""
+    return next((one.effect for one in resource.effects if f"{at}.".startswith(f"{one.at}.")), "")
+
+
+def diff_lines(stack: StackDiff, resource: ResourceDiff) -> Iterator[str]:
+    """A resource that differs: its sign (+ added, → imported, - removed, ~ changed, ± replaced) and its properties."""
+    data = "  [loses data]" if resource.loses_data else ""
+    yield f"  {SIGNS[resource.action]} {kind(resource.type)}  {resource.name}  ({resource.manifest}){data}"
+    if resource.action == "import":
+        yield f"      imported: {resource.import_id}"
+    for one in resource.changed if stack.status == "changed" else ():
+        mark = f"  [{found}]" if (found := effect(resource, one.at)) else ""
+        yield f"      {one.at}: {change_in_words(one)}{mark}"
 
 
 def _are_lists(one: Property) -> bool:
@@ -79,20 +100,8 @@ def _entries(sign: str, entries: "Counter[str]") -> str:
 
 
 def _text(value: Any) -> str:
-    text = "(none)" if value is None else json.dumps(value, ensure_ascii=False)
-    return text.replace(json.dumps(UNKNOWN), _KNOWN_LATER).replace(UNKNOWN, _KNOWN_LATER)
+    return "(none)" if value is None else as_yaml_line(value).replace(UNKNOWN, _KNOWN_LATER)
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def diff_lines(stack: StackDiff, resource: ResourceDiff) -> Iterator[str]:
-    """A resource that differs: its sign (+ added, → imported, - removed, ~ changed, ± replaced) and its properties."""
-    data = "  [loses data]" if resource.loses_data else ""
-    yield f"  {SIGNS[resource.action]} {kind(resource.type)}  {resource.name}  ({resource.manifest}){data}"
-    if resource.action == "import":
-        yield f"      imported: {resource.import_id}"
-    if stack.status == "changed":
-        yield from (f"      {one.at}: {change_in_words(one)}" for one in resource.changed)
-    yield from (f"      {one.effect}: {one.why} {one.source}" for one in resource.effects)

@@ -17,7 +17,7 @@ from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import components
-from bootstrap.stack.report.differences import WORDS, differs, in_words, new_warnings, values
+from bootstrap.stack.report.differences import WORDS, count_changes, differs, in_words, new_warnings, values
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
@@ -135,7 +135,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
         commit=commit,
         stacks=shown,
         unchanged=unchanged,
-        in_words=in_words,
+        in_words=lambda stack: in_words(count_changes(stack)),
         kind=kind,
         values=values,
         words=WORDS,

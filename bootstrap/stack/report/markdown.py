@@ -5,15 +5,15 @@ what and how to see it: resources, then graphs, then notes, warnings, rows of st
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
-from bootstrap.stack.report.differences import diff_lines, in_words, new_warnings
+from bootstrap.stack.report.differences import count_changes, diff_lines, in_words, new_warnings
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
@@ -28,6 +28,7 @@ from bootstrap.stack.report.words import (
     notes_by_rule,
     severities_in_words,
     suppressed,
+    tallies,
 )
 from infra.rules.rule import Finding
 
@@ -41,7 +42,13 @@ _RESERVED = 1_200
 
 Part = Literal["error", "stack", "warning", "note", "graph", "resource list"]
 _PARTS: tuple[Part, ...] = ("error", "stack", "warning", "note", "graph", "resource list")
-"""The kinds of parts, the most important first."""
+"""The parts of a plan, the most important first."""
+
+DiffPart = Literal["error", "stack", "warning", "change list"]
+_DIFF_PARTS: tuple[DiffPart, ...] = ("error", "stack", "warning", "change list")
+"""The parts of a comparison, the most important first."""
+
+_P = TypeVar("_P", Part, DiffPart)
 
 
 @dataclass
@@ -66,7 +73,7 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     severities: Counter[Tally] = Counter()
     for stack in stacks:
         kinds.update(kind(resource.type) for resource in stack.made)
-        severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
+        severities.update(tallies(stack.findings))
         for part, text in _parts(stack):
             kept[part].add(stack.name, text)
     total = f"{counted(kept['stack'].count, 'stack')}, {counted(sum(kinds.values()), 'resource')}"
@@ -79,15 +86,39 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     yield f"\n<details><summary>By type</summary>\n\n{summary}\n\n</details>\n"
     yield from (f"\n## `{name}`\n\n" + "\n".join(lines) + "\n" for name, lines in _of_stacks(fitting).items())
     if left_out:
-        yield (
-            f"\n*Left out, since a comment holds {LONGEST:,} characters: {', '.join(left_out)}. "
-            "Everything: `mlops-bootstrap plan --all --output html`.*\n"
-        )
+        yield _left_out(left_out, "mlops-bootstrap plan --all --output html")
+
+
+def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+    """The comment: the total, errors with their fix, a row for each stack, new warnings, then details."""
+    kept: dict[DiffPart, _Kept] = {part: _Kept() for part in _DIFF_PARTS}
+    total: Counter[str] = Counter()
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        counts = count_changes(stack)
+        total += counts
+        for finding in (*stack.refusals, *new_warnings(stack)):
+            kept["error" if finding.refuses else "warning"].add(stack.name, _finding(stack.name, finding))
+        if stack.status != "unchanged":
+            kept["stack"].add(stack.name, f"| `{stack.name}` | {stack.status} | {in_words(counts)} |")
+            kept["change list"].add(stack.name, _details(stack, in_words(counts)))
+    head = f"# Changes against {commit}\n\n{in_words(total)}, {counted(unchanged, 'stack')} unchanged.\n"
+    fitting, left_out = _fitting(kept, LONGEST - _RESERVED - len(head))
+    yield head
+    for part in ("error", "warning"):
+        if fitting[part]:
+            yield "\n" + "\n".join(_all(fitting[part])) + "\n"
+    if fitting["stack"]:
+        yield "\n" + "\n".join(["| Stack | | Resources |", "| --- | --- | --- |", *_all(fitting["stack"])]) + "\n"
+    yield from (f"\n{text}\n" for text in _all(fitting["change list"]))
+    if left_out:
+        yield _left_out(left_out, f"mlops-bootstrap diff {commit.ref} --output html")
 
 
 def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
-    yield from ((finding.severity, _finding(stack, finding)) for finding in grave(stack))
+    yield from ((finding.severity, _finding(stack.name, finding)) for finding in grave(stack))
     yield from (("note", f"- `{stack.name}` {escaped(line)}") for line in notes_by_rule(stack))
     yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
@@ -99,20 +130,20 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
 
-def _finding(stack: StackPlan, finding: Finding) -> str:
+def _finding(stack: str, finding: Finding) -> str:
     told = f"{escaped(finding.message)} {escaped(finding.reason)} *{escaped(finding.fix)}*"
-    where = f"`{stack.name}` (`{finding.manifest}`)"
+    where = f"`{stack}` (`{finding.manifest}`)"
     return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {told}"
 
 
-def _fitting(kept: dict[Part, _Kept], room: int) -> tuple[dict[Part, dict[str, list[str]]], list[str]]:
+def _fitting(kept: dict[_P, _Kept], room: int) -> tuple[dict[_P, dict[str, list[str]]], list[str]]:
     """The parts that fit, by kind and stack, and in words what is left out."""
-    fitting: dict[Part, dict[str, list[str]]] = {}
+    fitting: dict[_P, dict[str, list[str]]] = {}
     left_out: list[str] = []
-    for part in _PARTS:
+    for part, of_part in kept.items():
         fitting[part] = {}
         shown = 0
-        for stack, texts in kept[part].texts.items():
+        for stack, texts in of_part.texts.items():
             for text in texts:
                 # A heading comes with a stack's first graph or list.
                 needed = len(text) + 1 + (len(stack) + 10 if part in ("graph", "resource list") else 0)
@@ -120,8 +151,8 @@ def _fitting(kept: dict[Part, _Kept], room: int) -> tuple[dict[Part, dict[str, l
                     room -= needed
                     shown += 1
                     fitting[part].setdefault(stack, []).append(text)
-        if shown < kept[part].count:
-            left_out.append(counted(kept[part].count - shown, part))
+        if shown < of_part.count:
+            left_out.append(counted(of_part.count - shown, part))
     return fitting, left_out
 
 
@@ -134,6 +165,18 @@ def _findings(fitting: dict[Part, dict[str, list[str]]]) -> Iterator[str]:
     notes = _all(fitting["note"])
     if notes:
         yield f"\n<details><summary>{counted(len(notes), 'note')}</summary>\n\n" + "\n".join(notes) + "\n\n</details>\n"
+
+
+def _details(stack: StackDiff, counts: str) -> str:
+    lines = [line for resource in stack.resources for line in diff_lines(stack, resource)]
+    marked = [f"{line[2]}{line[3:]}" if line[:2] == "  " and line[2] in "+-" else line for line in lines]
+    summary = f"<details><summary>{stack.name}: {counts}</summary>"
+    return "\n".join([summary, "", "```diff", *marked, "```", "", "</details>"])
+
+
+def _left_out(parts: Sequence[str], command: str) -> str:
+    listed = ", ".join(parts)
+    return f"\n*Left out, since a comment holds {LONGEST:,} characters: {listed}. Everything: `{command}`.*\n"
 
 
 def _of_stacks(fitting: dict[Part, dict[str, list[str]]]) -> dict[str, list[str]]:
@@ -151,63 +194,3 @@ def _all(texts: dict[str, list[str]]) -> list[str]:
 def escaped(text: str) -> str:
     """Text that a table's cell and a line of Markdown keep as it is."""
     return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
-    """A comment for a pull request, below the forges' limit: why not to deploy, a row for each stack, then details."""
-    rows: list[str] = []
-    errors: list[str] = []
-    warnings: list[str] = []
-    details: list[str] = []
-    unchanged = 0
-    for stack in stacks:
-        unchanged += stack.status == "unchanged"
-        errors += [f"- **error** `{one.rule}` in `{stack.name}`: {_finding_line(one)}" for one in stack.refusals]
-        warnings += [
-            f"- **warning** `{one.rule}` in `{stack.name}`: {_finding_line(one)}" for one in new_warnings(stack)
-        ]
-        if stack.status != "unchanged":
-            rows.append(f"| `{stack.name}` | {stack.status} | {in_words(stack)} |")
-            details.append(_details(stack))
-    head = f"# Changes against {commit}\n\n"
-    same = f"\n{counted(unchanged, 'stack')} unchanged.\n"
-    body = ["| Stack | | Resources |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"] if rows else []
-    yield from _fitting_parts([head, *(f"{line}\n" for line in (*errors, *warnings)), "\n", *body, same, *details])
-
-
-def _finding_line(found: Finding) -> str:
-    return f"{escaped(found.message)} ({found.manifest})"
-
-
-def _details(stack: StackDiff) -> str:
-    lines = [line for resource in stack.resources for line in diff_lines(stack, resource)]
-    marked = [f"{line[2]}{line[3:]}" if line[:2] == "  " and line[2] in "+-" else line for line in lines]
-    return "\n".join(
-        [
-            "",
-            f"<details><summary>{stack.name}: {in_words(stack)}</summary>",
-            "",
-            "```diff",
-            *marked,
-            "```",
-            "",
-            "</details>",
-        ]
-    )
-
-
-def _fitting_parts(parts: list[str]) -> Iterator[str]:
-    """The parts in their order, as many as a comment holds, and a line that says how many are missing."""
-    room = LONGEST - 300
-    missing = 0
-    for part in parts:
-        if len(part) <= room:
-            room -= len(part)
-            yield part
-        else:
-            missing += 1
-    if missing:
-        said = f"{counted(missing, 'part')} left out: a comment holds {LONGEST:,} characters"
-        yield f"\n\n*{said}. See `--output html`.*\n"
-    else:
-        yield "\n"

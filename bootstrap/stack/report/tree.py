@@ -1,33 +1,80 @@
-"""A plan as a tree: each stack with its components, what they make, and where in the manifests that was asked for."""
+"""Text for the terminal: a summary of stacks, trees of their resources, the changes of a comparison."""
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.differences import diff_lines, differs, in_words, new_warnings
+from bootstrap.stack.report.differences import count_changes, diff_lines, differs, in_words, new_warnings
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     bills,
     by_kind,
     counted,
+    finding_lines,
     findings_in_words,
     grave,
     kind,
     label,
     marks,
+    most_first,
     notes_by_rule,
     severities_in_words,
     suppressed,
+    tallies,
 )
-from infra.rules.rule import SEVERITIES, Resource, Severity
+from infra.rules.rule import SEVERITIES, Finding, Resource, Severity
 
 
-def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
-    """The tree, a part for each stack; after several, what is in all of them."""
+def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
+    """The stacks as `options.show` says: a summary of all, each with its resources, or the findings only."""
+    if options.show == "resources":
+        yield from _trees(stacks)
+        return
+    count = 0
+    kinds: Counter[str] = Counter()
+    severities: Counter[Tally] = Counter()
+    found: list[tuple[str, Finding]] = []
+    others: list[str] = []
+    for stack in stacks:
+        count += 1
+        kinds.update(kind(resource.type) for resource in stack.made)
+        severities.update(tallies(stack.findings))
+        found += [(_prefix(stack, finding.message), finding) for finding in grave(stack)]
+        others += [f"note  {_with_stack(stack, line)}" for line in notes_by_rule(stack)]
+        others += [f"suppressed  {_with_stack(stack, line)}" for line in suppressed(stack)]
+        if options.show == "summary":
+            yield f"{_heading(stack)}\n"
+    total = (
+        f"in all: {counted(count, 'stack')}, {counted(kinds.total(), 'resource')}, {severities_in_words(severities)}"
+    )
+    lines = [total]
+    if options.show == "summary":
+        lines += ["", "by type:", *(f"  {number:3}  {name}" for name, number in most_first(kinds)), ""]
+    found.sort(key=lambda item: (SEVERITIES.index(item[1].severity), item[1].rule))
+    yield "\n".join([*lines, *_findings(found, sorted(others))]).rstrip() + "\n"
+
+
+def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+    """Each stack that differs, its errors and new warnings, its resources with their properties; then the total."""
+    yield f"compared with {commit}\n"
+    total: Counter[str] = Counter()
+    unchanged = 0
+    for stack in stacks:
+        unchanged += stack.status == "unchanged"
+        counts = count_changes(stack)
+        total += counts
+        if differs(stack):
+            lines = [f"{stack.name}: {stack.status}, {in_words(counts)}"]
+            lines += finding_lines(("", finding) for finding in (*stack.refusals, *new_warnings(stack)))
+            lines += [line for resource in stack.resources for line in diff_lines(stack, resource)]
+            yield "\n" + "\n".join(lines) + "\n"
+    yield f"\nin all: {in_words(total)}, {counted(unchanged, 'stack')} unchanged\n"
+
+
+def _trees(stacks: Iterable[StackPlan]) -> Iterator[str]:
     count = resources = 0
     severities: Counter[Tally] = Counter()
     rules: Counter[tuple[Severity, str]] = Counter()
@@ -35,17 +82,22 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
         yield ("\n" if count else "") + "\n".join(_stack(stack)) + "\n"
         count += 1
         resources += len(stack.made)
-        severities.update("suppressed" if one.suppressed else one.severity for one in stack.findings)
+        severities.update(tallies(stack.findings))
         rules.update((one.severity, one.rule) for one in stack.findings if one.suppressed is None)
     if count > 1:
         total = f"{counted(count, 'stack')}, {counted(resources, 'resource')}, {severities_in_words(severities)}"
-        gravest_first = sorted(rules.items(), key=lambda item: (SEVERITIES.index(item[0][0]), item[0][1]))
-        lines = [f"  {number:3}  {severity}  {rule}" for (severity, rule), number in gravest_first]
+        most_severe_first = sorted(rules.items(), key=lambda item: (SEVERITIES.index(item[0][0]), item[0][1]))
+        lines = [f"  {number:3}  {severity}  {rule}" for (severity, rule), number in most_severe_first]
         yield "\n" + "\n".join([f"in all: {total}", *lines]) + "\n"
 
 
+def _heading(stack: StackPlan) -> str:
+    price = f", {stack.prices.text} while idle" if stack.prices is not None else ""
+    return f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(stack.findings)}{price}"
+
+
 def _stack(stack: StackPlan) -> Iterator[str]:
-    yield f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(stack.findings)}"
+    yield _heading(stack)
     children: dict[str | None, list[Resource]] = {}
     for resource in stack.resources:
         children.setdefault(resource.parent, []).append(resource)
@@ -57,8 +109,8 @@ def _stack(stack: StackPlan) -> Iterator[str]:
         for resource in made:
             stem = "   " if last else "│  "
             branch = "└─" if resource is made[-1] else "├─"
-            marked = f"  [{said}]" if (said := marks(resource)) else ""
-            yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{marked}"
+            mark = f"  [{words}]" if (words := marks(resource)) else ""
+            yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{mark}"
     yield "by type:"
     yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
     if stack.idle:
@@ -66,32 +118,24 @@ def _stack(stack: StackPlan) -> Iterator[str]:
     yield from (f"  {bill.count:3}  {bill.what}{bill.price}" for bill in bills(stack))
     if stack.prices is not None:
         yield f"       in all {stack.prices.text}"
-    yield from _findings(stack)
+    yield from _findings(
+        [("", finding) for finding in grave(stack)],
+        [*(f"note  {line}" for line in notes_by_rule(stack)), *(f"suppressed  {line}" for line in suppressed(stack))],
+    )
 
 
-def _findings(stack: StackPlan) -> Iterator[str]:
-    if stack.findings:
+def _prefix(stack: StackPlan, text: str) -> str:
+    """The stack's name before a text that does not begin with it."""
+    return "" if text.startswith(f"{stack.name}: ") else f"{stack.name}: "
+
+
+def _with_stack(stack: StackPlan, line: str) -> str:
+    rule, _, text = line.partition(": ")
+    return f"{rule}: {_prefix(stack, text)}{text}"
+
+
+def _findings(found: Sequence[tuple[str, Finding]], others: Sequence[str]) -> Iterator[str]:
+    if found or others:
         yield "findings:"
-    for _, of_rule in itertools.groupby(grave(stack), lambda finding: finding.rule):
-        found = list(of_rule)
-        for finding in found:
-            yield f"  {finding.severity}  {finding.rule}: {finding.message}"
-            yield f"    in:  {finding.manifest}"
-        yield f"    why: {found[-1].reason}"
-        yield f"    fix: {found[-1].fix}"
-    yield from (f"  note  {line}" for line in notes_by_rule(stack))
-    yield from (f"  suppressed  {line}" for line in suppressed(stack))
-
-
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
-    """Each stack that differs, its resources (+ added, → imported, - removed, ~ changed, ± replaced) and properties."""
-    yield f"compared with {commit}\n"
-    unchanged = 0
-    for stack in stacks:
-        unchanged += stack.status == "unchanged"
-        if differs(stack):
-            yield f"\n{stack.name}: {stack.status}, {in_words(stack)}\n"
-            yield from (f"  error  {refusal}\n" for refusal in stack.refusals)
-            yield from (f"  warning  {finding}\n" for finding in new_warnings(stack))
-            yield from (f"{line}\n" for resource in stack.resources for line in diff_lines(stack, resource))
-    yield f"\n{counted(unchanged, 'stack')} unchanged\n"
+    yield from finding_lines(found)
+    yield from (f"  {line}" for line in others)

@@ -1,5 +1,6 @@
 """How resources, counts and findings are told, the same in every report."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -50,9 +51,29 @@ def most_first(counts: "Counter[str]") -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
+def tallies(findings: Iterable[Finding]) -> Iterator[Tally]:
+    """What each finding counts as."""
+    yield from ("suppressed" if one.suppressed else one.severity for one in findings)
+
+
 def findings_in_words(findings: Iterable[Finding]) -> str:
-    """`1 error, 2 notes, 1 suppressed`, the gravest first."""
-    return severities_in_words(Counter("suppressed" if one.suppressed else one.severity for one in findings))
+    """`1 error, 2 notes, 1 suppressed`, the most severe first."""
+    return severities_in_words(Counter(tallies(findings)))
+
+
+def finding_lines(found: Iterable[tuple[str, Finding]]) -> Iterator[str]:
+    """The findings of each rule, each after its prefix, and below them once why the rule exists and what to do.
+
+    Args:
+        found: Prefixes and findings, those of one rule one after the other.
+    """
+    for _, of_rule in itertools.groupby(found, lambda item: item[1].rule):
+        items = list(of_rule)
+        for prefix, finding in items:
+            yield f"  {finding.severity}  {finding.rule}: {prefix}{finding.message}"
+            yield f"    in:  {finding.manifest}"
+        yield f"    why: {items[-1][1].reason}"
+        yield f"    fix: {items[-1][1].fix}"
 
 
 def severities_in_words(counts: "Counter[Tally]") -> str:
