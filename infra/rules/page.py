@@ -8,6 +8,8 @@ from infra.rules.rules import RULES
 _HEAD = """\
 # The rules of a plan
 
+*This page is reference. To begin, read [Getting started](getting-started.md).*
+
 This page is made from the tables in `infra/rules`; a test compares the two. `mlops-bootstrap plan` judges every
 planned stack by these rules, and the engine judges what it deploys by the same ones (see docs/plan.md).
 

@@ -1,4 +1,4 @@
-"""What the README says exists: its links, its make targets, its commands. The tour itself runs in test_demo.py."""
+"""The links, make targets and commands of the README and of docs/ exist. The tour itself runs in test_demo.py."""
 
 import re
 import shlex
@@ -16,9 +16,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands(text: str) -> list[str]:
-    """The lines of code blocks that begin with our command."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = (line.partition("#")[0].strip() for block in blocks for line in block.splitlines())
+    """The lines of code blocks that begin with our command; of a session in a terminal, those with a prompt."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = (
+        line.partition("#")[0].strip().removeprefix("$ ")
+        for language, block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+        if language != "console" or line.startswith("$ ")
+    )
     return [line for line in lines if line.startswith("mlops-bootstrap ")]
 
 
@@ -37,11 +42,22 @@ def test_commands_on_a_page_exist(page: Path) -> None:
         assert known, line
 
 
-def test_the_tour_in_the_readme_is_the_one_that_is_taken(tmp_path: Path) -> None:
+def test_tour_of_the_readme_is_that_of_the_demo(tmp_path: Path) -> None:
+    (tmp_path / "platform" / "teams").mkdir(parents=True)
     taken = [
         shlex.join(["mlops-bootstrap", *words.split(), *arguments]) for words, arguments, _ in _itinerary(tmp_path)
     ]
     assert list(dict.fromkeys(taken)) == commands(README.partition("## The tour")[2].partition("## Install")[0])
+
+
+def test_readme_links_to_getting_started_first() -> None:
+    assert re.findall(r"\]\((\S+?)\)", README)[0] == "docs/getting-started.md"
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_other_page_says_that_it_is_reference(page: Path) -> None:
+    first = page.read_text(encoding="utf-8").split("\n\n")[1]
+    assert first.startswith("*This page is reference.") == (page.name != "getting-started.md")
 
 
 def test_make_targets_of_the_readme_exist() -> None:
