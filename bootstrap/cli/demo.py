@@ -13,13 +13,11 @@ from bootstrap.files import write_atomically
 @command(app, "demo", examples=["mlops-bootstrap demo tour"])
 def demo(
     session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder for what the tour makes.")] = Path(
-        "mlops-demo"
-    ),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to create.")] = Path("mlops-demo"),
 ) -> None:
-    """Take the tour: platform, plan, project, pipeline, gate, registry, serving, and one page about it.
+    """Run the tour: platform, plan, project, pipeline, gate, registry, serving, and write a page with the results.
 
-    Needs no account. Leaves a platform and a project to go on with; taken again, it goes on from there.
+    Needs no Azure account. A later run in the same folder keeps its platform and project and continues with them.
     """
     from bootstrap.demo import page, tour
     from bootstrap.terminal.table import table
@@ -34,8 +32,8 @@ def demo(
         [
             table(["command", "seconds"], [*rows, ["all", f"{total:.1f}"]]),
             "",
-            f"Look at it:  {report}",
-            f"Go on:       cd {place / tour.PROJECT}, and read README.md",
+            f"Open:      {report}",
+            f"Continue:  cd {place / tour.PROJECT}, and read README.md",
             *_path_line(),
         ]
     )
@@ -50,16 +48,16 @@ def demo(
 
 
 def _path_line() -> list[str]:
-    """How the user's shell finds `mlops-bootstrap` and `uv`, where they are only in our own environment."""
+    """The command that puts `mlops-bootstrap` and `uv` on the user's PATH, where only this environment has them."""
     import os
     import shutil
     import sys
 
     programs = Path(sys.executable).parent
-    # `uv run` put that folder in front of the PATH of this process; the user's shell knows nothing of it.
+    # `uv run` puts that folder on the PATH of this process only; the user's shell does not have it.
     path = os.pathsep.join(entry for entry in os.get_exec_path() if Path(entry) != programs)
     if shutil.which("mlops-bootstrap", path=path) and shutil.which("uv", path=path):
         return []
     if sys.platform == "win32":
-        return [f"First say:   set PATH={programs};%PATH%"]
-    return [f'First say:   export PATH="{programs}:$PATH"']
+        return [f"First run:  set PATH={programs};%PATH%"]
+    return [f'First run:  export PATH="{programs}:$PATH"']

@@ -52,7 +52,12 @@ def take(folder: Path, progress: Progress) -> list[Step]:
     _check(folder)
     _check_tools()
     folder.mkdir(parents=True, exist_ok=True)
-    return [_run(words, arguments, why, folder, progress) for words, arguments, why in _itinerary(folder)]
+    steps = []
+    for words, arguments, why in _itinerary(folder):
+        steps.append(_run(words, arguments, why, folder, progress))
+        if words == "platform init":
+            write_team(folder / PLATFORM)
+    return steps
 
 
 def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
@@ -60,7 +65,6 @@ def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
     if not (folder / PLATFORM / "platform.yaml").is_file():
         arguments = [PLATFORM, "--organization", "contoso", "--defaults"]
         yield "platform init", arguments, f"Creates the organization's manifests; the tour adds the team {TEAM}."
-        write_team(folder / PLATFORM)
     yield "plan", ["--all", *in_platform], "Lists everything that Azure would contain, without an account."
     yield "platform access", in_platform, "Lists all role assignments."
     if not (folder / PROJECT / "mlops.yaml").is_file():
