@@ -1,18 +1,21 @@
 """Little worlds for tests: folders made from a mapping of path to text, real git, and the real command line."""
 
+import io
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).parents[1]
 CONTOSO = ROOT / "examples" / "contoso"
@@ -96,6 +99,24 @@ def run_cli(
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def run_here(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
+    """Run the command line in this process: what `run_cli` does, without the start of Python and the imports."""
+    from bootstrap.cli.main import execute
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with chdir(cwd), mock.patch.dict(os.environ, env or {}), redirect_stdout(out), redirect_stderr(err):
+            code = execute([str(argument) for argument in arguments])
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    for stream in (out, err):
+        stream.flush()
+    printed, told = (stream.buffer.getvalue().decode("utf-8") for stream in (out, err))
+    assert "Traceback" not in told, told
+    return Done(code, printed, told)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.links import link_of, with_link
 from bootstrap.manifests.platform import load_platform
 from infra.settings import EnvironmentSettings, HubSettings
-from tests.helpers import build_tree, run_cli
+from tests.helpers import build_tree, run_here
 
 GITHUB = "https://token.actions.githubusercontent.com"
 PLATFORM = """\
@@ -112,7 +112,7 @@ def test_the_platforms_own_links_are_the_hubs(tmp_path: Path) -> None:
 
 
 def link(root: Path, *arguments: str) -> tuple[int, str, str]:
-    done = run_cli("platform", "link", *arguments, "--issuer", GITHUB, "-C", root, cwd=root)
+    done = run_here("platform", "link", *arguments, "--issuer", GITHUB, "-C", root, cwd=root)
     return done.code, done.out, done.err
 
 

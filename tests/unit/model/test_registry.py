@@ -12,7 +12,7 @@ from bootstrap.model import gate, register, registry
 from bootstrap.model.records import Decision, read_record
 from bootstrap.progress import Progress
 from bootstrap.project import Project
-from tests.helpers import build_tree, run_cli
+from tests.helpers import build_tree, run_here
 from tests.unit.model.worlds import RUN, World, evaluation, register_by_hand
 
 
@@ -141,7 +141,7 @@ def test_register_after_failed_run_names_log_and_next_command(world: World) -> N
     world.run = {"status": "failed", "outputs": {}, "jobs": {"train": {**step, "status": "failed", "log": log}}}
     root = world.write("20261125-000000-cd34").root
 
-    done = run_cli("model", "register", cwd=root)
+    done = run_here("model", "register", cwd=root)
 
     assert (done.code, done.out) == (5, "")
     assert "The last run, 20261125-000000-cd34, failed" in done.err
@@ -218,12 +218,12 @@ def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 71.2
     root = world.write().root
 
-    gated = run_cli("model", "gate", "--output", "json", cwd=root)
+    gated = run_here("model", "gate", "--output", "json", cwd=root)
 
     assert gated.code == 5
     assert gated.document["passed"] is False
     assert "good enough: rmse 71.2, at most 65: off by 6.2" in gated.err
-    registering = run_cli("model", "register", cwd=root)
+    registering = run_here("model", "register", cwd=root)
     assert (registering.code, registering.out) == (5, "")
     assert "off by 6.2" in registering.err
     assert not (root / ".mlops" / "registry" / "churn").exists()
@@ -231,7 +231,7 @@ def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:
 
 def test_gate_prints_markdown(world: World) -> None:
     build_tree(world.root, {"gate.yml": 'schema_version: 1\nrules: [{name: "a | <b>", metric: rmse, at_most: 65}]\n'})
-    done = run_cli("model", "gate", "--output", "markdown", "-q", cwd=world.write().root)
+    done = run_here("model", "gate", "--output", "markdown", "-q", cwd=world.write().root)
 
     assert done.code == 0
     assert done.out.startswith("### Gate: passed\n")
@@ -240,16 +240,16 @@ def test_gate_prints_markdown(world: World) -> None:
 
 def test_list_and_show_print_registered_versions(world: World) -> None:
     root = world.write().root
-    assert run_cli("model", "list", cwd=root).out == "No version of churn is registered yet.\n"
-    assert run_cli("model", "show", cwd=root).code == 3
-    assert run_cli("model", "serve", "--check", cwd=root).code == 3
+    assert run_here("model", "list", cwd=root).out == "No version of churn is registered yet.\n"
+    assert run_here("model", "show", cwd=root).code == 3
+    assert run_here("model", "serve", "--check", cwd=root).code == 3
 
     register_by_hand(root)
 
-    assert [one["version"] for one in run_cli("model", "list", "-o", "json", cwd=root).document["versions"]] == ["1"]
-    assert max(map(len, run_cli("model", "list", cwd=root).out.splitlines())) <= 100
-    assert run_cli("model", "show", "1", "-o", "json", cwd=root).document["intact"] is True
-    unknown = run_cli("model", "show", "2", cwd=root)
+    assert [one["version"] for one in run_here("model", "list", "-o", "json", cwd=root).document["versions"]] == ["1"]
+    assert max(map(len, run_here("model", "list", cwd=root).out.splitlines())) <= 100
+    assert run_here("model", "show", "1", "-o", "json", cwd=root).document["intact"] is True
+    unknown = run_here("model", "show", "2", cwd=root)
     assert (unknown.code, unknown.out) == (2, "")
     assert "Known: 1" in unknown.err
 
@@ -260,5 +260,5 @@ def test_changed_version_is_marked_and_not_served(world: World) -> None:
     model = root / ".mlops" / "registry" / "churn" / champion.sha256 / "model" / "MLmodel"
     model.write_text("altered", encoding="utf-8")
 
-    assert "CHANGED" in run_cli("model", "show", cwd=root).out
-    assert run_cli("model", "serve", "--check", cwd=root).code == 5
+    assert "CHANGED" in run_here("model", "show", cwd=root).out
+    assert run_here("model", "serve", "--check", cwd=root).code == 5

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Done, build_tree, run_cli
+from tests.helpers import Done, build_tree, run_here
 from tests.unit.manifests.test_manifests import mistakes
 from tests.unit.stack.test_network import PLATFORM, named, of_type, world
 
@@ -37,7 +37,7 @@ def observe(folder: Path, adopt: Mapping[str, Any], *described: Mapping[str, Any
     """What `plan --observed` says of the stack, as JSON, when Azure describes its parts in this way."""
     build_tree(folder, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(adopt)})
     (folder / "azure.json").write_text(json.dumps(described))
-    return run_cli("plan", "fraud-dev", "--observed", "azure.json", "--no-cache", "--output", "json", cwd=folder)
+    return run_here("plan", "fraud-dev", "--observed", "azure.json", "--no-cache", "--output", "json", cwd=folder)
 
 
 def findings(done: Done, prefix: str = "adopted-") -> list[tuple[str, str]]:
@@ -232,7 +232,7 @@ def test_ids_in_any_case_are_those_that_we_write(tmp_path: Path) -> None:
     build_tree(ours, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(WITH_IMAGES)})
     build_tree(azures, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(json.loads(printed))})
 
-    [before, after] = [run_cli("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=at) for at in (ours, azures)]
+    [before, after] = [run_here("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=at) for at in (ours, azures)]
 
     assert "/MICROSOFT.KEYVAULT/VAULTS/kv-old" in printed
     assert after.code == 0, after.err
@@ -371,7 +371,7 @@ def test_another_location_is_an_error(tmp_path: Path) -> None:
 
 def test_a_plan_that_knows_nothing_of_azure_says_so(tmp_path: Path) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
-    done = run_cli("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=tmp_path)
+    done = run_here("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=tmp_path)
 
     assert {rule for rule, _ in findings(done)} == {"adopted-unseen"}
 
@@ -380,10 +380,10 @@ def test_what_was_observed_is_part_of_what_is_kept_in_the_cache(tmp_path: Path) 
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
     (tmp_path / "azure.json").write_text(json.dumps({"value": [WORKSPACE_IN_AZURE]}))
     command = ["plan", "fraud-dev", "--output", "json"]
-    blind = findings(run_cli(*command, cwd=tmp_path))
-    seen = findings(run_cli(*command, "--observed", "azure.json", cwd=tmp_path))
+    blind = findings(run_here(*command, cwd=tmp_path))
+    seen = findings(run_here(*command, "--observed", "azure.json", cwd=tmp_path))
 
-    assert findings(run_cli(*command, cwd=tmp_path)) == blind
+    assert findings(run_here(*command, cwd=tmp_path)) == blind
     assert [WORKSPACE in told for found in (blind, seen) for rule, told in found if rule == "adopted-unseen"] == [
         True, False,
     ]  # fmt: skip
@@ -406,7 +406,7 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, tol
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
     (tmp_path / "azure.json").write_text(text)
 
-    done = run_cli("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
+    done = run_here("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
 
     assert (done.code, done.out) == (2, "")
     assert told in done.err
@@ -415,7 +415,7 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, tol
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
 
-    done = run_cli("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
+    done = run_here("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
 
     assert done.code == 2
     assert "azure.json cannot be read" in done.err

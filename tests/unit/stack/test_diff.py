@@ -19,7 +19,7 @@ from bootstrap.stack.plan.planner import plan_stacks
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.changes import Property
 from infra.rules.rule import UNKNOWN
-from tests.helpers import Done, build_tree, git, run_cli, tree
+from tests.helpers import Done, build_tree, git, run_here, tree
 from tests.unit.stack.reports import diff_as
 from tests.unit.stack.test_adopt import ADOPT
 
@@ -46,7 +46,7 @@ CHURN = "name: churn\nenvironments: {dev: {}}\n"
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    return Cache(tmp_path_factory.mktemp("plans"))
+    return Cache(tmp_path_factory.mktemp("cache") / "mlops-bootstrap" / "plans")
 
 
 @pytest.fixture
@@ -215,12 +215,12 @@ def test_a_commit_without_the_platform_is_told(root: Path, cache: Cache) -> None
         compared(root.parent / "moved", cache)
 
 
-def test_check_refuses_lost_data_and_touches_nothing(root: Path, tmp_path: Path) -> None:
+def test_check_refuses_lost_data_and_touches_nothing(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     (root / "untracked.txt").write_text("mine")
     before = (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
 
-    done = checked(root, tmp_path, "hub", "-o", "json")
+    done = checked(root, cache, "hub", "-o", "json")
 
     assert done.code == ExitCode.REFUSED
     assert "hub: change-replaces-data: vault: what it holds is lost, since resourceGroupName goes from" in done.err
@@ -245,10 +245,10 @@ def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
             list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
 
 
-def checked(root: Path, tmp_path: Path, *more: str) -> Done:
+def checked(root: Path, cache: Cache, *more: str) -> Done:
     """The check against the last commit, by the command line."""
-    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    return run_cli("diff", "HEAD", *more, "--check", "-C", root, cwd=tmp_path, env=env)
+    env = {"XDG_CACHE_HOME": str(cache.folder.parents[1])}
+    return run_here("diff", "HEAD", *more, "--check", "-C", root, cwd=root, env=env)
 
 
 @pytest.mark.parametrize(
@@ -270,11 +270,11 @@ def checked(root: Path, tmp_path: Path, *more: str) -> Done:
     ids=["one way", "refused", "an error of the plan", "replaced"],
 )
 def test_check_refuses_what_azure_does_not_do_and_errors(
-    root: Path, tmp_path: Path, old: str, new: str, told: str
+    root: Path, cache: Cache, old: str, new: str, told: str
 ) -> None:
     edit(root, "teams/fraud.yaml", old, new)
 
-    done = checked(root, tmp_path, "fraud-dev")
+    done = checked(root, cache, "fraud-dev")
 
     assert done.code == ExitCode.REFUSED
     assert told in done.err
@@ -282,16 +282,16 @@ def test_check_refuses_what_azure_does_not_do_and_errors(
     assert f"  error  {told.removeprefix('fraud-dev: ')}" in done.out
 
 
-def test_check_refuses_to_remove_what_holds_data(root: Path, tmp_path: Path) -> None:
+def test_check_refuses_to_remove_what_holds_data(root: Path, cache: Cache) -> None:
     (root / "teams" / "churn.yaml").unlink()
 
-    done = checked(root, tmp_path, "churn-dev")
+    done = checked(root, cache, "churn-dev")
 
     assert done.code == ExitCode.REFUSED
     assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
 
 
-def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, tmp_path: Path, cache: Cache) -> None:
+def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, cache: Cache) -> None:
     edit(root, "teams/churn.yaml", "dev: {}", "dev: {compute: [{name: cpu, size: Standard_D4ds_v77, max_nodes: 1}]}")
     git("commit", "--quiet", "-am", "an old warning", cwd=root)
     edit(
@@ -302,7 +302,7 @@ def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, tmp_path: 
     )
 
     found = compared(root, cache)
-    done = checked(root, tmp_path, "fraud-dev", "-o", "json")
+    done = checked(root, cache, "fraud-dev", "-o", "json")
 
     [new] = [one for one in found["fraud-dev"].findings if one.rule == "project-not-linked"]
     assert (new.severity, new.manifest) == ("warning", "teams/fraud.yaml:2")
@@ -390,12 +390,12 @@ def test_what_is_not_known_yet_is_told_in_words() -> None:
         assert UNKNOWN not in text, form
 
 
-def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path, tmp_path: Path, cache: Cache) -> None:
+def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "  - {name: cpu, size: Standard_D4ds_v5, max_nodes: 4}\n", "  []\n")
     (root / "teams" / "churn.yaml").unlink()
 
     found = compared(root, cache)
-    done = checked(root, tmp_path, "churn-dev")
+    done = checked(root, cache, "churn-dev")
 
     [cluster] = [one for one in found["fraud-dev"].resources if one.type.endswith(":Compute")]
     assert (cluster.action, cluster.manifest) == ("remove", "HEAD: teams/fraud.yaml:4")
@@ -485,9 +485,9 @@ def test_agreeing_to_a_loss_ends_on_its_day(root: Path, cache: Cache) -> None:
     assert {one.rule for one in found.refusals} == {"change-removes-data"}
 
 
-def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, tmp_path: Path) -> None:
+def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
-    harmless = checked(root, tmp_path, "fraud-dev")
+    harmless = checked(root, cache, "fraud-dev")
     edit(root, "teams/fraud.yaml", "D4ds_v5", "D8ds_v5")
     edit(
         root,
@@ -496,13 +496,13 @@ def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path
         "suppress: [{rule: change-refused, resource: cluster-cpu, reason: made anew by hand, until: 2027-01-31}]\n"
         "environments:",
     )
-    suppressed = checked(root, tmp_path, "fraud-dev")
+    suppressed = checked(root, cache, "fraud-dev")
 
     assert (harmless.code, suppressed.code) == (ExitCode.DONE, ExitCode.DONE)
     assert "properties.properties.vmSize: Standard_D4ds_v5 → Standard_D8ds_v5  [refused]" in suppressed.out
 
 
-def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothing(root: Path, tmp_path: Path) -> None:
+def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothing(root: Path) -> None:
     edit(
         root,
         "teams/fraud.yaml",
@@ -510,7 +510,7 @@ def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothin
         "suppress: [{rule: change-refused, reason: it is made anew by hand, until: 2027-01-31}]\nenvironments:",
     )
 
-    assert "suppression-unused" not in run_cli("plan", "-C", root, cwd=tmp_path).out
+    assert "suppression-unused" not in run_here("plan", "--no-cache", "-C", root, cwd=root).out
 
 
 def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import Plan
 from bootstrap.stack.plan.planner import make_plan
-from tests.helpers import build_tree, run_cli
+from tests.helpers import build_tree, run_here
 from tests.unit.stack.reports import plan_as
 
 PLATFORM = """\
@@ -122,7 +122,7 @@ def test_reason_and_day_are_required(tmp_path: Path, said: str, wanted: str) -> 
 
 
 def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
-    done = run_cli("plan", "hub", "-C", world(tmp_path), "--as-of", "tomorrow", cwd=tmp_path)
+    done = run_here("plan", "hub", "-C", world(tmp_path), "--as-of", "tomorrow", cwd=tmp_path)
 
     assert done.code == ExitCode.INPUT
     assert "--as-of must be a day" in done.err
