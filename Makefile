@@ -2,7 +2,7 @@
 # People who have uv, and people on Windows, can say the same with uv alone: see README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format benchmark browser sync clean
+.PHONY: help demo test mutants check format benchmark browser sync clean
 
 # The machine's uv, else one of our own in an ignored folder.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
@@ -20,6 +20,9 @@ demo: sync ## the tour: platform, plan, project, pipeline, gate, registry, servi
 
 test: sync ## all tests
 	$(RUN) pytest -n auto
+
+mutants: sync ## change the code in many small ways: do tests notice?
+	$(RUN) python -m tests.mutants
 
 check: sync ## lint, format, types, import rules, workflows
 	$(RUN) ruff check
