@@ -55,6 +55,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def file_error(error: OSError) -> InputError | None:
     """The error to show when the file system refuses something; None for errors that the user cannot correct."""
     hint = _NEXT_STEPS.get(error.errno or 0)
+    if error.errno == errno.ENOENT and error.filename is None:
+        hint = "Check that the current folder exists, and that the folder for temporary files (TMPDIR) can be written."
     if hint is None:
         return None
-    return InputError(f"Cannot use {error.filename or 'a file'}.", why=f"{error.strerror}.", hint=hint)
+    return InputError(f"Cannot use {error.filename or 'a file or folder'}.", why=f"{error.strerror}.", hint=hint)

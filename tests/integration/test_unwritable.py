@@ -19,15 +19,17 @@ from tests.unit.model.worlds import World
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts of their own are Linux's")
 
 ROOT = Path(__file__).parents[2]
+CONTOSO = ROOT / "examples" / "contoso"
 MOUNT = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
 """A shell in which mounts are seen by it and its children only."""
 WITHOUT_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 """Root without the right to ignore a file's permissions."""
 
 
-def read_only(folder: Path) -> list[str]:
-    """The prefix of a command for which `folder` is mounted read-only."""
-    return [*MOUNT, 'mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; exec "$@"', str(folder)]
+def read_only(*folders: Path) -> list[str]:
+    """The prefix of a command for which these folders are mounted read-only."""
+    mounts = [f"mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}; " for folder in folders]
+    return [*MOUNT, f'{"".join(mounts)}exec "$@"', "sh"]
 
 
 def full_disk(folder: Path) -> list[str]:
@@ -87,7 +89,25 @@ def test_command_without_the_right_to_write_is_a_plain_error(
 def test_init_on_a_full_disk_is_a_plain_error(tmp_path: Path) -> None:
     done = run_cli("platform", "init", "p", "--defaults", "-C", tmp_path, cwd=ROOT, prefix=full_disk(tmp_path))
 
-    check(done, Path("a file"), "No space left on device.")
+    check(done, Path("a file or folder"), "No space left on device.")
+
+
+def test_deleted_current_folder_is_a_plain_error(tmp_path: Path) -> None:
+    prefix = ["sh", "-c", 'mkdir gone; cd gone; rmdir ../gone; exec "$@"', "sh"]
+
+    done = run_cli("run", cwd=tmp_path, prefix=prefix)
+
+    check(done, Path("a file or folder"), "No such file or directory.")
+
+
+def test_unwritable_temporary_folder_is_a_plain_error(no_right: tuple[Path, Sequence[str]]) -> None:
+    folder, prefix = no_right
+    no_writing = [*read_only(Path("/tmp"), Path("/var/tmp")), *prefix]
+    env = {"TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder)}
+
+    done = run_cli("plan", "fraud-dev", "-C", CONTOSO, cwd=folder, prefix=no_writing, env=env)
+
+    check(done, Path("a file or folder"), "No usable temporary directory found")
 
 
 @pytest.mark.parametrize("command", ["demo file/tour", "platform init file/p --defaults"])
