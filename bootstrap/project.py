@@ -17,6 +17,9 @@ from bootstrap.yaml.patterns import matching
 FILE_NAME = "mlops.yaml"
 STATE_FOLDER = ".mlops"
 
+PLATFORM = "a URL without user name and password, or a path relative to the project's folder"
+PLATFORM_PATTERN = r"(?!https?://[^/]*@)[\w.~%+@:/ -]+"
+
 
 def _relative(path: str) -> str:
     if not path or "\\" in path or ":" in path or path.startswith("/") or ".." in path.split("/"):
@@ -71,8 +74,20 @@ class ServeSection(_Section):
     group: str
 
 
+class PlatformSection(_Section):
+    """The platform repository that describes the project's environments.
+
+    Attributes:
+        repository: Its URL, or its path relative to the project's folder.
+        team: The name of the project's team in it.
+    """
+
+    repository: Annotated[str, matching(PLATFORM, PLATFORM_PATTERN)]
+    team: Annotated[str, StringConstraints(min_length=1)]
+
+
 class EnvironmentSection(_Section):
-    """An environment of the platform that the project's models reach, and its Azure location."""
+    """An environment that the project's models are released to, and its Azure location."""
 
     location: Annotated[str, StringConstraints(pattern=r"^[a-z]+[0-9]?$")]
 
@@ -88,6 +103,7 @@ class ProjectManifest(_Section):
     model: ModelSection
     pipeline: PipelineSection
     serve: ServeSection
+    platform: PlatformSection | None = None
     environments: dict[str, EnvironmentSection] = {}
 
 

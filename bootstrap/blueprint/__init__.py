@@ -1,21 +1,21 @@
-"""Blueprints: catalogue, create, bundled repository."""
+"""Blueprints: the catalogue, the repository that contains them, and the creation of projects."""
 
-from bootstrap.blueprint.catalogue import catalogue
-from bootstrap.blueprint.create import Created, Order, create
-from bootstrap.blueprint.repository import URL, Snapshot, our_blueprints, snapshot_of, unpack
-from bootstrap.blueprint.template import Question, Template, opened
+from bootstrap.blueprint.catalogue import catalogue, question_names
+from bootstrap.blueprint.create import NewProject, create
+from bootstrap.blueprint.repository import URL, Snapshot, installed_blueprints, snapshot_of_checkout, unpack
+from bootstrap.blueprint.template import Question, Template, open_template
 
 __all__ = [
     "URL",
-    "Created",
-    "Order",
+    "NewProject",
     "Question",
     "Snapshot",
     "Template",
     "catalogue",
     "create",
-    "opened",
-    "our_blueprints",
-    "snapshot_of",
+    "installed_blueprints",
+    "open_template",
+    "question_names",
+    "snapshot_of_checkout",
     "unpack",
 ]

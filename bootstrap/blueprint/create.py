@@ -1,21 +1,21 @@
-"""A new project: rendered from a blueprint, locked, committed, and only then moved to where it was asked for."""
+"""Creates a project: renders a blueprint, checks its lock, commits it, and moves it to its destination."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from bootstrap.blueprint.lock import relock
 from bootstrap.blueprint.repository import Snapshot
-from bootstrap.blueprint.template import BLUEPRINT_QUESTION, Question, Template, ask_on_terminal, opened
+from bootstrap.blueprint.template import BLUEPRINT_QUESTION, Question, Template, ask_on_terminal, open_template
 from bootstrap.errors import ConflictError, InputError, RefusedError, did_you_mean
 from bootstrap.processes import git
 from bootstrap.progress import Progress
 
 PROJECT_QUESTION = "project_name"
-"""The question whose answer names the project. Its default is the name of the folder that was asked for."""
+"""The question for the project's name. Its default is the name of the destination folder."""
 
 _FALLBACK_IDENTITY = {
     "GIT_AUTHOR_NAME": "mlops-bootstrap",
@@ -26,39 +26,18 @@ _FALLBACK_IDENTITY = {
 
 
 @dataclass(frozen=True)
-class Order:
-    """What was asked for.
-
-    Attributes:
-        directory: The folder that the command works in, absolute.
-        destination: Where the project goes, absolute; None for a folder in `directory` named like the project.
-        given: Answers by question; the blueprint's name is one of them, under `blueprint`.
-        ask: Ask a person for the answers that are missing.
-        defaults: Take the defaults for the answers that are missing.
-        dry_run: Render, check, and write nothing.
-    """
-
-    directory: Path
-    destination: Path | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
-    ask: bool = False
-    defaults: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True)
-class Created:
-    """A project that was made, or would be.
+class NewProject:
+    """A created project, or with `--dry-run` the project that would be created.
 
     Attributes:
         project: Its name.
         path: Its folder, absolute.
-        blueprint: The blueprint that it was made from.
-        commit: The blueprint's release or commit, as the project's answers file has it.
+        blueprint: Its blueprint.
+        commit: The blueprint's release or commit, as in the project's answers file.
         files: The paths of its files, with forward slashes, sorted.
-        relocked: Its uv.lock was made anew, for another package index.
-        repository: It is a git repository of its own, with one commit; False when it lies in one.
-        written: It is on disk.
+        relocked: Its uv.lock was created again, for another package index.
+        repository: It is a separate git repository with one commit; False inside another repository.
+        written: It was created; False for a dry run.
     """
 
     project: str
@@ -83,41 +62,59 @@ class Created:
         }
 
 
-def create(order: Order, snapshot: Snapshot, progress: Progress) -> Created:
-    """Make the project that was ordered. Nothing is left on disk unless all of it succeeded.
+def create(
+    snapshot: Snapshot,
+    given: Mapping[str, Any],
+    progress: Progress,
+    *,
+    directory: Path,
+    destination: Path | None = None,
+    ask: bool = False,
+    defaults: bool = False,
+    dry_run: bool = False,
+) -> NewProject:
+    """Create a project. After an error nothing of it is left on disk.
+
+    Args:
+        snapshot: The blueprints.
+        given: Answers by question; `blueprint` is the blueprint's name.
+        directory: The working folder of the command, absolute.
+        destination: The project's folder, absolute; None for a folder in `directory` with the project's name.
+        ask: Prompt for missing answers.
+        defaults: Use the defaults for missing answers.
+        dry_run: Render and check, but create nothing.
 
     Raises:
-        InputError: Answers are wrong or missing, or the project cannot be written where it was asked for.
-        ConflictError: There is something else already.
+        InputError: Answers are wrong or missing, or the destination cannot be written.
+        ConflictError: The destination is in use.
         MissingError: There is no git.
-        RefusedError: The blueprint would run code, or write where it must not.
-        RemoteError: The lock had to be made anew, and the package index did not answer.
+        RefusedError: The blueprint would run code or write outside of the project.
+        RemoteError: The lock had to be created again, and the package index did not answer.
     """
-    if order.destination is not None:
-        _check_destination(order.destination)
-    git("version", cwd=order.directory)  # before anything else: without git there is no project
-    with _staging(order) as staging:
-        # The folder is named like the project's, because templates can see its name.
-        name = order.destination.name if order.destination else "project"
-        folder = staging / (name or "project")
-        with opened(snapshot, folder) as template:
-            answers = _answers(template, order)
-            path = order.destination
+    if destination is not None:
+        _check_destination(destination)
+    git("version", cwd=directory)  # fails early where git is missing
+    with _staging(None if dry_run else destination or directory) as staging:
+        # The folder has the destination's name, because templates can read it.
+        folder = staging / ((destination.name if destination else "") or "project")
+        with open_template(snapshot, folder) as template:
+            answers = _answers(template, given, destination.name if destination else "", ask=ask, defaults=defaults)
+            path = destination
             if path is None:
-                path = order.directory / str(answers[PROJECT_QUESTION])
+                path = directory / str(answers[PROJECT_QUESTION])
                 _check_destination(path)
             progress.started("render")
             template.render()
             progress.finished("render")
             commit = template.commit
         files = _rendered_files(folder)
-        relocked = not order.dry_run and relock(folder, path, progress)
+        relocked = not dry_run and relock(folder, path, progress)
         outer = _repository_around(path)
-        if not order.dry_run:
+        if not dry_run:
             if outer is None:
                 _commit(folder, f"Start from the blueprint {answers[BLUEPRINT_QUESTION]} at {commit}", progress)
             _move_into_place(folder, path)
-    return Created(
+    return NewProject(
         project=str(answers[PROJECT_QUESTION]),
         path=path,
         blueprint=str(answers[BLUEPRINT_QUESTION]),
@@ -125,72 +122,75 @@ def create(order: Order, snapshot: Snapshot, progress: Progress) -> Created:
         files=files,
         relocked=relocked,
         repository=outer is None,
-        written=not order.dry_run,
+        written=not dry_run,
     )
 
 
-def _answers(template: Template, order: Order) -> dict[str, Any]:
-    _refuse_unknown(template, order)
-    suggested = {PROJECT_QUESTION: order.destination.name} if order.destination and order.destination.name else {}
-    # What was given is checked before anybody is asked for the rest.
-    interview = template.interview(order.given, suggested={} if order.ask else suggested)
-    if order.ask and not interview.problems:
-        interview = template.interview(order.given, suggested=suggested, ask=ask_on_terminal)
-    if interview.problems:
+def _answers(
+    template: Template, given: Mapping[str, Any], folder_name: str, *, ask: bool, defaults: bool
+) -> dict[str, Any]:
+    """Answers to all questions. Raises InputError with all answers that are wrong, or with all that are missing."""
+    _refuse_unknown(template, given)
+    suggested = {PROJECT_QUESTION: folder_name} if folder_name else {}
+    # The given answers are checked before the first prompt.
+    result = template.answer(given, suggested={} if ask else suggested)
+    if ask and not result.problems:
+        result = template.answer(given, suggested=suggested, ask=ask_on_terminal)
+    if result.problems:
         raise InputError(
-            "An answer is wrong." if len(interview.problems) == 1 else f"{len(interview.problems)} answers are wrong.",
-            details=interview.problems,
-            hint="Give each as --data NAME=VALUE, or in the file of --answers.",
+            "An answer is wrong." if len(result.problems) == 1 else f"{len(result.problems)} answers are wrong.",
+            details=result.problems,
+            hint="Set each with --data NAME=VALUE, or in the file of --answers.",
         )
-    missing = {*interview.missing, *([] if order.ask or order.defaults else interview.defaulted)}
+    missing = {*result.missing, *([] if ask or defaults else result.defaulted)}
     if missing:
-        questions = [question for question in template.questions(order.given) if question.name in missing]
+        questions = [question for question in template.questions(given) if question.name in missing]
         raise InputError(
             f"{len(missing)} {'answer is' if len(missing) == 1 else 'answers are'} missing.",
-            why="There is no terminal to ask on." if not order.defaults else "These questions have no default.",
-            details=[_described(question) for question in questions],
-            hint="Give each as --data NAME=VALUE or in the file of --answers"
-            + (", or take the defaults of the rest: --defaults" if not order.defaults else "."),
+            why="These questions have no default." if defaults else "There is no terminal for prompts.",
+            details=[_in_one_line(question) for question in questions],
+            hint="Set each with --data NAME=VALUE or in the file of --answers"
+            + ("." if defaults else ", or use the defaults for all of them: --defaults"),
         )
-    project = str(interview.answers[PROJECT_QUESTION])
+    project = str(result.answers[PROJECT_QUESTION])
     if Path(project).name != project:
-        raise InputError(f"{PROJECT_QUESTION}: {project!r} is no name of a folder.")
-    return interview.answers
+        raise InputError(f"{PROJECT_QUESTION}: {project!r} is not a valid name of a folder.")
+    return result.answers
 
 
-def _refuse_unknown(template: Template, order: Order) -> None:
-    """Complain about a blueprint, or about questions, that do not exist."""
+def _refuse_unknown(template: Template, given: Mapping[str, Any]) -> None:
+    """Raise InputError for an unknown blueprint or unknown questions."""
     known = template.question_names()
     for name in (BLUEPRINT_QUESTION, PROJECT_QUESTION):
         if name not in known:
-            raise InputError("The repository holds no blueprints.", why=f"Its copier.yml has no question {name!r}.")
-    blueprint, blueprints = order.given.get(BLUEPRINT_QUESTION), template.blueprints()
+            raise InputError("The repository has no blueprints.", why=f"Its copier.yml has no question {name!r}.")
+    blueprint, blueprints = given.get(BLUEPRINT_QUESTION), template.blueprints()
     if blueprint is not None and blueprint not in blueprints:
         raise InputError(f"There is no blueprint {blueprint!r}.", hint=did_you_mean(str(blueprint), blueprints))
-    unknown = [name for name in order.given if name not in known]
+    unknown = [name for name in given if name not in known]
     if unknown:
         raise InputError(
-            f"The blueprints do not ask for {', '.join(map(repr, unknown))}.",
+            f"The blueprints have no question {', '.join(map(repr, unknown))}.",
             details=[f"{name}: {did_you_mean(name, known)}" for name in unknown],
-            hint="See what they ask for: mlops-bootstrap blueprint show BLUEPRINT",
+            hint="List the questions: mlops-bootstrap blueprint show BLUEPRINT",
         )
 
 
-def _described(question: Question) -> str:
-    """A question in one line: its name, what it asks for, what can be answered, and what the default is."""
+def _in_one_line(question: Question) -> str:
+    """The name of a question, its help, its choices and its default."""
     choices = f" One of {', '.join(question.choices)}." if question.choices else ""
     default = "" if question.required else f" [default: {question.default}]"
     return f"{question.name}: {' '.join(question.help.split())}{choices}{default}"
 
 
 def _check_destination(path: Path) -> None:
-    """Raise ConflictError when there is something at `path` that a new project must not touch."""
+    """Raise ConflictError if `path` exists, except for an empty folder."""
     try:
         if path.is_dir():
             inside = next(path.iterdir(), None)
             if inside is None:
                 return
-            why = f"It has content already, for example {inside.name}."
+            why = f"It is not empty; it contains, for example, {inside.name}."
         elif path.exists() or path.is_symlink():
             why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
         else:
@@ -198,41 +198,38 @@ def _check_destination(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be used for a new project.", why=_words(error)) from error
     raise ConflictError(
-        f"{path} is in the way of the new project.", why=why, hint="Choose another folder: nothing is overwritten."
+        f"{path} already exists.", why=why, hint="Choose another folder; existing files are never overwritten."
     )
 
 
 @contextmanager
-def _staging(order: Order) -> Iterator[Path]:
-    """A folder to make the project in, on the same disk as its destination; it vanishes in the end."""
-    where = None
-    if not order.dry_run:
-        where = order.destination or order.directory
-        while not where.exists():
-            where = where.parent
+def _staging(where: Path | None) -> Iterator[Path]:
+    """A temporary folder for the new project, on the disk of `where`; None uses the system's temporary folder."""
+    while where is not None and not where.exists():
+        where = where.parent
     try:
         folder = TemporaryDirectory(prefix=".mlops-bootstrap-", dir=where)
     except OSError as error:
         raise InputError(
-            f"No project can be made in {where}.", why=_words(error), hint="Choose a folder that you may write to."
+            f"A project cannot be created in {where}.", why=_words(error), hint="Choose a folder with write permission."
         ) from error
     with folder as name:
         yield Path(name)
 
 
 def _rendered_files(folder: Path) -> tuple[str, ...]:
-    """The project's files. Raises RefusedError for those that would act on this machine, or reach out of the project.
+    """The project's files. Raises RefusedError for files in `.git` and for links.
 
-    A blueprint could name a file `.git/hooks/post-commit` by an expression, and our own commit would run it.
+    A blueprint could create `.git/hooks/post-commit` with an expression as file name; the first commit would run it.
     """
     found = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-    git_folders = [path.as_posix() for path in found if any(map(_is_gits_own, path.parts))]
+    git_folders = [path.as_posix() for path in found if any(map(_is_git_folder, path.parts))]
     links = [path.as_posix() for path in found if (folder / path).is_symlink()]
     if git_folders or links:
         raise RefusedError(
-            "This blueprint writes what a blueprint must not write.",
+            "This blueprint creates files that a blueprint must not create.",
             details=[f"{path}: git's own folder" for path in git_folders] + [f"{path}: a link" for path in links],
-            hint="Nothing was written. Use a blueprint without these files.",
+            hint="Nothing was created. Use a blueprint without these files.",
         )
     files = tuple(sorted(path.as_posix() for path in found if (folder / path).is_file()))
     if not files:
@@ -240,8 +237,8 @@ def _rendered_files(folder: Path) -> tuple[str, ...]:
     return files
 
 
-def _is_gits_own(name: str) -> bool:
-    """Whether a file of this name is `.git`, also where case does not count, or on NTFS, where it has more names.
+def _is_git_folder(name: str) -> bool:
+    """Whether a file with this name is `.git`, also on file systems that ignore case, and with NTFS's other names.
 
     https://github.com/git/git/blob/master/path.c, `is_ntfs_dotgit`
     """
@@ -250,9 +247,9 @@ def _is_gits_own(name: str) -> bool:
 
 
 def _repository_around(path: Path) -> Path | None:
-    """The work tree that `path` would lie in, if any: the nearest folder above it that has a `.git`, as git looks.
+    """The work tree that contains `path`, if any: the nearest folder above it with a `.git`.
 
-    A folder that the work tree ignores is no part of it: a project there becomes a repository of its own.
+    A folder that the work tree ignores is not part of it: a project there becomes a separate repository.
     """
     around = next((folder for folder in path.parents if (folder / ".git").exists()), None)
     return None if around is None or _is_ignored(path, around) else around
@@ -269,9 +266,9 @@ def _is_ignored(path: Path, work_tree: Path) -> bool:
 def _commit(folder: Path, message: str, progress: Progress) -> None:
     """Make `folder` a git repository with one commit of everything in it."""
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
-    # What the user ignores everywhere may well be part of a project (*.lock); that is for the project's .gitignore.
+    # The user's global ignore file may exclude files of the project (*.lock).
     git("-c", "core.excludesFile=", "add", "--all", cwd=folder)
-    # Neither the user's hooks nor their key know this commit, and nobody is there to type a passphrase.
+    # Without the user's hooks, which may need other files, and without signing, which may need a passphrase.
     commit = ["-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", "--message", message]
     try:
         git(*commit, cwd=folder)
@@ -280,13 +277,13 @@ def _commit(folder: Path, message: str, progress: Progress) -> None:
             raise
         git(*commit, cwd=folder, env=_FALLBACK_IDENTITY)
         progress.say(
-            "git knows no name and address of yours, so the first commit is by mlops-bootstrap. "
-            "Set them by: git config --global user.name ... and user.email ..."
+            "git has no user.name and user.email, so the author of the first commit is mlops-bootstrap. "
+            "Set them: git config --global user.name NAME; git config --global user.email ADDRESS"
         )
 
 
 def _identity(folder: Path) -> bool:
-    """Whether git knows who commits."""
+    """Whether git has a name and an address for commits."""
     try:
         git("var", "GIT_AUTHOR_IDENT", cwd=folder)
         git("var", "GIT_COMMITTER_IDENT", cwd=folder)
@@ -296,14 +293,14 @@ def _identity(folder: Path) -> bool:
 
 
 def _move_into_place(folder: Path, path: Path) -> None:
-    """Move the finished project to `path`, all of it or nothing."""
+    """Move the finished project to `path`: all of it, or after an error nothing."""
     moved: list[Path] = []
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(path)
             return
-        # An empty folder that somebody made: it stays the same folder, since a shell may be standing in it.
+        # An existing empty folder is kept, because it may be the current folder of a shell.
         for child in sorted(folder.iterdir()):
             child.rename(path / child.name)
             moved.append(child)
@@ -316,5 +313,5 @@ def _move_into_place(folder: Path, path: Path) -> None:
 
 
 def _words(error: Exception) -> str:
-    """What the system says, without the paths of our temporary folders."""
+    """The system's message, without the paths of temporary folders."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -1,7 +1,7 @@
-"""A new project's uv.lock, made anew where uv takes packages from another index than the one that it names.
+"""Creates a new project's uv.lock again if uv is configured for another package index than the lock names.
 
-A blueprint ships the lock that its tests passed with, and `uv sync --locked` refuses a lock made for another index.
-Asking uv costs a process, so it is asked only where an index is configured at all.
+A blueprint contains the lock that its tests passed with; `uv sync --locked` refuses a lock for another index. uv is
+started only if an index is configured.
 """
 
 import os
@@ -19,20 +19,20 @@ _INDEX_KEYS = frozenset({"index", "index-url", "extra-index-url"})
 
 
 def relock(project: Path, destination: Path, progress: Progress) -> bool:
-    """Make the lock of `project` anew if uv's configuration asks for it; True when it was made anew.
+    """Create the lock of `project` again if uv's configuration requires it. Returns whether it did.
 
-    The versions in the lock stay as they are, as far as the index has them.
+    The versions in the lock do not change, if the index has them.
 
     Args:
-        project: The folder of the project now.
-        destination: Where it will be; configuration in folders above it counts.
+        project: The current folder of the project.
+        destination: Its later folder; uv.toml files above it apply.
 
     Raises:
-        RemoteError: The index did not answer, or lacks packages; uv's own words are in `why`.
+        RemoteError: The index did not answer, or does not have all packages; uv's message is in `why`.
     """
     if not (project / "uv.lock").is_file() or not _index_is_configured(destination):
         return False
-    # --no-build: locking must not run a build backend that a blueprint brought along.
+    # --no-build: locking must not run a build backend from a blueprint.
     try:
         uv("lock", "--check", "--no-build", cwd=project)
     except InputError:
@@ -42,7 +42,7 @@ def relock(project: Path, destination: Path, progress: Progress) -> bool:
         except InputError as error:
             progress.finished("lock for your package index", "failed")
             raise RemoteError(
-                "The project's uv.lock cannot be made for your package index.",
+                "The project's uv.lock cannot be created for your package index.",
                 why=error.why,
                 hint="Check the index in uv.toml or UV_DEFAULT_INDEX and your network, then run the command again.",
             ) from error
@@ -58,7 +58,7 @@ def _index_is_configured(destination: Path) -> bool:
 
 
 def _configuration_files(destination: Path) -> Iterator[Path]:
-    """Where uv looks for its configuration: https://docs.astral.sh/uv/concepts/configuration-files/."""
+    """Uv's configuration files: https://docs.astral.sh/uv/concepts/configuration-files/."""
     if chosen := os.environ.get("UV_CONFIG_FILE"):
         yield Path(chosen)
         return
@@ -80,4 +80,4 @@ def _names_an_index(file: Path) -> bool:
     except OSError:
         return False
     except ValueError:
-        return True  # broken: uv says so, in better words than ours
+        return True  # an invalid file: uv reports it

@@ -1,12 +1,12 @@
-"""The git repository that blueprints are rendered from, found without a network under its public URL.
+"""The git repository that contains the blueprints, available without a network under its public URL.
 
-Copier can only update a project that was rendered from a git repository, so that is what rendering starts from, always:
+Copier can update only projects that were rendered from a git repository:
 
-- a checkout of ours uses itself, at its commit, or at a snapshot of it when blueprints were edited;
-- an installed wheel carries the repository as a git bundle and unpacks it once into the user's cache.
+- a checkout of mlops-bootstrap uses itself, at its commit, or at a temporary commit with uncommitted edits;
+- an installed wheel contains the repository as a git bundle and unpacks it once into the user's cache.
 
-Either way the project's answers file names `URL` and a commit of it: git is told by `insteadOf`, in the environment of
-its processes alone, that the URL is found on this machine.
+In both cases the project's answers file has `URL` and a commit: git's `insteadOf`, set in the environment of its child
+processes only, maps the URL to the local repository.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ from bootstrap.errors import BootstrapError, MissingError
 from bootstrap.processes import git
 
 URL = "https://github.com/mlops-bootstrap/mlops-bootstrap.git"
-"""Where the blueprints are published. Every project's answers file says so, for ever: never change it."""
+"""The public URL of the blueprints. The answers file of every project contains it: never change it."""
 
 BUNDLE_NAME = "_blueprints.bundle"
-"""The bundle's file name in the package; hatch_build.py puts it there."""
+"""The bundle's file name in the package; hatch_build.py creates it."""
 
 _PACKAGE = Path(bootstrap.__file__).parent
 _BRANCH = "refs/heads/blueprints"
 _BLUEPRINT_PATHS = ("copier.yml", "blueprints")
 
 _LONGEST_UNPACKING = 120.0
-"""How many seconds another process may take to unpack before we give up waiting for it."""
+"""How many seconds to wait for another process that unpacks the same bundle."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Snapshot:
     Attributes:
         repository: A git repository on this machine that holds the commit.
         commit: The commit's full id.
-        url: The public URL of the repository, which projects remember.
-        edited: The commit holds edits that are in no commit of the checkout, so nobody else can find it.
+        url: The public URL of the repository, as projects record it.
+        edited: The commit has edits that the checkout has not committed, so other machines do not have it.
     """
 
     repository: Path
@@ -52,7 +52,7 @@ class Snapshot:
     edited: bool = False
 
     def environment(self) -> dict[str, str]:
-        """Variables under which git finds `url` in `repository`, beside whatever the user's own variables say."""
+        """Variables that map `url` to `repository` for git, in addition to the user's own variables."""
         count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
         return {
             "GIT_CONFIG_COUNT": str(count + 1),
@@ -66,32 +66,31 @@ class Snapshot:
 
 
 @contextlib.contextmanager
-def our_blueprints() -> Iterator[Snapshot]:
-    """The blueprints that came with this installation.
+def installed_blueprints() -> Iterator[Snapshot]:
+    """The blueprints of this installation.
 
     Raises:
         MissingError: There is no git, or the installation has no blueprints.
     """
     checkout, bundle = _PACKAGE.parent, _PACKAGE / BUNDLE_NAME
     if (checkout / ".git").exists() and (checkout / "copier.yml").is_file():
-        with snapshot_of(checkout) as snapshot:
+        with snapshot_of_checkout(checkout) as snapshot:
             yield snapshot
     elif bundle.is_file():
         yield unpack(bundle)
     else:
         raise MissingError(
             "This installation of mlops-bootstrap has no blueprints.",
-            why=f"{bundle} is not there.",
+            why=f"{bundle} is missing.",
             hint="Install it again: uv tool install --reinstall mlops-bootstrap",
         )
 
 
 @contextlib.contextmanager
-def snapshot_of(checkout: Path) -> Iterator[Snapshot]:
-    """The blueprints of a checkout: its commit, or, when they were edited since, a commit on top of it.
+def snapshot_of_checkout(checkout: Path) -> Iterator[Snapshot]:
+    """The blueprints of a checkout: its commit, or with uncommitted edits a commit on top of it.
 
-    The checkout's work tree, index and object store stay as they are: the commit is made in a temporary repository that
-    borrows the checkout's objects.
+    The checkout itself does not change: the commit is created in a temporary repository that shares its objects.
     """
     with TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
         repository = Path(folder) / "blueprints.git"
@@ -107,13 +106,13 @@ def snapshot_of(checkout: Path) -> Iterator[Snapshot]:
 
 
 def unpack(bundle: Path, cache: Path | None = None) -> Snapshot:
-    """The blueprints in a git bundle, unpacked into the user's cache when they are not there, or not whole.
+    """The blueprints in a git bundle, unpacked into the user's cache if they are missing or damaged there.
 
-    Several processes may ask at once: one unpacks, beside the place where it belongs, and the others wait for it.
+    Of several concurrent processes one unpacks, and the others wait.
 
     Args:
         bundle: A bundle whose HEAD is the commit to use.
-        cache: The folder that keeps unpacked bundles; that of this user when left out.
+        cache: The folder for unpacked bundles; None is the user's cache folder.
     """
     if cache is None:
         from platformdirs import user_cache_path
@@ -145,7 +144,7 @@ def _unpack(bundle: Path, home: Path) -> None:
 
 
 def _replace(bundle: Path, home: Path) -> None:
-    """Unpack beside `home`, and put the result in the place of what is there."""
+    """Unpack into a temporary folder, and replace `home` by it."""
     with TemporaryDirectory(prefix=".unpacking-", dir=home.parent) as folder:
         fresh, damaged = Path(folder) / "fresh", Path(folder) / "damaged"
         repository = fresh / "blueprints.git"
@@ -162,7 +161,7 @@ def _replace(bundle: Path, home: Path) -> None:
 
 
 def _is_whole(home: Path) -> bool:
-    """Whether an unpacked repository is there and has the very files that were unpacked."""
+    """Whether the unpacked repository exists and has the digest that it had after unpacking."""
     try:
         return (home / "sha256").read_text(encoding="utf-8") == digest_tree(home / "blueprints.git")
     except OSError:
@@ -170,7 +169,7 @@ def _is_whole(home: Path) -> bool:
 
 
 def _commit_edits(checkout: Path, repository: Path, parent: str) -> str:
-    """A commit in `repository` of the checkout's commit plus its blueprints as they are on disk now."""
+    """Create a commit in `repository`: `parent` with the blueprints as they are in the work tree now."""
     env: Mapping[str, str] = {
         "GIT_DIR": str(repository),
         "GIT_WORK_TREE": str(checkout),

@@ -1,13 +1,13 @@
-"""Copier at work: a template's questions, the answers to them, and the files that it renders to.
+"""A Copier template: its questions, the check of their answers, and its rendering.
 
-The only module that imports Copier. Copier's public functions stop at the first wrong answer and ask while they
-render, so this goes one level below them, to its worker and its questions; pyproject.toml therefore pins Copier's minor
-version. Nothing of a template ever runs: one with tasks, migrations or Jinja extensions is refused, and the user's own
-list of trusted templates is not read.
+The only module that imports Copier. Copier's public functions stop at the first wrong answer, so this module uses
+Copier's internal worker and questions; therefore pyproject.toml pins Copier's minor version. Templates never run code:
+tasks, migrations and Jinja extensions are refused, and Copier's list of trusted templates is not read.
 """
 
 import contextlib
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from copier._user_data import Question as CopierQuestion
 
 BLUEPRINT_QUESTION = "blueprint"
-"""The question whose choices are the catalogue."""
+"""The question whose choices are the blueprints."""
 
 _RUNS_CODE = ("_tasks", "_migrations", "_jinja_extensions")
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question of a template, under the answers that are given before it.
+    """A question of a template.
 
     Attributes:
         name: The key of its answer.
-        type: Copier's name of the answer's type: str, bool, int, float, yaml, json or path.
-        help: The sentence that is shown to the person who answers.
-        default: The answer when none is given.
+        type: The type of the answer in Copier: str, bool, int, float, yaml, json or path.
+        help: The text of the prompt.
+        default: The default answer; it may depend on the answers to earlier questions.
         required: There is no default.
-        choices: The possible answers and their labels; empty when any answer of the type will do.
+        choices: The allowed answers with their labels; empty if all answers of the type are allowed.
     """
 
     name: str
@@ -52,14 +52,14 @@ class Question:
 
 
 @dataclass
-class Interview:
-    """What came of asking a template's questions.
+class Answers:
+    """The answers to a template's questions.
 
     Attributes:
-        answers: The answer to every question that applies.
-        defaulted: Names of the questions whose default was taken.
-        missing: Names of the questions without an answer and without a default.
-        problems: One sentence for each wrong answer, with the question, the value and the reason.
+        answers: The answer to each question that applies.
+        defaulted: The names of the questions with the default as answer.
+        missing: The names of the questions without an answer and without a default.
+        problems: A sentence for each wrong answer, with the question, the value and the reason.
     """
 
     answers: dict[str, Any] = field(default_factory=dict)
@@ -69,43 +69,43 @@ class Interview:
 
 
 class Template:
-    """A template at one commit, made by `opened`."""
+    """A template at one commit, opened by `open_template`."""
 
     def __init__(self, worker: "Worker") -> None:
         self._worker = worker
 
     @property
     def commit(self) -> str:
-        """The commit as the answers file records it: a tag, or a commit described by the tag before it."""
+        """The commit as the answers file records it: a tag, or the output of `git describe`."""
         return str(self._worker.template.commit)
 
     def question_names(self) -> list[str]:
-        """The names of all questions, also of those that do not apply to the answers given."""
+        """The names of all questions, also of those that do not apply."""
         return list(self._worker.template.questions_data)
 
     def blueprints(self) -> dict[str, str]:
-        """The catalogue: the name of each blueprint, and its description in a line."""
+        """The name of each blueprint and its description in one line."""
         question = self._question(BLUEPRINT_QUESTION)
         return {str(choice.value): str(choice.title) for choice in question._formatted_choices}
 
-    def interview(
+    def answer(
         self,
         given: Mapping[str, Any],
         *,
         suggested: Mapping[str, Any],
         ask: "Callable[[CopierQuestion], Any] | None" = None,
-    ) -> Interview:
-        """Go through the questions in order, and check every answer.
+    ) -> Answers:
+        """Answer the questions in order, and check every answer.
 
         Args:
-            given: Answers that were given beforehand.
-            suggested: Answers that take the place of the template's defaults.
-            ask: Asks a person for the answer; None takes the default.
+            given: Answers from the user.
+            suggested: Values that replace the template's defaults.
+            ask: Prompts for an answer; None uses the default.
         """
         from copier._types import MISSING, Phase
         from copier._user_data import AnswersMap
 
-        result = Interview()
+        result = Answers()
         worker = self._worker
         answers = AnswersMap(
             user_defaults=dict(suggested), metadata=worker.template.metadata, external=worker._external_data()
@@ -113,13 +113,13 @@ class Template:
         worker.answers = answers
         with Phase.use(Phase.PROMPT):
             for name in self.question_names():
-                with _explained(f"The blueprint's question {name} cannot be asked."):
+                with _explained(f"The question {name} of the blueprint cannot be evaluated."):
                     question = self._question(name)
                     applies = question.get_when()
                 if not applies:
                     answers.hide(name)
                     if name in given:
-                        result.problems.append(f"{name}: {_shown(given[name])} is given, but not asked for here.")
+                        result.problems.append(f"{name}: this question does not apply to your other answers.")
                 elif name in given and (problem := _problem(question, given[name])):
                     result.problems.append(f"{name}: {_shown(given[name])} {problem}")
                 elif name in given:
@@ -136,18 +136,18 @@ class Template:
         return result
 
     def questions(self, given: Mapping[str, Any]) -> list[Question]:
-        """The questions that are asked under the answers `given`, with their defaults."""
-        asked: list[Question] = []
+        """The questions that are open after the answers `given`, with their defaults."""
+        questions: list[Question] = []
 
-        def note(question: "CopierQuestion") -> Any:
-            asked.append(_described(question))
+        def collect(question: "CopierQuestion") -> Any:
+            questions.append(_question(question))
             return question.get_default()
 
-        self.interview(given, suggested={}, ask=note)
-        return asked
+        self.answer(given, suggested={}, ask=collect)
+        return questions
 
     def render(self) -> None:
-        """Write the project of the last interview into the folder that the template was opened for.
+        """Write the project into the template's folder, with the answers of the last call of `answer`.
 
         Raises:
             InputError: The template has a mistake, or the disk is full.
@@ -156,13 +156,13 @@ class Template:
             self._worker.run_copy()
 
     def refuse_code(self) -> None:
-        """Raise RefusedError if the template would run code of its own."""
+        """Raise RefusedError if the template would run code."""
         found = [key for key in _RUNS_CODE if self._worker.template._raw_config.get(key)]
         if found:
             raise RefusedError(
-                "This blueprint would run code of its own on this machine.",
+                "This blueprint would run code on this machine.",
                 why=f"Its copier.yml has {', '.join(found)}.",
-                hint="Blueprints are rendered, never run. Use one without these keys.",
+                hint="Blueprints must not run code. Use one without these keys.",
             )
 
     def _question(self, name: str) -> "CopierQuestion":
@@ -178,14 +178,14 @@ class Template:
             **worker.template.questions_data[name],
         )
 
-    def _default(self, question: "CopierQuestion", result: Interview) -> Any:
+    def _default(self, question: "CopierQuestion", result: Answers) -> Any:
         from copier._types import MISSING
 
         name = question.var_name
         try:
             answer = question.get_default()
-        except Exception as error:  # noqa: BLE001 - a template's expressions raise whatever they like
-            # After a wrong answer, the defaults that are made from it are wrong as well: one complaint is enough.
+        except Exception as error:  # noqa: BLE001 - a template's expressions can raise any exception
+            # A default that depends on a wrong answer is wrong, too: only the first problem is reported.
             if not result.problems:
                 value = question.answers.user_defaults.get(name, question.render_value(question.default))
                 result.problems.append(f"{name}: {_shown(value)} {_problem(question, value) or error}")
@@ -196,25 +196,21 @@ class Template:
 
 
 @contextlib.contextmanager
-def opened(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
-    """The template at `snapshot`, to be rendered into `folder`.
+def open_template(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
+    """Open the template at `snapshot` for rendering into `folder`.
 
     Raises:
         MissingError: There is no git.
         InputError: The repository cannot be read.
-        RefusedError: The template would run code of its own.
+        RefusedError: The template would run code.
     """
     from copier._main import Worker
     from copier._settings import SettingsModel
 
-    class Answered(Worker):
-        def _ask(self) -> None:
-            """Nothing is left to ask: what is rendered is what the interview checked."""
-
     with (
         TemporaryDirectory(prefix="mlops-bootstrap-") as mirrors,
         _environment(snapshot, Path(mirrors)),
-        Answered(
+        Worker(
             src_path=snapshot.url,
             dst_path=folder,
             vcs_ref=snapshot.commit,
@@ -224,6 +220,7 @@ def opened(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
             skip_tasks=True,
         ) as worker,
     ):
+        worker._ask = lambda: None  # type: ignore[method-assign] # `Template.answer` has all answers already
         template = Template(worker)
         with _explained("The blueprints cannot be read."):
             template.refuse_code()
@@ -231,28 +228,30 @@ def opened(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
 
 
 def ask_on_terminal(question: "CopierQuestion") -> Any:
-    """Ask the question as Copier does, but on standard error: standard output is for results."""
+    """Prompt for the answer as Copier does, but on standard error: standard output is for results."""
     from copier._types import MISSING
     from prompt_toolkit.output import create_output
     from questionary import unsafe_prompt
 
+    name, defaults = question.var_name, question.answers.user_defaults
     try:
         question.get_default()
-    except Exception:  # noqa: BLE001 - a suggestion that the template refuses is no suggestion
-        question.answers.user_defaults.pop(question.var_name, None)
+    except Exception:  # noqa: BLE001 - the suggested default is not a valid answer
+        if suggestion := _valid_name(question, defaults.pop(name, None)):
+            defaults[name] = suggestion
     default = question.get_default()
-    answered = unsafe_prompt(
-        [{**question.get_questionary_structure(), "qmark": "?", "output": create_output(stdout=sys.stderr)}],
-        answers={} if default is MISSING else {question.var_name: default},
-    )
-    return answered[question.var_name]
+    prompt = {**question.get_questionary_structure(), "qmark": "?", "output": create_output(stdout=sys.stderr)}
+    if "validate" in prompt and not question.multiselect:
+        prompt["validate"] = lambda value: _problem(question, value) or True
+    answered = unsafe_prompt([prompt], answers={} if default is MISSING else {name: default})
+    return answered[name]
 
 
 @contextlib.contextmanager
 def _environment(snapshot: Snapshot, mirrors: Path) -> Iterator[None]:
-    """Let Copier's git find `snapshot` under its URL, and keep its mirrors out of the user's own Copier cache.
+    """Make Copier's git find `snapshot` under its URL, and its mirrors lie outside of the user's Copier cache.
 
-    Copier runs git through plumbum, which has an environment of its own; Copier reads its own variable from ours.
+    Copier runs git through plumbum, which has a separate environment; Copier reads its variable from this process's.
     """
     from plumbum import local
 
@@ -271,7 +270,7 @@ def _environment(snapshot: Snapshot, mirrors: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Turn what a template (or the disk under it) raises into an InputError."""
+    """Convert exceptions of a template, or of the disk, to InputError."""
     try:
         yield
     except BootstrapError:
@@ -280,7 +279,7 @@ def _explained(what: str) -> Iterator[None]:
         raise InputError(what, why=f"{type(error).__name__}: {error}") from error
 
 
-def _described(question: "CopierQuestion") -> Question:
+def _question(question: "CopierQuestion") -> Question:
     from copier._types import MISSING
 
     default = question.get_default()
@@ -299,16 +298,16 @@ _BOOLEANS = frozenset({"y", "yes", "t", "true", "on", "1", "n", "no", "f", "fals
 
 
 def _problem(question: "CopierQuestion", value: Any) -> str:
-    """Why `value` cannot be the answer to `question`; empty when it can.
+    """Why `value` is not a valid answer to `question`; empty if it is valid.
 
-    Stricter than Copier, for which "maybe" is true and 1.5 is the integer 1.
+    Stricter than Copier, which converts "maybe" to true and 1.5 to the integer 1.
     """
     type_name = question.get_type_name()
     if problem := _unprintable(value) or ("" if question.multiselect else _wrong_type(type_name, value)):
         return problem
     try:
         answer = question.cast_answer(value)
-    except Exception:  # noqa: BLE001 - Copier raises whatever the conversion raises
+    except Exception:  # noqa: BLE001 - Copier does not catch the errors of conversions
         return f"is not of the type {type_name}."
     choices = [choice.value for choice in question._formatted_choices if not choice.disabled]
     if choices and not question.multiselect and answer not in choices:
@@ -316,9 +315,23 @@ def _problem(question: "CopierQuestion", value: Any) -> str:
         return f"is not one of {', '.join(map(str, choices))}." + (f" Did you mean {meant!r}?" if meant else "")
     try:
         question.validate_answer(question.parse_answer(value))
-    except Exception as error:  # noqa: BLE001 - a template's expressions raise whatever they like
-        return str(error).removeprefix(f"Validation error for question '{question.var_name}': ")
+    except Exception as error:  # noqa: BLE001 - a template's expressions can raise any exception
+        reason = str(error).removeprefix(f"Validation error for question '{question.var_name}': ")
+        suggestion = _valid_name(question, value)
+        return f"{reason.rstrip('.')}. Did you mean {suggestion!r}?" if suggestion else reason
     return ""
+
+
+def _valid_name(question: "CopierQuestion", value: Any) -> str:
+    """`value` as lower-case words with hyphens (`Fraud_Score` becomes `fraud-score`), if that is a valid answer."""
+    name = re.sub(r"[^a-z0-9]+", "-", str(value).lower()).strip("-")
+    if not isinstance(value, str) or not name or question.get_type_name() != "str" or question.choices:
+        return ""
+    try:
+        question.validate_answer(name)
+    except Exception:  # noqa: BLE001 - a template's expressions can raise any exception
+        return ""
+    return name
 
 
 def _wrong_type(type_name: str, value: Any) -> str:
@@ -333,10 +346,10 @@ def _wrong_type(type_name: str, value: Any) -> str:
 
 
 def _unprintable(value: Any) -> str:
-    """Why a text would break the files that it is written into; empty when it would not."""
+    """Why a text would break the files that contain it; empty if it would not."""
     for character in value if isinstance(value, str) else "":
         if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
-            return f"holds a character that no file should get from here ({character!a})."
+            return f"contains a control character ({character!a})."
     return ""
 
 

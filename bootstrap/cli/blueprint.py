@@ -11,11 +11,11 @@ from bootstrap.cli.new import complete_blueprint
 
 @command(group, "blueprint list", examples=["mlops-bootstrap blueprint list"])
 def list_(session: Session) -> None:
-    """List the blueprints that `new` can start from."""
-    from bootstrap.blueprint import catalogue, our_blueprints
+    """List the blueprints that `new` can use."""
+    from bootstrap.blueprint import catalogue, installed_blueprints
     from bootstrap.terminal.table import table
 
-    with our_blueprints() as snapshot:
+    with installed_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
     document = {
         "schema_version": 1,
@@ -31,19 +31,19 @@ def show(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="BLUEPRINT", autocompletion=complete_blueprint)],
 ) -> None:
-    """Show what a blueprint asks for, with the defaults."""
+    """Show the questions of a blueprint, with their defaults."""
     from dataclasses import asdict
     from pathlib import Path
 
-    from bootstrap.blueprint import catalogue, opened, our_blueprints
+    from bootstrap.blueprint import catalogue, installed_blueprints, open_template
     from bootstrap.errors import InputError, did_you_mean
     from bootstrap.terminal.table import table
 
-    with our_blueprints() as snapshot:
+    with installed_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
         if name not in blueprints:
             raise InputError(f"There is no blueprint {name!r}.", hint=did_you_mean(name, blueprints))
-        with opened(snapshot, Path(name)) as template:
+        with open_template(snapshot, Path(name)) as template:
             questions = template.questions({"blueprint": name})
             commit = template.commit
     document = {

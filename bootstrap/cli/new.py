@@ -11,17 +11,17 @@ import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, MissingError
 
 if TYPE_CHECKING:
-    from bootstrap.blueprint import Created
+    from bootstrap.blueprint import NewProject
 
 
 def complete_blueprint(incomplete: str) -> list[tuple[str, str]]:
-    """The blueprints whose names start with what was typed, for the shell. Imports no Copier."""
-    from bootstrap.blueprint import catalogue, our_blueprints
+    """The blueprints whose names start with `incomplete`, for shell completion."""
+    from bootstrap.blueprint import catalogue, installed_blueprints
 
-    with our_blueprints() as snapshot:
+    with installed_blueprints() as snapshot:
         return [(name, label) for name, label in catalogue(snapshot).items() if name.startswith(incomplete)]
 
 
@@ -32,6 +32,7 @@ def complete_blueprint(incomplete: str) -> list[tuple[str, str]]:
         "mlops-bootstrap new tabular churn --defaults",
         "mlops-bootstrap new tabular fraud-score --data problem=classification --data team=fraud --defaults",
         "mlops-bootstrap new tabular spam --defaults --dry-run",
+        "mlops-bootstrap new tabular risk --platform platform --defaults",
     ],
 )
 def new(
@@ -41,7 +42,7 @@ def new(
         typer.Argument(help="The kind of project: see `blueprint list`.", autocompletion=complete_blueprint),
     ] = None,
     destination: Annotated[
-        Path | None, typer.Argument(metavar="[DEST]", help="The folder to make; by default the project's name.")
+        Path | None, typer.Argument(metavar="[DEST]", help="The folder to create; default: the project's name.")
     ] = None,
     *,
     data: Annotated[
@@ -49,63 +50,111 @@ def new(
         typer.Option("--data", "-d", metavar="NAME=VALUE", help="The answer to a question; repeatable."),
     ] = None,
     answers: Annotated[
-        Path | None, typer.Option("--answers", metavar="FILE", help="Answers in a YAML file; --data wins over it.")
+        Path | None, typer.Option("--answers", metavar="FILE", help="Answers in a YAML file; --data overrides it.")
     ] = None,
-    defaults: Annotated[bool, typer.Option("--defaults", help="Take the default of every other question.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files that would be made, and stop.")] = False,
+    platform: Annotated[
+        Path | None,
+        typer.Option(
+            "--platform",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Use the team, environments and locations of this platform repository; default: the one around the "
+            "current folder.",
+        ),
+    ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Use the default answer to all other questions.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files that would be created.")] = False,
 ) -> None:
-    """Create a project from a blueprint: a folder that trains, tests, gates and serves a model."""
-    from bootstrap.blueprint import Order, create, our_blueprints
+    """Create a project from a blueprint: a repository that trains, tests, gates and serves a model."""
+    from bootstrap.blueprint import create, installed_blueprints, question_names
 
-    order = Order(
-        directory=session.directory,
-        destination=session.directory / os.path.normpath(destination) if destination is not None else None,
-        given=_given(session, blueprint, data or [], answers),
-        ask=not defaults and sys.stdin.isatty() and sys.stderr.isatty(),
-        defaults=defaults,
-        dry_run=dry_run,
-    )
-    with our_blueprints() as snapshot:
-        created = create(order, snapshot, session.console)
+    path = session.directory / os.path.normpath(destination) if destination is not None else None
+    given = _given(session, blueprint, data or [], answers)
+    with installed_blueprints() as snapshot:
+        taken = _from_platform(session, platform, path, given, question_names(snapshot))
+        created = create(
+            snapshot,
+            taken | given,
+            session.console,
+            directory=session.directory,
+            destination=path,
+            ask=not defaults and sys.stdin.isatty() and sys.stderr.isatty(),
+            defaults=defaults,
+            dry_run=dry_run,
+        )
         if snapshot.edited:
             session.console.say(
-                "The blueprints of this checkout have edits that are not committed. They are in the project, "
-                "but it can be updated only from a commit that others can find."
+                "The blueprints of this checkout have uncommitted edits. The project contains them, but it can be "
+                "updated only from a committed version."
             )
     if created.relocked:
-        session.console.say("uv.lock was made anew for your package index; the versions in it are the blueprint's.")
+        session.console.say("uv.lock was created again for your package index, with the blueprint's versions.")
     if created.written and not created.repository:
-        session.console.say("The project lies in a git repository already, so nothing was committed: that is yours.")
-    session.console.result(_text(created, session.directory), created.document())
+        session.console.say("The project is inside an existing git repository, so nothing was committed.")
+    session.console.result(_text(created, session.directory), {**created.document(), "from_platform": taken})
+
+
+def _from_platform(
+    session: Session, root: Path | None, destination: Path | None, given: dict[str, Any], questions: set[str]
+) -> dict[str, str]:
+    """Answers to `questions` from the platform repository in `root`, or from one around the current folder, if any."""
+    from bootstrap.manifests.locate import find_root
+
+    try:
+        folder = find_root(session.directory / (root or ""))
+    except MissingError:
+        if root is not None:
+            raise
+        return {}
+    from bootstrap.blueprint.from_platform import answers_from_platform
+    from bootstrap.manifests.platform import load_platform
+
+    platform = load_platform(folder)
+    project = str(given.get("project_name") or (destination.name if destination else ""))
+    destination = destination or session.directory / (project or "project")
+    taken = answers_from_platform(platform, project, given.get("team"), destination)
+    taken = {name: value for name, value in taken.items() if name in questions - given.keys()}
+    session.console.say(
+        f"Answers from the platform repository {platform.root} (--data overrides them):\n"
+        + "\n".join(f"  {name}: {value}" for name, value in taken.items())
+    )
+    return taken
 
 
 def _given(session: Session, blueprint: str | None, data: list[str], answers: Path | None) -> dict[str, Any]:
-    """The answers from the command line, over those from the file."""
+    """The answers from --answers, overridden by those from --data."""
     given: dict[str, Any] = {}
     if answers is not None:
         from bootstrap.yaml import read
 
         content = read(session.directory / answers).data
         if not isinstance(content, dict):
-            raise InputError(f"{answers} holds no answers.", why="It must be a mapping: one `question: answer` a line.")
-        # A project's own answers file serves as well: what begins with _ there is Copier's.
+            raise InputError(
+                f"{answers} has no answers.", why="It must be a mapping with a line `question: answer` each."
+            )
+        # In a project's .copier-answers.yml, keys that begin with _ are Copier's own.
         given = {name: value for name, value in content.items() if not name.startswith("_")}
     wrong = [item for item in data if "=" not in item or item.startswith("=")]
     if wrong:
-        raise InputError(f"--data takes NAME=VALUE, not {', '.join(map(repr, wrong))}.")
+        raise InputError(f"--data needs NAME=VALUE, not {', '.join(map(repr, wrong))}.")
     given |= dict(item.split("=", 1) for item in data)
     if blueprint is not None:
         if given.get("blueprint", blueprint) != blueprint:
             raise InputError(
-                f"Two blueprints are named: {blueprint!r} as the argument, {given['blueprint']!r} as an answer."
+                f"There are two blueprints: {blueprint!r} is the argument, {given['blueprint']!r} is an answer."
             )
         given["blueprint"] = blueprint
     return given
 
 
-def _text(created: "Created", directory: Path) -> str:
+def _text(created: "NewProject", directory: Path) -> str:
     if not created.written:
-        head = f"{created.path} would get {len(created.files)} files from {created.blueprint} {created.commit}:"
+        head = (
+            f"{len(created.files)} files from {created.blueprint} {created.commit} would be created in {created.path}:"
+        )
         return "\n".join([head, *(f"  {file}" for file in created.files)])
     folder = os.path.relpath(created.path, directory)
     quoted = subprocess.list2cmdline([folder]) if sys.platform == "win32" else shlex.quote(folder)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.blueprint import Created, Order, Snapshot, create, our_blueprints
+from bootstrap.blueprint import NewProject, Snapshot, create, installed_blueprints
 from bootstrap.progress import Progress
 
 ACTIONLINT = "v1.7.12"
@@ -18,26 +18,28 @@ ACTIONLINT = "v1.7.12"
 
 ROOT = Path(__file__).parents[2]
 
-Render = Callable[[Mapping[str, Any]], Created]
+Render = Callable[[Mapping[str, Any]], NewProject]
 
 
 @pytest.fixture(scope="session")
 def snapshot() -> Iterator[Snapshot]:
-    with our_blueprints() as made:
+    with installed_blueprints() as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def render(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Renders each set of answers once."""
-    made: dict[str, Created] = {}
+    made: dict[str, NewProject] = {}
 
-    def rendered(answers: Mapping[str, Any]) -> Created:
+    def rendered(answers: Mapping[str, Any]) -> NewProject:
         key = repr(sorted(answers.items()))
         if key not in made:
             folder = tmp_path_factory.mktemp("rendered")
-            order = Order(folder, folder / "project", {"project_name": "churn", **answers}, defaults=True)
-            made[key] = create(order, snapshot, Progress())
+            given = {"project_name": "churn", **answers}
+            made[key] = create(
+                snapshot, given, Progress(), directory=folder, destination=folder / "project", defaults=True
+            )
         return made[key]
 
     return rendered

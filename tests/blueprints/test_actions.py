@@ -18,12 +18,12 @@ WORKFLOWS = sorted(
 USES = re.compile(r"^\s*(?:- )?uses:\s*(\S+)@(\S+)(?:\s+#\s*(\S+))?\s*$", re.MULTILINE)
 
 
-def test_there_are_workflows_to_hold_to_the_table() -> None:
+def test_workflows_are_found() -> None:
     assert len(WORKFLOWS) >= 2
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_workflow_uses_actions_of_the_table(path: Path) -> None:
+def test_workflow_uses_actions_of_table(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     known = {(entry["action"], entry["sha"], entry["version"]) for entry in TABLE}
     used = USES.findall(text)
@@ -32,12 +32,12 @@ def test_a_workflow_uses_actions_of_the_table(path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: str(entry["action"]))
-def test_an_entry_names_a_commit_and_where_it_was_read(entry: dict[str, str]) -> None:
+def test_action_has_commit_and_source(entry: dict[str, str]) -> None:
     assert re.fullmatch(r"[0-9a-f]{40}", entry["sha"])
     assert re.fullmatch(r"v\d+\.\d+\.\d+", entry["version"])
     assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/blob/[0-9a-f]{40}/\S+\.ya?ml", entry["read_in"])
 
 
-def test_every_entry_is_used() -> None:
+def test_every_action_is_used() -> None:
     used = {match[0] for path in WORKFLOWS for match in USES.findall(path.read_text(encoding="utf-8"))}
     assert used == {entry["action"] for entry in TABLE}

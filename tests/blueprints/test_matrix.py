@@ -20,31 +20,41 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bootstrap.blueprint import Created, catalogue, opened, our_blueprints
+from bootstrap.blueprint import NewProject, catalogue, open_template, installed_blueprints
 from bootstrap.errors import InputError
 from bootstrap.processes import uv_executable
 from bootstrap.project import find_project
 from tests.blueprints.conftest import Render
 from tests.helpers import git, run_cli
 
-# Words that YAML reads as something else than text unless they are quoted, and the longest that are allowed.
-AWKWARD = {"project_name": "null", "package_name": "my_own", "team": "yes", "model_name": "1e3", "target": "on"}
+# Words that YAML reads as another type than text unless they are quoted, and the longest answers that are allowed.
+AWKWARD = {
+    "project_name": "null",
+    "package_name": "my_own",
+    "team": "yes",
+    "model_name": "1e3",
+    "target": "on",
+    "environments": "null=true",
+    "platform": "../my platform",
+    "tool_source": "https://packages.contoso.example/simple/",
+}
 LONGEST = {
     "project_name": "a" * 24,
     "package_name": "b" * 64,
     "team": "c" * 24,
     "model_name": "D" * 64,
     "target": "e" * 64,
-    "location_dev": "eastus2",
-    "location_prod": "northeurope",
+    "environments": " ".join(f"{name * 10}=northeurope2" for name in "abc"),
+    "platform": f"https://dev.azure.com/contoso/{'p' * 64}/_git/platform",
+    "tool_source": f"git+https://github.com/mlops-bootstrap/mlops-bootstrap@{'0' * 40}",
 }
 
 
 def _combinations() -> list[dict[str, str]]:
     """All answers to all questions with choices, of all blueprints."""
-    with our_blueprints() as snapshot:
+    with installed_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
-        with opened(snapshot, Path("nowhere")) as template:
+        with open_template(snapshot, Path("nowhere")) as template:
             choices = {
                 name: {question.name: list(question.choices) for question in template.questions({"blueprint": name})}
                 for name in blueprints
@@ -76,16 +86,16 @@ def others(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture(params=COMBINATIONS, ids=_id)
-def created(request: pytest.FixtureRequest, others: dict[str, str], render: Render) -> Created:
+def created(request: pytest.FixtureRequest, others: dict[str, str], render: Render) -> NewProject:
     return render({**request.param, **others})
 
 
-def test_the_covering_set_covers_every_choice() -> None:
+def test_covering_set_covers_every_choice() -> None:
     every = {(name, value) for combination in COMBINATIONS for name, value in combination.items()}
     assert {(name, value) for combination in COVERING for name, value in combination.items()} == every
 
 
-def test_every_file_can_be_read(created: Created) -> None:
+def test_every_file_is_valid(created: NewProject) -> None:
     for relative in created.files:
         text = (created.path / relative).read_text(encoding="utf-8")
         _parse(Path(relative), text)
@@ -96,7 +106,7 @@ def test_every_file_can_be_read(created: Created) -> None:
         assert "\r" not in text, f"{relative} has carriage returns"
 
 
-def test_nothing_of_the_template_is_left(created: Created) -> None:
+def test_no_jinja_is_left(created: NewProject) -> None:
     """`${{ }}` is what workflows and pipelines bind with; any other double brace or `{% %}` is Jinja's."""
     for relative in created.files:
         text = (created.path / relative).read_text(encoding="utf-8")
@@ -104,7 +114,7 @@ def test_nothing_of_the_template_is_left(created: Created) -> None:
             assert not re.search(r"(?<!\$)\{\{|\{%-?\s|\s-?%\}|\{#", line), f"{relative}:{number}: {line}"
 
 
-def test_the_answers_reach_the_project_as_text(created: Created, others: dict[str, str]) -> None:
+def test_answers_are_text_in_project(created: NewProject, others: dict[str, str]) -> None:
     """A project called `null` is called so, and is not nothing."""
     project = find_project(created.path)
     name = others.get("project_name", "churn")
@@ -118,18 +128,18 @@ def test_the_answers_reach_the_project_as_text(created: Created, others: dict[st
     assert own == others.get("package_name", name)
 
 
-def test_the_lock_fits(created: Created) -> None:
+def test_lock_is_current(created: NewProject) -> None:
     done = _run(uv_executable(), "lock", "--check", "--offline", cwd=created.path)
     assert done.returncode == 0, done.stderr
 
 
-def test_python_is_clean(created: Created) -> None:
+def test_python_passes_lint(created: NewProject) -> None:
     for command in (["check"], ["format", "--check"]):
         done = _run(_tool("ruff"), *command, "--no-cache", cwd=created.path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_forge_s_files_are_its_own(created: Created) -> None:
+def test_only_files_of_selected_forge_are_created(created: NewProject) -> None:
     answers = YAML(typ="safe").load(created.path / ".copier-answers.yml")
     github = [file for file in created.files if file.startswith(".github/") or file == "CODEOWNERS"]
     azure = [file for file in created.files if file.startswith("azure-pipelines")]
@@ -137,7 +147,7 @@ def test_the_forge_s_files_are_its_own(created: Created) -> None:
     assert bool(azure) == (answers["forge"] == "azure-devops")
 
 
-def test_workflows_follow_the_published_schemas(created: Created) -> None:
+def test_workflows_match_published_schemas(created: NewProject) -> None:
     for schema, files in {
         "vendor.github-workflows": _below(created, ".github/workflows/"),
         "vendor.azure-pipelines": _below(created, "azure-pipelines"),
@@ -149,13 +159,13 @@ def test_workflows_follow_the_published_schemas(created: Created) -> None:
             assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_workflows_are_safe(created: Created) -> None:
+def test_workflows_pass_zizmor(created: NewProject) -> None:
     if _below(created, ".github/"):
         done = _run(_tool("zizmor"), "--offline", "--quiet", "--pedantic", ".github", cwd=created.path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_workflows_pass_actionlint(created: Created, actionlint: Path) -> None:
+def test_workflows_pass_actionlint(created: NewProject, actionlint: Path) -> None:
     files = _below(created, ".github/workflows/")
     if files:
         done = _run(str(actionlint), "-shellcheck=", "-pyflakes=", *files, cwd=created.path)
@@ -164,7 +174,7 @@ def test_workflows_pass_actionlint(created: Created, actionlint: Path) -> None:
 
 # What azure-ai-ml's own imports warn about is not ours to change.
 @pytest.mark.filterwarnings("ignore")
-def test_azure_ml_s_own_client_loads_the_files(created: Created) -> None:
+def test_azure_ml_client_loads_files(created: NewProject) -> None:
     from azure.ai.ml import (
         entities,
         load_batch_endpoint,
@@ -200,7 +210,7 @@ def test_azure_ml_s_own_client_loads_the_files(created: Created) -> None:
 
 
 @pytest.mark.parametrize("answers", COVERING, ids=_id)
-def test_a_project_installs_tests_trains_gates_and_registers(answers: dict[str, str], render: Render) -> None:
+def test_project_installs_tests_trains_gates_and_registers(answers: dict[str, str], render: Render) -> None:
     project = render(answers).path
     # Compiled modules make the second start of each tool faster; some machines switch them off.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -234,7 +244,7 @@ def test_a_project_installs_tests_trains_gates_and_registers(answers: dict[str, 
     | st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8})?", fullmatch=True)
     | st.text(min_size=1, max_size=30)
 )
-def test_any_project_name_is_refused_or_makes_a_project_that_can_be_read(name: str, render: Render) -> None:
+def test_any_project_name_is_refused_or_creates_valid_project(name: str, render: Render) -> None:
     try:
         made = render({"blueprint": "tabular", "project_name": name})
     except InputError as error:
@@ -262,7 +272,7 @@ def _schema(path: Path) -> str:
     return str(content.get("$schema", "")) if isinstance(content, dict) else ""
 
 
-def _below(created: Created, prefix: str) -> list[str]:
+def _below(created: NewProject, prefix: str) -> list[str]:
     return [file for file in created.files if file.startswith(prefix) and file.endswith((".yml", ".yaml"))]
 
 

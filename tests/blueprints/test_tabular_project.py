@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.blueprint import Created
+from bootstrap.blueprint import NewProject
 from bootstrap.digest import IGNORED_FOLDERS, digest_tree
 from bootstrap.errors import InputError
 from bootstrap.processes import uv_executable
@@ -27,7 +27,7 @@ EXPORTS = {
 
 
 @pytest.fixture(params=PROBLEMS)
-def created(request: pytest.FixtureRequest, render: Render) -> Created:
+def created(request: pytest.FixtureRequest, render: Render) -> NewProject:
     return render({"blueprint": "tabular", "problem": request.param})
 
 
@@ -40,19 +40,19 @@ def _refused() -> set[str]:
     return {line.strip().strip("',") for line in PARTIAL.read_text(encoding="utf-8").splitlines() if "'," in line}
 
 
-def test_the_refused_names_are_those_of_the_lock(created: Created) -> None:
+def test_refused_names_are_packages_of_lock(created: NewProject) -> None:
     assert _refused() == _locked(created.path) - {created.project}
 
 
 @pytest.mark.parametrize("question", ["project_name", "package_name"])
 @pytest.mark.parametrize("name", ["numpy", "mlflow-skinny"])
-def test_a_project_is_not_called_like_a_package_of_its_lock(question: str, name: str, render: Render) -> None:
+def test_project_name_that_is_package_of_lock_is_refused(question: str, name: str, render: Render) -> None:
     with pytest.raises(InputError) as refused:
         render({"blueprint": "tabular", question: name})
     assert any(detail.startswith(f"{question}: ") and "a package" in detail for detail in refused.value.details)
 
 
-def test_all_answers_share_one_lock(render: Render) -> None:
+def test_all_answers_have_same_lock(render: Render) -> None:
     locks = {
         (render({"blueprint": "tabular", "problem": problem, "forge": forge}).path / "uv.lock").read_bytes()
         for problem in PROBLEMS
@@ -62,7 +62,7 @@ def test_all_answers_share_one_lock(render: Render) -> None:
 
 
 @pytest.mark.parametrize("image", EXPORTS)
-def test_an_image_installs_what_the_lock_says(image: str, created: Created) -> None:
+def test_image_requirements_equal_lock(image: str, created: NewProject) -> None:
     format_options = ["--no-emit-project", "--no-header", "--no-annotate"]
     exported = subprocess.run(
         [uv_executable(), "export", "--locked", "--offline", "--quiet", *format_options, *EXPORTS[image]],
@@ -74,7 +74,7 @@ def test_an_image_installs_what_the_lock_says(image: str, created: Created) -> N
     assert (created.path / "environments" / image / "requirements.txt").read_text(encoding="utf-8") == exported.stdout
 
 
-def test_steps_import_no_azure_package(created: Created) -> None:
+def test_steps_import_no_azure_package(created: NewProject) -> None:
     steps = [*(created.path / "components").rglob("*.py")]
     assert steps
     for step in steps:
@@ -88,7 +88,7 @@ def test_steps_import_no_azure_package(created: Created) -> None:
         ("classification", "breast_cancer.csv", 569, 30, "malignant"),
     ],
 )
-def test_the_data_is_whole(problem: str, file: str, rows: int, features: int, target: str, render: Render) -> None:
+def test_sample_data_is_complete(problem: str, file: str, rows: int, features: int, target: str, render: Render) -> None:
     path = render({"blueprint": "tabular", "problem": problem}).path / "data" / file
     with path.open(encoding="utf-8", newline="") as lines:
         found = list(csv.DictReader(lines))
@@ -102,12 +102,12 @@ def test_the_data_is_whole(problem: str, file: str, rows: int, features: int, ta
         assert sum(row[target] == "1" for row in found) == 212  # malignant; scikit-learn codes these 0
 
 
-def test_the_target_names_the_data_s_column(render: Render) -> None:
+def test_target_is_header_of_sample_data(render: Render) -> None:
     path = render({"blueprint": "tabular", "target": "years"}).path
     assert (path / "data/diabetes.csv").read_text(encoding="utf-8").splitlines()[0].endswith(",years")
 
 
-def test_the_code_owners_are_those_that_were_named(render: Render) -> None:
+def test_code_owners_are_in_file(render: Render) -> None:
     named = render({"blueprint": "tabular", "code_owners": "@contoso/fraud @alice"}).path
     assert "*         @contoso/fraud @alice\n" in (named / "CODEOWNERS").read_text(encoding="utf-8")
     lines = (render({"blueprint": "tabular"}).path / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
@@ -115,7 +115,7 @@ def test_the_code_owners_are_those_that_were_named(render: Render) -> None:
 
 
 @pytest.mark.parametrize("owners", ["contoso", "@contoso/fraud,@alice", "@a\n* @b"])
-def test_code_owners_that_github_does_not_read_are_refused(owners: str, render: Render) -> None:
+def test_invalid_code_owners_are_refused(owners: str, render: Render) -> None:
     with pytest.raises(InputError) as refused:
         render({"blueprint": "tabular", "code_owners": owners})
     assert any(detail.startswith("code_owners: ") for detail in refused.value.details)
@@ -130,7 +130,7 @@ FILES = st.dictionaries(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FILES)
-def test_the_evaluate_step_digests_a_model_as_the_gate_does(
+def test_evaluate_step_and_gate_have_same_digest(
     files: dict[str, bytes], render: Render, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     step = _digest_of_the_step(render({"blueprint": "tabular"}).path)

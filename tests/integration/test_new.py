@@ -18,6 +18,7 @@ import pytest
 
 import bootstrap
 from bootstrap.processes import uv_executable
+from bootstrap.project import find_project
 from tests.helpers import Done, build_tree, finish, git, on_a_terminal, run_cli, tree, wait_for
 from tests.unit.blueprint.worlds import blueprints
 
@@ -34,7 +35,7 @@ def new(checkout: Path, folder: Path, arguments: str, **env: str) -> Done:
     return run_cli(*shlex.split(arguments), cwd=folder, env={"PYTHONPATH": str(checkout), **env})
 
 
-def test_new_prints_where_it_is_and_what_comes_next(checkout: Path, tmp_path: Path) -> None:
+def test_new_prints_path_and_next_commands(checkout: Path, tmp_path: Path) -> None:
     done = new(checkout, tmp_path, "new tabular churn --data team=fraud --defaults")
 
     assert done.code == 0, done.err
@@ -55,10 +56,11 @@ def test_new_prints_one_document_as_json(checkout: Path, tmp_path: Path) -> None
         "commit": git("rev-parse", "--short", "HEAD", cwd=checkout),
         "files": tree(tmp_path / "my/churn"),
         "relocked": False,
+        "from_platform": {},
     }
 
 
-def test_answers_come_from_a_file_and_the_command_line_wins(checkout: Path, tmp_path: Path) -> None:
+def test_data_option_overrides_answers_file(checkout: Path, tmp_path: Path) -> None:
     build_tree(tmp_path, {"answers.yml": "_commit: v1\nblueprint: tabular\nteam: fraud\nfolds: 3\n"})
 
     done = new(checkout, tmp_path, "new --answers answers.yml --data folds=7 --defaults")
@@ -72,20 +74,20 @@ def test_answers_come_from_a_file_and_the_command_line_wins(checkout: Path, tmp_
     [
         ("new", 2, "team: The team that owns it"),
         ("new tabluar churn", 2, "Did you mean 'tabular'?"),
-        ("new tabular churn --data team --data =x", 2, "--data takes NAME=VALUE, not 'team', '=x'"),
-        ("new tabular churn --data blueprint=text", 2, "Two blueprints are named"),
+        ("new tabular churn --data team --data =x", 2, "--data needs NAME=VALUE, not 'team', '=x'"),
+        ("new tabular churn --data blueprint=text", 2, "There are two blueprints"),
         ("new tabular churn --answers nowhere.yml", 2, "There is no file"),
-        ("new tabular churn --answers broken.yml", 2, "broken.yml:2:1:"),
+        ("new tabular churn --answers broken.yml", 2, "broken.yml:1:7:"),
         ("new tabular churn --answers twice.yml", 2, "the key 'team' is here twice"),
-        ("new tabular churn --answers empty.yml", 2, "empty.yml is empty"),
-        ("new tabular churn --answers list.yml", 2, "holds no answers"),
+        ("new tabular churn --answers empty.yml", 2, "he file is empty. Write it"),
+        ("new tabular churn --answers list.yml", 2, "has no answers"),
         ("new tabular churn --answers latin.yml", 2, "not UTF-8"),
         ("new tabular broken.yml --data team=a --defaults", 4, "It is a file"),
-        ("new tabular . --data team=a --defaults", 4, "It has content already"),
+        ("new tabular . --data team=a --defaults", 4, "It is not empty"),
         ("blueprint show tabluar", 2, "Did you mean 'tabular'?"),
     ],
 )
-def test_bad_input_has_a_message_and_changes_nothing(
+def test_wrong_input_is_reported_and_changes_nothing(
     checkout: Path, tmp_path: Path, arguments: str, code: int, words: str
 ) -> None:
     build_tree(
@@ -101,17 +103,17 @@ def test_bad_input_has_a_message_and_changes_nothing(
     assert tree(tmp_path) == before
 
 
-def test_edited_blueprints_are_used_and_said_to_be(checkout: Path, tmp_path: Path) -> None:
+def test_uncommitted_blueprint_edits_are_used_and_reported(checkout: Path, tmp_path: Path) -> None:
     shutil.copytree(checkout, tmp_path / "edited")
     (tmp_path / "edited/blueprints/tabular/.gitignore").write_text("edited\n", encoding="utf-8")
 
     done = new(tmp_path / "edited", tmp_path, "new tabular churn --data team=a --defaults")
 
-    assert "edits that are not committed" in done.err
+    assert "uncommitted edits" in done.err
     assert (tmp_path / "churn/.gitignore").read_text(encoding="utf-8") == "edited\n"
 
 
-def test_the_catalogue_is_listed_and_shown(checkout: Path, tmp_path: Path) -> None:
+def test_blueprint_list_and_show(checkout: Path, tmp_path: Path) -> None:
     listed = new(checkout, tmp_path, "blueprint list --output json").document
     shown = new(checkout, tmp_path, "blueprint show tabular --output json").document
 
@@ -128,7 +130,7 @@ def test_the_catalogue_is_listed_and_shown(checkout: Path, tmp_path: Path) -> No
     }
 
 
-def test_a_shell_completes_the_names_of_blueprints_without_copier(checkout: Path, tmp_path: Path) -> None:
+def test_shell_completion_does_not_import_copier(checkout: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from bootstrap.cli.new import complete_blueprint; "
         "print([name for name, _ in complete_blueprint('ta')]); "
@@ -143,7 +145,7 @@ def test_a_shell_completes_the_names_of_blueprints_without_copier(checkout: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_on_a_terminal_the_rest_is_asked_and_standard_output_stays_clean(checkout: Path, tmp_path: Path) -> None:
+def test_terminal_prompts_use_standard_error(checkout: Path, tmp_path: Path) -> None:
     with on_a_terminal(
         "new tabular churn --output json --data folds=3", cwd=tmp_path, env={"PYTHONPATH": str(checkout)}
     ) as (process, terminal):
@@ -168,7 +170,7 @@ def test_on_a_terminal_the_rest_is_asked_and_standard_output_stays_clean(checkou
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_ctrl_c_at_a_question_leaves_nothing(checkout: Path, tmp_path: Path) -> None:
+def test_ctrl_c_at_prompt_leaves_no_files(checkout: Path, tmp_path: Path) -> None:
     with on_a_terminal("new tabular churn", cwd=tmp_path, env={"PYTHONPATH": str(checkout)}) as (process, terminal):
         wait_for(terminal, "project's name")
         os.write(terminal, b"\x03")
@@ -178,10 +180,123 @@ def test_ctrl_c_at_a_question_leaves_nothing(checkout: Path, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+PLATFORM = {
+    "platform.yaml": """
+        schema_version: 1
+        organization: contoso
+        location: westeurope
+        tenant_id: 00000000-0000-0000-0000-00000000c0de
+        subscription_id: 00000000-0000-0000-0000-0000000000d0
+        tool_source: https://packages.contoso.example/simple
+        budget_start: 2026-11-01
+        environments:
+          prod: {ring: 1, location: northeurope}
+          dev: {ring: 0}
+        hub: {alert_emails: [ops@contoso.example]}
+        """,
+    "teams/fraud.yaml": """
+        name: fraud
+        environments: {dev: {budget: 1}, prod: {budget: 1}}
+        projects: [{name: churn, repository: "azure-devops:contoso/ml/churn"}]
+        """,
+    "teams/vision.yaml": "name: vision\nenvironments: {dev: {budget: 1}}\n",
+}
+FROM_PLATFORM = {
+    "platform": "../platform",
+    "team": "fraud",
+    "environments": "dev=westeurope prod=northeurope",
+    "tool_source": "https://packages.contoso.example/simple",
+    "forge": "azure-devops",
+}
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Path:
+    return build_tree(tmp_path / "platform", PLATFORM)
+
+
+def test_new_uses_platform_that_lists_the_project(platform: Path, tmp_path: Path) -> None:
+    done = run_cli("new", "tabular", "churn", "--platform", "platform", "--defaults", "-o", "json", cwd=tmp_path)
+
+    assert done.code == 0, done.err
+    assert done.document["from_platform"] == FROM_PLATFORM
+    assert f"Answers from the platform repository {platform}" in done.err
+    for name, value in FROM_PLATFORM.items():
+        assert f"  {name}: {value}\n" in done.err
+    manifest = find_project(tmp_path / "churn").manifest
+    assert manifest.platform is not None
+    assert (manifest.team, manifest.platform.repository, manifest.platform.team) == ("fraud", "../platform", "fraud")
+    assert list(manifest.environments) == ["dev", "prod"]
+    assert manifest.tool_source == FROM_PLATFORM["tool_source"]
+    assert "packages.contoso.example" in (tmp_path / "churn/azure-pipelines.yml").read_text(encoding="utf-8")
+
+
+def test_new_in_platform_repository_finds_it_and_data_overrides_it(platform: Path, tmp_path: Path) -> None:
+    git("init", "--quiet", cwd=platform)
+    git("remote", "add", "origin", "https://me:secret@github.com/contoso/platform", cwd=platform)
+    options = ["--data", "team=vision", "--data", "tool_source=pypi", "--defaults", "--dry-run", "-o", "json"]
+
+    done = run_cli("new", "tabular", "../spots", *options, cwd=platform / "teams")
+
+    assert done.code == 0, done.err
+    assert done.document["from_platform"] == {
+        "platform": "https://github.com/contoso/platform",
+        "environments": "dev=westeurope",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("new tabular spots --platform platform --defaults", "--data team=NAME. Teams: fraud, vision."),
+        ("new tabular spots --platform platform --data team=vison --defaults", "Did you mean 'vision'?"),
+        ("new tabular spots --platform . --defaults", "is not in a platform repository"),
+        ("new tabular spots --platform nowhere --defaults", "'nowhere' does not exist"),
+    ],
+)
+def test_wrong_platform_or_team_is_reported(platform: Path, tmp_path: Path, arguments: str, message: str) -> None:
+    done = run_cli(*shlex.split(arguments), cwd=tmp_path)
+
+    assert done.code in (2, 3)
+    assert message in done.err
+    assert not (tmp_path / "spots").exists()
+
+
+def test_platform_answers_without_question_are_left_out(checkout: Path, platform: Path, tmp_path: Path) -> None:
+    done = new(checkout, tmp_path, "new tabular churn --platform platform --defaults -o json")
+
+    assert done.code == 0, done.err
+    assert done.document["from_platform"] == {"team": "fraud", "forge": "azure-devops"}
+
+
+def test_folder_name_with_underscore_gets_suggestion(checkout: Path, tmp_path: Path) -> None:
+    done = new(checkout, tmp_path, "new tabular fraud_score --data team=fraud --defaults")
+
+    assert done.code == 2
+    assert "Did you mean 'fraud-score'?" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_prompt_suggests_valid_project_name(checkout: Path, tmp_path: Path) -> None:
+    with on_a_terminal(
+        "new tabular fraud_score --data team=fraud --data forge=github --data folds=3 --data notify=no",
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(checkout)},
+    ) as (process, terminal):
+        wait_for(terminal, "fraud-score")
+        os.write(terminal, b"\r")
+        finish(process, terminal)
+
+    assert process.returncode == 0
+    assert "project_name: fraud-score\n" in (tmp_path / "fraud_score/.copier-answers.yml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("words", ["new", "blueprint list", "blueprint show"])
-def test_the_examples_in_the_help_work_with_our_own_blueprints(words: str, tmp_path: Path) -> None:
+def test_examples_in_help_work(words: str, tmp_path: Path) -> None:
     import bootstrap.cli.main  # noqa: F401 - declares the commands
     from bootstrap.cli.command import EXAMPLES
+
+    assert run_cli("platform", "init", "platform", "--defaults", cwd=tmp_path).code == 0
 
     for example in EXAMPLES[words]:
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path)
@@ -221,7 +336,7 @@ def _served(root: Path) -> Iterator[str]:
         server.server_close()
 
 
-def test_a_lock_for_another_index_is_made_anew(checkout: Path, index: Path, tmp_path: Path) -> None:
+def test_lock_is_created_again_for_another_index(checkout: Path, index: Path, tmp_path: Path) -> None:
     """The blueprint was locked against one index; its users have another, then none, then one that is down."""
     pyproject = (
         '[project]\nname = "{name}"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = ["tinydep"]\n'
@@ -263,14 +378,12 @@ def test_a_lock_for_another_index_is_made_anew(checkout: Path, index: Path, tmp_
         assert first not in text
         assert 'name = "tinydep"\nversion = "1.0"' in text
         assert git("status", "--porcelain", cwd=tmp_path / name) == ""
-    assert "made anew for your package index" in other.err
-    assert "cannot be made for your package index" in down.err
+    assert "created again for your package index" in other.err
+    assert "cannot be created for your package index" in down.err
     assert not (tmp_path / "down").exists()
 
 
-def test_a_folder_that_the_repository_around_it_ignores_gets_a_repository_of_its_own(
-    checkout: Path, tmp_path: Path
-) -> None:
+def test_project_in_ignored_folder_is_separate_repository(checkout: Path, tmp_path: Path) -> None:
     git("init", "--quiet", cwd=tmp_path)
     build_tree(tmp_path, {".gitignore": "/scratch/\n"})
 

@@ -51,7 +51,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.with_name("mlops-bootstrap")
 
 
-def test_sdist_and_wheel_carry_the_commit_with_its_history_and_tags(source: Path, built: Path, tmp_path: Path) -> None:
+def test_sdist_and_wheel_contain_history_and_tags(source: Path, built: Path, tmp_path: Path) -> None:
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         assert archive.namelist().count(BUNDLE) == 1
@@ -68,7 +68,7 @@ def test_sdist_and_wheel_carry_the_commit_with_its_history_and_tags(source: Path
     assert heads[0].split()[0] == git("rev-parse", "HEAD", cwd=source)
 
 
-def test_the_wheel_carries_the_queries(built: Path) -> None:
+def test_wheel_contains_queries(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         carried = {name for name in archive.namelist() if name.endswith(".kql")}
@@ -78,9 +78,7 @@ def test_the_wheel_carries_the_queries(built: Path) -> None:
     )
 
 
-def test_an_installed_wheel_renders_offline_and_copier_updates_it(
-    source: Path, installed: Path, tmp_path: Path
-) -> None:
+def test_installed_wheel_renders_offline_and_copier_updates(source: Path, installed: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     env = {
@@ -123,7 +121,7 @@ def test_an_installed_wheel_renders_offline_and_copier_updates_it(
     assert YAML(typ="safe").load(empty / "first/.copier-answers.yml")["_commit"] == "v0.2.0"
 
 
-def test_a_build_without_git_and_without_a_bundle_says_what_to_do(source: Path, tmp_path: Path) -> None:
+def test_build_without_git_and_bundle_is_explained(source: Path, tmp_path: Path) -> None:
     shutil.copytree(source, tmp_path / "exported", ignore=shutil.ignore_patterns(".git"))
 
     done = uv("build", "--wheel", "--out-dir", str(tmp_path / "dist"), cwd=tmp_path / "exported")
@@ -133,7 +131,7 @@ def test_a_build_without_git_and_without_a_bundle_says_what_to_do(source: Path, 
     assert not list((tmp_path / "dist").glob("*.whl"))
 
 
-def test_a_build_from_a_shallow_clone_says_what_to_do(source: Path, tmp_path: Path) -> None:
+def test_build_from_shallow_clone_is_explained(source: Path, tmp_path: Path) -> None:
     (source / "notes.txt").write_text("a second commit\n", encoding="utf-8")
     commit(source, "Notes")
     git("clone", "--quiet", "--depth", "1", source.as_uri(), str(tmp_path / "shallow"), cwd=tmp_path)

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bootstrap.blueprint import Created, Order, Snapshot, create, snapshot_of
+from bootstrap.blueprint import NewProject, Snapshot, create, snapshot_of_checkout
 from bootstrap.blueprint.repository import URL
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
 from bootstrap.progress import Progress
@@ -25,14 +25,26 @@ GIVEN = {"blueprint": "tabular", "team": "fraud"}
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
-    with snapshot_of(blueprints(tmp_path_factory.mktemp("ours"))) as made:
+    with snapshot_of_checkout(blueprints(tmp_path_factory.mktemp("ours"))) as made:
         yield made
 
 
-def new(snapshot: Snapshot, folder: Path, name: str | None = "churn", **options: Any) -> Created:
+def new(snapshot: Snapshot, folder: Path, name: str | None = "churn", **options: Any) -> NewProject:
     answers = {**GIVEN, **options.pop("given", {})}
-    order = Order(folder, folder / name if name else None, answers, **{"defaults": True, **options})
-    return create(order, snapshot, Progress())
+    return create_in(folder, snapshot, answers, name, **options)
+
+
+def create_in(
+    folder: Path,
+    snapshot: Snapshot,
+    answers: Mapping[str, Any],
+    name: str | None = "churn",
+    progress: Progress | None = None,
+    **options: Any,
+) -> NewProject:
+    options = {"defaults": True, **options}
+    destination = folder / name if name else None
+    return create(snapshot, answers, progress or Progress(), directory=folder, destination=destination, **options)
 
 
 def refused(
@@ -46,7 +58,7 @@ def refused(
     return raised.value
 
 
-def test_a_project_is_a_repository_with_one_commit(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_new_project_is_repository_with_one_commit(snapshot: Snapshot, tmp_path: Path) -> None:
     created = new(snapshot, tmp_path)
 
     project = tmp_path / "churn"
@@ -59,7 +71,7 @@ def test_a_project_is_a_repository_with_one_commit(snapshot: Snapshot, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["churn"]
 
 
-def test_the_answers_file_has_the_public_url_and_the_commit(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_answers_file_has_public_url_and_commit(snapshot: Snapshot, tmp_path: Path) -> None:
     created = new(snapshot, tmp_path)
 
     answers = YAML(typ="safe").load(tmp_path / "churn/.copier-answers.yml")
@@ -71,26 +83,26 @@ def test_the_answers_file_has_the_public_url_and_the_commit(snapshot: Snapshot, 
     assert "organization" not in answers
 
 
-def test_the_folder_s_name_is_the_project_s(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_folder_name_is_default_of_project_name(snapshot: Snapshot, tmp_path: Path) -> None:
     assert new(snapshot, tmp_path, "spam-filter").project == "spam-filter"
     assert (tmp_path / "spam-filter/spam_filter/__init__.py").is_file()
 
 
-def test_an_answer_wins_over_the_folder_s_name(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_answer_overrides_folder_name(snapshot: Snapshot, tmp_path: Path) -> None:
     created = new(snapshot, tmp_path, "somewhere/deep", given={"project_name": "fraud"})
 
     assert created.project == "fraud"
     assert (tmp_path / "somewhere/deep/fraud/__init__.py").is_file()
 
 
-def test_without_a_folder_the_project_s_name_makes_one(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_project_name_is_default_of_folder(snapshot: Snapshot, tmp_path: Path) -> None:
     created = new(snapshot, tmp_path, None, given={"project_name": "fraud"})
 
     assert created.path == tmp_path / "fraud"
     assert (tmp_path / "fraud/README.md").is_file()
 
 
-def test_an_empty_folder_is_filled_and_stays_the_same_folder(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_existing_empty_folder_is_kept(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "churn").mkdir()
     before = (tmp_path / "churn").stat().st_ino
 
@@ -101,7 +113,7 @@ def test_an_empty_folder_is_filled_and_stays_the_same_folder(snapshot: Snapshot,
     assert (tmp_path / "churn/README.md").is_file()
 
 
-def test_inside_a_repository_nothing_is_committed(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_project_inside_repository_is_not_committed(snapshot: Snapshot, tmp_path: Path) -> None:
     git("init", "--quiet", cwd=tmp_path)
 
     created = new(snapshot, tmp_path, "projects/churn")
@@ -111,16 +123,16 @@ def test_inside_a_repository_nothing_is_committed(snapshot: Snapshot, tmp_path: 
     assert git("status", "--porcelain", cwd=tmp_path) == "?? projects/"
 
 
-def test_a_dry_run_names_the_files_and_writes_none(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_dry_run_lists_files_and_writes_none(snapshot: Snapshot, tmp_path: Path) -> None:
     created = new(snapshot, tmp_path, dry_run=True)
 
     assert "churn/__init__.py" in created.files
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_terminal_all_missing_answers_are_named(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_missing_answers_are_listed_without_terminal(snapshot: Snapshot, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="5 answers are missing") as raised:
-        create(Order(tmp_path, tmp_path / "churn", {"folds": 3}), snapshot, Progress())
+        create(snapshot, {"folds": 3}, Progress(), directory=tmp_path, destination=tmp_path / "churn")
 
     names = [detail.split(":")[0] for detail in raised.value.details]
     assert names == ["blueprint", "project_name", "team", "forge", "notify"]
@@ -130,21 +142,28 @@ def test_without_a_terminal_all_missing_answers_are_named(snapshot: Snapshot, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_defaults_leave_only_what_has_no_default(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_defaults_option_still_needs_answers_without_default(snapshot: Snapshot, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 answer is missing") as raised:
-        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Progress())
+        create(
+            snapshot,
+            {"blueprint": "tabular"},
+            Progress(),
+            directory=tmp_path,
+            destination=tmp_path / "churn",
+            defaults=True,
+        )
 
     assert raised.value.details == ("team: The team that owns it",)
 
 
-def test_all_wrong_answers_are_named_at_once(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_all_wrong_answers_are_reported_at_once(snapshot: Snapshot, tmp_path: Path) -> None:
     wrong = {"folds": "many", "forge": "githb", "notify": "maybe", "project_name": 'my "churn"'}
 
     error = refused(snapshot, tmp_path, given=wrong)
 
     assert error.what == "4 answers are wrong."
     assert set(error.details) == {
-        "project_name: 'my \"churn\"' needs 2 to 40 lower-case letters, digits and hyphens.",
+        "project_name: 'my \"churn\"' needs 2 to 40 lower-case letters, digits and hyphens. Did you mean 'my-churn'?",
         "forge: 'githb' is not one of github, azure-devops. Did you mean 'github'?",
         "folds: 'many' is not of the type int.",
         "notify: 'maybe' is not of the type bool.",
@@ -155,71 +174,78 @@ def test_all_wrong_answers_are_named_at_once(snapshot: Snapshot, tmp_path: Path)
     ("question", "value"),
     [("folds", 1.5), ("folds", True), ("team", ["a"]), ("team", None), ("team", True), ("notify", 7), ("folds", "")],
 )
-def test_an_answer_of_the_wrong_type_is_refused(snapshot: Snapshot, tmp_path: Path, question: str, value: Any) -> None:
+def test_answer_of_wrong_type_is_refused(snapshot: Snapshot, tmp_path: Path, question: str, value: Any) -> None:
     (detail,) = refused(snapshot, tmp_path, given={question: value}).details
 
     assert detail.startswith(f"{question}: {value!r} is not of the type")
 
 
 @pytest.mark.parametrize("value", ["a\nb: c", "bell\a", "\udcff", "line\u2028separator"])
-def test_characters_that_break_files_are_refused(snapshot: Snapshot, tmp_path: Path, value: str) -> None:
+def test_control_characters_are_refused(snapshot: Snapshot, tmp_path: Path, value: str) -> None:
     (detail,) = refused(snapshot, tmp_path, given={"team": value}).details
 
     assert detail.startswith("team: ")
-    assert "holds a character" in detail
+    assert "contains a control character" in detail
     assert detail.isascii()
 
 
 @pytest.mark.parametrize("name", ["my churn", "Ünï", "x" * 300, "a'b", "-churn", "CON.", "ch{{ 7*7 }}urn"])
-def test_a_folder_whose_name_no_project_can_have_is_refused(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
+def test_folder_name_that_is_no_project_name_is_refused(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
     error = refused(snapshot, tmp_path, name=name)
 
     # A name of 300 characters is refused by the file system, the others by the blueprint's question.
     assert "project_name" in str(error) or "File name too long" in error.why
 
 
-def test_an_answer_to_a_question_that_is_not_asked_is_refused(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_answer_to_question_that_does_not_apply_is_refused(snapshot: Snapshot, tmp_path: Path) -> None:
     error = refused(snapshot, tmp_path, given={"organization": "contoso", "package_name": "os"})
 
     assert len(error.details) == 2
-    assert "organization: 'contoso' is given, but not asked for here." in error.details
+    assert "organization: this question does not apply to your other answers." in error.details
 
 
-def test_an_unknown_question_gets_a_suggestion(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_unknown_question_gets_suggestion(snapshot: Snapshot, tmp_path: Path) -> None:
     error = refused(snapshot, tmp_path, given={"projectname": "churn", "fold": 3})
 
     assert error.details == ("projectname: Did you mean 'project_name'?", "fold: Did you mean 'folds'?")
 
 
-def test_an_unknown_blueprint_gets_a_suggestion(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_unknown_blueprint_gets_suggestion(snapshot: Snapshot, tmp_path: Path) -> None:
     error = refused(snapshot, tmp_path, given={"blueprint": "tabluar"})
 
     assert (error.what, error.hint) == ("There is no blueprint 'tabluar'.", "Did you mean 'tabular'?")
 
 
-def test_a_default_that_follows_from_an_answer_is_checked_as_well(tmp_path: Path) -> None:
+def test_computed_default_is_checked(tmp_path: Path) -> None:
     folded = 'blueprint: {choices: [text]}\nproject_name: churn\nshort:\n  default: "{{ project_name }}"\n'
     validator = '  type: str\n  validator: "{% if short | length > 5 %}is too long{% endif %}"\n'
     root = blueprints(tmp_path / "ours", {"copier.yml": folded + validator})
-    with snapshot_of(root) as snapshot, pytest.raises(InputError) as raised:
-        create(Order(tmp_path, tmp_path / "churning", {"blueprint": "text"}, defaults=True), snapshot, Progress())
+    with snapshot_of_checkout(root) as snapshot, pytest.raises(InputError) as raised:
+        create(
+            snapshot,
+            {"blueprint": "text"},
+            Progress(),
+            directory=tmp_path,
+            destination=tmp_path / "churning",
+            defaults=True,
+        )
 
     assert raised.value.details == ("short: 'churning' is too long",)
 
 
-def test_a_repository_without_blueprints_is_named(tmp_path: Path) -> None:
-    with snapshot_of(blueprints(tmp_path / "theirs", {"copier.yml": "name: x\n"})) as snapshot:
+def test_repository_without_blueprints_is_reported(tmp_path: Path) -> None:
+    with snapshot_of_checkout(blueprints(tmp_path / "theirs", {"copier.yml": "name: x\n"})) as snapshot:
         assert "no question 'blueprint'" in refused(snapshot, tmp_path).why
 
 
-def test_answers_are_text_and_no_template(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_answers_are_not_evaluated_as_templates(snapshot: Snapshot, tmp_path: Path) -> None:
     new(snapshot, tmp_path, given={"team": "{{ 7 * 7 }}"})
 
     assert "Owned by {{ 7 * 7 }}." in (tmp_path / "churn/README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("what", ["file", "full", "dangling link"])
-def test_a_destination_in_use_is_refused(snapshot: Snapshot, tmp_path: Path, what: str) -> None:
+def test_destination_in_use_is_refused(snapshot: Snapshot, tmp_path: Path, what: str) -> None:
     place = tmp_path / "churn"
     if what == "file":
         place.write_text("mine\n", encoding="utf-8")
@@ -235,31 +261,29 @@ def test_a_destination_in_use_is_refused(snapshot: Snapshot, tmp_path: Path, wha
     assert error.why in {
         "It is a file, not a folder.",
         "It is not a folder.",
-        "It has content already, for example mine.txt.",
+        "It is not empty; it contains, for example, mine.txt.",
     }
 
 
-def test_a_file_in_the_middle_of_the_path_is_refused(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_file_in_path_of_destination_is_refused(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine\n", encoding="utf-8")
 
     assert "Not a directory" in refused(snapshot, tmp_path, name="file/churn").why
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even an administrator cannot write to")
-def test_a_folder_that_cannot_be_written_to_is_refused(snapshot: Snapshot) -> None:
-    with pytest.raises(InputError, match="No project can be made in /proc"):
-        create(Order(Path("/proc"), Path("/proc/churn"), GIVEN, defaults=True), snapshot, Progress())
+def test_read_only_folder_is_refused(snapshot: Snapshot) -> None:
+    with pytest.raises(InputError, match="A project cannot be created in /proc"):
+        create_in(Path("/proc"), snapshot, GIVEN)
 
 
-def test_without_git_the_error_says_what_to_install(
-    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_git_names_download_page(snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert "git-scm.com" in refused(snapshot, tmp_path, MissingError).hint
 
 
-def test_without_an_identity_the_commit_is_ours_and_said_to_be(
+def test_commit_without_git_identity_has_fallback_author(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Listening(Progress):
@@ -276,7 +300,7 @@ def test_without_an_identity_the_commit_is_ours_and_said_to_be(
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     before = (home / ".gitconfig").read_bytes()
 
-    create(Order(tmp_path, tmp_path / "churn", GIVEN, defaults=True), snapshot, progress := Listening())
+    create_in(tmp_path, snapshot, GIVEN, progress=(progress := Listening()))
 
     assert git("log", "--format=%an", cwd=tmp_path / "churn") == "mlops-bootstrap"
     assert any("git config --global" in message for message in progress.said)
@@ -284,7 +308,7 @@ def test_without_an_identity_the_commit_is_ours_and_said_to_be(
     assert "user" not in (tmp_path / "churn/.git/config").read_text(encoding="utf-8")
 
 
-def test_the_user_s_git_settings_do_not_spoil_the_commit(
+def test_first_commit_ignores_user_git_settings(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Global ignores, signing and hooks are for the user's own commits."""
@@ -307,7 +331,7 @@ def test_the_user_s_git_settings_do_not_spoil_the_commit(
 
 
 @pytest.mark.parametrize("moment", ["rendering", "rendered"])
-def test_an_interruption_leaves_nothing(snapshot: Snapshot, tmp_path: Path, moment: str) -> None:
+def test_interruption_leaves_no_files(snapshot: Snapshot, tmp_path: Path, moment: str) -> None:
     class Interrupting(Progress):
         def started(self, task: str) -> None:
             if moment == "rendering":
@@ -317,7 +341,7 @@ def test_an_interruption_leaves_nothing(snapshot: Snapshot, tmp_path: Path, mome
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        create(Order(tmp_path, tmp_path / "churn", GIVEN, defaults=True), snapshot, Interrupting())
+        create_in(tmp_path, snapshot, GIVEN, progress=Interrupting())
 
     assert list(tmp_path.iterdir()) == []
 
@@ -345,14 +369,21 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("attack", HOSTILE)
-def test_a_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
+def test_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
     changes, words = HOSTILE[attack]
     (tmp_path / "here").mkdir()
 
-    with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
+    with snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot:
         given = GIVEN if "copier.yml" not in changes else {"blueprint": "tabular"}
         with pytest.raises(RefusedError) as raised:
-            create(Order(tmp_path / "here", tmp_path / "here/churn", given, defaults=True), snapshot, Progress())
+            create(
+                snapshot,
+                given,
+                Progress(),
+                directory=tmp_path / "here",
+                destination=tmp_path / "here/churn",
+                defaults=True,
+            )
 
     assert words in str(raised.value)
     assert list((tmp_path / "here").iterdir()) == []
@@ -372,10 +403,10 @@ def test_a_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
     ],
     ids=["fails", "breaks out of the sandbox", "escapes the folder", "is no template", "has a bad name"],
 )
-def test_a_blueprint_that_cannot_be_rendered_leaves_nothing(tmp_path: Path, changes: dict[str, str]) -> None:
+def test_rendering_error_leaves_no_files(tmp_path: Path, changes: dict[str, str]) -> None:
     (tmp_path / "here").mkdir()
 
-    with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
+    with snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot:
         error = refused(snapshot, tmp_path / "here")
 
     assert error.what == "The blueprint cannot be rendered."
@@ -384,7 +415,7 @@ def test_a_blueprint_that_cannot_be_rendered_leaves_nothing(tmp_path: Path, chan
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
-def test_a_blueprint_with_a_link_is_refused(tmp_path: Path) -> None:
+def test_blueprint_with_link_is_refused(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "theirs", {"copier.yml": "_preserve_symlinks: true\nblueprint: {choices: [text]}\n"})
     (root / "copier.yml").write_text(
         '_preserve_symlinks: true\n_subdirectory: "blueprints/{{ blueprint }}"\n'
@@ -392,25 +423,34 @@ def test_a_blueprint_with_a_link_is_refused(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     (root / "blueprints/text/passwd").symlink_to("/etc/passwd")
-    with snapshot_of(root) as snapshot, pytest.raises(RefusedError, match="must not write"):
-        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "text"}, defaults=True), snapshot, Progress())
+    with snapshot_of_checkout(root) as snapshot, pytest.raises(RefusedError, match="must not create"):
+        create(
+            snapshot, {"blueprint": "text"}, Progress(), directory=tmp_path, destination=tmp_path / "churn", defaults=True
+        )
 
     assert not (tmp_path / "churn").exists()
 
 
-def test_copier_s_own_trust_is_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trusted_templates_of_copier_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings.yml").write_text(f"trust: ['{URL}']\ndefaults: {{team: theirs}}\n", encoding="utf-8")
     monkeypatch.setenv("COPIER_SETTINGS_PATH", str(tmp_path / "settings.yml"))
     changes, _ = HOSTILE["tasks"]
 
     with (
-        snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot,
+        snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot,
         pytest.raises(RefusedError, match="run code"),
     ):
-        create(Order(tmp_path, tmp_path / "churn", {"blueprint": "tabular"}, defaults=True), snapshot, Progress())
+        create(
+            snapshot,
+            {"blueprint": "tabular"},
+            Progress(),
+            directory=tmp_path,
+            destination=tmp_path / "churn",
+            defaults=True,
+        )
 
 
-def test_the_files_are_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_files_equal_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -> None:
     given = {"forge": "azure-devops", "folds": 7, "notify": "yes"}
     new(snapshot, tmp_path, given=given)
 
@@ -424,10 +464,10 @@ def test_the_files_are_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path)
         assert (tmp_path / "churn" / file).read_bytes() == (tmp_path / "plain" / file).read_bytes(), file
 
 
-def test_plain_copier_updates_the_project(tmp_path: Path) -> None:
+def test_plain_copier_updates_project(tmp_path: Path) -> None:
     """What `copier update` does for anyone to whom the public URL is reachable; here git is told where it is."""
     root = blueprints(tmp_path / "ours")
-    with snapshot_of(root) as snapshot:
+    with snapshot_of_checkout(root) as snapshot:
         new(snapshot, tmp_path)
     project = tmp_path / "churn"
     (project / "churn/__init__.py").write_text('"""Mine."""\n', encoding="utf-8")
@@ -457,7 +497,7 @@ def test_plain_copier_updates_the_project(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(max_size=45) | st.from_regex(r"[a-z0-9-]{1,45}", fullmatch=True))
-def test_any_project_name_is_refused_or_makes_a_whole_project(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
+def test_any_project_name_is_refused_or_creates_whole_project(snapshot: Snapshot, tmp_path: Path, name: str) -> None:
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     try:

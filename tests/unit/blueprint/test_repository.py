@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from bootstrap.blueprint import repository
-from bootstrap.blueprint.repository import our_blueprints, snapshot_of, unpack
+from bootstrap.blueprint.repository import installed_blueprints, snapshot_of_checkout, unpack
 from bootstrap.errors import MissingError
 from tests.helpers import git
 from tests.unit.blueprint.worlds import blueprints, bundle, commit
 
 
-def test_a_checkout_serves_its_own_commit(tmp_path: Path) -> None:
+def test_checkout_uses_its_commit(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
 
-    with snapshot_of(root) as snapshot:
+    with snapshot_of_checkout(root) as snapshot:
         assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
         assert not snapshot.edited
         assert "project_name" in snapshot.read("copier.yml")
@@ -23,7 +23,7 @@ def test_a_checkout_serves_its_own_commit(tmp_path: Path) -> None:
     assert not snapshot.repository.exists()
 
 
-def test_edits_are_served_and_leave_the_checkout_as_it_is(tmp_path: Path) -> None:
+def test_uncommitted_edits_are_used_and_checkout_does_not_change(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours", {"notes.txt": "one\n"})
     (root / "blueprints/tabular/.gitignore").write_text("staged\n", encoding="utf-8")
     git("add", "--all", cwd=root)
@@ -32,7 +32,7 @@ def test_edits_are_served_and_leave_the_checkout_as_it_is(tmp_path: Path) -> Non
     (root / "notes.txt").write_text("no blueprint\n", encoding="utf-8")
     before = (root / ".git/index").read_bytes(), git("count-objects", "-v", cwd=root), git("status", "-z", cwd=root)
 
-    with snapshot_of(root) as snapshot:
+    with snapshot_of_checkout(root) as snapshot:
         assert snapshot.edited
         assert snapshot.read("blueprints/tabular/.gitignore") == "on disk"
         assert snapshot.read("blueprints/tabular/new.txt") == "untracked"
@@ -43,39 +43,39 @@ def test_edits_are_served_and_leave_the_checkout_as_it_is(tmp_path: Path) -> Non
     assert after == before
 
 
-def test_edits_elsewhere_are_no_edits_of_blueprints(tmp_path: Path) -> None:
+def test_edits_of_other_files_do_not_count(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
     (root / "notes.txt").write_text("mine\n", encoding="utf-8")
 
-    with snapshot_of(root) as snapshot:
+    with snapshot_of_checkout(root) as snapshot:
         assert not snapshot.edited
 
 
-def test_a_checkout_may_be_on_no_branch_or_a_worktree(tmp_path: Path) -> None:
+def test_checkout_may_be_detached_or_worktree(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
     first = git("rev-parse", "HEAD", cwd=root)
     (root / "copier.yml").write_text("blueprint: {choices: [other]}\n", encoding="utf-8")
     commit(root, "Another")
     git("worktree", "add", "--quiet", "--detach", str(tmp_path / "worktree"), first, cwd=root)
 
-    with snapshot_of(tmp_path / "worktree") as snapshot:
+    with snapshot_of_checkout(tmp_path / "worktree") as snapshot:
         assert snapshot.commit == first
         assert "project_name" in snapshot.read("copier.yml")
 
 
-def test_a_hook_s_variables_do_not_lead_astray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_variables_of_hooks_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, other = blueprints(tmp_path / "ours"), blueprints(tmp_path / "other", {"more.txt": "more\n"})
     expected = git("rev-parse", "HEAD", cwd=root)
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
 
-    with snapshot_of(root) as snapshot:
+    with snapshot_of_checkout(root) as snapshot:
         assert snapshot.commit == expected
 
 
-def test_the_user_s_own_git_variables_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_variables_of_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"COUNT": "1", "KEY_0": "core.abbrev", "VALUE_0": "12"}.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    with snapshot_of(blueprints(tmp_path)) as snapshot:
+    with snapshot_of_checkout(blueprints(tmp_path)) as snapshot:
         added = snapshot.environment()
 
     assert added["GIT_CONFIG_COUNT"] == "2"
@@ -84,7 +84,7 @@ def test_the_user_s_own_git_variables_are_kept(tmp_path: Path, monkeypatch: pyte
     assert added["GIT_CONFIG_VALUE_1"] == repository.URL
 
 
-def test_a_bundle_is_unpacked_once(tmp_path: Path) -> None:
+def test_bundle_is_unpacked_once(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
     git("tag", "v1.0.0", cwd=root)
     file = bundle(root, tmp_path / "blueprints.bundle")
@@ -100,7 +100,7 @@ def test_a_bundle_is_unpacked_once(tmp_path: Path) -> None:
     assert _folders(tmp_path / "cache") == [first.repository.parent.name]
 
 
-def test_another_bundle_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_each_bundle_has_its_own_folder(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
     old = unpack(bundle(root, tmp_path / "old.bundle"), tmp_path / "cache")
     (root / "notes.txt").write_text("more\n", encoding="utf-8")
@@ -112,7 +112,7 @@ def test_another_bundle_gets_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "removed", "emptied"])
-def test_a_damaged_cache_is_repaired(tmp_path: Path, damage: str) -> None:
+def test_damaged_cache_is_repaired(tmp_path: Path, damage: str) -> None:
     file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
     snapshot = unpack(file, tmp_path / "cache")
     (victim,) = (snapshot.repository / "objects/pack").glob("*.pack")
@@ -134,7 +134,7 @@ def test_a_damaged_cache_is_repaired(tmp_path: Path, damage: str) -> None:
     assert len(_folders(tmp_path / "cache")) == 1
 
 
-def test_many_processes_unpack_at_once(tmp_path: Path) -> None:
+def test_concurrent_processes_unpack_once(tmp_path: Path) -> None:
     file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
 
     with ThreadPoolExecutor(6) as pool:
@@ -145,7 +145,7 @@ def test_many_processes_unpack_at_once(tmp_path: Path) -> None:
     assert len(_folders(tmp_path / "cache")) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_read_only_cache_is_reported(tmp_path: Path) -> None:
     file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
     (tmp_path / "cache").write_text("a file\n", encoding="utf-8")
 
@@ -155,10 +155,10 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "cache") in raised.value.what
 
 
-def test_an_installation_without_blueprints_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installation_without_blueprints_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "_PACKAGE", tmp_path / "site-packages/bootstrap")
 
-    with pytest.raises(MissingError, match="no blueprints"), our_blueprints():
+    with pytest.raises(MissingError, match="no blueprints"), installed_blueprints():
         pass
 
 
