@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.platform import Platform
+from bootstrap.manifests.schema import TeamManifest
 from bootstrap.processes import git
 from bootstrap.tool import PYPI
 from infra.settings import EnvironmentSettings
@@ -23,30 +24,26 @@ def answers_from_platform(platform: Platform, project: str, team: str | None, fo
     Raises:
         InputError: The platform does not have this team, or the user must name one.
     """
-    entries = {
-        name: entry
-        for name, written in platform.teams.items()
-        for entry in written.manifest.projects
-        if entry.name == project
-    }
+    teams: dict[str, TeamManifest] = {name: manifest.value for name, manifest in platform.manifests.teams.items()}
+    entries = {name: entry for name, one in teams.items() for entry in one.projects if entry.name == project}
     if team is None:
-        candidates = list(entries) or list(platform.teams)
+        candidates = list(entries) or list(teams)
         if len(candidates) != 1:
             raise InputError(
-                f"The project's team is unknown: {platform.root} has {len(platform.teams)} teams.",
+                f"The project's team is unknown: {platform.root} has {len(teams)} teams.",
                 why="The team decides the environments of the project.",
-                hint=f"Name the team: --data team=NAME. Teams: {', '.join(platform.teams) or 'none yet'}.",
+                hint=f"Name the team: --data team=NAME. Teams: {', '.join(teams) or 'none yet'}.",
             )
         team = candidates[0]
-    if team not in platform.teams:
-        raise InputError(f"{platform.root} has no team {team!r}.", hint=did_you_mean(team, platform.teams))
+    if team not in teams:
+        raise InputError(f"{platform.root} has no team {team!r}.", hint=did_you_mean(team, teams))
     environments = [
         f"{stack.environment}={stack.location}"
         for stack in platform.stacks.values()
         if isinstance(stack, EnvironmentSettings) and stack.team == team
     ]
     answers = {"platform": _address(platform.root, folder), "team": team, "environments": " ".join(environments)}
-    source = platform.manifest.tool_source or PYPI
+    source = platform.manifests.organization.tool_source or PYPI
     if not source.endswith(".whl"):  # a wheel in the platform repository is not in the project
         answers["tool_source"] = source
     if team in entries:

@@ -144,14 +144,7 @@ def test_missing_answers_are_listed_without_terminal(snapshot: Snapshot, tmp_pat
 
 def test_defaults_option_still_needs_answers_without_default(snapshot: Snapshot, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 answer is missing") as raised:
-        create(
-            snapshot,
-            {"blueprint": "tabular"},
-            Progress(),
-            directory=tmp_path,
-            destination=tmp_path / "churn",
-            defaults=True,
-        )
+        create_in(tmp_path, snapshot, {"blueprint": "tabular"})
 
     assert raised.value.details == ("team: The team that owns it",)
 
@@ -221,14 +214,7 @@ def test_computed_default_is_checked(tmp_path: Path) -> None:
     validator = '  type: str\n  validator: "{% if short | length > 5 %}is too long{% endif %}"\n'
     root = blueprints(tmp_path / "ours", {"copier.yml": folded + validator})
     with snapshot_of_checkout(root) as snapshot, pytest.raises(InputError) as raised:
-        create(
-            snapshot,
-            {"blueprint": "text"},
-            Progress(),
-            directory=tmp_path,
-            destination=tmp_path / "churning",
-            defaults=True,
-        )
+        create_in(tmp_path, snapshot, {"blueprint": "text"}, "churning")
 
     assert raised.value.details == ("short: 'churning' is too long",)
 
@@ -376,14 +362,7 @@ def test_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
     with snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot:
         given = GIVEN if "copier.yml" not in changes else {"blueprint": "tabular"}
         with pytest.raises(RefusedError) as raised:
-            create(
-                snapshot,
-                given,
-                Progress(),
-                directory=tmp_path / "here",
-                destination=tmp_path / "here/churn",
-                defaults=True,
-            )
+            create_in(tmp_path / "here", snapshot, given)
 
     assert words in str(raised.value)
     assert list((tmp_path / "here").iterdir()) == []
@@ -424,9 +403,7 @@ def test_blueprint_with_link_is_refused(tmp_path: Path) -> None:
     )
     (root / "blueprints/text/passwd").symlink_to("/etc/passwd")
     with snapshot_of_checkout(root) as snapshot, pytest.raises(RefusedError, match="must not create"):
-        create(
-            snapshot, {"blueprint": "text"}, Progress(), directory=tmp_path, destination=tmp_path / "churn", defaults=True
-        )
+        create_in(tmp_path, snapshot, {"blueprint": "text"})
 
     assert not (tmp_path / "churn").exists()
 
@@ -440,14 +417,7 @@ def test_trusted_templates_of_copier_are_ignored(tmp_path: Path, monkeypatch: py
         snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot,
         pytest.raises(RefusedError, match="run code"),
     ):
-        create(
-            snapshot,
-            {"blueprint": "tabular"},
-            Progress(),
-            directory=tmp_path,
-            destination=tmp_path / "churn",
-            defaults=True,
-        )
+        create_in(tmp_path, snapshot, {"blueprint": "tabular"})
 
 
 def test_files_equal_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -> None:
