@@ -67,7 +67,7 @@ def azure(engine: Path, tmp_path: Path) -> Provider:
     return provider
 
 
-def test_what_is_there_is_imported_with_no_change(engine: Path, tmp_path: Path, azure: Provider) -> None:
+def test_equal_workspace_is_imported_without_changes(engine: Path, tmp_path: Path, azure: Provider) -> None:
     adopted = adopting(azure, tmp_path / "adopted")
     by_plan = planned(adopted, "fraud-dev")
 
@@ -80,7 +80,7 @@ def test_what_is_there_is_imported_with_no_change(engine: Path, tmp_path: Path, 
     assert second == {"same": len(by_plan) + 1}
 
 
-def test_what_differs_is_changed_at_once_and_the_plan_says_so(engine: Path, tmp_path: Path, azure: Provider) -> None:
+def test_differences_are_changed_by_the_import_and_predicted(engine: Path, tmp_path: Path, azure: Provider) -> None:
     adopted = adopting(azure, tmp_path / "adopted")
     settings = adopted.stacks["fraud-dev"]
     other = settings.model_copy(update={"tags": {**settings.tags, "owner": "somebody"}})

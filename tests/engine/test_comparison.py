@@ -31,21 +31,21 @@ def state(**others: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "/subscriptions/0/resourceGroups/another/providers/Microsoft.Storage/storageAccounts/theirs",
     ],
 )
-def test_an_id_of_what_was_made_before_is_sound(target: str) -> None:
+def test_reference_to_a_dependency_is_valid(target: str) -> None:
     assert loose_ends(state(user=resource("/user", needs=("storage",), nested=[{"id": target}]))) == {}
 
 
-def test_an_id_that_nobody_has_is_found() -> None:
+def test_reference_to_an_unknown_id_is_reported() -> None:
     typo = STORAGE.replace("storageAccounts", "storageAccount")
 
     assert loose_ends(state(user=resource("/user", needs=("storage",), id=typo))) == {"user": [typo.lower()]}
 
 
-def test_an_id_of_what_may_be_made_later_is_found() -> None:
+def test_reference_without_dependency_is_reported() -> None:
     assert loose_ends(state(user=resource("/user", needs=("group",), id=STORAGE))) == {"user": [STORAGE.lower()]}
 
 
-def test_a_way_over_others_is_a_dependency() -> None:
+def test_indirect_dependency_counts() -> None:
     between = resource("/between", needs=("storage",))
 
     assert loose_ends(state(between=between, user=resource("/user", needs=("between",), id=STORAGE))) == {}
@@ -62,11 +62,11 @@ def test_a_way_over_others_is_a_dependency() -> None:
         ({"a": [1]}, {"a": [1, 1]}, True),
     ],
 )
-def test_what_came_out_otherwise_is_a_surprise(planned: Any, real: Any, is_a_surprise: bool) -> None:
+def test_wrong_prediction_is_reported(planned: Any, real: Any, is_a_surprise: bool) -> None:
     assert bool(surprises({"urn": {"inputs": planned}}, {"urn": {"inputs": real}})) is is_a_surprise
 
 
-def test_a_resource_that_only_one_side_has_is_a_difference() -> None:
+def test_resource_of_one_side_only_is_a_difference() -> None:
     told = described(state())
 
     assert differences(told, told) == {}

@@ -28,21 +28,21 @@ def install(folder: Path, name: str, script: str) -> Path:
 
 
 @pytest.mark.parametrize("version", [f"v{PINNED}", f"v{PINNED.major}.{PINNED.minor + 1}.0"])
-def test_a_compatible_engine_on_the_path_is_taken(machine: Path, version: str) -> None:
+def test_compatible_engine_on_the_path_is_used(machine: Path, version: str) -> None:
     program = install(machine, "pulumi", f"echo {version}")
 
     assert executable.find_or_build() == program
 
 
 @pytest.mark.parametrize("answer", ["echo v3.1.0", f"echo v{PINNED.major + 1}.0.0", "echo what", "exit 1"])
-def test_another_engine_on_the_path_is_left_alone(machine: Path, answer: str) -> None:
+def test_incompatible_engine_on_the_path_is_ignored(machine: Path, answer: str) -> None:
     install(machine, "pulumi", answer)
 
     with pytest.raises(executable.NoEngineError, match="no Go"):
         executable.find_or_build()
 
 
-def test_what_was_built_is_taken_from_the_cache(machine: Path) -> None:
+def test_built_engine_is_used_from_the_cache(machine: Path) -> None:
     built = executable.built_path()
     built.parent.mkdir(parents=True)
     built.touch()
@@ -50,7 +50,7 @@ def test_what_was_built_is_taken_from_the_cache(machine: Path) -> None:
     assert executable.find_or_build() == built
 
 
-def test_who_asks_at_the_same_time_waits_for_one_build(machine: Path) -> None:
+def test_concurrent_requests_share_one_build(machine: Path) -> None:
     calls = machine / "calls"
     install(machine, "go", f'echo called >> {calls}; while [ "$1" != -o ]; do shift; done; : > "$2"')
 
@@ -61,7 +61,7 @@ def test_who_asks_at_the_same_time_waits_for_one_build(machine: Path) -> None:
     assert calls.read_text() == "called\n"
 
 
-def test_a_failed_build_leaves_nothing_and_says_why(machine: Path) -> None:
+def test_failed_build_leaves_no_file_and_reports_the_cause(machine: Path) -> None:
     install(machine, "go", "echo no network >&2; exit 1")
 
     with pytest.raises(executable.NoEngineError, match="no network"):

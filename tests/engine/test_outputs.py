@@ -21,7 +21,7 @@ def outputs(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return dict(found)
 
 
-def test_the_hub_tells_what_the_platforms_ci_logs_in_with_in_each_environment(outputs: dict[str, Any]) -> None:
+def test_hub_exports_client_ids_of_the_platform_ci(outputs: dict[str, Any]) -> None:
     """An environment's deployer is an identity of its own, so each has a client id of its own."""
     ids = {name: value for name, value in outputs.items() if name.startswith("platform_")}
 
@@ -32,7 +32,7 @@ def test_the_hub_tells_what_the_platforms_ci_logs_in_with_in_each_environment(ou
     assert len(set(ids.values())) == 4
 
 
-def test_the_hub_tells_where_states_lie_and_that_is_where_the_naming_table_says(outputs: dict[str, Any]) -> None:
+def test_hub_exports_the_state_stores(outputs: dict[str, Any]) -> None:
     """Who deploys an environment needs no state of the hub's to know it."""
     hub = PLATFORM.stacks["hub"]
     names = Names(hub.organization, hub.tenant_id, hub.generation)
@@ -46,7 +46,7 @@ def test_the_hub_tells_where_states_lie_and_that_is_where_the_naming_table_says(
     assert {name: outputs[name] for name in outputs if name.startswith(("state_", "secrets_"))} == expected
 
 
-def test_the_page_shows_where_the_examples_states_lie(outputs: dict[str, Any]) -> None:
+def test_docs_show_the_state_store_of_the_example(outputs: dict[str, Any]) -> None:
     page = (ROOT / "docs" / "guardrails.md").read_text()
 
     assert outputs["state_backend_dev"] in page

@@ -31,11 +31,11 @@ environments: {dev: {}}
 
 
 @pytest.mark.parametrize("name", PLATFORM.stacks)
-def test_the_engine_makes_what_the_plan_says(engine: Path, tmp_path: Path, name: str) -> None:
+def test_engine_creates_what_the_plan_shows(engine: Path, tmp_path: Path, name: str) -> None:
     lives_as_planned(engine, tmp_path, PLATFORM, name)
 
 
-def test_the_engine_makes_a_hub_that_is_locked(engine: Path, tmp_path: Path) -> None:
+def test_engine_creates_a_locked_hub(engine: Path, tmp_path: Path) -> None:
     """The example's is not, since one of its teams is open."""
     platform = load_platform(build_tree(tmp_path / "platform", {"platform.yaml": LOCKED, "teams/fraud.yaml": TEAM}))
 
@@ -54,7 +54,7 @@ def test_the_engine_makes_a_hub_that_is_locked(engine: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["hub", "fraud-dev"])
-def test_the_engine_makes_stacks_whose_logs_are_the_organizations(engine: Path, tmp_path: Path, name: str) -> None:
+def test_engine_creates_stacks_with_existing_log_analytics(engine: Path, tmp_path: Path, name: str) -> None:
     logs = (
         "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-logs/providers/"
         "Microsoft.OperationalInsights/workspaces/log-all"

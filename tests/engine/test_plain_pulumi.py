@@ -42,7 +42,7 @@ def documented() -> list[str]:
     return block.group(1).splitlines()
 
 
-def test_the_documented_commands_preview_what_the_plan_says(engine: Path, checkout: Path) -> None:
+def test_documented_pulumi_commands_preview_the_planned_resources(engine: Path, checkout: Path) -> None:
     def as_the_language_host_does() -> None:
         runpy.run_path(str(checkout / "infra"), run_name="__main__")
 

@@ -56,7 +56,7 @@ def previewed(engine: Path, folder: Path, name: str, program: Program) -> str:
         return stack.preview(policy_packs=[str(PACK_FOLDER)]).stdout
 
 
-def test_a_stack_of_the_example_is_let_through(engine: Path, tmp_path: Path) -> None:
+def test_policy_pack_accepts_a_stack_of_the_example(engine: Path, tmp_path: Path) -> None:
     settings = load_platform(CONTOSO).stacks["fraud-dev"]
 
     printed = previewed(engine, tmp_path / "engine", settings.stack, lambda: create_resources(settings))
@@ -65,7 +65,7 @@ def test_a_stack_of_the_example_is_let_through(engine: Path, tmp_path: Path) -> 
     assert "[mandatory]" not in printed
 
 
-def test_roles_on_subscriptions_are_told_of_all_but_the_platforms_own_ci(engine: Path, tmp_path: Path) -> None:
+def test_roles_on_subscriptions_are_reported_except_those_of_the_platform_ci(engine: Path, tmp_path: Path) -> None:
     """No object id is known in a preview: the pack goes by what the engine says the assignments wait for."""
     settings = load_platform(CONTOSO).stacks["hub"]
     scope = f"/subscriptions/{settings.subscription_id}"
@@ -89,7 +89,7 @@ def test_roles_on_subscriptions_are_told_of_all_but_the_platforms_own_ci(engine:
     assert "Traceback" not in printed
 
 
-def test_a_broken_rule_stops_the_engine(engine: Path, tmp_path: Path) -> None:
+def test_violated_rule_stops_the_engine(engine: Path, tmp_path: Path) -> None:
     def program() -> None:
         group = resources.ResourceGroup("group", resource_group_name="rg", location="westeurope")
         storage.StorageAccount(

@@ -17,7 +17,7 @@ stacks = st.tuples(words, short_words)
 
 
 @given(kinds, st.text(ALNUM, min_size=1, max_size=19).map(lambda tail: "a" + tail), st.lists(words, min_size=1))
-def test_every_name_is_one_that_azure_allows(kind: Kind, organization: str, parts: list[str]) -> None:
+def test_azure_allows_every_name(kind: Kind, organization: str, parts: list[str]) -> None:
     name = Names(organization, TENANT).of(kind, *parts)
 
     assert TABLE[kind].allows(name)
@@ -30,7 +30,7 @@ def test_different_stacks_have_different_names(kind: Kind, one: tuple[str, str],
     assert (names.of(kind, *one) == names.of(kind, *other)) == (one == other)
 
 
-def test_no_two_of_many_stacks_share_a_name_of_any_kind() -> None:
+def test_names_of_many_stacks_are_unique() -> None:
     """Also where names are cut: the longest organization, and teams and environments as long as the manifests allow."""
     teams = [
         f"{start}-{number:02}" for start in ("a-long-name-for-a-team", "a-long-name", "a") for number in range(100)
@@ -44,7 +44,7 @@ def test_no_two_of_many_stacks_share_a_name_of_any_kind() -> None:
 
 
 @given(kinds, stacks, words, words)
-def test_what_an_environment_has_several_of_has_different_names(
+def test_several_resources_of_a_kind_have_different_names(
     kind: Kind, stack: tuple[str, str], one: str, other: str
 ) -> None:
     names = Names("contoso", TENANT)
@@ -52,7 +52,7 @@ def test_what_an_environment_has_several_of_has_different_names(
     assert (names.of(kind, *stack, one) == names.of(kind, *stack, other)) == (one == other)
 
 
-def test_names_that_are_cut_stay_apart() -> None:
+def test_shortened_names_stay_unique() -> None:
     names = Names("contoso", TENANT)
     one = names.of("workspace", "a-very-long-team-of-people", "dev")
     other = names.of("workspace", "a-very-long-team-of-people", "prod")
@@ -61,7 +61,7 @@ def test_names_that_are_cut_stay_apart() -> None:
     assert one != other
 
 
-def test_global_names_differ_between_tenants_of_one_organization_name() -> None:
+def test_global_names_differ_between_tenants() -> None:
     one = Names("contoso", TENANT).of("storage", "fraud", "dev")
     other = Names("contoso", TENANT.replace("1", "2")).of("storage", "fraud", "dev")
 
@@ -81,7 +81,7 @@ def test_names_never_change() -> None:
 
 
 @pytest.mark.parametrize("part", ["", "Fraud", "a b", "a--b", "-a", "ü", 'a"b', "a/b"])
-def test_parts_that_would_break_names_are_refused(part: str) -> None:
+def test_invalid_parts_of_names_are_refused(part: str) -> None:
     with pytest.raises(ValueError, match="cannot be part of a name"):
         Names("contoso", TENANT).of("storage", part)
 
@@ -118,12 +118,12 @@ def test_parts_that_would_break_names_are_refused(part: str) -> None:
         ("secrets_key", "k" * 128),
     ],
 )
-def test_names_that_azure_refuses_are_known(kind: Kind, name: str) -> None:
+def test_naming_rules_refuse_what_azure_refuses(kind: Kind, name: str) -> None:
     assert not TABLE[kind].allows(name)
 
 
 @pytest.mark.parametrize(("kind", "longest"), [("AmlCompute", 16), ("Kubernetes", 16), ("ComputeInstance", 24)])
-def test_instances_and_clusters_are_of_one_type_and_have_rules_of_their_own(kind: str, longest: int) -> None:
+def test_instances_and_clusters_have_separate_naming_rules(kind: str, longest: int) -> None:
     inputs = {"properties.computeType": kind}
 
     rule = rule_of("azure-native:machinelearningservices:Compute", inputs.get)

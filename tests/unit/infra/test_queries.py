@@ -33,11 +33,11 @@ def mistakes(parser: Path, texts: Mapping[str, str]) -> dict[str, list[dict[str,
     return {name: wrong for name, wrong in found.items() if wrong}
 
 
-def test_every_query_is_right(parser: Path) -> None:
+def test_every_query_is_valid(parser: Path) -> None:
     assert mistakes(parser, {name: queries.text(name) for name in queries.names()}) == {}
 
 
-def test_every_query_of_the_workbook_is_right_with_a_team_chosen(parser: Path) -> None:
+def test_workbook_queries_are_valid_with_a_team_filter(parser: Path) -> None:
     shown = {
         item["name"]: item["content"]["query"].replace("{Team}", f"{GROUP},{GROUP}-2")
         for item in page(LOGS)["items"]
@@ -56,13 +56,13 @@ def test_every_query_of_the_workbook_is_right_with_a_team_chosen(parser: Path) -
         ("AZKVAuditLogs | where HttpStatusCode has 'x'", "The operator 'has' is not defined for the operand types int"),
     ],
 )
-def test_a_wrong_query_is_found(parser: Path, text: str, message: str) -> None:
+def test_invalid_query_is_reported(parser: Path, text: str, message: str) -> None:
     found = mistakes(parser, {"wrong": text})["wrong"]
 
     assert any(message in mistake["message"] for mistake in found), found
 
 
-def test_a_query_that_an_alert_measures_gives_the_columns_that_it_judges(parser: Path) -> None:
+def test_alert_queries_return_the_columns_of_their_alerts(parser: Path) -> None:
     """By projecting them: the parser knows every column that a query gives."""
     alerts = (*ACCESS_DENIED, *ENDPOINT_ALERTS)
     columns = {alert.name: [alert.dimension, *([alert.measure] if alert.measure else [])] for alert in alerts}
@@ -73,7 +73,7 @@ def test_a_query_that_an_alert_measures_gives_the_columns_that_it_judges(parser:
     assert mistakes(parser, texts) == {}
 
 
-def test_whose_access_was_changed_is_read_from_the_event_that_says_it() -> None:
+def test_access_changes_are_read_from_start_and_success_events() -> None:
     """The request stands in the event of the start only, the deleted assignment in that of the success.
 
     https://learn.microsoft.com/azure/role-based-access-control/role-assignments-alert
@@ -89,7 +89,7 @@ def test_whose_access_was_changed_is_read_from_the_event_that_says_it() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in queries.names() if "Storage" in queries.text(name)])
-def test_storage_requests_are_not_counted_by_connection(name: str) -> None:
+def test_storage_requests_are_grouped_without_the_port(name: str) -> None:
     """https://learn.microsoft.com/azure/azure-monitor/reference/tables/storagebloblogs says address and port."""
     text = queries.text(name)
     counted = re.findall(r"\n    by (.*)", text)
@@ -98,14 +98,14 @@ def test_storage_requests_are_not_counted_by_connection(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", queries.names())
-def test_a_query_says_what_it_answers_and_where_the_answer_is(name: str) -> None:
+def test_a_query_begins_with_its_question_and_its_logs(name: str) -> None:
     lines = queries.text(name).splitlines()
 
     assert queries.question(name).endswith("?")
     assert lines[1].startswith("// Kept by: ")
 
 
-def test_a_query_is_narrowed_to_resource_groups() -> None:
+def test_a_query_is_limited_to_resource_groups() -> None:
     narrowed = queries.for_groups("who-ran-jobs", GROUP)
 
     assert f'let groups = "{GROUP}";' in narrowed

@@ -65,13 +65,13 @@ def tables() -> list[tuple[Entitlement, ...]]:
     return [table for table in found if all(isinstance(item, Entitlement) for item in table)]
 
 
-def test_every_role_has_an_id_of_its_own() -> None:
+def test_role_ids_are_unique() -> None:
     ids = {uuid.UUID(role.id) for role in ROLES} | {uuid.UUID(role.id_in(NAMES)) for role in CUSTOM_ROLES}
 
     assert len(ids) == len({role.name for role in ROLES}) + len(CUSTOM_ROLES) == len(ROLES) + len(CUSTOM_ROLES)
 
 
-def test_built_in_roles_have_the_ids_and_names_that_microsoft_publishes() -> None:
+def test_built_in_roles_match_published_ids_and_names() -> None:
     """An id with a wrong digit is no role, and one of another role gives somebody else's rights."""
     published = dict(line.split(" ", 1) for line in BUILT_IN.strip().splitlines())
     named = {role.id: role.name for role in ROLES} | OWNING | BROAD | READING
@@ -80,13 +80,13 @@ def test_built_in_roles_have_the_ids_and_names_that_microsoft_publishes() -> Non
     assert {id_: published.get(id_) for id_ in named} == named
 
 
-def test_our_own_roles_differ_between_organizations_of_one_tenant() -> None:
+def test_custom_role_ids_differ_between_organizations() -> None:
     other = Names("fabrikam", NAMES.tenant_id)
 
     assert all(role.id_in(NAMES) != role.id_in(other) for role in CUSTOM_ROLES)
 
 
-def test_our_own_roles_name_each_action_and_no_keys_or_roles() -> None:
+def test_custom_roles_have_no_wildcards_keys_or_role_assignments() -> None:
     for role in CUSTOM_ROLES:
         for action in role.actions:
             assert not action.startswith("Microsoft.Authorization/")
@@ -94,44 +94,44 @@ def test_our_own_roles_name_each_action_and_no_keys_or_roles() -> None:
             assert "listKeys" not in action
 
 
-def test_people_who_only_read_get_nothing_that_writes_models_or_data() -> None:
+def test_people_who_only_read_get_no_write_roles() -> None:
     for (persona, mode), entitlements in PEOPLE.items():
         if mode == "read" and persona not in ("operators", "platform"):
             names = {entitlement.role.name for entitlement in entitlements}
             assert names <= {"Reader", "Monitoring Contributor", "Storage Blob Data Reader"}
 
 
-def test_every_persona_is_told_for_both_ways_to_use_an_environment() -> None:
+def test_every_persona_has_roles_for_work_and_read() -> None:
     assert {mode for _, mode in PEOPLE} == {"work", "read"}
     assert len(PEOPLE) == 2 * len({persona for persona, _ in PEOPLE})
 
 
-def test_every_assignment_says_why() -> None:
+def test_every_entitlement_has_a_reason() -> None:
     assert len(tables()) > 15
     assert all(entitlement.reason for table in tables() for entitlement in table)
 
 
-def test_no_table_gives_one_role_on_one_thing_twice() -> None:
+def test_no_table_repeats_a_role_on_a_target() -> None:
     """Azure refuses the second one."""
     for (persona, mode), entitlements in PEOPLE.items():
         together = [*entitlements, *SELF_SERVICE.get(persona, ()), *SHARED.get((persona, mode), ())]
         assert len({(entitlement.role.name, entitlement.on) for entitlement in together}) == len(together)
 
 
-def test_stacks_of_environments_assign_no_role_that_gives_roles_away() -> None:
+def test_environments_assign_no_role_that_can_assign_roles() -> None:
     ids = {role.id for role in ASSIGNED_IN_ENVIRONMENTS if isinstance(role, Role)}
 
     assert not ids & GIVES_ROLES_AWAY
     assert {role for role in ASSIGNED_IN_ENVIRONMENTS if isinstance(role, CustomRole)} < set(CUSTOM_ROLES)
 
 
-def test_every_role_of_ours_is_given_to_somebody() -> None:
+def test_every_custom_role_is_assigned() -> None:
     given = {entitlement.role for table in tables() for entitlement in table}
 
     assert set(CUSTOM_ROLES) <= given
 
 
-def test_who_gives_roles_away_may_give_only_ours() -> None:
+def test_roles_that_assign_roles_are_restricted() -> None:
     for table in [*HUB_PEOPLE.values(), *tables()]:
         for entitlement in table:
             assert bool(entitlement.may_assign) == (entitlement.role.id_in(NAMES) in GIVES_ROLES_AWAY)

@@ -120,16 +120,16 @@ def changed(described: Mapping[str, Any], **properties: Any) -> dict[str, Any]:
     return other
 
 
-def test_a_workspace_that_is_referred_to_stays_as_it_is(tmp_path: Path) -> None:
+def test_referenced_workspace_is_not_changed(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team(WITH_IMAGES))["fraud-dev"]
 
-    theirs = ("machinelearningservices:Workspace", "StorageAccount", "Vault", "containerregistry:Registry",
+    adopted = ("machinelearningservices:Workspace", "StorageAccount", "Vault", "containerregistry:Registry",
               "applicationinsights:Component", "ResourceGroup", "ManagementLockByScope")  # fmt: skip
-    assert [resource for type_ in theirs for resource in of_type(stack, type_)] == []
+    assert [resource for type_ in adopted for resource in of_type(stack, type_)] == []
     assert all(resource["import_id"] is None for resource in stack["resources"])
 
 
-def test_what_is_around_and_in_it_is_made(tmp_path: Path) -> None:
+def test_resources_around_a_referenced_workspace_are_created(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team(WITH_IMAGES))["fraud-dev"]
 
     [cluster] = of_type(stack, "machinelearningservices:Compute")
@@ -140,13 +140,13 @@ def test_what_is_around_and_in_it_is_made(tmp_path: Path) -> None:
     assert {scope for alert in of_type(stack, "MetricAlert") for scope in alert["inputs"]["scopes"]} == {WORKSPACE}
 
 
-def test_without_a_container_registry_nothing_is_given_on_one(tmp_path: Path) -> None:
+def test_workspace_without_container_registry_gets_no_roles_on_one(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team(ADOPT))["fraud-dev"]
 
     assert not [role for role in of_type(stack, "RoleAssignment") if "acrpull" in role["name"]]
 
 
-def test_a_workspace_that_is_managed_is_imported_with_all_that_it_is_made_of(tmp_path: Path) -> None:
+def test_managed_workspace_is_imported_with_its_resources(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team(MANAGE))["fraud-dev"]
 
     imported = {one["import_id"]: one["inputs"] for one in stack["resources"] if one["import_id"]}
@@ -159,31 +159,31 @@ def test_a_workspace_that_is_managed_is_imported_with_all_that_it_is_made_of(tmp
 
 
 @pytest.mark.parametrize(
-    ("said", "identity"),
+    ("keys", "identity"),
     [
         ({}, {"type": "SystemAssigned"}),
         ({"identity_id": IDENTITY}, {"type": "UserAssigned", "userAssignedIdentities": [IDENTITY]}),
     ],
 )
-def test_an_imported_workspace_keeps_its_identity_and_that_its_rights(
-    tmp_path: Path, said: Mapping[str, str], identity: Mapping[str, Any]
+def test_imported_workspace_keeps_its_identity_and_roles(
+    tmp_path: Path, keys: Mapping[str, str], identity: Mapping[str, Any]
 ) -> None:
-    stack = world(tmp_path, team=team({**MANAGE, **said}))["fraud-dev"]
+    stack = world(tmp_path, team=team({**MANAGE, **keys}))["fraud-dev"]
 
     [workspace] = of_type(stack, "machinelearningservices:Workspace")
     assert workspace["inputs"]["identity"] == identity
-    assert workspace["inputs"].get("primaryUserAssignedIdentity") == said.get("identity_id")
+    assert workspace["inputs"].get("primaryUserAssignedIdentity") == keys.get("identity_id")
     assert not [one for one in stack["resources"] if one["name"].startswith("workspace-")]
 
 
-def test_what_it_has_not_is_made(tmp_path: Path) -> None:
+def test_missing_resources_of_an_imported_workspace_are_created(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team({**ADOPT, "mode": "manage"}))["fraud-dev"]
 
     [images] = of_type(stack, "containerregistry:Registry")
     assert (images["import_id"], images["inputs"]["registryName"][:14]) == (None, "crcontosofraud")
 
 
-def test_a_private_workspace_that_is_referred_to_needs_no_network_of_ours(tmp_path: Path) -> None:
+def test_referenced_private_workspace_needs_no_network(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team(WITH_IMAGES, network="locked"))["fraud-dev"]
 
     assert not [one for one in stack["resources"] if one["type"].startswith("azure-native:network:")]
@@ -192,7 +192,7 @@ def test_a_private_workspace_that_is_referred_to_needs_no_network_of_ours(tmp_pa
     assert cluster["inputs"]["properties"]["properties"]["enableNodePublicIp"] is False
 
 
-def test_a_network_that_is_said_gets_the_endpoints_of_what_is_private(tmp_path: Path) -> None:
+def test_configured_network_gets_endpoints_of_private_services(tmp_path: Path) -> None:
     vnet = {"address_space": "10.9.0.0/24"}
     stack = world(tmp_path, team=team(ADOPT, network="locked", vnet=vnet))["fraud-dev"]
 
@@ -202,7 +202,7 @@ def test_a_network_that_is_said_gets_the_endpoints_of_what_is_private(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("adopt", "more", "told"),
+    ("adopt", "more", "message"),
     [
         (
             {"workspace_id": WORKSPACE.replace("00b/", "00c/")},
@@ -215,31 +215,33 @@ def test_a_network_that_is_said_gets_the_endpoints_of_what_is_private(tmp_path: 
         ({"mode": "take"}, {}, "adopt.mode: must be 'refer' or 'manage' (found 'take')"),
     ],
 )
-def test_what_cannot_be_adopted_is_told_with_its_reason(
-    tmp_path: Path, adopt: Mapping[str, Any], more: Mapping[str, Any], told: str
+def test_refused_adoption_is_reported_with_its_reason(
+    tmp_path: Path, adopt: Mapping[str, Any], more: Mapping[str, Any], message: str
 ) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team({**ADOPT, **adopt}, **more)})
 
-    assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
+    assert any(message in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
 
 
-def test_ids_in_any_case_are_those_that_we_write(tmp_path: Path) -> None:
+def test_resource_ids_are_accepted_in_any_case(tmp_path: Path) -> None:
     words = ("subscriptions", "resourceGroups", "providers", "Microsoft.KeyVault", "vaults", "Microsoft.Insights")
     printed = json.dumps(WITH_IMAGES)
     for word in words:
         printed = printed.replace(f"/{word}/", f"/{word.upper()}/")
-    ours, azures = tmp_path / "ours", tmp_path / "azures"
-    build_tree(ours, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(WITH_IMAGES)})
+    written, azures = tmp_path / "ours", tmp_path / "azures"
+    build_tree(written, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(WITH_IMAGES)})
     build_tree(azures, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(json.loads(printed))})
 
-    [before, after] = [run_here("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=at) for at in (ours, azures)]
+    [before, after] = [
+        run_here("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=at) for at in (written, azures)
+    ]
 
     assert "/MICROSOFT.KEYVAULT/VAULTS/kv-old" in printed
     assert after.code == 0, after.err
     assert after.document["stacks"][0]["resources"] == before.document["stacks"][0]["resources"]
 
 
-def test_what_azure_describes_may_begin_in_any_case(tmp_path: Path) -> None:
+def test_observed_ids_are_matched_in_any_case(tmp_path: Path) -> None:
     described = {**WORKSPACE_IN_AZURE, "id": WORKSPACE.replace("/subscriptions/", "/SUBSCRIPTIONS/")}
 
     done = observe(tmp_path, ADOPT, described)
@@ -247,11 +249,11 @@ def test_what_azure_describes_may_begin_in_any_case(tmp_path: Path) -> None:
     assert done.code == 0, done.err
 
 
-def test_of_a_long_id_that_is_refused_both_ends_are_shown(tmp_path: Path) -> None:
+def test_refused_long_id_shows_both_ends(tmp_path: Path) -> None:
     adopt = {**ADOPT, "storage_id": VAULT}
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(adopt)})
 
-    assert any("found '/subscriptions/" in told and "/vaults/kv-old')" in told for told in mistakes(tmp_path))
+    assert any("found '/subscriptions/" in message and "/vaults/kv-old')" in message for message in mistakes(tmp_path))
 
 
 OUR_KEY = {"vault_id": VAULT, "key": f"https://kv-old.vault.azure.net/keys/ml/{'0' * 32}"}
@@ -259,23 +261,23 @@ OUR_GROUP = GROUP.replace("old", "new")
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("keys", "message"),
     [
         ({"generation": 2}, "generation cannot be said"),
         ({"customer_key": OUR_KEY}, "its encryption was decided when it was made"),
         ({"resource_group_id": OUR_GROUP}, "its environment lies in the workspace's resource"),
     ],
 )
-def test_what_a_workspace_that_is_there_has_already_cannot_be_said(
-    tmp_path: Path, said: Mapping[str, Any], told: str
+def test_settings_that_an_existing_workspace_has_are_refused(
+    tmp_path: Path, keys: Mapping[str, Any], message: str
 ) -> None:
-    environments = {"dev": {"adopt": ADOPT, **said}}
+    environments = {"dev": {"adopt": ADOPT, **keys}}
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(ADOPT, environments=environments)})
 
-    assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
+    assert any(message in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
 
 
-def test_what_is_said_for_all_environments_is_not_for_one_that_is_adopted(tmp_path: Path) -> None:
+def test_adopted_environment_ignores_inherited_settings(tmp_path: Path) -> None:
     stack = world(tmp_path, team=team(MANAGE, customer_key=OUR_KEY, resource_group_id=OUR_GROUP))["fraud-dev"]
 
     [workspace] = of_type(stack, "machinelearningservices:Workspace")
@@ -283,24 +285,24 @@ def test_what_is_said_for_all_environments_is_not_for_one_that_is_adopted(tmp_pa
     assert "encryption" not in workspace["inputs"]
 
 
-def test_two_stacks_cannot_adopt_one_workspace(tmp_path: Path) -> None:
+def test_two_stacks_cannot_adopt_the_same_workspace(tmp_path: Path) -> None:
     other = {**ADOPT, "workspace_id": WORKSPACE.replace("mlw-old", "MLW-OLD")}
     files = {"teams/fraud.yaml": team(ADOPT), "teams/risk.yaml": team(other).replace('"fraud"', '"risk"')}
     build_tree(tmp_path, {"platform.yaml": PLATFORM, **files})
 
     [mistake] = mistakes(tmp_path)
-    assert "/workspaces/MLW-OLD is that of fraud-dev already." in mistake
+    assert "/workspaces/MLW-OLD already is that of fraud-dev." in mistake
 
 
-def test_an_import_of_what_is_as_we_would_have_made_it_changes_and_loses_nothing(tmp_path: Path) -> None:
+def test_import_of_an_equal_workspace_changes_nothing(tmp_path: Path) -> None:
     done = observe(tmp_path, MANAGE, WORKSPACE_IN_AZURE, STORAGE_IN_AZURE)
 
-    assert {told for rule, told in findings(done) if rule != "adopted-unseen"} == set()
-    [unseen] = [told for rule, told in findings(done) if rule == "adopted-unseen"]
+    assert {message for rule, message in findings(done) if rule != "adopted-unseen"} == set()
+    [unseen] = [message for rule, message in findings(done) if rule == "adopted-unseen"]
     assert f"az resource show --ids {VAULT} {IMAGES} {INSIGHTS} > azure.json" in unseen
 
 
-def test_what_an_import_would_change_is_told_property_by_property(tmp_path: Path) -> None:
+def test_changes_by_an_import_are_reported_by_property(tmp_path: Path) -> None:
     acls = {
         "bypass": "AzureServices",
         "defaultAction": "Deny",
@@ -319,11 +321,11 @@ def test_what_an_import_would_change_is_told_property_by_property(tmp_path: Path
     ]
 
 
-def test_what_nobody_says_and_the_first_update_would_lose_is_told(tmp_path: Path) -> None:
+def test_properties_that_the_first_update_would_remove_are_reported(tmp_path: Path) -> None:
     described = changed(WORKSPACE_IN_AZURE, description="Made by hand", imageBuildCompute="builder")
     described["tags"] = {**WORKSPACE_IN_AZURE["tags"], "owner": "somebody"}
 
-    lost = {told for rule, told in findings(observe(tmp_path, MANAGE, described)) if rule == "adopted-loses"}
+    lost = {message for rule, message in findings(observe(tmp_path, MANAGE, described)) if rule == "adopted-loses"}
 
     assert lost == {
         'workspace: description is "Made by hand", and nothing here says so.',
@@ -332,7 +334,7 @@ def test_what_nobody_says_and_the_first_update_would_lose_is_told(tmp_path: Path
     }
 
 
-def test_what_azure_never_does_is_an_error_before_it_is_tried(tmp_path: Path) -> None:
+def test_impossible_changes_by_an_import_are_errors(tmp_path: Path) -> None:
     described = changed(WORKSPACE_IN_AZURE, managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound"})
 
     [one_way] = findings(observe(tmp_path, MANAGE, described), "change-")
@@ -341,7 +343,7 @@ def test_what_azure_never_does_is_an_error_before_it_is_tried(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("properties", "told"),
+    ("properties", "reason"),
     [
         ({"storageAccount": STORAGE.replace("stold", "stother")}, f'its storageAccount is "{STORAGE[:-3]}other", and'),
         ({"containerRegistry": None}, f'its containerRegistry is not said, and the manifest says "{IMAGES}"'),
@@ -351,13 +353,13 @@ def test_what_azure_never_does_is_an_error_before_it_is_tried(tmp_path: Path) ->
         ),
     ],
 )
-def test_a_manifest_that_says_otherwise_than_azure_is_an_error(
-    tmp_path: Path, properties: Mapping[str, Any], told: str
+def test_manifest_that_contradicts_azure_is_an_error(
+    tmp_path: Path, properties: Mapping[str, Any], reason: str
 ) -> None:
     [(rule, message)] = findings(observe(tmp_path, WITH_IMAGES, changed(WORKSPACE_IN_AZURE, **properties)))
 
     assert rule == "adopted-differs"
-    assert told in message
+    assert reason in message
 
 
 def test_another_location_is_an_error(tmp_path: Path) -> None:
@@ -369,14 +371,14 @@ def test_another_location_is_an_error(tmp_path: Path) -> None:
     )
 
 
-def test_a_plan_that_knows_nothing_of_azure_says_so(tmp_path: Path) -> None:
+def test_plan_without_observations_reports_it(tmp_path: Path) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
     done = run_here("plan", "fraud-dev", "--no-cache", "--output", "json", cwd=tmp_path)
 
     assert {rule for rule, _ in findings(done)} == {"adopted-unseen"}
 
 
-def test_what_was_observed_is_part_of_what_is_kept_in_the_cache(tmp_path: Path) -> None:
+def test_observations_are_part_of_the_cache_key(tmp_path: Path) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
     (tmp_path / "azure.json").write_text(json.dumps({"value": [WORKSPACE_IN_AZURE]}))
     command = ["plan", "fraud-dev", "--output", "json"]
@@ -384,13 +386,13 @@ def test_what_was_observed_is_part_of_what_is_kept_in_the_cache(tmp_path: Path) 
     seen = findings(run_here(*command, "--observed", "azure.json", cwd=tmp_path))
 
     assert findings(run_here(*command, cwd=tmp_path)) == blind
-    assert [WORKSPACE in told for found in (blind, seen) for rule, told in found if rule == "adopted-unseen"] == [
+    assert [WORKSPACE in message for found in (blind, seen) for rule, message in found if rule == "adopted-unseen"] == [
         True, False,
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
@@ -402,17 +404,17 @@ def test_what_was_observed_is_part_of_what_is_kept_in_the_cache(tmp_path: Path) 
         (json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}), "Nothing that was observed is adopted"),
     ],
 )
-def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_invalid_observation_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
     (tmp_path / "azure.json").write_text(text)
 
     done = run_here("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)
 
     assert (done.code, done.out) == (2, "")
-    assert told in done.err
+    assert message in done.err
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_observation_file_is_refused(tmp_path: Path) -> None:
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(MANAGE)})
 
     done = run_here("plan", "fraud-dev", "--observed", "azure.json", cwd=tmp_path)

@@ -37,7 +37,7 @@ def properties(compute: Resource) -> dict[str, Any]:
     return dict(compute.inputs["properties"]["properties"])
 
 
-def test_an_instance_is_its_owners_alone(stacks: dict[str, StackPlan]) -> None:
+def test_instance_is_personal_to_its_owner(stacks: dict[str, StackPlan]) -> None:
     [instance] = computes(stacks["fraud-dev"], "ComputeInstance")
     found = properties(instance)
 
@@ -50,14 +50,14 @@ def test_an_instance_is_its_owners_alone(stacks: dict[str, StackPlan]) -> None:
     assert instance.origin == "teams/fraud.yaml:15"
 
 
-def test_an_instance_stops_when_idle_which_it_would_not_with_an_identity(stacks: dict[str, StackPlan]) -> None:
+def test_instance_stops_when_idle_and_has_no_identity(stacks: dict[str, StackPlan]) -> None:
     [instance] = computes(stacks["fraud-dev"], "ComputeInstance")
 
     assert properties(instance)["idleTimeBeforeShutdown"] == "PT60M"
     assert "identity" not in instance.inputs
 
 
-def test_an_instance_stops_every_day_at_the_time_that_is_said(stacks: dict[str, StackPlan]) -> None:
+def test_instance_stops_daily_at_the_configured_time(stacks: dict[str, StackPlan]) -> None:
     [instance] = computes(stacks["fraud-dev"], "ComputeInstance")
 
     [schedule] = properties(instance)["schedules"]["computeStartStop"]
@@ -68,21 +68,19 @@ def test_an_instance_stops_every_day_at_the_time_that_is_said(stacks: dict[str, 
 
 
 @pytest.mark.parametrize(("network", "public"), [("open", True), ("managed", False)])
-def test_an_instance_has_a_public_address_only_where_it_has_no_network(
-    tmp_path: Path, network: str, public: bool
-) -> None:
-    said = f"network: {network}\ninstances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
+def test_instance_has_public_address_only_in_open_network(tmp_path: Path, network: str, public: bool) -> None:
+    keys = f"network: {network}\ninstances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
 
-    [instance] = computes(world(tmp_path, said), "ComputeInstance")
+    [instance] = computes(world(tmp_path, keys), "ComputeInstance")
 
     assert properties(instance)["enableNodePublicIp"] is public
     assert "schedules" not in properties(instance)
 
 
-def test_instances_of_one_name_have_names_of_their_own_in_azure(tmp_path: Path) -> None:
-    """Azure has each name once in a location, whoever's it is."""
-    said = f"instances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
-    teams = {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}" for name in ("churn", "fraud")}
+def test_instances_of_the_same_name_are_unique_in_azure(tmp_path: Path) -> None:
+    """A name is unique in a location of Azure, across all customers."""
+    keys = f"instances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
+    teams = {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{keys}" for name in ("churn", "fraud")}
     made = make_plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Progress()).stacks
 
     names = [one.inputs["computeName"] for stack in made for one in computes(stack, "ComputeInstance")]
@@ -91,7 +89,7 @@ def test_instances_of_one_name_have_names_of_their_own_in_azure(tmp_path: Path) 
     assert all(name.startswith("ci-contoso-anna-") for name in names)
 
 
-def test_what_an_instance_bills_while_idle_is_told(stacks: dict[str, StackPlan]) -> None:
+def test_idle_costs_of_an_instance_are_reported(stacks: dict[str, StackPlan]) -> None:
     costs = [cost for cost in stacks["fraud-dev"].document()["bills_while_idle"] if "instance" in cost["what"]]
 
     assert [(cost["what"], cost["count"], cost["per"]) for cost in costs] == [
@@ -99,7 +97,7 @@ def test_what_an_instance_bills_while_idle_is_told(stacks: dict[str, StackPlan])
     ]
 
 
-def test_kubernetes_is_attached_after_the_workspace_got_its_rights_on_it(stacks: dict[str, StackPlan]) -> None:
+def test_kubernetes_is_attached_after_role_assignments(stacks: dict[str, StackPlan]) -> None:
     [cluster] = computes(stacks["forecasting-dev"], "Kubernetes")
     rights = roles(stacks["forecasting-dev"], "kubernetes-retail-access")
 
@@ -114,7 +112,7 @@ def test_kubernetes_is_attached_after_the_workspace_got_its_rights_on_it(stacks:
     assert {one.inputs["scope"] for one in rights} == {cluster.inputs["properties"]["resourceId"]}
 
 
-def test_a_role_on_a_cluster_is_defined_in_the_clusters_subscription(stacks: dict[str, StackPlan]) -> None:
+def test_role_definition_is_in_the_subscription_of_the_cluster(stacks: dict[str, StackPlan]) -> None:
     rights = roles(stacks["forecasting-dev"], "kubernetes-retail-access")
 
     assert [one.inputs["roleDefinitionId"].split("/")[2] for one in rights] == [
@@ -122,15 +120,15 @@ def test_a_role_on_a_cluster_is_defined_in_the_clusters_subscription(stacks: dic
     ] * 3
 
 
-def test_a_cluster_that_is_attached_twice_gets_its_roles_once(tmp_path: Path) -> None:
+def test_cluster_attached_twice_gets_its_roles_once(tmp_path: Path) -> None:
     """Azure refuses a second assignment of one role, and minds no case in ids."""
     again = AKS.replace("rg-k8s", "RG-K8S")
-    said = (
+    keys = (
         f"kubernetes: [{{name: train, cluster_id: {AKS}, namespace: train}},"
         f" {{name: serve, cluster_id: {again}, namespace: serve}}]\n"
     )
 
-    stack = world(tmp_path, said)
+    stack = world(tmp_path, keys)
 
     attached = computes(stack, "Kubernetes")
     rights = roles(stack, "kubernetes-train-access")
@@ -140,10 +138,10 @@ def test_a_cluster_that_is_attached_twice_gets_its_roles_once(tmp_path: Path) ->
     assert all({one.urn for one in rights} <= set(cluster.depends_on) for cluster in attached)
 
 
-def test_a_cluster_of_azure_arc_is_reached_through_its_relay(tmp_path: Path) -> None:
-    said = f"kubernetes: [{{name: edge, cluster_id: {ARC}, namespace: ml, relay_id: {RELAY}}}]\n"
+def test_arc_cluster_gets_role_on_its_relay(tmp_path: Path) -> None:
+    keys = f"kubernetes: [{{name: edge, cluster_id: {ARC}, namespace: ml, relay_id: {RELAY}}}]\n"
 
-    rights = roles(world(tmp_path, said), "kubernetes-edge-access")
+    rights = roles(world(tmp_path, keys), "kubernetes-edge-access")
 
     assert {
         one.name.removeprefix("kubernetes-edge-access-"): one.inputs["scope"].removeprefix(GROUP) for one in rights

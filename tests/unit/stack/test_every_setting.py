@@ -420,7 +420,7 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("setting", CASES)
-def test_a_setting_shows_in_the_plan(setting: str) -> None:
+def test_setting_changes_the_plan(setting: str) -> None:
     case = CASES[setting]
 
     before = shown(case.given, case)

@@ -1,4 +1,4 @@
-"""Budgets, locks, policies and names that stay taken, as planned; and that the page says the same."""
+"""Planned budgets, locks, policies and reserved names, and the tables about them in docs/guardrails.md."""
 
 import ast
 import re
@@ -68,24 +68,24 @@ def names_of(stack: StackPlan) -> set[str]:
 # -- budgets
 
 
-def test_budgets_warn_of_what_was_spent_and_of_the_forecast(stacks: dict[str, StackPlan]) -> None:
+def test_budgets_notify_on_actual_and_forecast_costs(stacks: dict[str, StackPlan]) -> None:
     for stack in stacks.values():
         (budget,) = of_type(stack, "Budget")
-        told = {
+        thresholds = {
             (notification["thresholdType"], notification["threshold"])
             for notification in budget.inputs["notifications"].values()
         }
-        assert told == {("Actual", 80), ("Actual", 100), ("Forecasted", 100)}
+        assert thresholds == {("Actual", 80), ("Actual", 100), ("Forecasted", 100)}
 
 
-def test_a_budget_starts_when_the_manifest_says_whatever_the_clock_does(tmp_path: Path) -> None:
-    """Azure refuses a start in a past month when the budget is made, and another start later: it is written once."""
+def test_budget_starts_on_the_configured_date(tmp_path: Path) -> None:
+    """Azure refuses a start in a past month at creation, and a change of the start later."""
     team = TEAM + "budget: 5\nbudget_start: 2020-02-01\n"
     (budget,) = of_type(planned(tmp_path, team=team)["fraud-dev"], "Budget")
     assert budget.inputs["timePeriod"] == {"startDate": "2020-02-01T00:00:00Z"}
 
 
-def test_no_program_asks_the_clock() -> None:
+def test_programs_do_not_read_the_clock() -> None:
     folder = Path(infra.__file__).parent
     for path in [*folder.glob("programs/*.py"), *folder.glob("components/*.py"), folder / "settings.py"]:
         imported = {
@@ -102,7 +102,7 @@ def test_no_program_asks_the_clock() -> None:
 # -- locks
 
 
-def test_what_cannot_be_made_again_is_locked_where_it_is_protected(tmp_path: Path) -> None:
+def test_data_resources_are_locked_in_protected_stacks(tmp_path: Path) -> None:
     stacks = planned(tmp_path)
     locked = {
         name: [Reference(lock.inputs["scope"]).azure_type for lock in of_type(stack, "ManagementLockByScope")]
@@ -124,13 +124,13 @@ def test_what_cannot_be_made_again_is_locked_where_it_is_protected(tmp_path: Pat
     }
 
 
-def test_locks_forbid_to_delete_and_nothing_else(stacks: dict[str, StackPlan]) -> None:
+def test_locks_prevent_deletion_only(stacks: dict[str, StackPlan]) -> None:
     """ReadOnly would stop the keys of a storage account from being listed, and much more."""
     levels = {lock.inputs["level"] for stack in stacks.values() for lock in of_type(stack, "ManagementLockByScope")}
     assert levels == {"CanNotDelete"}
 
 
-def test_neither_a_workspace_nor_a_resource_group_is_locked(stacks: dict[str, StackPlan]) -> None:
+def test_workspaces_and_resource_groups_are_not_locked(stacks: dict[str, StackPlan]) -> None:
     """A lock on the workspace or its resource group stops clusters from scaling down, which deletes nodes."""
     scopes = [
         Reference(lock.inputs["scope"]) for stack in stacks.values() for lock in of_type(stack, "ManagementLockByScope")
@@ -155,7 +155,7 @@ def test_a_lock_that_would_stop_clusters_is_refused(path: str) -> None:
 # -- the hub's state
 
 
-def test_the_states_have_versions_and_come_back_after_deletion(stacks: dict[str, StackPlan]) -> None:
+def test_states_have_versions_and_soft_delete(stacks: dict[str, StackPlan]) -> None:
     hub = stacks["hub"]
     (account,), (blobs,) = of_type(hub, "StorageAccount"), of_type(hub, "BlobServiceProperties")
     containers = of_type(hub, "BlobContainer")
@@ -171,7 +171,7 @@ def test_the_states_have_versions_and_come_back_after_deletion(stacks: dict[str,
     assert all(blobs.urn in container.depends_on for container in containers)
 
 
-def test_the_keys_of_the_stacks_secrets_never_leave_the_hubs_vault(stacks: dict[str, StackPlan]) -> None:
+def test_state_keys_are_not_exportable(stacks: dict[str, StackPlan]) -> None:
     keys, (vault,) = of_type(stacks["hub"], "Key"), of_type(stacks["hub"], "Vault")
 
     assert {key.inputs["vaultName"] for key in keys} == {vault.inputs["vaultName"]}
@@ -185,16 +185,16 @@ def test_the_keys_of_the_stacks_secrets_never_leave_the_hubs_vault(stacks: dict[
         assert key.protect
 
 
-def test_each_environment_has_a_container_and_a_key_of_its_own_and_so_has_the_hub(tmp_path: Path) -> None:
+def test_each_environment_and_the_hub_have_separate_state_stores(tmp_path: Path) -> None:
     """Also one that is called like the hub, and ones that no team has yet: states do not come and go with teams."""
     platform = PLATFORM.replace("  dev: {ring: 0}\n", "  dev: {ring: 0}\n  hub: {ring: 0}\n")
     hub = planned(tmp_path, platform)["hub"]
 
-    words = ["hub", "hub-dev", "hub-hub", "hub-prod"]
+    names = ["hub", "hub-dev", "hub-hub", "hub-prod"]
     assert [made.inputs["containerName"] for made in of_type(hub, "BlobContainer")] == [
-        f"state-contoso-{word}" for word in words
+        f"state-contoso-{name}" for name in names
     ]
-    assert [made.inputs["keyName"] for made in of_type(hub, "Key")] == [f"key-contoso-{word}" for word in words]
+    assert [made.inputs["keyName"] for made in of_type(hub, "Key")] == [f"key-contoso-{name}" for name in names]
 
 
 # -- policies
@@ -210,7 +210,7 @@ def assigned(stack: StackPlan) -> dict[tuple[str, str], str]:
     }
 
 
-def test_every_subscription_is_judged_by_what_all_modes_promise(stacks: dict[str, StackPlan]) -> None:
+def test_policies_of_all_modes_are_assigned_to_every_subscription(stacks: dict[str, StackPlan]) -> None:
     everywhere = {policy.id for policy in POLICIES if not policy.modes and policy.default == "Audit"}
     found = assigned(stacks["hub"])
 
@@ -218,12 +218,12 @@ def test_every_subscription_is_judged_by_what_all_modes_promise(stacks: dict[str
         assert everywhere <= {definition for at, definition in found if at == subscription}
 
 
-def test_without_a_word_policies_only_report(tmp_path: Path) -> None:
+def test_policies_audit_by_default(tmp_path: Path) -> None:
     assert set(assigned(planned(tmp_path)["hub"]).values()) == {"Audit", "AuditIfNotExists"}
 
 
-def test_what_a_mode_promises_is_asked_where_every_environment_has_that_mode(tmp_path: Path) -> None:
-    ours = {policy.id for policy in POLICIES if policy.modes}
+def test_policies_of_a_mode_need_that_mode_in_every_environment(tmp_path: Path) -> None:
+    of_modes = {policy.id for policy in POLICIES if policy.modes}
     team = TEAM.replace("dev: {}", "dev: {network: locked, vnet: {address_space: 10.1.0.0/24}}")
     team += "compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]\n"
     platform = PLATFORM.replace("hub: {", "hub: {vnet: {address_space: 10.0.0.0/24}, ")
@@ -232,12 +232,12 @@ def test_what_a_mode_promises_is_asked_where_every_environment_has_that_mode(tmp
     mixed = assigned(planned(tmp_path / "mixed", platform, team)["hub"])
     apart = assigned(planned(tmp_path / "apart", platform.replace("{ring: 0}", own), team)["hub"])
 
-    assert not ours & {definition for _, definition in mixed}
-    assert {at for at, definition in apart if definition in ours} == {"0d"}
-    assert ours <= {definition for at, definition in apart if at == "0d"}
+    assert not of_modes & {definition for _, definition in mixed}
+    assert {at for at, definition in apart if definition in of_modes} == {"0d"}
+    assert of_modes <= {definition for at, definition in apart if at == "0d"}
 
 
-def test_a_manifest_says_what_policies_do(tmp_path: Path) -> None:
+def test_policy_effects_are_configured_in_the_manifest(tmp_path: Path) -> None:
     by_name = {policy.name: policy.id for policy in POLICIES}
     hub = "hub: {policies: {idle_shutdown: Deny, resource_logs: Disabled, customer_managed_keys: Audit}, "
     found = assigned(planned(tmp_path, PLATFORM.replace("hub: {", hub))["hub"])
@@ -247,20 +247,20 @@ def test_a_manifest_says_what_policies_do(tmp_path: Path) -> None:
     assert ("0b", by_name["resource_logs"]) not in found
 
 
-def test_an_unknown_policy_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+def test_unknown_policy_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         planned(tmp_path, PLATFORM.replace("hub: {", "hub: {policies: {idle_shutdwon: Deny}, "))
 
     assert "unknown key 'idle_shutdwon'. Did you mean 'idle_shutdown'?" in str(caught.value.details)
 
 
-def test_policies_are_azures_own_and_never_the_one_of_the_legacy_mode() -> None:
+def test_policies_are_unique_and_exclude_legacy_mode() -> None:
     assert len({uuid.UUID(policy.id) for policy in POLICIES}) == len(POLICIES)
     assert LEGACY_MODE not in {policy.id for policy in POLICIES}
     assert set(Policies.model_fields) == {policy.name for policy in POLICIES}
 
 
-def test_the_page_has_the_table_of_the_policies() -> None:
+def test_docs_list_the_policies() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| `([\w-]+)` \| (\w+) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
 
     assert [(name, wanted, id_, default) for name, wanted, id_, default, _ in rows] == [
@@ -273,7 +273,7 @@ def test_the_page_has_the_table_of_the_policies() -> None:
 # -- names
 
 
-def test_a_new_generation_renames_what_holds_its_name_after_deletion_and_nothing_else(tmp_path: Path) -> None:
+def test_new_generation_renames_only_reserved_names(tmp_path: Path) -> None:
     before = names_of(planned(tmp_path)["fraud-dev"])
     after = names_of(planned(tmp_path, team=TEAM.replace("dev: {}", "dev: {generation: 2}"))["fraud-dev"])
 
@@ -281,7 +281,7 @@ def test_a_new_generation_renames_what_holds_its_name_after_deletion_and_nothing
     assert {name.split("-")[0] for name in after - before} == {"mlw", "kv"}
 
 
-def test_a_new_generation_of_one_environment_leaves_the_others(tmp_path: Path) -> None:
+def test_new_generation_of_one_environment_changes_no_other(tmp_path: Path) -> None:
     before = planned(tmp_path)
     after = planned(tmp_path, team=TEAM.replace("dev: {}", "dev: {generation: 2}"))
 
@@ -289,7 +289,7 @@ def test_a_new_generation_of_one_environment_leaves_the_others(tmp_path: Path) -
     assert names_of(before["hub"]) == names_of(after["hub"])
 
 
-def test_the_hubs_vault_can_have_a_new_generation_too(tmp_path: Path) -> None:
+def test_new_generation_of_the_hub_renames_its_vault(tmp_path: Path) -> None:
     before = planned(tmp_path)
     after = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {generation: 2, "))
 

@@ -1,4 +1,4 @@
-"""What is kept of what happens, what is watched, and who hears of it, as planned; and that the page says the same."""
+"""Planned diagnostic settings, alerts and notifications, and the tables about them in docs/monitoring.md."""
 
 import json
 import re
@@ -134,7 +134,7 @@ def action_groups(alert: Resource) -> list[str]:
     return re.findall(r"actionGroups/([\w-]+)", json.dumps(alert.inputs))
 
 
-def test_whatever_reports_has_a_diagnostic_setting(stacks: dict[str, StackPlan]) -> None:
+def test_every_resource_with_logs_or_metrics_has_a_diagnostic_setting(stacks: dict[str, StackPlan]) -> None:
     argument = {rule.type: rule.argument for rule in TABLE.values()}
     for stack in stacks.values():
         kept = {setting.inputs["resourceUri"] for setting in of_type(stack, "DiagnosticSetting")}
@@ -144,7 +144,7 @@ def test_whatever_reports_has_a_diagnostic_setting(stacks: dict[str, StackPlan])
                 assert any(uri.endswith(f"/{name}") for uri in kept), resource.urn
 
 
-def test_a_diagnostic_setting_asks_for_all_that_azure_exports_and_for_nothing_else(
+def test_diagnostic_settings_export_exactly_what_azure_supports(
     stacks: dict[str, StackPlan],
 ) -> None:
     """Azure refuses a setting for metrics that a kind does not have, and with it the whole deployment."""
@@ -165,7 +165,7 @@ def test_the_rule_on_diagnostics_blames_nothing_that_has_none_to_export() -> Non
     assert [kind for kind in judged if not AZURE_MONITOR.get(kind)] == []
 
 
-def test_what_has_no_diagnostic_setting_has_nothing_to_export() -> None:
+def test_exempt_resource_types_have_nothing_to_export() -> None:
     """Application Insights keeps it in the same Log Analytics workspace ; a blob service's is its account's."""
     exempt = {Reference(KINDS[type_].id).azure_type.lower() for type_ in WITHOUT_DIAGNOSTICS}
 
@@ -175,7 +175,7 @@ def test_what_has_no_diagnostic_setting_has_nothing_to_export() -> None:
     assert exempt >= {kind for kind, parts in AZURE_MONITOR.items() if not parts}
 
 
-def test_the_services_of_a_storage_account_report_on_their_own(stacks: dict[str, StackPlan]) -> None:
+def test_storage_services_have_diagnostic_settings_of_their_own(stacks: dict[str, StackPlan]) -> None:
     settings = [
         setting
         for setting in of_type(stacks["fraud-dev"], "DiagnosticSetting")
@@ -191,7 +191,7 @@ def test_the_services_of_a_storage_account_report_on_their_own(stacks: dict[str,
     assert all(setting.inputs["metrics"] == [{"category": "AllMetrics", "enabled": True}] for setting in settings)
 
 
-def test_the_logs_of_a_vault_go_where_the_queries_look(stacks: dict[str, StackPlan]) -> None:
+def test_vault_logs_go_to_dedicated_tables(stacks: dict[str, StackPlan]) -> None:
     (vault,) = [
         setting
         for setting in of_type(stacks["fraud-dev"], "DiagnosticSetting")
@@ -200,7 +200,7 @@ def test_the_logs_of_a_vault_go_where_the_queries_look(stacks: dict[str, StackPl
     assert vault.inputs["logAnalyticsDestinationType"] == "Dedicated"
 
 
-def test_the_hub_keeps_the_activity_log_of_every_subscription(stacks: dict[str, StackPlan]) -> None:
+def test_hub_exports_the_activity_log_of_every_subscription(stacks: dict[str, StackPlan]) -> None:
     bound = {
         resource.inputs["subscriptionId"]
         for stack in stacks.values()
@@ -214,28 +214,28 @@ def test_the_hub_keeps_the_activity_log_of_every_subscription(stacks: dict[str, 
         assert {"category": "Administrative", "enabled": True} in logs
 
 
-def test_logs_are_kept_as_long_as_the_manifest_says(tmp_path: Path) -> None:
+def test_log_retention_is_configured(tmp_path: Path) -> None:
     stacks = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {log_retention_days: 365, "))
 
     assert of_type(stacks["hub"], "Workspace")[0].inputs["retentionInDays"] == 365
 
 
-def test_logs_may_be_the_organizations(tmp_path: Path) -> None:
+def test_existing_log_analytics_workspace_is_used(tmp_path: Path) -> None:
     """Nothing is written on them: their retention, their diagnostics and who may use them are the organization's."""
-    theirs = f"/subscriptions/{'0' * 8}-0000-0000-0000-0000000000cc/resourceGroups/rg-logs/providers"
-    theirs += "/Microsoft.OperationalInsights/workspaces/log-all"
-    stacks = planned(tmp_path, PLATFORM.replace("hub: {", f"hub: {{log_analytics_id: {theirs}, "))
+    existing = f"/subscriptions/{'0' * 8}-0000-0000-0000-0000000000cc/resourceGroups/rg-logs/providers"
+    existing += "/Microsoft.OperationalInsights/workspaces/log-all"
+    stacks = planned(tmp_path, PLATFORM.replace("hub: {", f"hub: {{log_analytics_id: {existing}, "))
 
     assert not [made for made in stacks["hub"].made if made.type == "azure-native:operationalinsights:Workspace"]
     for stack in stacks.values():
         settings = of_type(stack, "DiagnosticSetting")
-        assert {setting.inputs["workspaceId"] for setting in settings} == {theirs}
-        assert theirs not in {setting.inputs["resourceUri"] for setting in settings}
-        assert theirs not in {assignment.inputs["scope"] for assignment in of_type(stack, "RoleAssignment")}
-    assert of_type(stacks["hub"], "Workbook")[0].inputs["sourceId"] == theirs
+        assert {setting.inputs["workspaceId"] for setting in settings} == {existing}
+        assert existing not in {setting.inputs["resourceUri"] for setting in settings}
+        assert existing not in {assignment.inputs["scope"] for assignment in of_type(stack, "RoleAssignment")}
+    assert of_type(stacks["hub"], "Workbook")[0].inputs["sourceId"] == existing
 
 
-def test_every_environment_watches_all_that_the_tables_say(stacks: dict[str, StackPlan]) -> None:
+def test_every_environment_has_all_alerts_of_the_tables(stacks: dict[str, StackPlan]) -> None:
     for name, stack in stacks.items():
         if name != "hub":
             metrics = [(a.inputs["severity"], a.inputs["description"]) for a in of_type(stack, "MetricAlert")]
@@ -248,7 +248,7 @@ def test_every_environment_watches_all_that_the_tables_say(stacks: dict[str, Sta
 
 
 @pytest.mark.parametrize("alert", ENDPOINT_ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_of_endpoints_is_there_before_them_and_judges_each_on_its_own(
+def test_endpoint_alerts_exist_before_endpoints_and_split_by_endpoint(
     stacks: dict[str, StackPlan], alert: QueryAlert
 ) -> None:
     (rule,) = [
@@ -266,7 +266,7 @@ def test_an_alert_of_endpoints_is_there_before_them_and_judges_each_on_its_own(
     assert scope.endswith("/resourceGroups/rg-contoso-fraud-prod"), "no endpoint is named"
 
 
-def test_refused_requests_are_counted_for_each_vault_and_account(stacks: dict[str, StackPlan]) -> None:
+def test_access_denied_alerts_count_by_resource(stacks: dict[str, StackPlan]) -> None:
     rules = [rule.inputs for rule in of_type(stacks["fraud-dev"], "ScheduledQueryRule")]
     counted = [rule["criteria"]["allOf"][0] for rule in rules if "access-denied" in rule["ruleName"]]
 
@@ -275,7 +275,7 @@ def test_refused_requests_are_counted_for_each_vault_and_account(stacks: dict[st
     ]  # fmt: skip
 
 
-def test_changes_of_access_are_told_by_the_activity_log(stacks: dict[str, StackPlan]) -> None:
+def test_access_changes_raise_an_activity_alert(stacks: dict[str, StackPlan]) -> None:
     for stack in stacks.values():
         (alert,) = of_type(stack, "ActivityLogAlert")
         category, status, operations = alert.inputs["condition"]["allOf"]
@@ -285,7 +285,7 @@ def test_changes_of_access_are_told_by_the_activity_log(stacks: dict[str, StackP
         assert alert.inputs["scopes"][0].endswith(f"/resourceGroups/{alert.inputs['resourceGroupName']}")
 
 
-def test_a_team_that_names_nobody_is_watched_by_the_hubs_people(tmp_path: Path) -> None:
+def test_team_without_addresses_uses_the_hub_action_group(tmp_path: Path) -> None:
     stack = planned(tmp_path)["fraud-dev"]
 
     assert of_type(stack, "ActionGroup") == []
@@ -293,7 +293,7 @@ def test_a_team_that_names_nobody_is_watched_by_the_hubs_people(tmp_path: Path) 
         assert {tuple(action_groups(alert)) for alert in of_type(stack, kind)} == {("ag-contoso-hub",)}
 
 
-def test_a_team_hears_of_its_own_alerts_and_budget(tmp_path: Path) -> None:
+def test_team_is_notified_of_its_alerts_and_budget(tmp_path: Path) -> None:
     team = TEAM + "alert_emails: [fraud@contoso.example]\nbudget: 5\nbudget_start: 2026-11-01\n"
     stack = planned(tmp_path, team=team)["fraud-dev"]
 
@@ -304,19 +304,19 @@ def test_a_team_hears_of_its_own_alerts_and_budget(tmp_path: Path) -> None:
         assert {tuple(action_groups(alert)) for alert in of_type(stack, kind)} == {("ag-contoso-fraud-dev",)}
     (activity,) = of_type(stack, "ActivityLogAlert")
     assert action_groups(activity) == ["ag-contoso-fraud-dev", "ag-contoso-hub"]
-    for told in of_type(stack, "Budget")[0].inputs["notifications"].values():
-        assert told["contactEmails"] == ["fraud@contoso.example"]
-        assert told["contactGroups"][0].endswith("ag-contoso-fraud-dev")
+    for notification in of_type(stack, "Budget")[0].inputs["notifications"].values():
+        assert notification["contactEmails"] == ["fraud@contoso.example"]
+        assert notification["contactGroups"][0].endswith("ag-contoso-fraud-dev")
 
 
-def test_an_environment_can_have_other_people_than_its_team(tmp_path: Path) -> None:
+def test_environment_addresses_replace_those_of_the_team(tmp_path: Path) -> None:
     team = "name: fraud\nalert_emails: [a@x.example]\nenvironments: {dev: {alert_emails: [b@x.example]}}\n"
     (group,) = of_type(planned(tmp_path, team=team)["fraud-dev"], "ActionGroup")
 
     assert [receiver["emailAddress"] for receiver in group.inputs["emailReceivers"]] == ["b@x.example"]
 
 
-def test_short_names_of_action_groups_are_as_short_as_azure_wants(tmp_path: Path) -> None:
+def test_short_names_of_action_groups_are_cut(tmp_path: Path) -> None:
     team = "name: a-very-long-name-of-team\nalert_emails: [a@x.example]\nenvironments: {dev: {}}\n"
     build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/a-very-long-name-of-team.yaml": team})
     stack = make_plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Progress()).stacks[0]
@@ -324,7 +324,7 @@ def test_short_names_of_action_groups_are_as_short_as_azure_wants(tmp_path: Path
     assert of_type(stack, "ActionGroup")[0].inputs["groupShortName"] == "ml-a-very-lo"
 
 
-def test_the_workbook_is_one_for_all_teams_and_lets_choose_them(stacks: dict[str, StackPlan]) -> None:
+def test_one_workbook_has_a_filter_by_team(stacks: dict[str, StackPlan]) -> None:
     books = {name: of_type(stack, "Workbook") for name, stack in stacks.items()}
     (book,) = books["hub"]
     shown = json.loads(book.inputs["serializedData"])
@@ -340,7 +340,7 @@ def test_the_workbook_is_one_for_all_teams_and_lets_choose_them(stacks: dict[str
     }
 
 
-def test_the_page_has_the_table_of_the_alerts() -> None:
+def test_docs_list_the_alerts() -> None:
     rows = re.findall(r"^\| \[`([\w-]+)`\]\(#([\w-]+)\) \| (\d) \| (.+?) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
 
     assert [(name, anchor, severity) for name, anchor, severity, _, _ in rows] == [
@@ -351,7 +351,7 @@ def test_the_page_has_the_table_of_the_alerts() -> None:
         assert re.search(rf"\b{alert.threshold:g}\b", thresholds[alert.name]), alert.name
 
 
-def test_every_alert_says_where_its_runbook_is_and_it_is_there() -> None:
+def test_every_alert_links_to_an_existing_runbook() -> None:
     headings = re.findall(r"^### `?([\w-]+)`?$", PAGE.read_text(), re.MULTILINE)
 
     for alert in ALERTS:
@@ -359,7 +359,7 @@ def test_every_alert_says_where_its_runbook_is_and_it_is_there() -> None:
         assert alert.name in headings
 
 
-def test_the_page_lists_every_question_of_who_did_what() -> None:
+def test_docs_list_the_queries_for_people() -> None:
     listed = dict(re.findall(r"^\| \[`(who-[\w-]+)`\]\([\w./-]+\) \| (.+?) \|$", PAGE.read_text(), re.MULTILINE))
 
     assert listed == {name: queries.question(name) for name in queries.names() if name.startswith("who-")}

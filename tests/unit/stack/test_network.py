@@ -142,7 +142,7 @@ def hub_rows(mode: str, hub: Stack) -> Iterator[str]:
         yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
 
 
-def test_the_page_shows_what_each_mode_plans(tmp_path: Path, contoso: dict[str, Stack], golden: Golden) -> None:
+def test_docs_show_the_resources_of_each_mode(tmp_path: Path, contoso: dict[str, Stack], golden: Golden) -> None:
     """The table is read from the plan's JSON; `pytest --rewrite-golden` writes it into the page."""
     modes = {
         "`open`": contoso["forecasting-dev"],
@@ -167,7 +167,7 @@ def test_the_page_shows_what_each_mode_plans(tmp_path: Path, contoso: dict[str, 
     golden(PAGE, written)
 
 
-def test_the_page_has_a_drawing_of_each_mode() -> None:
+def test_docs_have_a_diagram_of_each_mode() -> None:
     page = PAGE.read_text(encoding="utf-8")
     drawings = {
         heading: re.findall(r"```mermaid\n(flowchart .*?)```", text, flags=re.DOTALL)
@@ -181,7 +181,7 @@ def test_the_page_has_a_drawing_of_each_mode() -> None:
 
 
 @pytest.mark.parametrize("name", ["vision-dev", "vision-test", "vision-prod"])
-def test_locked_has_no_public_address_and_an_endpoint_for_every_door(contoso: dict[str, Stack], name: str) -> None:
+def test_locked_has_no_public_address_and_all_private_endpoints(contoso: dict[str, Stack], name: str) -> None:
     stack = contoso[name]
 
     for type_, _ in SERVICES.values():
@@ -194,7 +194,7 @@ def test_locked_has_no_public_address_and_an_endpoint_for_every_door(contoso: di
     assert of_type(stack, "containerregistry:Registry")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
 
 
-def test_locked_lets_out_only_what_is_approved_by_a_firewall_that_is_said(contoso: dict[str, Stack]) -> None:
+def test_locked_allows_approved_outbound_only_with_the_configured_firewall(contoso: dict[str, Stack]) -> None:
     workspace = of_type(contoso["vision-dev"], "machinelearningservices:Workspace")[0]["inputs"]
 
     assert workspace["managedNetwork"] == {
@@ -209,7 +209,7 @@ def test_managed_reaches_the_internet(contoso: dict[str, Stack]) -> None:
 
 
 @pytest.mark.parametrize("name", ["fraud-dev", "vision-dev", "vision-prod"])
-def test_managed_networks_are_there_before_anything_runs_in_them(contoso: dict[str, Stack], name: str) -> None:
+def test_managed_network_exists_before_compute(contoso: dict[str, Stack], name: str) -> None:
     """A deployment into a network that is not provisioned waits half an hour, or fails."""
     stack = contoso[name]
     [workspace] = of_type(stack, "machinelearningservices:Workspace")
@@ -222,20 +222,18 @@ def test_managed_networks_are_there_before_anything_runs_in_them(contoso: dict[s
 
 
 @pytest.mark.parametrize("name", ["fraud-dev", "vision-dev"])
-def test_a_network_of_its_own_takes_a_premium_registry_and_a_cluster_that_builds_images(
-    contoso: dict[str, Stack], name: str
-) -> None:
+def test_managed_network_needs_premium_registry_and_image_builder(contoso: dict[str, Stack], name: str) -> None:
     assert of_type(contoso[name], "containerregistry:Registry")[0]["inputs"]["sku"] == {"name": "Premium"}
     assert of_type(contoso[name], "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
 
 
-def test_images_are_not_built_where_nodes_are_taken_away(tmp_path: Path) -> None:
+def test_low_priority_clusters_build_no_images(tmp_path: Path) -> None:
     stack = world(tmp_path)["fraud-dev"]
 
     assert of_type(stack, "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
 
 
-def test_outbound_rules_are_written_one_after_the_other_and_never_in_the_workspace(contoso: dict[str, Stack]) -> None:
+def test_outbound_rules_are_separate_resources_in_sequence(contoso: dict[str, Stack]) -> None:
     stack = contoso["vision-dev"]
     rules = of_type(stack, "ManagedNetworkSettingsRule")
 
@@ -244,7 +242,7 @@ def test_outbound_rules_are_written_one_after_the_other_and_never_in_the_workspa
         assert before["urn"] in rule["depends_on"]
 
 
-def test_batch_and_the_shared_registry_are_reached_from_a_locked_network(contoso: dict[str, Stack]) -> None:
+def test_locked_network_reaches_queue_table_and_model_registry(contoso: dict[str, Stack]) -> None:
     rules = {rule["inputs"]["ruleName"]: rule for rule in of_type(contoso["vision-dev"], "ManagedNetworkSettingsRule")}
     targets = {
         name: (rule["inputs"]["properties"]["destination"]["subresourceTarget"], rule["source"]["manifest"])
@@ -259,7 +257,7 @@ def test_batch_and_the_shared_registry_are_reached_from_a_locked_network(contoso
     assert "/registries/mlr-contoso-hub" in str(rules["model-registry"]["inputs"]["properties"]["destination"])
 
 
-def test_rules_of_the_team_are_data(contoso: dict[str, Stack]) -> None:
+def test_outbound_rules_of_manifests_are_created(contoso: dict[str, Stack]) -> None:
     rules = {
         rule["inputs"]["ruleName"]: (rule["inputs"]["properties"], rule["source"]["manifest"])
         for rule in of_type(contoso["vision-dev"], "ManagedNetworkSettingsRule")
@@ -274,7 +272,7 @@ def test_rules_of_the_team_are_data(contoso: dict[str, Stack]) -> None:
     )  # fmt: skip
 
 
-def test_who_reaches_the_internet_is_not_given_rules_for_parts_of_it(tmp_path: Path) -> None:
+def test_managed_network_with_internet_access_gets_no_internet_rules(tmp_path: Path) -> None:
     account = f"{SUBNET.partition('/providers/')[0]}/providers/Microsoft.Storage/storageAccounts/lake"
     outbound = f"outbound: [{{name: pypi, fqdn: pypi.org}}, {{name: lake, resource_id: {account}, group: dfs}}]\n"
     rules = of_type(world(tmp_path, team=PRIVATE_CI + outbound)["fraud-dev"], "ManagedNetworkSettingsRule")
@@ -285,13 +283,13 @@ def test_who_reaches_the_internet_is_not_given_rules_for_parts_of_it(tmp_path: P
     }  # fmt: skip
 
 
-def test_where_no_rule_is_needed_none_is_shown(contoso: dict[str, Stack]) -> None:
+def test_no_outbound_component_without_rules(contoso: dict[str, Stack]) -> None:
     assert not [resource for resource in contoso["fraud-dev"]["resources"] if resource["name"] == "outbound"]
     assert [resource for resource in contoso["fraud-prod"]["resources"] if resource["name"] == "outbound"]
 
 
-def test_subnets_say_that_nothing_goes_out_by_itself(contoso: dict[str, Stack]) -> None:
-    """Azure gives new subnets no way out since its API of July 2025; one that relies on it works only by its age."""
+def test_subnets_disable_default_outbound_access(contoso: dict[str, Stack]) -> None:
+    """Since its API of July 2025 Azure gives new subnets no default outbound access."""
     subnets = [subnet for stack in contoso.values() for subnet in of_type(stack, "network:Subnet")]
 
     assert len(subnets) == 5
@@ -304,7 +302,7 @@ def test_subnets_say_that_nothing_goes_out_by_itself(contoso: dict[str, Stack]) 
         assert subnet["inputs"]["privateEndpointNetworkPolicies"] == "Enabled"
 
 
-def test_endpoints_answer_the_network_by_https_and_send_nothing_out(contoso: dict[str, Stack]) -> None:
+def test_endpoint_subnet_accepts_https_from_the_network_only(contoso: dict[str, Stack]) -> None:
     stack = contoso["vision-dev"]
     rules = of_type(stack, "NetworkSecurityGroup")[0]["inputs"]["securityRules"]
     routes = of_type(stack, "RouteTable")[0]["inputs"]["routes"]
@@ -315,7 +313,7 @@ def test_endpoints_answer_the_network_by_https_and_send_nothing_out(contoso: dic
     assert [(route["addressPrefix"], route["nextHopType"]) for route in routes] == [("0.0.0.0/0", "None")]
 
 
-def test_a_firewall_is_the_next_hop_and_names_are_answered_by_ones_own_servers(tmp_path: Path) -> None:
+def test_next_hop_and_dns_servers_are_configured(tmp_path: Path) -> None:
     team = TEAM.replace("/24}", "/24, subnet: 10.1.0.64/26, next_hop: 10.0.0.4, dns_servers: [10.0.0.5]}")
     stack = world(tmp_path, team=team)["fraud-dev"]
     [vnet], [routes] = of_type(stack, "network:VirtualNetwork"), of_type(stack, "RouteTable")
@@ -328,7 +326,7 @@ def test_a_firewall_is_the_next_hop_and_names_are_answered_by_ones_own_servers(t
     ]
 
 
-def test_a_network_is_peered_with_the_hubs_in_both_directions_and_uses_its_gateway(contoso: dict[str, Stack]) -> None:
+def test_environment_network_peers_with_the_hub_and_uses_its_gateway(contoso: dict[str, Stack]) -> None:
     stack = contoso["vision-dev"]
     [hubs] = of_type(contoso["hub"], "network:VirtualNetwork")
     to_hub = named(stack, "to-hub", "VirtualNetworkPeering")
@@ -340,14 +338,14 @@ def test_a_network_is_peered_with_the_hubs_in_both_directions_and_uses_its_gatew
     assert from_hub["inputs"]["resourceGroupName"] == hubs["inputs"]["resourceGroupName"]
 
 
-def test_without_a_gateway_none_is_lent(tmp_path: Path) -> None:
+def test_peering_without_gateway_has_no_gateway_transit(tmp_path: Path) -> None:
     stack = world(tmp_path)["fraud-dev"]
 
     assert named(stack, "to-hub", "VirtualNetworkPeering")["inputs"]["useRemoteGateways"] is False
     assert named(stack, "from-hub", "VirtualNetworkPeering")["inputs"]["allowGatewayTransit"] is False
 
 
-def test_names_of_endpoints_are_found_in_every_network(contoso: dict[str, Stack]) -> None:
+def test_dns_zones_are_linked_to_every_network(contoso: dict[str, Stack]) -> None:
     """The hub links its own network and those of the organization's; each environment links the one that it makes."""
     linked = [
         (link["inputs"]["virtualNetwork"]["id"].rsplit("/", 1)[1], link["inputs"]["privateZoneName"])
@@ -360,7 +358,7 @@ def test_names_of_endpoints_are_found_in_every_network(contoso: dict[str, Stack]
     assert [zone["inputs"]["privateZoneName"] for zone in of_type(contoso["hub"], "PrivateZone")] == list(ZONES)
 
 
-def test_a_given_subnet_holds_the_endpoints_and_nothing_is_made_around_it(contoso: dict[str, Stack]) -> None:
+def test_existing_subnet_gets_only_private_endpoints(contoso: dict[str, Stack]) -> None:
     stack = contoso["vision-prod"]
 
     made = {resource["type"].split(":")[-1] for resource in stack["resources"] if ":network:" in resource["type"]}
@@ -369,8 +367,8 @@ def test_a_given_subnet_holds_the_endpoints_and_nothing_is_made_around_it(contos
     assert of_type(stack, "PrivateEndpoint")[0]["inputs"]["subnet"]["id"].endswith("/vnet-vision/subnets/ml")
 
 
-def test_where_a_policy_writes_the_records_no_zone_and_no_zone_group_is_planned(tmp_path: Path) -> None:
-    """Landing zones deny zones of one's own, and put endpoints into theirs by policy."""
+def test_dns_by_policy_creates_no_zones_and_zone_groups(tmp_path: Path) -> None:
+    """Landing zones deny other zones, and add the records of endpoints to their zones by policy."""
     stacks = world(tmp_path, PLATFORM + "  dns: policy\n")
 
     for stack in stacks.values():
@@ -379,7 +377,7 @@ def test_where_a_policy_writes_the_records_no_zone_and_no_zone_group_is_planned(
         assert not of_type(stack, "VirtualNetworkLink")
 
 
-def test_zones_of_the_organization_are_used_and_not_made(tmp_path: Path) -> None:
+def test_existing_dns_zones_are_used(tmp_path: Path) -> None:
     group = SUBNET.partition("/virtualNetworks")[0]
     dns = "".join(f"    {zone}: {group}/privateDnsZones/{zone}\n" for zone in ZONES)
     stacks = world(tmp_path, PLATFORM + "  dns:\n" + dns)
@@ -391,7 +389,7 @@ def test_zones_of_the_organization_are_used_and_not_made(tmp_path: Path) -> None
             assert config["privateDnsZoneId"].startswith(f"{group}/privateDnsZones/")
 
 
-def test_an_organization_that_is_locked_has_no_public_registry_and_reaches_it_by_endpoints(tmp_path: Path) -> None:
+def test_locked_organization_has_private_model_registry(tmp_path: Path) -> None:
     hub = world(tmp_path, PLATFORM + "network: locked\n")["hub"]
     [registry] = of_type(hub, "machinelearningservices:Registry")
 
@@ -413,7 +411,7 @@ def test_an_organization_that_is_locked_has_no_public_registry_and_reaches_it_by
     )
 
 
-def test_a_locked_hub_keeps_states_and_keys_inside_its_network(tmp_path: Path) -> None:
+def test_locked_hub_with_network_has_private_states_and_keys(tmp_path: Path) -> None:
     stacks = {
         "open": world(tmp_path / "open")["hub"],
         "locked": world(tmp_path / "locked", PLATFORM + "  network: locked\n")["hub"],
@@ -426,13 +424,13 @@ def test_a_locked_hub_keeps_states_and_keys_inside_its_network(tmp_path: Path) -
     }
     assert found == {"open": ["on", "on"], "locked": ["off", "off"], "nowhere": ["on", "on"]}
     assert of_type(stacks["locked"], "StorageAccount")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
-    told = {name: {found["rule"] for found in hub["findings"]} for name, hub in stacks.items()}
-    # Without a network of the hub's nobody could reach them, so they stay open, and that is told.
-    assert {name for name, rules in told.items() if "locked-is-closed" in rules} == {"nowhere"}
-    assert {name for name, rules in told.items() if "ci-outside" in rules} == {"locked"}
+    reported = {name: {found["rule"] for found in hub["findings"]} for name, hub in stacks.items()}
+    # Without a network of the hub they could not be reached, so they stay public, and a rule reports it.
+    assert {name for name, rules in reported.items() if "locked-is-closed" in rules} == {"nowhere"}
+    assert {name for name, rules in reported.items() if "ci-outside" in rules} == {"locked"}
 
 
-def test_the_registrys_files_have_an_endpoint_for_each_of_its_locations(contoso: dict[str, Stack]) -> None:
+def test_model_registry_storage_has_an_endpoint_in_each_location(contoso: dict[str, Stack]) -> None:
     """Azure makes a storage account in each, and one container registry, whose endpoint leads to all replicas."""
     hub = contoso["hub"]
     [registry] = of_type(hub, "machinelearningservices:Registry")
@@ -454,14 +452,14 @@ def test_the_registrys_files_have_an_endpoint_for_each_of_its_locations(contoso:
     assert len(of_type(hub, "PrivateDnsZoneGroup")) == len(made)
 
 
-def test_a_managed_environment_reaches_a_private_registry_by_a_rule(tmp_path: Path) -> None:
+def test_managed_environment_reaches_private_registry_by_outbound_rule(tmp_path: Path) -> None:
     stack = world(tmp_path, PLATFORM + "  network: locked\n", PRIVATE_CI)["fraud-dev"]
 
     names = [rule["inputs"]["ruleName"] for rule in of_type(stack, "ManagedNetworkSettingsRule")]
     assert names == ["storage-queue", "storage-table", "model-registry"]
 
 
-def test_ci_reaches_private_services_and_the_registry_from_runners_in_the_hubs_network(
+def test_runners_in_the_hub_network_reach_private_services(
     contoso: dict[str, Stack],
 ) -> None:
     """Sharing a model from a workspace with private storage works from inside the network only."""
@@ -484,7 +482,7 @@ def test_ci_reaches_private_services_and_the_registry_from_runners_in_the_hubs_n
 
 
 @pytest.mark.parametrize("team", [TEAM, PRIVATE_CI], ids=["locked", "private-ci"])
-def test_the_studio_sees_data_behind_private_endpoints(tmp_path: Path, team: str) -> None:
+def test_workspace_identity_reads_storage_endpoints(tmp_path: Path, team: str) -> None:
     """https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network"""
     stack = world(tmp_path, team=team)["fraud-dev"]
     endpoints_of_storage = {
@@ -492,34 +490,34 @@ def test_the_studio_sees_data_behind_private_endpoints(tmp_path: Path, team: str
         for endpoint in of_type(stack, "PrivateEndpoint")
         if endpoint["inputs"]["privateLinkServiceConnections"][0]["groupIds"] in (["blob"], ["file"])
     }
-    given = [role for role in of_type(stack, "RoleAssignment") if role["name"].startswith("workspace-endpoints")]
+    assigned = [role for role in of_type(stack, "RoleAssignment") if role["name"].startswith("workspace-endpoints")]
 
-    assert {role["inputs"]["scope"].rsplit("/", 1)[1] for role in given} == set(endpoints_of_storage)
-    assert {role["inputs"]["roleDefinitionId"].rsplit("/", 1)[1] for role in given} == {
+    assert {role["inputs"]["scope"].rsplit("/", 1)[1] for role in assigned} == set(endpoints_of_storage)
+    assert {role["inputs"]["roleDefinitionId"].rsplit("/", 1)[1] for role in assigned} == {
         "acdd72a7-3385-48ef-bd42-f606fba81ae7"  # Reader
     }
     [identity] = [found for found in of_type(stack, "UserAssignedIdentity") if found["name"] == "workspace-identity"]
-    for role in given:
+    for role in assigned:
         assert identity["urn"] in role["depends_on"]
         assert endpoints_of_storage[role["inputs"]["scope"].rsplit("/", 1)[1]]["urn"] in role["depends_on"]
 
 
-def test_the_hubs_network_has_a_place_for_the_gateway_as_azure_wants_it(contoso: dict[str, Stack]) -> None:
-    """It is known by its name. A gateway is not made in a subnet with rules, or with a route to everywhere."""
+def test_hub_network_has_a_gateway_subnet(contoso: dict[str, Stack]) -> None:
+    """Azure requires its name, and refuses a gateway in a subnet with security rules or a default route."""
     subnet = named(contoso["hub"], "network-gateway", "network:Subnet")["inputs"]
 
     assert (subnet["subnetName"], subnet["addressPrefix"]) == ("GatewaySubnet", "10.40.0.192/26")
     assert not subnet.keys() & {"networkSecurityGroup", "routeTable", "delegations", "natGateway"}
 
 
-def test_no_secret_of_a_forge_passes_through_the_plan(contoso: dict[str, Stack]) -> None:
+def test_runner_pool_has_no_forge_secret(contoso: dict[str, Stack]) -> None:
     text = json.dumps([resource for stack in contoso.values() for resource in stack["resources"]]).lower()
 
     assert "[secret]" not in text
     assert not re.search(r"registration_?token|personalaccesstoken|clientsecret", text)
 
 
-def test_runners_may_lie_in_a_subnet_of_the_organizations(tmp_path: Path) -> None:
+def test_runners_can_use_an_existing_subnet(tmp_path: Path) -> None:
     runners = f"""\
   runners:
     organization: contoso
@@ -529,8 +527,8 @@ def test_runners_may_lie_in_a_subnet_of_the_organizations(tmp_path: Path) -> Non
     image: ubuntu-22.04/latest
     subnet_id: {SUBNET}-runners
 """
-    given = PLATFORM.replace("address_space: 10.0.0.0/24", f"subnet_id: {SUBNET}")
-    hub = world(tmp_path, given + runners)["hub"]
+    existing = PLATFORM.replace("address_space: 10.0.0.0/24", f"subnet_id: {SUBNET}")
+    hub = world(tmp_path, existing + runners)["hub"]
     profile = of_type(hub, "Pool")[0]["inputs"]["fabricProfile"]
 
     assert profile["networkProfile"] == {"subnetId": f"{SUBNET}-runners"}
@@ -548,7 +546,9 @@ def test_runners_may_lie_in_a_subnet_of_the_organizations(tmp_path: Path) -> Non
         ("20.40.60.8/32", ["20.40.60.8"]),
     ],
 )
-def test_listed_addresses_narrow_what_jobs_reach_otherwise(tmp_path: Path, allowed: str, storage: list[str]) -> None:
+def test_allow_ips_restrict_public_services_in_managed_networks(
+    tmp_path: Path, allowed: str, storage: list[str]
+) -> None:
     """Storage refuses ranges of one or two addresses."""
     team = TEAM.replace("locked", "managed").replace("vnet: {address_space: 10.1.0.0/24}", f"allow_ips: [{allowed}]")
     stack = world(tmp_path, team=team)["fraud-dev"]
@@ -566,7 +566,7 @@ def test_listed_addresses_narrow_what_jobs_reach_otherwise(tmp_path: Path, allow
     ], "jobs are not on the list"  # fmt: skip
 
 
-def test_in_open_networks_a_list_narrows_the_vault_only_since_nodes_come_from_anywhere(tmp_path: Path) -> None:
+def test_allow_ips_restrict_only_the_vault_in_open_networks(tmp_path: Path) -> None:
     team = TEAM.replace("locked", "open").replace("vnet: {address_space: 10.1.0.0/24}", "allow_ips: [20.40.60.0/24]")
     stack = world(tmp_path, team=team)["fraud-dev"]
 
@@ -576,7 +576,7 @@ def test_in_open_networks_a_list_narrows_the_vault_only_since_nodes_come_from_an
     }  # fmt: skip
 
 
-def test_runners_leave_by_the_firewall_where_there_is_one(tmp_path: Path) -> None:
+def test_runners_use_the_firewall_for_outbound_traffic(tmp_path: Path) -> None:
     runners = """\
   runners: {organization: contoso, projects: [vision], principal_id: 00000000-0000-0000-0000-0000000000d0}
 """
@@ -588,16 +588,16 @@ def test_runners_leave_by_the_firewall_where_there_is_one(tmp_path: Path) -> Non
     assert of_type(hub, "network:VirtualNetwork")[0]["inputs"]["dhcpOptions"] == {"dnsServers": ["10.0.0.5"]}
 
 
-def test_nothing_is_written_on_a_hubs_network_that_is_the_organizations(tmp_path: Path) -> None:
-    given = PLATFORM.replace("address_space: 10.0.0.0/24", f"subnet_id: {SUBNET}, gateway: true")
-    stack = world(tmp_path, given)["fraud-dev"]
+def test_existing_hub_network_gets_no_peering(tmp_path: Path) -> None:
+    existing = PLATFORM.replace("address_space: 10.0.0.0/24", f"subnet_id: {SUBNET}, gateway: true")
+    stack = world(tmp_path, existing)["fraud-dev"]
     [peering] = of_type(stack, "VirtualNetworkPeering")
 
     assert peering["inputs"]["remoteVirtualNetwork"] == {"id": SUBNET.removesuffix("/subnets/ml")}
     assert peering["inputs"]["useRemoteGateways"] is True
 
 
-def test_a_service_tag_says_its_protocol_and_ports(tmp_path: Path) -> None:
+def test_service_tag_rule_has_protocol_and_ports(tmp_path: Path) -> None:
     outbound = 'outbound: [{name: time, service_tag: Internet, protocol: UDP, ports: "123"}]\n'
     rules = of_type(world(tmp_path, team=TEAM + outbound)["fraud-dev"], "ManagedNetworkSettingsRule")
 
@@ -605,19 +605,19 @@ def test_a_service_tag_says_its_protocol_and_ports(tmp_path: Path) -> None:
     assert (found["serviceTag"], found["protocol"], found["portRanges"]) == ("Internet", "UDP", "123")
 
 
-def test_private_ci_without_runners_is_told(tmp_path: Path) -> None:
+def test_private_ci_without_runners_is_reported(tmp_path: Path) -> None:
     project = "projects: [{name: churn, repository: github:contoso/churn}]\n"
     runners = "  runners: {organization: a, projects: [b], principal_id: 00000000-0000-0000-0000-0000000000d0}\n"
 
-    def told(root: Path, platform: str) -> bool:
+    def reported(root: Path, platform: str) -> bool:
         findings = world(root, platform, TEAM + project)["fraud-dev"]["findings"]
         return "ci-outside" in {finding["rule"] for finding in findings}
 
-    assert told(tmp_path / "without", PLATFORM)
-    assert not told(tmp_path / "with", PLATFORM + runners)
+    assert reported(tmp_path / "without", PLATFORM)
+    assert not reported(tmp_path / "with", PLATFORM + runners)
 
 
-def test_where_addresses_are_listed_jobs_reach_data_vault_and_images_by_endpoints_of_ours(tmp_path: Path) -> None:
+def test_allow_ips_add_outbound_endpoints_for_jobs(tmp_path: Path) -> None:
     """Azure ML makes its own only to what has no public access, and a node's address is on no list."""
     team = TEAM.replace("locked", "managed").replace("vnet: {address_space: 10.1.0.0/24}", "allow_ips: [20.1.2.0/24]")
     stack = world(tmp_path, team=team)["fraud-dev"]
