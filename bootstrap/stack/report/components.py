@@ -5,6 +5,7 @@ Both are read from the plan's JSON document, so that the demo, which has only th
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Any
 
 from bootstrap.page.graph import Node
@@ -33,12 +34,15 @@ def components(resources: Sequence[Mapping[str, Any]]) -> dict[str, Node]:
         own = top[resource["urn"]]
         if own in needs:
             needs[own] |= {top[urn] for urn in resource["depends_on"] if top.get(urn) in found} - {own}
+    indirect: dict[str, set[str]] = {}
+    for urn in TopologicalSorter(needs).static_order():
+        indirect[urn] = set().union(*(needs[needed] | indirect[needed] for needed in needs[urn]))
     return {
         urn: Node(
             one["name"],
             one["type"].split(":")[-1],
             counted(counts[urn], "resource"),
-            [needed for needed in found if needed in needs[urn] and _is_direct(needed, urn, needs)],
+            [needed for needed in found if needed in needs[urn] - indirect[urn]],
         )
         for urn, one in found.items()
     }
@@ -51,17 +55,3 @@ def as_mermaid(resources: Sequence[Mapping[str, Any]]) -> str:
     nodes = [f'  {ids[urn]}["{one.title}<br/>{one.subtitle}"]' for urn, one in found.items()]
     edges = [f"  {ids[needed]} --> {ids[urn]}" for urn, one in found.items() for needed in one.needs]
     return "\n".join(["flowchart LR", *nodes, *edges])
-
-
-def _is_direct(needed: str, urn: str, needs: Mapping[str, set[str]]) -> bool:
-    """Whether `urn` does not need `needed` through another component already."""
-    seen: set[str] = set()
-    waiting = list(needs[urn] - {needed})
-    while waiting:
-        following = waiting.pop()
-        if following == needed:
-            return False
-        if following not in seen:
-            seen.add(following)
-            waiting += needs[following]
-    return True

@@ -29,7 +29,7 @@ from bootstrap.stack.report.words import (
     marks,
     most_first,
 )
-from infra.rules.rule import SEVERITIES, Finding, Resource
+from infra.rules.rule import SEVERITIES, Finding
 
 _WITH_INPUTS = 50
 """The number of stacks whose resources are shown with inputs. Browsers are slow with those of a thousand stacks."""
@@ -94,21 +94,18 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "bills": bills(stack),
         "total": stack.prices.text if stack.prices is not None else "",
         "graph": layers(components(stack.document()["resources"])),
-        "resources": [_resource(stack, one, broken, with_inputs=with_inputs) for one in stack.made],
-    }
-
-
-def _resource(
-    stack: StackPlan, resource: Resource, broken: dict[str, set[str]], *, with_inputs: bool
-) -> dict[str, Any]:
-    return {
-        "kind": kind(resource.type),
-        "label": label(resource),
-        "name": resource.name,
-        "marks": marks(resource),
-        "rules": sorted(broken.get(resource.urn, ())),
-        "manifest": stack.manifest(resource),
-        "inputs": json.dumps(resource.inputs, indent=2, ensure_ascii=False) if with_inputs else None,
+        "resources": [
+            {
+                "kind": kind(one.type),
+                "label": label(one),
+                "name": one.name,
+                "marks": marks(one),
+                "rules": sorted(broken.get(one.urn, ())),
+                "manifest": stack.manifest(one),
+                "inputs": json.dumps(one.inputs, indent=2, ensure_ascii=False) if with_inputs else None,
+            }
+            for one in stack.made
+        ],
     }
 
 
