@@ -24,16 +24,22 @@ _FLAGS = (
 _LAYOUT = (Path(__file__).parent / "page" / "layout.js").read_text(encoding="utf-8")
 
 
+def program() -> str:
+    """Return the path of the installed browser. Without one, skip; on CI, fail."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        needed = "Chromium or Chrome is needed: `make browser` installs it on Debian"
+        if os.environ.get("CI"):
+            pytest.fail(needed)
+        pytest.skip(needed)
+    return found
+
+
 @contextmanager
 def start() -> Iterator[Browser]:
-    """Start the installed browser. Without one, skip; on CI, fail."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium or Chrome is needed: `make browser` installs it on Debian")
-        pytest.skip("Chromium or Chrome is needed: `make browser` installs it on Debian")
+    """Start the installed browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=program(), args=list(_FLAGS))
         yield browser
         browser.close()
 

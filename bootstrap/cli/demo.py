@@ -23,11 +23,11 @@ def demo(
     from bootstrap.terminal.table import table
 
     place = session.directory / folder
-    steps = tour.take(place, session.console)
+    results = tour.take(place, session.console)
     report = place / tour.PAGE
-    write_atomically(report, page.render(steps, place))
-    rows = [[step.command, f"{step.seconds:.1f}"] for step in steps]
-    total = sum(step.seconds for step in steps)
+    write_atomically(report, page.render(results, place))
+    rows = [[result.command, f"{result.seconds:.1f}"] for result in results]
+    total = sum(result.seconds for result in results)
     text = "\n".join(
         [
             table(["command", "seconds"], [*rows, ["all", f"{total:.1f}"]]),
@@ -42,7 +42,7 @@ def demo(
         "folder": str(place),
         "page": str(report),
         "seconds": total,
-        "steps": [{"command": step.command, "seconds": step.seconds} for step in steps],
+        "steps": [{"command": result.command, "seconds": result.seconds} for result in results],
     }
     session.console.result(text, document)
 

@@ -1,4 +1,4 @@
-"""The page of the tour: one HTML file that needs nothing else, made from the JSON documents of the steps."""
+"""The page of the tour: one HTML file, made from the JSON documents that the commands printed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap import __version__
-from bootstrap.demo.tour import PLATFORM, PROJECT, TEAM, Step
+from bootstrap.demo.tour import PLATFORM, PROJECT, TEAM, CommandResult
 from bootstrap.model.records import Evaluation, read_record
 from bootstrap.page import template
-from bootstrap.page.graph import Node, layers
+from bootstrap.page.graph import Node, levels
 from bootstrap.stack.report.components import components
 from infra.rules.rule import SEVERITIES
 
 
-def render(steps: Sequence[Step], folder: Path) -> str:
+def render(results: Sequence[CommandResult], folder: Path) -> str:
     """Render the page of a tour in `folder`."""
-    documents = {step.words: step.document for step in steps}
-    run = next(step.document for step in steps if step.words == "run")
+    documents = {result.words: result.document for result in results}
+    run = next(result.document for result in results if result.words == "run")
     evaluation = read_record(folder / PROJECT / run["outputs"]["evaluation"]["path"] / "evaluation.json", Evaluation)
     stacks = documents["plan"]["stacks"]
     grants = documents["platform access"]["grants"]
     page: str = template("bootstrap.demo", "page.html.j2").render(
         version=__version__,
-        steps=steps,
-        total=sum(step.seconds for step in steps),
+        results=results,
+        total=sum(result.seconds for result in results),
         platform=PLATFORM,
         team=TEAM,
         project=PROJECT,
@@ -34,7 +34,7 @@ def render(steps: Sequence[Step], folder: Path) -> str:
         people=_roles(grant for grant in grants if grant["kind"] != "workload"),
         workloads=_roles(grant for grant in grants if grant["kind"] == "workload"),
         grants_count=len(grants),
-        pipeline=layers(
+        pipeline=levels(
             {
                 name: Node(name, job["status"], f"{job['status']}, {job['seconds']:.1f} s", job["after"])
                 for name, job in run["jobs"].items()
@@ -60,7 +60,7 @@ def _stack(stack: Mapping[str, Any]) -> dict[str, Any]:
         "name": stack["name"],
         "count": len(resources),
         "resources": resources,
-        "graph": layers(components(stack["resources"])),
+        "graph": levels(components(stack["resources"])),
         "budget": sum(budgets),
         "bills": bills.most_common(),
     }

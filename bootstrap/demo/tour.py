@@ -1,4 +1,4 @@
-"""The steps of the tour: real command lines, run one after the other, each with its time and its result."""
+"""The commands of the tour, run one after the other as a user would type them, each with its time and result."""
 
 import importlib.util
 import json
@@ -21,13 +21,13 @@ PLATFORM, TEAM, PROJECT, PAGE = "platform", "health", "disease-progression", "re
 
 
 @dataclass(frozen=True)
-class Step:
-    """A command of the tour that was run.
+class CommandResult:
+    """The result of a command of the tour.
 
     Attributes:
         words: The command's words: "model gate".
         command: The command line that does the same in the tour's folder.
-        why: The purpose of the step, in a sentence.
+        why: The purpose of the command, in a sentence.
         seconds: The duration, with the start of the process.
         document: The JSON document that the command printed.
     """
@@ -39,25 +39,25 @@ class Step:
     document: dict[str, Any]
 
 
-def take(folder: Path, progress: Progress) -> list[Step]:
-    """Run the tour in `folder`, which is created when it does not exist, and return its steps.
+def take(folder: Path, progress: Progress) -> list[CommandResult]:
+    """Run the tour in `folder`, which is created when it does not exist, and return the results.
 
     An existing platform and project are kept, so that a second tour compares the retrained model with the first one.
 
     Raises:
         ConflictError: `folder` has other files.
-        MissingError: Something that a later step needs is missing; nothing has been created.
-        BootstrapError: A step failed; the error has that step's exit code.
+        MissingError: Something that a later command needs is missing; nothing has been created.
+        BootstrapError: A command failed; the error has its exit code.
     """
     _check(folder)
     _check_tools()
     folder.mkdir(parents=True, exist_ok=True)
-    steps = []
+    results = []
     for words, arguments, why in _itinerary(folder):
-        steps.append(_run(words, arguments, why, folder, progress))
+        results.append(_run(words, arguments, why, folder, progress))
         if words == "platform init":
             write_team(folder / PLATFORM)
-    return steps
+    return results
 
 
 def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
@@ -99,7 +99,7 @@ def _check(folder: Path) -> None:
 
 
 def _check_tools() -> None:
-    """Check that the tools of all steps are installed, before the first one."""
+    """Check that the tools of all commands are installed, before the first one."""
     git("version", cwd=Path.cwd())
     if importlib.util.find_spec("pulumi_azure_native") is None:
         raise MissingError(
@@ -108,7 +108,7 @@ def _check_tools() -> None:
         )
 
 
-def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Progress) -> Step:
+def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Progress) -> CommandResult:
     command = shlex.join(["mlops-bootstrap", *words.split(), *arguments])
     progress.started(command)
     started = time.monotonic()
@@ -127,11 +127,11 @@ def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Pro
         progress.finished(command, f"failed with exit code {code}")
         raise _failure(command, code, talk)
     progress.finished(command)
-    return Step(words, command, why, seconds, json.loads(result))
+    return CommandResult(words, command, why, seconds, json.loads(result))
 
 
 def _failure(command: str, code: int, talk: str) -> BaseException:
-    """An error with the exit code and the message of the step that failed."""
+    """An error with the exit code and the message of the command that failed."""
     kinds: dict[int, type[BootstrapError]] = {kind.exit_code: kind for kind in BootstrapError.__subclasses__()}
     if code not in kinds:
         return subprocess.CalledProcessError(code, command, stderr=talk)

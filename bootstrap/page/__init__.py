@@ -1,4 +1,4 @@
-"""Pages: HTML files that need nothing else, with one style sheet. `graph` puts the boxes of a graph into layers."""
+"""Pages: HTML files that need nothing else, with one style sheet. `graph` puts the boxes of a graph into levels."""
 
 import base64
 import functools

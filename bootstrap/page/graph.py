@@ -1,4 +1,4 @@
-"""A graph without cycles as layers of boxes, for the macro `graph` of `base.html.j2`.
+"""A graph without cycles as levels of boxes, for the macro `graph` of `base.html.j2`.
 
 No lines are drawn: each box names the boxes that it needs and links to them. That stays readable with 60 boxes, on a
 narrow screen, on paper and without JavaScript.
@@ -16,7 +16,7 @@ class Node:
 
     Attributes:
         title: The line in bold.
-        kind: Many boxes of one kind in a layer are folded. Also the value of `data-kind`, for the box's colour.
+        kind: Many boxes of one kind in a level are folded. Also the value of `data-kind`, for the box's colour.
         subtitle: The line below the title.
         needs: The keys of the boxes that this one needs; keys that are not in the graph are ignored.
     """
@@ -27,8 +27,8 @@ class Node:
     needs: Sequence[str] = ()
 
 
-def layers(nodes: Mapping[str, Node]) -> list[list[dict[str, Any]]]:
-    """Sort boxes into layers: a box is in the first layer after those of all boxes that it needs.
+def levels(nodes: Mapping[str, Node]) -> list[list[dict[str, Any]]]:
+    """Sort boxes into levels: a box is in the first level after those of all boxes that it needs.
 
     Each box has its `id`, unique in the graph, its `title`, `subtitle` and `kind`, and `needs`: ids and titles.
     Raises graphlib.CycleError.

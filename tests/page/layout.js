@@ -24,8 +24,8 @@
     for (const line of range.getClientRects())
       if (!within(line, node.getBoundingClientRect())) mistakes.push(`outside of its box: ${name(node)}`);
   }
-  for (const layer of document.querySelectorAll(".graph ul")) {
-    const boxes = Array.from(layer.children, (child) => [child, child.getBoundingClientRect()]);
+  for (const level of document.querySelectorAll(".graph ul")) {
+    const boxes = Array.from(level.children, (child) => [child, child.getBoundingClientRect()]);
     boxes.forEach(([one, first], index) => {
       for (const [other, second] of boxes.slice(index + 1))
         if (first.left < second.right - 1 && second.left < first.right - 1 && first.top < second.bottom - 1 && second.top < first.bottom - 1)

@@ -15,11 +15,17 @@ from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.report.components import components
-from tests.chromium import WIDTHS, layout_mistakes, opened, start
+from tests.chromium import WIDTHS, layout_mistakes, opened, program, start
 from tests.helpers import CONTOSO
 from tests.unit.stack.reports import diff_as, plan_as
 
 FEW = ["fraud-dev", "vision-dev", "forecasting-dev"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:
+    """Find out whether there is a browser before anything is planned."""
+    program()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from bootstrap.page import template
-from bootstrap.page.graph import layers
+from bootstrap.page.graph import levels
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
@@ -93,7 +93,7 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
         "bills": bills(stack),
         "total": stack.prices.text if stack.prices is not None else "",
-        "graph": layers(components(stack.document()["resources"])),
+        "graph": levels(components(stack.document()["resources"])),
         "resources": [
             {
                 "kind": kind(one.type),
