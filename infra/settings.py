@@ -443,6 +443,7 @@ StackSettings = HubSettings | EnvironmentSettings
 EXAMPLE_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 EXAMPLE_TENANT = "00000000-0000-0000-0000-000000000002"
 EXAMPLE_EMAIL = "ml-platform@example.com"
+EXAMPLES = (EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT, EXAMPLE_EMAIL)
 """The values that `platform init` writes without answers. Nothing can be deployed with them."""
 
 

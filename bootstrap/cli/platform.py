@@ -89,20 +89,27 @@ def _complete(given: dict[str, str]) -> dict[str, str]:
 @command(
     platform,
     "platform validate",
-    examples=["mlops-bootstrap platform validate -C examples/contoso"],
+    examples=[
+        "mlops-bootstrap platform validate -C examples/contoso",
+        "mlops-bootstrap platform validate -C examples/contoso --output sarif",
+    ],
+    outputs=("text", "json", "github", "sarif"),
 )
 def validate(session: Session) -> None:
-    """Check all manifests and tell every mistake with its file, line and column."""
-    from bootstrap.manifests.platform import find_platform
-    from infra.settings import examples_in
+    """Check all manifests, and report every mistake with its file, line and column; in CI, as annotations."""
+    from bootstrap.manifests.platform import find_platform, warnings_of
+    from bootstrap.manifests.report import render
 
-    found = find_platform(session.directory)
-    names = list(found.stacks)
-    text = f"{found.root}: the manifests are right. Stacks: {', '.join(names)}."
-    examples = list(dict.fromkeys(words for settings in found.stacks.values() for words in examples_in(settings)))
-    warnings = [f"{words} is an example: replace it before you deploy." for words in examples]
-    text = "\n".join([text, *(f"warning: {warning}" for warning in warnings)])
-    session.console.result(text, {"schema_version": 1, "valid": True, "stacks": names, "warnings": warnings})
+    try:
+        found = find_platform(session.directory)
+    except InputError as error:
+        if error.problems and session.output != "text":
+            session.console.parts([render(session.output, (), error.problems, ()), "\n"])
+        raise
+
+    warnings = list(warnings_of(found.manifests))
+    report = render(session.output, list(found.stacks), (), warnings)
+    session.console.parts([report, "\n"] if report else [])
 
 
 @command(

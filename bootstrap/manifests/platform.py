@@ -15,7 +15,7 @@ from bootstrap.manifests.merge import stack_settings
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.tool import require_this_version
 from bootstrap.yaml import Document, check, parse, read
-from infra.settings import HUB, StackSettings, SuppressionSettings
+from infra.settings import EXAMPLES, HUB, StackSettings, SuppressionSettings
 from infra.tables import regions
 from infra.tables.names import reserved_in
 
@@ -128,29 +128,24 @@ def _problems(root: Path) -> Sequence[Problem]:
     return ()
 
 
-def warnings_of(manifests: Manifests, blueprints: Iterable[str]) -> Iterator[Problem]:
-    """What is unlikely to be meant, though it may be right: unknown locations and unknown blueprints.
-
-    Args:
-        blueprints: The names of the known blueprints.
-    """
-    blueprints = list(blueprints)
-    organization = manifests.organization
+def warnings_of(manifests: Manifests) -> Iterator[Problem]:
+    """What is probably a mistake: unknown locations, and the example values of `platform init`."""
+    organization, teams = manifests.organization, manifests.teams.values()
     sections = [manifests.platform, manifests.platform.get("hub")]
     sections += [manifests.platform.get("environments", name) for name in organization.environments]
-    for team in manifests.teams.values():
+    for team in teams:
         sections += [team, *(team.get("environments", name) for name in team.value.environments)]
-        for project in team.get("projects").items():
-            name = project.value.blueprint
-            if name is not None and name not in blueprints:
-                message = f"the blueprint {name!r} is not one of this version."
-                yield Problem(project.at("blueprint"), message, did_you_mean(name, blueprints))
     for section in sections:
         location = section.value.location
         if location is not None and not regions.is_known(location):
             near = nearest(location, regions.REGIONS)
             message = f"the location {location!r} is not in the list of Azure's regions as of {regions.AS_OF}."
             yield Problem(section.at("location"), message, f"Did you mean {near!r}?" if near is not None else "")
+    for manifest in (manifests.platform, *teams):
+        for location, position in manifest.document.values.items():
+            value = manifest.document.value(location)
+            if isinstance(value, str) and value in EXAMPLES:
+                yield Problem(position, f"{value} is an example.", "Replace it before you deploy.")
 
 
 def _manifest(path: Path, model: type[BaseModel], problems: list[Problem], text: str | None = None) -> Sourced | None:

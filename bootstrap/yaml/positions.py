@@ -35,6 +35,16 @@ class Document:
             positions = self.values
         return Position(self.path, 1, 1)
 
+    def value(self, location: Location) -> Any:
+        """The value at `location`; None when there is none, as for a merge key."""
+        value = self.data
+        for part in location:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
 
 def invalid(path: Path, problems: Iterable[Problem]) -> InputError:
     """The error that reports all problems of a document."""

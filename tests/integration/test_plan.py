@@ -58,8 +58,8 @@ def test_what_init_wrote_as_an_example_is_told_until_it_is_replaced(tmp_path: Pa
         "subscription_id 00000000-0000-0000-0000-000000000001",
     ]
     assert f"warning  example-value: hub has example values of platform init: {', '.join(examples)}" in planned
-    assert all(f"warning: {words} is an example: replace it before you deploy." in validated[0] for words in examples)
-    assert "warning: the mail address ml-platform@example.com is an example" in validated[0]
+    assert "platform.yaml:7:18: 00000000-0000-0000-0000-000000000001 is an example. Replace it" in validated[0]
+    assert "platform.yaml:21:7: ml-platform@example.com is an example. Replace it" in validated[0]
     assert "warning" not in validated[1]
 
 
