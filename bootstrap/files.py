@@ -1,7 +1,21 @@
-"""Files that are written whole or not at all, and what an error of the file system means for the user."""
+"""Files and folders that appear whole or not at all, and what an error of the file system means for the user.
 
+What is under way lies in hidden files and folders whose names hold the machine and the process that own them. The next
+process that writes in the same folder removes those of processes that were killed.
+"""
+
+import contextlib
 import errno
+import hashlib
+import os
+import platform
+import re
 import secrets
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.errors import InputError
@@ -23,6 +37,35 @@ _NEXT_STEPS = {
 """What to do about each error of the file system that the user can correct."""
 
 
+MAX_BYTES = 10 * 2**20
+"""The size of the largest file that people write and that is read whole."""
+
+
+def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
+    """Read a file that people write.
+
+    Args:
+        within: The repository that it belongs to: a symbolic link may lead elsewhere in it, and not out of it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        InputError: It is a device, a pipe or a folder, is larger than `MAX_BYTES`, or lies outside `within`.
+        OSError: It cannot be read.
+    """
+    if within is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
+        hint = "Put the file itself into the repository."
+        raise InputError(f"{path} is a symbolic link out of {within}, so it is not read.", hint=hint)
+    # A pipe that nobody writes must not block, and what is opened is what is checked.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(f"{path} is a device, a pipe or a folder, so it is not read.", hint="Write a file.")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{path} has more than {MAX_BYTES // 2**20} MiB, so it is not read.")
+    return content
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader sees the old content or the new one, never a part; create its folder if needed.
 
@@ -36,9 +79,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         OSError: The file cannot be written; `filename` is `path`, and nothing is left beside it.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name[:32]}.{secrets.token_hex(8)}")
+    temporary = _temporary(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent)
         try:
             with temporary.open("xb") as file:
                 file.write(data)
@@ -50,6 +94,60 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextlib.contextmanager
+def staging_folder(where: Path) -> Iterator[Path]:
+    """A hidden folder in `where` to prepare something in, on the same disk; it is removed when the block ends.
+
+    Raises:
+        OSError: There can be none.
+    """
+    remove_leftovers(where)
+    folder = _temporary(where)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(where: Path) -> None:
+    """Remove the temporary files and folders that killed processes of this machine left in a folder."""
+    with os.scandir(where) as entries:
+        left = [Path(entry.path) for entry in entries if entry.name.startswith(_PREFIX) and _is_left(Path(entry.path))]
+    for path in left:
+        with contextlib.suppress(OSError):  # another process was faster, or may do it and we may not
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+_PREFIX = ".mlops-bootstrap-"
+_OLD_SECONDS = 24 * 60 * 60
+
+
+def _machine() -> str:
+    """A word for this machine: folders can be shared with others, whose processes we do not see."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _temporary(where: Path) -> Path:
+    return where / f"{_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def _is_left(path: Path) -> bool:
+    """Whether the process that owns a temporary file or folder has ended."""
+    owner = re.fullmatch(rf"{re.escape(_PREFIX)}([0-9a-f]{{8}})-(\d+)-[0-9a-f]{{16}}", path.name)
+    if owner is None or owner.group(1) != _machine():
+        return False
+    if sys.platform == "win32":  # a signal 0 would end the process there
+        return time.time() - path.lstat().st_mtime > _OLD_SECONDS
+    try:
+        os.kill(int(owner.group(2)), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it runs, as another user
+        return False
+    return False
 
 
 def file_error(error: OSError) -> InputError | None:

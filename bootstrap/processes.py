@@ -45,8 +45,69 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
         MissingError: git is not installed.
         InputError: git failed; its own message is in `why`.
     """
-    executable = _find("git", "Install git 2.31 or later: https://git-scm.com/downloads")
-    return _output([executable, *arguments], cwd, env, drop=GIT_REPOSITORY_VARIABLES)
+    return _output([_git_executable(), *arguments], cwd, env, drop=GIT_REPOSITORY_VARIABLES)
+
+
+def _git_executable() -> str:
+    return _find("git", "Install git 2.31 or later: https://git-scm.com/downloads")
+
+
+_LINK = "120000"
+"""The mode of a symbolic link in a tree of git."""
+
+_READING = (
+    "--no-optional-locks", "--no-replace-objects", "--literal-pathspecs",
+    "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}",
+    "-c", "protocol.allow=never",
+)  # fmt: skip
+"""Options by which git runs no program that the configuration of a repository names."""
+
+
+def read_git(*arguments: str, cwd: Path) -> str:
+    """Run a command of git that only reads (`rev-parse`, `ls-tree`, `cat-file`): it runs nothing of the repository.
+
+    Returns what it printed, without the last newline; paths are decoded as the system does. Raises as `git` does.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in GIT_REPOSITORY_VARIABLES}
+    command = [_git_executable(), *_READING, *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise InputError(
+            f"git {arguments[0]} failed with exit code {done.returncode} in {cwd}.",
+            why=done.stderr.decode("utf-8", "replace").strip(),
+        )
+    return os.fsdecode(done.stdout).rstrip("\n")
+
+
+def write_commit(repository: Path, commit: str, folder: Path) -> None:
+    """Write the files of a commit below `folder`, as the objects are: no filter, attribute or hook is applied.
+
+    Symbolic links are written as they are, wherever they lead. Submodules are left out.
+
+    Raises:
+        InputError: git cannot read the commit, or a path of it would leave `folder`.
+        MissingError: git is not installed.
+    """
+    listing = read_git("ls-tree", "-r", "-z", "--full-tree", commit, cwd=repository).split("\0")
+    entries = [(*entry.split("\t", 1)[0].split(), entry.split("\t", 1)[1]) for entry in listing if entry]
+    # Links come last: no file is written through one.
+    files = sorted(((mode == _LINK, id_, path) for mode, kind, id_, path in entries if kind == "blob"))
+    for _, _, path in files:
+        if any(part in ("", ".", "..") or part.lower() == ".git" or "\\" in part for part in path.split("/")):
+            raise InputError(f"The commit {commit} has a path that leaves its folder: {path!r}.")
+    command = [_git_executable(), *_READING, "cat-file", "--batch"]
+    with child(command, cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process, process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for is_link, id_, path in files:
+            process.stdin.write(id_.encode() + b"\n")
+            process.stdin.flush()
+            size = int(process.stdout.readline().split()[2])
+            content = process.stdout.read(size)
+            process.stdout.read(1)  # a newline ends each object
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(os.fsdecode(content)) if is_link else target.write_bytes(content)
 
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:

@@ -33,7 +33,7 @@ _ORIGINAL = {
     for path in (CONTOSO / "platform.yaml", CONTOSO / "links.yaml", *sorted((CONTOSO / "teams").glob("*.yaml")))
 }
 
-_SCALARS = (
+SCALARS = (
     "", "null", "~", "true", "no", "0", "-1", "1", "4.5", "1e400", ".inf", ".nan", "0x1F", "007", "9" * 20, "9" * 5000,
     "1" + "0" * 400, "[]", "{}", "[1, 2]", "{a: b}", "''", "'it''s'", r'"\0"', r'"\ud800"', r'"\e[31m"', "'", '"',
     "ümlaut", "名前", "\U0001f600", "a" * 300, "[" * 3000, "2026-13-45", "2026-11-01", "2027-02-30", "5%", "1_000",
@@ -233,7 +233,7 @@ def _comment_out(_random: Random, lines: list[str], at: int) -> None:
 
 def _set_value(random: Random, lines: list[str], at: int) -> None:
     key, colon, _ = lines[at].partition(":")
-    lines[at] = f"{key}{colon} {random.choice(_SCALARS)}"
+    lines[at] = f"{key}{colon} {random.choice(SCALARS)}"
 
 
 def _set_inner_value(random: Random, lines: list[str], at: int) -> None:
@@ -241,7 +241,7 @@ def _set_inner_value(random: Random, lines: list[str], at: int) -> None:
     found = list(re.finditer(r"(?<=: )[^,{}\[\]\s]+", lines[at]))
     if found:
         one = random.choice(found)
-        lines[at] = lines[at][: one.start()] + random.choice(_SCALARS) + lines[at][one.end() :]
+        lines[at] = lines[at][: one.start()] + random.choice(SCALARS) + lines[at][one.end() :]
 
 
 def _anchor(random: Random, lines: list[str], at: int) -> None:

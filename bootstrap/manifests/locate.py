@@ -28,8 +28,11 @@ def find_root(start: Path) -> Path:
 
 
 def team_files(root: Path) -> list[Path]:
-    """The manifests of the teams, sorted."""
-    return sorted((root / TEAMS).glob("*.yaml"))
+    """The manifests of the teams, sorted. Raises InputError when `teams` is something else than a folder in `root`."""
+    folder = root / TEAMS
+    if folder.exists() and not (folder.is_dir() and folder.resolve().is_relative_to(root.resolve())):
+        raise InputError(f"{folder} is not a folder of this repository.", hint=f"Put a file per team into {TEAMS}/.")
+    return sorted(folder.glob("*.yaml"))
 
 
 def stack_names(start: Path) -> list[str]:
@@ -41,7 +44,7 @@ def stack_names(start: Path) -> list[str]:
     """
     names = ["hub"]
     for path in team_files(find_root(start)):
-        data = read(path).data
+        data = read(path, within=path.parent.parent).data
         environments = data.get("environments") if isinstance(data, dict) else None
         names += [f"{path.stem}-{name}" for name in environments] if isinstance(environments, dict) else []
     return names
@@ -50,6 +53,6 @@ def stack_names(start: Path) -> list[str]:
 def pinned_tool(root: Path) -> tuple[str, str | None] | None:
     """`tool` and `tool_source` of the platform in `root`, when it pins another version than this one; else None."""
     try:
-        return other_version(read(root / FILE_NAME).data)
+        return other_version(read(root / FILE_NAME, within=root).data)
     except InputError:
         return None  # reading the whole platform reports it

@@ -75,9 +75,9 @@ def load_platform(root: Path, *, links: str | None = None) -> Platform:
         Problem(Position(path, 1, 1), "the name of a team's file ends in .yaml.", "Rename the file.")
         for path in sorted((root / TEAMS).glob("*.yml"))
     ]
-    platform = _manifest(root / FILE_NAME, PlatformManifest, problems)
-    teams = [team for path in team_files(root) if (team := _manifest(path, TeamManifest, problems)) is not None]
-    linked = _manifest(root / LINKS, LinksManifest, problems, links)
+    platform = _manifest(root, root / FILE_NAME, PlatformManifest, problems)
+    teams = [team for path in team_files(root) if (team := _manifest(root, path, TeamManifest, problems)) is not None]
+    linked = _manifest(root, root / LINKS, LinksManifest, problems, links)
     meeting = [*_problems_of_teams(platform, teams), *_problems_of_names(platform, teams), *_used_twice(teams)]
     if platform is not None and linked is not None and not problems:
         meeting += problems_of_links(linked, platform, teams)
@@ -148,11 +148,13 @@ def warnings_of(manifests: Manifests) -> Iterator[Problem]:
                 yield Problem(position, f"{value} is an example.", "Replace it before you deploy.")
 
 
-def _manifest(path: Path, model: type[BaseModel], problems: list[Problem], text: str | None = None) -> Sourced | None:
+def _manifest(
+    root: Path, path: Path, model: type[BaseModel], problems: list[Problem], text: str | None = None
+) -> Sourced | None:
     if model is LinksManifest and text is None and not path.exists():
         return Sourced(LinksManifest(), Document(path, {}))
     try:
-        document = read(path) if text is None else parse(text, path)
+        document = read(path, within=root) if text is None else parse(text, path)
     except InputError as error:
         problems += error.problems or [Problem(Position(path, 1, 1), f"{error.what} {error.why}".strip())]
         return None

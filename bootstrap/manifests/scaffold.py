@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bootstrap import __version__
 from bootstrap.errors import ConflictError, InputError
+from bootstrap.files import staging_folder
 from bootstrap.manifests import schema as manifests
 from bootstrap.manifests.json_schema import FOLDER, schema_files
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
@@ -131,9 +131,8 @@ def _is_ours(path: Path, text: str | None) -> bool:
 def _write(destination: Path, files: Mapping[str, str]) -> None:
     """Write beside the destination first, so that it appears whole; into one that exists, file by file."""
     destination.parent.mkdir(parents=True, exist_ok=True)
-    beside = destination if destination.is_dir() else destination.parent
-    with tempfile.TemporaryDirectory(prefix=".platform-", dir=beside) as folder:
-        made = Path(folder) / "new"
+    with staging_folder(destination.parent) as folder:
+        made = folder / "new"
         for relative, text in files.items():
             path = made / relative
             path.parent.mkdir(parents=True, exist_ok=True)

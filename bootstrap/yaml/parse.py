@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import InputError, Position, Problem
+from bootstrap.files import read_bounded
 from bootstrap.yaml.messages import shown
 from bootstrap.yaml.positions import Document, Location, invalid
 
@@ -32,11 +33,18 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udff
 """Control characters, which a terminal would obey, halves of surrogate pairs, and what is no character in Unicode."""
 
 
-def read(path: Path, *, yaml_1_1: bool = False) -> Document:
-    """Read the YAML file at `path`. Raises InputError, with its problems, when that is not possible."""
+def read(path: Path, *, within: Path | None = None, yaml_1_1: bool = False) -> Document:
+    """Read the YAML file at `path`.
+
+    Args:
+        within: The repository that it belongs to, which no symbolic link may leave.
+
+    Raises:
+        InputError: That is not possible; with the problems of the document, each at its line and column.
+    """
     logging.getLogger(__name__).debug("read %s", path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bounded(path, within=within).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except OSError as error:

@@ -57,10 +57,10 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
     by_value: dict[Location, list[ErrorDetails]] = {}
     for item in items:
         by_value.setdefault(_place(document, item), []).append(item)
+    around = {location[:length] for location in by_value for length in range(len(location))}
     for location, errors in by_value.items():
         first = errors[0]
-        inner = any(other[: len(location)] == location for other in by_value if len(other) > len(location))
-        if inner and first["type"].endswith("_type"):
+        if location in around and first["type"].endswith("_type"):
             continue  # it could have been another thing, too; what is wrong within it says more
         if first["type"] == "extra_forbidden":
             key = str(location[-1])
@@ -84,9 +84,9 @@ def _place(document: Document, item: "ErrorDetails") -> Location:
     value = document.data
     place: Location = ()
     for part in item["loc"]:
-        inner = dict(enumerate(value)) if isinstance(value, list) else value
-        if isinstance(inner, dict) and part in inner:
-            value = inner[part]
+        items = range(len(value)) if isinstance(value, list) else value if isinstance(value, dict) else ()
+        if part in items:
+            value = value[part]
             place += (part,)
     return (*place, item["loc"][-1]) if item["type"] == "missing" else place
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import InputError, MissingError
-from bootstrap.processes import child, git, uv
+from bootstrap.processes import child, git, uv, write_commit
+from tests import helpers
+from tests.helpers import build_tree
 
 
 def alive(pid: int) -> bool:
@@ -84,3 +86,36 @@ def test_child_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytes
         process.stdout.readline()
         process.stdout.close()
     assert process.returncode is not None
+
+
+def test_commit_is_written_without_filters_and_links_come_last(tmp_path: Path) -> None:
+    repository = build_tree(tmp_path / "repository", {"teams/a.yaml": "a: 1\n", ".gitattributes": "* text eol=crlf\n"})
+    (repository / "teams" / "b.yaml").symlink_to("a.yaml")
+    helpers.git("init", "--quiet", cwd=repository)
+    helpers.git("add", "--all", cwd=repository)
+    helpers.git("commit", "--quiet", "--message", "all", cwd=repository)
+    (tmp_path / "written").mkdir()
+
+    write_commit(repository, helpers.git("rev-parse", "HEAD", cwd=repository), tmp_path / "written")
+
+    assert (tmp_path / "written/teams/a.yaml").read_bytes() == b"a: 1\n"
+    assert (tmp_path / "written/teams/b.yaml").is_symlink()
+    assert (tmp_path / "written/teams/b.yaml").read_bytes() == b"a: 1\n"
+
+
+def test_path_of_a_commit_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    helpers.git("init", "--quiet", cwd=repository)
+    blob = subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=repository, input=b"x", capture_output=True, check=True
+    ).stdout.decode().strip()  # fmt: skip
+    entry = b"100644 ..\\evil\0" + bytes.fromhex(blob)
+    tree = subprocess.run(
+        ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
+        cwd=repository, input=entry, capture_output=True, check=True,
+    ).stdout.decode().strip()  # fmt: skip
+    commit = helpers.git("commit-tree", tree, "-m", "evil", cwd=repository)
+
+    with pytest.raises(InputError, match="leaves its folder"):
+        write_commit(repository, commit, tmp_path / "written")

@@ -21,7 +21,7 @@ from bootstrap.digest import digest_tree
 from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
 from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
-from bootstrap.processes import captured, git, uv_executable
+from bootstrap.processes import captured, read_git, uv_executable, write_commit
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import StackDiff, difference, made_in, new_findings
 from bootstrap.stack.plan.cache import Cache
@@ -61,12 +61,12 @@ def resolve(platform: Platform, ref: str) -> Commit:
         MissingError: git is not installed.
     """
     try:
-        git("rev-parse", "--show-toplevel", cwd=platform.root)
+        read_git("rev-parse", "--show-toplevel", cwd=platform.root)
     except InputError as error:
         raise InputError(f"{platform.root} is not in a git repository.", why=error.why) from error
     try:
         arguments = ["--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
-        return Commit(ref, git("rev-parse", *arguments, cwd=platform.root))
+        return Commit(ref, read_git("rev-parse", *arguments, cwd=platform.root))
     except InputError as error:
         raise InputError(
             f"There is no commit {ref!r} in the repository of {platform.root}.",
@@ -93,9 +93,11 @@ def compare(
         InputError: Neither side has a stack of that name, or the manifests of the earlier commit are not valid.
         RemoteError: The version that the commit pins cannot be installed, or fails.
     """
-    repository = Path(git("rev-parse", "--show-toplevel", cwd=platform.root)).resolve()
+    repository = Path(read_git("rev-parse", "--show-toplevel", cwd=platform.root)).resolve()
     with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        tree = _check_out(repository, commit, Path(folder))
+        tree = Path(folder, "tree")
+        tree.mkdir()
+        write_commit(repository, commit.id, tree)
         root = tree / platform.root.resolve().relative_to(repository)
         if not (root / FILE_NAME).is_file():
             raise InputError(f"There is no {(root / FILE_NAME).relative_to(tree).as_posix()} in {commit}.")
@@ -115,17 +117,6 @@ def compare(
             team, _, environment = name.rpartition("-")
             suppressions = platform.suppressions_of_removed(team, environment)
             yield _difference(name, commit, _take(earlier, name), None, as_of, suppressions)
-
-
-def _check_out(repository: Path, commit: Commit, folder: Path) -> Path:
-    """Write the files of the commit below `folder`."""
-    # A separate index and working tree. `git archive` would apply attributes: leave files out, rewrite others.
-    tree = folder / "tree"
-    tree.mkdir()
-    separate = {"GIT_INDEX_FILE": str(folder / "index"), "GIT_WORK_TREE": str(tree)}
-    git("read-tree", commit.id, cwd=repository, env=separate)
-    git("checkout-index", "--all", "--quiet", cwd=repository, env=separate)
-    return tree
 
 
 def _take(earlier: dict[str, Path], name: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import InputError
+from bootstrap.files import read_bounded
 from infra.settings import EnvironmentSettings, StackSettings
 
 Observed = Mapping[str, Mapping[str, Any]]
@@ -27,7 +28,7 @@ def read_observed(path: Path) -> Observed:
         InputError: It cannot be read, is no JSON, or holds something else than resources as Azure describes them.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_bounded(path).decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path} cannot be read.", why=f"{error.strerror}.") from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:

@@ -1,0 +1,191 @@
+"""`python -m tests.attacks [SECONDS] [SEED]`: all campaigns, each with its share of the time, and a table of figures.
+
+Every input is made from the seed and a number: what failed can be made again.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from tests.attacks.mutations import mutated
+from tests.attacks.process import forked
+from tests.attacks.world import ALLOWED, Answer, build, run
+from tests.edits import edited, write
+from tests.helpers import CONTOSO, run_cli
+
+_CASES = Path(__file__).parent / "cases"
+_PLATFORM = ("platform.yaml", "links.yaml", "teams/fraud.yaml", "teams/vision.yaml", "teams/forecasting.yaml")
+_PROJECT = ("mlops.yaml", "gate.yml")
+_STATE = ("*.json",)
+
+Attack = Iterator[tuple[str, Answer]]
+"""Attacks of a campaign: what was done, and the answer."""
+
+
+@dataclass
+class Figures:
+    """What a campaign found.
+
+    Attributes:
+        wrong: What must never happen and did, with what led to it.
+    """
+
+    attacks: int = 0
+    codes: Counter[int | None] = field(default_factory=Counter)
+    slowest: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+def main(seconds: float, seed: int) -> int:
+    """Run the campaigns and print a row for each; the number of wrong answers."""
+    campaigns: Mapping[str, Callable[[int, Path], Attack]] = {
+        "hand-made cases": hand_made,
+        "edits of manifests": edits,
+        "mutations of manifests": manifests,
+        "mutations of exports": exports,
+        "mutations of a project": project,
+        "tampered evidence": evidence,
+    }
+    print("| Campaign | Attacks | Exit codes | Slowest | Wrong |\n| --- | ---: | --- | ---: | ---: |", flush=True)
+    failed = 0
+    for name, campaign in campaigns.items():
+        figures = _figures(campaign, seconds / len(campaigns), seed)
+        codes = ", ".join(f"{code}: {count}" for code, count in sorted(figures.codes.items(), key=str))
+        print(f"| {name} | {figures.attacks} | {codes} | {figures.slowest:.1f} s | {len(figures.wrong)} |", flush=True)
+        for wrong in figures.wrong[:20]:
+            print(f"  {wrong}", file=sys.stderr)
+        failed += len(figures.wrong)
+    return failed
+
+
+def _figures(campaign: Callable[[int, Path], Attack], seconds: float, seed: int) -> Figures:
+    figures = Figures()
+    deadline = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder:
+        for name, answer in campaign(seed, Path(folder)):
+            figures.attacks += 1
+            figures.codes[answer.code] += 1
+            figures.slowest = max(figures.slowest, answer.seconds)
+            figures.wrong += [f"{name}: {wrong}" for wrong in (*answer.wrong, *_wrong(answer))]
+            if time.monotonic() > deadline:
+                break
+    return figures
+
+
+def _wrong(answer: Answer) -> Iterator[str]:
+    """What is wrong with an answer by itself."""
+    if answer.code not in ALLOWED:
+        yield f"exit code {answer.code}: {answer.err[-300:]}"
+    elif "Traceback" in answer.err:
+        yield f"a traceback: {answer.err[-300:]}"
+
+
+def hand_made(_seed: int, folder: Path) -> Attack:
+    """Every row of `cases/*.yaml`, in a process of its own."""
+    for file in sorted(_CASES.glob("*.yaml")):
+        for number, case in enumerate(yaml.safe_load(file.read_text(encoding="utf-8"))):
+            root = folder / f"{file.stem}-{number}" / "world"
+            build(root, case)
+            yield case["name"], run(root, case["run"])
+
+
+def edits(seed: int, folder: Path) -> Attack:
+    """The example's manifests after edits as people make them."""
+    root = folder / "world"
+    _import_all(root)
+    for number in range(seed, sys.maxsize):
+        world = edited(number)
+        write(world, root)
+        yield f"edit {number}", forked(root, ["platform", "validate", "-o", "json"])
+
+
+def manifests(seed: int, folder: Path) -> Attack:
+    """A manifest of the example, mutated; validated and planned."""
+    root = folder / "world"
+    _import_all(root)
+    shutil.copytree(CONTOSO, root, dirs_exist_ok=True)
+    for number in range(seed, sys.maxsize):
+        path = root / _PLATFORM[number % len(_PLATFORM)]
+        original = path.read_bytes()
+        path.write_bytes(mutated(original.decode(), number))
+        yield f"{path.name}, mutation {number}: validate", forked(root, ["platform", "validate"])
+        yield (
+            f"{path.name}, mutation {number}: plan",
+            forked(root, ["plan", "fraud-dev", "--no-cache", "-o", "markdown"]),
+        )
+        path.write_bytes(original)
+
+
+def exports(seed: int, folder: Path) -> Attack:
+    """An export of Azure, mutated; a plan compares what it adopts with it."""
+    root = folder / "world"
+    _import_all(root)
+    shutil.copytree(CONTOSO, root, dirs_exist_ok=True)
+    original = (root / "exports/forecasting-test.json").read_text(encoding="utf-8")
+    command = ["plan", "forecasting-test", "--observed", "mutated.json", "--no-cache"]
+    for number in range(seed, sys.maxsize):
+        (root / "mutated.json").write_bytes(mutated(original, number))
+        yield f"export, mutation {number}", forked(root, command)
+
+
+def project(seed: int, folder: Path) -> Attack:
+    """The files of a project that people write, mutated; judged and listed."""
+    root = _project(folder)
+    paths = [root / name for name in _PROJECT]
+    for number in range(seed, sys.maxsize):
+        path = paths[number % len(paths)]
+        original = path.read_bytes()
+        path.write_bytes(mutated(original.decode(), number))
+        yield f"{path.name}, mutation {number}: gate", forked(root, ["model", "gate"])
+        yield f"{path.name}, mutation {number}: list", forked(root, ["model", "list"])
+        path.write_bytes(original)
+
+
+def evidence(seed: int, folder: Path) -> Attack:
+    """The records of a run and what it made, mutated: the gate must not pass what is not what the run made."""
+    root = _project(folder)
+    paths = sorted(path for path in (root / ".mlops").rglob("*.json") if path.is_file())
+    for number in range(seed, sys.maxsize):
+        path = paths[number % len(paths)]
+        original = path.read_bytes()
+        changed = mutated(original.decode(), number)
+        path.write_bytes(changed)
+        yield f"{path.relative_to(root)}, mutation {number}", forked(root, ["model", "gate", "--output", "json"])
+        path.write_bytes(original)
+
+
+def _project(folder: Path) -> Path:
+    """A project with a run, a decision and a registered version."""
+    root = folder / "disease-progression"
+    for command in (
+        ["new", "tabular", str(root), "--defaults"],
+        ["run", "-C", str(root)],
+        ["model", "gate", "-C", str(root)],
+        ["model", "register", "-C", str(root)],
+    ):
+        done = run_cli(*command, cwd=folder, timeout=600)
+        if done.code != 0:
+            raise RuntimeError(f"{' '.join(command)}: {done.err[-2000:]}")
+    _import_all(root)
+    return root
+
+
+def _import_all(root: Path) -> None:
+    """Import in this process what its forks need: they run the same commands."""
+    import bootstrap.cli.main
+    import bootstrap.model.gate
+    import bootstrap.stack.plan.program  # noqa: F401
+
+    root.mkdir(parents=True, exist_ok=True)
+
+
+if __name__ == "__main__":
+    _, *given = sys.argv
+    sys.exit(min(1, main(float(given[0]) if given else 600.0, int(given[1]) if given[1:] else 1)))
