@@ -79,7 +79,7 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         tenant_id=manifest.tenant_id,
         subscription_id=subscription,
         location=location,
-        tags=tags(layers, {"managed-by": "mlops-bootstrap", "organization": manifest.organization, "team": "hub"}),
+        tags=_tags(manifests, layers, team="hub"),
         protect=True,
         budget=budget_settings,
         origin=manifests.origin(source.position),
@@ -130,15 +130,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         tenant_id=manifest.tenant_id,
         subscription_id=subscription.value,
         location=location.value,
-        tags=tags(
-            layers,
-            {
-                "environment": name,
-                "managed-by": "mlops-bootstrap",
-                "organization": manifest.organization,
-                "team": team,
-            },
-        ),
+        tags=_tags(manifests, layers, team=team, environment=name),
         protect=protected,
         budget=budget,
         origin=manifests.origin(at),
@@ -164,6 +156,12 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         kubernetes=compute.kubernetes(manifests, stack, layers),
         projects=_projects(manifests, team, name),
     )
+
+
+def _tags(manifests: Manifests, layers: Layers, **own: str) -> dict[str, str]:
+    """The tags of a stack's resources. A key of the manifests becomes a tag here and nowhere else."""
+    built_in = {"managed-by": "mlops-bootstrap", "organization": manifests.organization.organization, **own}
+    return tags(layers, built_in)
 
 
 def _with_shared_groups(environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:

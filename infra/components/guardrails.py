@@ -91,7 +91,7 @@ def create_locks(
                 lock_name=context.name("lock", key),
                 scope=resource.id_output,
                 level=authorization.LockLevel.CAN_NOT_DELETE,
-                notes="Holds what cannot be made again. docs/guardrails.md of mlops-bootstrap says how to remove it.",
+                notes="Protects data from deletion. docs/guardrails.md of mlops-bootstrap describes how to remove it.",
                 opts=pulumi.ResourceOptions(parent=parent),
             )
 

@@ -93,13 +93,13 @@ ENDPOINT_ALERTS = (
         "FailedPercent", 5, "EndpointName",
     ),
     QueryAlert(
-        "endpoint-latency", 2, "The slowest twentieth of an endpoint's requests took longer than two seconds.",
+        "endpoint-latency", 2, "The slowest 5 % of an endpoint's requests took longer than two seconds.",
         "endpoint-latency", "SlowestMs", 2000, "EndpointName",
     ),
 )  # fmt: skip
 """The alerts of endpoints."""
 
-ACCESS_CHANGED = Alert("access-changed", 3, "Somebody's access was changed, or a lock was removed.")
+ACCESS_CHANGED = Alert("access-changed", 3, "A role assignment was changed, or a lock was removed.")
 ACCESS_OPERATIONS = (
     "Microsoft.Authorization/roleAssignments/write",
     "Microsoft.Authorization/roleAssignments/delete",

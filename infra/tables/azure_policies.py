@@ -73,15 +73,15 @@ POLICIES = (
     ),
     AzurePolicy(
         "compute_local_auth_off", "e96a9a5f-07ca-471b-9bc5-6a0f33cbd68f",
-        "Nobody logs in to compute past Entra.",
+        "Compute accepts Entra logins only.",
     ),
     AzurePolicy(
         "idle_shutdown", "679ddf89-ab8f-48a5-9029-e76054077449",
-        "A compute instance shuts down when nobody uses it.",
+        "A compute instance shuts down when it is idle.",
     ),
     AzurePolicy(
         "user_assigned_identity", "5f0c7d88-c7de-45b8-ac49-db49e72eaa78",
-        "A workspace acts as an identity that was made for it.",
+        "A workspace has a user-assigned identity.",
     ),
     AzurePolicy(
         "customer_managed_keys", "ba769a63-b8cc-4b2d-abf6-ac33c7204be8",
