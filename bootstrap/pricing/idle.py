@@ -2,37 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
+from bootstrap.pricing.price import IdleCost, Per
 from infra.rules.network import OUTBOUND_RULE
 from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
 from infra.rules.rule import UNKNOWN, Resource
 from infra.tables.sizes import spelled_by_azure
-
-Per = Literal["hour", "day", "month"]
-
-
-@dataclass(frozen=True)
-class IdleCost:
-    """What a resource costs while nothing runs.
-
-    Attributes:
-        resource: Its URN.
-        what: What Azure bills, in words.
-        count: How many of it the resource has.
-        per: The time that Azure bills it by.
-        names: The properties that its items in Azure's price list have; empty if Microsoft does not publish them.
-    """
-
-    resource: str
-    what: str
-    count: int
-    per: Per
-    names: Mapping[str, str]
-
-    def document(self) -> dict[str, Any]:
-        """The entry in the plan's document."""
-        return {"resource": self.resource, "what": self.what, "count": self.count, "per": self.per}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
-"""Prices of what a stack costs while nothing runs. They are exact: rounded only where a sum is shown."""
+"""What a stack costs while nothing runs. Prices are exact: rounded only where a sum is shown."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Literal
 
-from bootstrap.pricing.idle import Per
+Per = Literal["hour", "day", "month"]
 
 HOURS = 730
 """The hours of a month, as in Azure's own calculator. https://azure.microsoft.com/pricing/calculator/"""
@@ -37,31 +38,78 @@ class Price:
         numerator, denominator = _A_MONTH[self.per]
         return self.amount * count * numerator / denominator
 
+    @property
+    def text(self) -> str:
+        """`0.01 USD`."""
+        return f"{plain(self.amount)} {self.currency}"
+
+
+@dataclass(frozen=True)
+class IdleCost:
+    """What a resource costs while nothing runs.
+
+    Attributes:
+        resource: Its URN.
+        what: What Azure bills, in words.
+        count: How many of it the resource has.
+        per: The time that Azure bills it by.
+        names: The properties that its items in Azure's price list have; empty if Microsoft does not publish them.
+        price: The price of one, or the reason why it has none; None unless prices were requested.
+    """
+
+    resource: str
+    what: str
+    count: int
+    per: Per
+    names: Mapping[str, str]
+    price: Price | str | None = None
+
+    @property
+    def a_month(self) -> str:
+        """The price of all in a month; empty without a price."""
+        return money(self.price.a_month(self.count), self.price.currency) if isinstance(self.price, Price) else ""
+
+    @property
+    def text(self) -> str:
+        """`private endpoint, by the hour: 0.01 USD each, 51.10 USD a month`."""
+        what = f"{self.what}, by the {self.per}"
+        if isinstance(self.price, Price):
+            return f"{what}: {self.price.text} each, {self.a_month} a month"
+        return what if self.price is None else f"{what}: no price. {self.price}"
+
     def document(self) -> dict[str, Any]:
-        """The price in the plan's document; the amount as text, so that no reader rounds it."""
-        return {**vars(self), "amount": plain(self.amount)}
+        """The entry in the plan's document."""
+        document = {"resource": self.resource, "what": self.what, "count": self.count, "per": self.per}
+        if isinstance(self.price, Price):
+            return {**document, "price": {**vars(self.price), "amount": plain(self.price.amount)}}
+        return document if self.price is None else {**document, "price": None, "no_price": self.price}
+
+
+def grouped(costs: Iterable[IdleCost]) -> list[IdleCost]:
+    """The costs without their resources: what is equal and has the same price is one, with the sum of the counts."""
+    counts: Counter[tuple[str, Per, Price | str | None]] = Counter()
+    for cost in costs:
+        counts[cost.what, cost.per, cost.price] += cost.count
+    return [IdleCost("", what, count, per, {}, price) for (what, per, price), count in counts.items()]
 
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices of what a stack costs while nothing runs.
-
-    Attributes:
-        each: For each of `StackPlan.idle`, in order: how many of it, and its price or why it has none.
-    """
+    """The costs of a stack while nothing runs, with their prices."""
 
     currency: str
-    each: Sequence[tuple[int, Price | str]]
+    costs: Sequence[IdleCost]
 
     @property
     def total(self) -> Decimal:
         """The sum of all known prices in a month."""
-        return sum((price.a_month(count) for count, price in self.each if isinstance(price, Price)), Decimal())
+        known = (cost.price.a_month(cost.count) for cost in self.costs if isinstance(cost.price, Price))
+        return sum(known, Decimal())
 
     @property
     def complete(self) -> bool:
         """Whether all prices are known."""
-        return all(isinstance(price, Price) for _, price in self.each)
+        return all(isinstance(cost.price, Price) for cost in self.costs)
 
     @property
     def text(self) -> str:

@@ -21,8 +21,7 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from bootstrap.errors import InputError, RemoteError
 from bootstrap.pricing import http
-from bootstrap.pricing.idle import IdleCost
-from bootstrap.pricing.price import Price, plain
+from bootstrap.pricing.price import IdleCost, Price, plain
 from bootstrap.progress import Progress
 
 ADDRESS = "https://prices.azure.com/api/retail/prices"

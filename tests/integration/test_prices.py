@@ -65,7 +65,7 @@ def test_markdown_and_page_have_the_same_prices(azure: AzurePrices, folder: Path
     assert "stopped, by the hour: 0.2 USD each, 146.00 USD a month" in markdown
     assert f"- 1 container registry (Premium), by the day: {NOT_PUBLISHED}" in markdown
     assert "In all **at least 146.40 USD a month of 730 hours**." in markdown
-    assert '>0.2 USD</a></td><td class="right">146.00 USD</td>' in page
+    assert '>0.2 USD</a></td><td class="right" data-label="A month">146.00 USD</td>' in page
     assert f'<a href="{azure.url}?api-version=' in page
     assert "In all <b>at least 146.40 USD a month of 730 hours</b>." in page
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import infra
-from bootstrap.pricing.idle import IdleCost, idle_costs
-from bootstrap.pricing.price import Price, Prices
+from bootstrap.pricing.idle import idle_costs
+from bootstrap.pricing.price import IdleCost, Prices
 from infra.rules.rule import SEVERITIES, Finding, Resource
 from infra.settings import StackSettings
 
@@ -28,7 +28,7 @@ class StackPlan:
         resources: Components and what they make, in the order in which the program declares them.
         findings: What to know or to change, the gravest first.
         facts: What rules that compare stacks need from it, as plain JSON data.
-        prices: The price of each of `idle`; None unless prices were requested.
+        prices: What it costs while nothing runs; None unless prices were requested.
     """
 
     settings: StackSettings
@@ -48,15 +48,9 @@ class StackPlan:
         return made_of(self.resources)
 
     @property
-    def idle(self) -> list[IdleCost]:
-        """What bills while nothing runs."""
-        return idle_costs(self.made, self.settings.location)
-
-    @property
-    def bills(self) -> list[tuple[IdleCost, Price | str | None]]:
-        """What costs while nothing runs, with its price or why it has none; None unless prices were requested."""
-        prices = [None] * len(self.idle) if self.prices is None else [price for _, price in self.prices.each]
-        return list(zip(self.idle, prices, strict=True))
+    def idle(self) -> Sequence[IdleCost]:
+        """What it costs while nothing runs, with prices if they were requested."""
+        return idle_costs(self.made, self.settings.location) if self.prices is None else self.prices.costs
 
     @property
     def refusals(self) -> list[Finding]:
@@ -87,7 +81,7 @@ class StackPlan:
                 for resource in self.resources
             ],
             "findings": [finding.document() for finding in self.findings],
-            "bills_while_idle": [{**cost.document(), **_price_document(price)} for cost, price in self.bills],
+            "bills_while_idle": [cost.document() for cost in self.idle],
             **({"idle_total": self.prices.document()} if self.prices is not None else {}),
         }
 
@@ -111,12 +105,6 @@ class Plan:
 def made_of(resources: Iterable[Resource]) -> list[Resource]:
     """The resources that Azure would hold: without components and providers."""
     return [one for one in resources if one.custom and not one.type.startswith("pulumi:")]
-
-
-def _price_document(price: Price | str | None) -> dict[str, Any]:
-    if isinstance(price, str):
-        return {"price": None, "no_price": price}
-    return {"price": price.document()} if price is not None else {}
 
 
 def _line(resource: Resource) -> str | None:

@@ -54,8 +54,8 @@ def make_plan(
 def with_prices(stacks: Iterable[StackPlan], prices: "PriceList") -> Iterator[StackPlan]:
     """The stacks, each with the prices of what it costs while nothing runs."""
     for stack in stacks:
-        found = [(cost.count, prices.price(cost)) for cost in stack.idle]
-        yield replace(stack, prices=Prices(prices.currency, found))
+        costs = [replace(cost, price=prices.price(cost)) for cost in stack.idle]
+        yield replace(stack, prices=Prices(prices.currency, costs))
 
 
 def plan_stacks(

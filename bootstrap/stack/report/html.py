@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from bootstrap.page import template
 from bootstrap.page.graph import levels
+from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
@@ -21,7 +22,6 @@ from bootstrap.stack.report.differences import WORDS, count_changes, differs, in
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
-    bills,
     counted,
     findings_in_words,
     kind,
@@ -91,7 +91,7 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
         "count": len(stack.made),
         "findings": findings_in_words(stack.findings),
         "gravest": next((one.severity for one in stack.findings if one.suppressed is None), ""),
-        "bills": bills(stack),
+        "bills": grouped(stack.idle),
         "total": stack.prices.text if stack.prices is not None else "",
         "graph": levels(components(stack.document()["resources"])),
         "resources": [

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
@@ -17,7 +18,6 @@ from bootstrap.stack.report.differences import count_changes, diff_lines, in_wor
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
-    bills,
     counted,
     findings_in_words,
     grave,
@@ -124,7 +124,7 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
     table = "\n".join(["| Type | Name | Marked | Asked for in |", "| --- | --- | --- | --- |", *rows])
-    idle = "".join(f"- {bill.count} {bill.what}{escaped(bill.price)}\n" for bill in bills(stack))
+    idle = "".join(f"- {cost.count} {escaped(cost.text)}\n" for cost in grouped(stack.idle))
     total = f"\nIn all **{stack.prices.text}**.\n" if stack.prices is not None else ""
     billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
     yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"

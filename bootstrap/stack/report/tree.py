@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
@@ -10,7 +11,6 @@ from bootstrap.stack.report.differences import count_changes, diff_lines, differ
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
-    bills,
     by_kind,
     counted,
     finding_lines,
@@ -115,7 +115,7 @@ def _stack(stack: StackPlan) -> Iterator[str]:
     yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
     if stack.idle:
         yield "bills while idle:"
-    yield from (f"  {bill.count:3}  {bill.what}{bill.price}" for bill in bills(stack))
+    yield from (f"  {cost.count:3}  {cost.text}" for cost in grouped(stack.idle))
     if stack.prices is not None:
         yield f"       in all {stack.prices.text}"
     yield from _findings(

@@ -3,10 +3,8 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
-from bootstrap.pricing.price import Price, money, plain
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import SEVERITIES, UNKNOWN, Finding, Resource, Severity
 from infra.tables.names import TABLE
@@ -92,49 +90,6 @@ def notes_by_rule(stack: StackPlan) -> list[str]:
             subject = names.get(finding.resource or "", stack.name)
             by_rule.setdefault((finding.rule, finding.message.removeprefix(f"{subject}: ")), []).append(subject)
     return [f"{rule}: {', '.join(subjects)}: {message}" for (rule, message), subjects in by_rule.items()]
-
-
-@dataclass(frozen=True)
-class Bill:
-    """Something that bills while nothing runs.
-
-    Attributes:
-        what: It, and by what it bills: `private endpoint, by the hour`.
-        count: How many of it there are.
-        each: The price of one, `0.01 USD`; empty when nobody asked for prices, or none is known.
-        a_month: What all cost in a month, `51.10 USD`; empty as `each`.
-        source: The address that answers the price; empty as `each`.
-        no_price: Why no price is known; empty when one is, or nobody asked.
-    """
-
-    what: str
-    count: int
-    each: str = ""
-    a_month: str = ""
-    source: str = ""
-    no_price: str = ""
-
-    @property
-    def price(self) -> str:
-        """The price in words, after what bills: `: 0.01 USD each, 51.10 USD a month`."""
-        if self.no_price:
-            return f": no price. {self.no_price}"
-        return f": {self.each} each, {self.a_month} a month" if self.each else ""
-
-
-def bills(stack: StackPlan) -> list[Bill]:
-    """What bills while nothing runs; what is the same and has the same price in one."""
-    counts: Counter[tuple[str, Price | str | None]] = Counter()
-    for cost, price in stack.bills:
-        counts[f"{cost.what}, by the {cost.per}", price] += cost.count
-    return [_bill(what, count, price) for (what, price), count in counts.items()]
-
-
-def _bill(what: str, count: int, price: Price | str | None) -> Bill:
-    if isinstance(price, Price):
-        a_month = money(price.a_month(count), price.currency)
-        return Bill(what, count, f"{plain(price.amount)} {price.currency}", a_month, price.source)
-    return Bill(what, count, no_price=price or "")
 
 
 def grave(stack: StackPlan) -> list[Finding]:

@@ -19,8 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from bootstrap.errors import InputError
 from bootstrap.pricing import price_list
-from bootstrap.pricing.idle import IdleCost, Per
-from bootstrap.pricing.price import Price, Prices
+from bootstrap.pricing.price import IdleCost, Per, Price, Prices, grouped
 from bootstrap.pricing.price_list import NOT_PUBLISHED, PriceList
 from bootstrap.progress import Progress
 from tests.prices import Answer, AzurePrices, azure_prices, machine, metric_alerts
@@ -424,15 +423,30 @@ def test_a_month_has_730_hours(price: Price, count: int, wanted: str) -> None:
     assert price.a_month(count) == Decimal(wanted)
 
 
+def cost(count: int, price: Price | str | None) -> IdleCost:
+    return IdleCost("urn", "metric alert", count, "month", {}, price)
+
+
 def test_total_is_exact_and_incomplete_without_a_price() -> None:
-    known: list[tuple[int, Price | str]] = [(1, priced("month", "0.1")), (1, priced("month", "0.2"))]
+    known = [cost(1, priced("month", "0.1")), cost(1, priced("month", "0.2"))]
 
     assert Prices("USD", known).text == "0.30 USD a month of 730 hours"
-    assert Prices("USD", [*known, (5, "Not known.")]).text == "at least 0.30 USD a month of 730 hours"
-    assert Prices("USD", [(1, "Not known.")]).text == "not known"
+    assert Prices("USD", [*known, cost(5, "Not known.")]).text == "at least 0.30 USD a month of 730 hours"
+    assert Prices("USD", [cost(1, "Not known.")]).text == "not known"
     assert Prices("USD", known).document() == {"amount": "0.30", "currency": "USD", "at_least": False}
 
 
+def test_equal_costs_are_grouped() -> None:
+    price = priced("month", "0.1")
+
+    groups = grouped([cost(1, price), cost(2, price), cost(1, "Not known.")])
+
+    assert [group.text for group in groups] == [
+        "metric alert, by the month: 0.1 USD each, 0.30 USD a month",
+        "metric alert, by the month: no price. Not known.",
+    ]
+
+
 def test_price_is_written_without_exponent_and_trailing_zeros() -> None:
-    assert priced("hour", "0.0000100").document()["amount"] == "0.00001"
-    assert priced("hour", "100").document()["amount"] == "100"
+    assert cost(1, priced("month", "0.0000100")).document()["price"]["amount"] == "0.00001"
+    assert cost(1, priced("month", "100")).document()["price"]["amount"] == "100"
