@@ -56,4 +56,4 @@ def diff(
     compared = collect_refusals(compare(platform, commit, stacks or [], session.console, as_of, cache), refusals)
     session.console.parts(report(session.output).render_diff(commit, collect_refusals(compared, refusals)))
     if check:
-        refuse(refusals)
+        refuse(refusals, printed=session.output not in ("html", "json"))

@@ -98,6 +98,6 @@ def plan(
     )
     session.console.parts(report(session.output).render_plan(planned, PlanOptions(as_of, show)))
     if check:
-        refuse(refusals)
+        refuse(refusals, printed=session.output not in ("html", "json"))
     if price_list is not None and price_list.failure is not None:
         raise price_list.failure

@@ -224,15 +224,15 @@ def access(
 ) -> None:
     """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
     from bootstrap.manifests.platform import find_platform
-    from bootstrap.stack.access import access_as_markdown, access_as_table, access_of
+    from bootstrap.stack.access import access_as_markdown, access_as_table, access_document, find_grants
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.planner import plan_stacks
 
     found = find_platform(session.directory)
-    made = access_of(plan_stacks(found, stacks or [], session.console, cache=Cache()))
+    grants = find_grants(plan_stacks(found, stacks or [], session.console, cache=Cache()))
     render = {"table": access_as_table, "markdown": access_as_markdown}
-    text = render[session.output](made) if session.output != "json" else ""
-    session.console.result(text, made.document())
+    text = render[session.output](grants) if session.output != "json" else ""
+    session.console.result(text, access_document(grants))
 
 
 @command(

@@ -19,6 +19,7 @@ _OVERHEAD = {"environment": "environment (uv)", "mlflow": "waiting for MLflow", 
 @command(
     app,
     "run",
+    interrupted="finished steps are kept; run the same command again to continue",
     examples=[
         "mlops-bootstrap run",
         "mlops-bootstrap run --set trials=4 --set seed=7",

@@ -1,7 +1,6 @@
-"""Who may do what, where and why: read from a plan, so that what is published is what will be deployed."""
+"""Access: who has which role on which resource, and why. It is read from the plan, so it is what will be deployed."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ _ASSIGNMENT = "azure-native:authorization:RoleAssignment"
 _ELIGIBILITY = "azure-native:authorization:PimRoleEligibilitySchedule"
 _IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 
-_THINGS = {
+_KINDS = {
     "": "resource group",
     "Microsoft.ContainerRegistry/registries": "container registry",
     "Microsoft.ContainerService/managedClusters": "kubernetes cluster",
@@ -36,23 +35,23 @@ _THINGS = {
     "Microsoft.Storage/storageAccounts": "storage",
     "Microsoft.Storage/storageAccounts/blobServices/containers": "state container",
 }
-"""What things are called, by Azure's name of their kind."""
+"""The word for a resource, by its Azure resource type."""
 
-_HEADINGS = {"people": "People", "ci": "CI", "workload": "What runs by itself"}
+_HEADINGS = {"people": "People", "ci": "CI", "workload": "Workloads"}
 
 
 @dataclass(frozen=True)
 class Grant:
-    """One role that somebody has.
+    """One role of one principal.
 
     Attributes:
         who: A persona, or an identity's name in the program.
         principal: The group's object id, or the identity's name in Azure.
-        on: What kind of thing the role is on.
-        scope: Its Azure Resource Manager id.
-        how: `standing`, or `eligible` where it has to be activated first.
-        only: For a role that gives roles away: the only ones that it may give.
-        manifest: The line of the manifests that asked for it.
+        on: The kind of resource that the role applies to.
+        scope: The resource's Azure id.
+        how: `standing`, or `eligible` where the role has to be activated first.
+        only: For a role that can assign roles: the roles that it can assign.
+        manifest: The manifest line that configures it.
     """
 
     stack: str
@@ -69,46 +68,35 @@ class Grant:
     manifest: str
 
 
-@dataclass(frozen=True)
-class Access:
-    """All roles that some stacks give.
-
-    Attributes:
-        assignments: How many of them each subscription would hold; eligibilities do not count against Azure's limit.
-    """
-
-    grants: Sequence[Grant]
-    assignments: Mapping[str, int]
-
-    def document(self) -> dict[str, Any]:
-        """The access as JSON, version 1."""
-        return {
-            "schema_version": 1,
-            "grants": [asdict(grant) | {"only": list(grant.only)} for grant in self.grants],
-            "subscriptions": [
-                {"id": subscription, "role_assignments": count, "limit": MOST_ASSIGNMENTS}
-                for subscription, count in self.assignments.items()
-            ],
-        }
+def find_grants(stacks: Iterable[StackPlan]) -> list[Grant]:
+    """The roles that planned stacks assign, in their order. The stacks are not kept in memory."""
+    return [grant for stack in stacks for grant in _grants(stack)]
 
 
-def access_of(stacks: Iterable[StackPlan]) -> Access:
-    """The roles that planned stacks give, in their order; each stack is looked at once and let go."""
-    grants: list[Grant] = []
-    counts: Counter[str] = Counter()
-    for stack in stacks:
-        grants += _grants(stack)
-        counts += counted(resource.inputs for resource in stack.made if resource.type == _ASSIGNMENT)
-    return Access(grants, dict(sorted(counts.items())))
+def access_document(grants: Sequence[Grant]) -> dict[str, Any]:
+    """The access as JSON, version 1."""
+    return {
+        "schema_version": 1,
+        "grants": [asdict(grant) | {"only": list(grant.only)} for grant in grants],
+        "subscriptions": [
+            {"id": subscription, "role_assignments": count, "limit": MOST_ASSIGNMENTS}
+            for subscription, count in count_assignments(grants)
+        ],
+    }
 
 
-def access_as_table(access: Access) -> str:
-    """One line for each role."""
+def count_assignments(grants: Sequence[Grant]) -> list[tuple[str, int]]:
+    """The number of role assignments in each subscription. Azure's limit does not include eligibilities."""
+    return sorted(counted({"scope": grant.scope} for grant in grants if grant.how == "standing").items())
+
+
+def access_as_table(grants: Sequence[Grant]) -> str:
+    """A table with a row for each role, and one of the subscriptions."""
     rows = [
         [grant.stack, grant.who, _role(grant), _on(grant), grant.how, f"{grant.why} ({grant.manifest})"]
-        for grant in access.grants
+        for grant in grants
     ]
-    counts = [[subscription, f"{count} of {MOST_ASSIGNMENTS}"] for subscription, count in access.assignments.items()]
+    counts = [[subscription, f"{count} of {MOST_ASSIGNMENTS}"] for subscription, count in count_assignments(grants)]
     return "\n\n".join(
         [
             table(["stack", "who", "role", "on", "how", "why"], rows),
@@ -117,20 +105,20 @@ def access_as_table(access: Access) -> str:
     )
 
 
-def access_as_markdown(access: Access) -> str:
-    """The page that is published: one line for what several stacks give alike."""
+def access_as_markdown(grants: Sequence[Grant]) -> str:
+    """A page to publish. Equal rows of several stacks are one row."""
     lines = ["# Who may do what", ""]
     for kind, heading in _HEADINGS.items():
         stacks: dict[tuple[str, ...], list[str]] = {}
-        for grant in access.grants:
+        for grant in grants:
             if grant.kind == kind:
-                words: tuple[str, ...] = (grant.who, _role(grant), grant.on, grant.how, grant.why)
-                stacks.setdefault(words, []).append(grant.stack)
+                row: tuple[str, ...] = (grant.who, _role(grant), grant.on, grant.how, grant.why)
+                stacks.setdefault(row, []).append(grant.stack)
         if not stacks:
             continue
         lines += [f"## {heading}", "", "| Who | Role | On | How | Why | In |", "| --- | --- | --- | --- | --- | --- |"]
-        for said, names in sorted(stacks.items(), key=lambda item: item[0][0]):
-            cells = [*said, ", ".join(f"`{name}`" for name in dict.fromkeys(names))]
+        for words, names in sorted(stacks.items(), key=lambda item: item[0][0]):
+            cells = [*words, ", ".join(f"`{name}`" for name in dict.fromkeys(names))]
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     lines += [
@@ -140,7 +128,7 @@ def access_as_markdown(access: Access) -> str:
         "| --- | ---: | ---: |",
     ]
     lines += [
-        f"| `{subscription}` | {count} | {MOST_ASSIGNMENTS} |" for subscription, count in access.assignments.items()
+        f"| `{subscription}` | {count} | {MOST_ASSIGNMENTS} |" for subscription, count in count_assignments(grants)
     ]
     return "\n".join([*lines, ""])
 
@@ -170,7 +158,7 @@ def _grants(stack: StackPlan) -> Iterator[Grant]:
             principal=principal,
             role=titles.get(role_id, role_id),
             role_id=role_id,
-            on=_thing(inputs["scope"]),
+            on=_resource(inputs["scope"]),
             scope=inputs["scope"],
             how="standing" if resource.type == _ASSIGNMENT else "eligible",
             why=str(inputs.get("description") or inputs.get("justification") or "").rstrip("."),
@@ -184,7 +172,7 @@ def _roles() -> list[Role | CustomRole]:
 
 
 def _identity(assignment: Resource, needed: Sequence[Resource]) -> tuple[str, str]:
-    """The identity that gets the role: of those that have to be made before, the one that the role is not on."""
+    """The identity that gets the role: of those created before the assignment, the one that is not its scope."""
     on = assignment.inputs["scope"].rsplit("/", 1)[-1]
     for identity in needed:
         if identity.inputs["resourceName"] != on:
@@ -196,13 +184,13 @@ def _kind(identity: str) -> Literal["ci", "workload"]:
     return "ci" if identity.startswith(("ci-", "pr-", "platform-")) else "workload"
 
 
-def _thing(scope: str) -> str:
+def _resource(scope: str) -> str:
     parts = scope.strip("/").split("/")
     if len(parts) == 2:  # noqa: PLR2004 - subscriptions, and an id
         return "subscription"
     provider = scope.partition("/providers/")[2].split("/")
     kind = "/".join([provider[0], *provider[1::2]])
-    return _THINGS.get(kind, kind)
+    return _KINDS.get(kind, kind)
 
 
 def _role(grant: Grant) -> str:

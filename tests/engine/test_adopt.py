@@ -15,7 +15,7 @@ from pulumi import automation
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.simulator.provider import Provider
 from bootstrap.stack.plan.program import plan_stack
-from bootstrap.stack.plan.request import Order
+from bootstrap.stack.plan.request import Request
 from infra.programs import create_resources
 from infra.reference import Reference
 from infra.settings import StackSettings
@@ -88,7 +88,7 @@ def test_differences_are_changed_by_the_import_and_predicted(engine: Path, tmp_p
 
     with stack(engine, tmp_path / "second", other, azure) as made:
         first = counted(made.up())
-    foretold = plan_stack(Order(other, observed=observed)).findings
+    foretold = plan_stack(Request(other, observed=observed)).findings
 
     assert (first["import"], first["update"]) == (len(KINDS), len(KINDS))
     assert len([one for one in foretold if 'tags.owner is not said, and becomes "somebody"' in one.message]) == len(

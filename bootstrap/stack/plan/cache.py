@@ -1,4 +1,4 @@
-"""Planned stacks of earlier runs, by content: of the same settings, code and SDK the same plan would come."""
+"""The cache of planned stacks. The same settings, code and SDK give the same plan."""
 
 import contextlib
 import functools
@@ -13,19 +13,19 @@ import bootstrap.stack
 from bootstrap.digest import digest_text, digest_tree
 from bootstrap.files import write_atomically
 from bootstrap.stack.plan.model import CODE
-from bootstrap.stack.plan.request import Order
-from bootstrap.stack.plan.serialization import summary
+from bootstrap.stack.plan.request import Request
+from bootstrap.stack.plan.serialization import header
 
 _SDK = ("pulumi", "pulumi-azure-native")
 _KEPT_SECONDS = 30 * 24 * 3600
-"""How long an entry is kept after it was last used."""
+"""The time after its last use when an entry is removed."""
 
 
 class Cache:
-    """A folder of planned stacks. What is broken in it counts as not there; what cannot be written is not kept.
+    """A folder of planned stacks. Damaged entries are ignored; entries that cannot be written are not kept.
 
     Args:
-        folder: Where entries lie; that of this user when left out.
+        folder: The folder; by default in the user's cache folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -35,20 +35,20 @@ class Cache:
             folder = user_cache_path("mlops-bootstrap", appauthor=False) / "plans"
         self.folder = folder
 
-    def key(self, order: Order) -> str:
-        """The name of a stack's plan: another one, when anything that it follows from is another one."""
-        observed = json.dumps(order.observed, sort_keys=True)
-        return digest_text("\n".join([order.settings.model_dump_json(), str(order.as_of), observed, *_versions()]))
+    def key(self, request: Request) -> str:
+        """The name of a stack's entry, a digest of all inputs of its plan."""
+        observed = json.dumps(request.observed, sort_keys=True)
+        return digest_text("\n".join([request.settings.model_dump_json(), str(request.as_of), observed, *_versions()]))
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._path(key).is_file()
 
     def find(self, key: str) -> bytes | None:
-        """The packed plan of that name, if it is here and whole."""
+        """The packed plan of that name; None where there is none, or a damaged one."""
         path = self._path(key)
         try:
             packed = path.read_bytes()
-            summary(packed)
+            header(packed)
             os.utime(path)
         except (OSError, ValueError):
             return None
@@ -61,7 +61,7 @@ class Cache:
             write_atomically(path, packed)
 
     def sweep(self) -> None:
-        """Remove what nobody used for a month."""
+        """Remove the entries that were not used for a month."""
         oldest = time.time() - _KEPT_SECONDS
         for path in self.folder.glob("*/*"):
             with contextlib.suppress(OSError):
@@ -74,7 +74,7 @@ class Cache:
 
 @functools.cache
 def _versions() -> tuple[str, ...]:
-    """What a plan depends on besides its settings: our code, Python's version and the SDK's."""
+    """What a plan depends on besides its request: our code, and the versions of Python and the SDK."""
     ours = (digest_tree(CODE), digest_tree(Path(bootstrap.stack.__file__).parent))
     return (*ours, sys.version, *(metadata.version(name) for name in _SDK if _is_installed(name)))
 

@@ -88,11 +88,15 @@ def collect_refusals(stacks: Iterable[_Judged], refusals: list[str]) -> Iterator
         yield stack
 
 
-def refuse(refusals: Sequence[str]) -> None:
-    """Raise RefusedError when `collect_refusals` found a reason not to deploy."""
+def refuse(refusals: Sequence[str], *, printed: bool) -> None:
+    """Raise RefusedError when `collect_refusals` found a reason not to deploy.
+
+    Args:
+        printed: The report has printed them in words, so the error does not repeat them.
+    """
     if refusals:
         raise RefusedError(
             f"{'An error refuses' if len(refusals) == 1 else f'{len(refusals)} errors refuse'} the deployment.",
-            details=list(refusals),
+            details=() if printed else refusals,
             hint="Correct the manifests, or suppress the rule there with a reason and a last day: docs/plan.md",
         )

@@ -1,7 +1,7 @@
-"""Planning: what stacks would contain, with no account, no engine and no network.
+"""Plan stacks, without an account, an engine or a network.
 
-A few stacks are planned in this process, many by worker processes; either way they come one after the other, in order,
-and none is kept here. A stack whose plan is in the cache costs no more than reading it: Pulumi is not even imported.
+A few stacks are planned in this process, many by worker processes. They are returned one after the other, in order, and
+not kept in memory. Pulumi is not imported when all plans are in the cache.
 """
 
 import contextlib
@@ -23,20 +23,20 @@ from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_platform
 from bootstrap.stack.plan.model import Plan, StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
-from bootstrap.stack.plan.request import Order
-from bootstrap.stack.plan.serialization import pack, summary, unpack
+from bootstrap.stack.plan.request import Request
+from bootstrap.stack.plan.serialization import header, pack, unpack
 
 if TYPE_CHECKING:
     from bootstrap.pricing.price_list import PriceList
 
 _WORTH_A_WORKER = 20
-"""How many stacks a worker must have to plan before it pays for its start: it imports Pulumi for itself."""
+"""The number of stacks that justifies the start of one worker, which imports Pulumi for itself."""
 
 _MOST_WORKERS = 61
-"""More are refused on Windows: https://docs.python.org/3/library/concurrent.futures.html#processpoolexecutor"""
+"""The most workers that Windows allows: https://docs.python.org/3/library/concurrent.futures.html#processpoolexecutor"""
 
 _AHEAD = 3
-"""How many stacks are given to each worker before the first of them is asked for."""
+"""The number of stacks that are queued for each worker before the first result is awaited."""
 
 
 def make_plan(
@@ -47,7 +47,7 @@ def make_plan(
     cache: Cache | None = None,
     observed: Observed = NOTHING,
 ) -> Plan:
-    """Plan stacks, and keep them all in memory: for a few. The arguments and errors are those of `plan_stacks`."""
+    """Plan a few stacks and keep all of them in memory. Arguments and errors are those of `plan_stacks`."""
     return Plan(list(plan_stacks(platform, names, progress, as_of, cache, observed)), as_of)
 
 
@@ -66,33 +66,33 @@ def plan_stacks(
     cache: Cache | None = None,
     observed: Observed = NOTHING,
 ) -> Iterator[StackPlan]:
-    """Plan stacks, and give them away one after the other, in their order.
+    """Plan stacks and yield them in the order of their names.
 
     Args:
-        names: The stacks; all of the platform's when empty.
-        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; by default nothing has ended. The machine's
-            clock is never asked, so that a plan of the same manifests is the same tomorrow.
-        cache: Where plans of earlier runs are; None plans everything anew.
-        observed: What is there already, as far as it is known, for stacks that adopt something.
+        names: The stacks; all stacks of the platform when empty.
+        as_of: The date, `YYYY-MM-DD`, for rules that depend on one; None: nothing has ended yet. The machine's clock is
+            never used, so that a plan of the same manifests is the same tomorrow.
+        cache: The plans of earlier runs; None ignores them.
+        observed: The existing resources, as far as they are known, for stacks that adopt some.
 
     Raises:
-        InputError: There is no such stack, or none of them adopts anything that was observed.
+        InputError: There is no such stack, or none of the stacks adopts an observed resource.
         MissingError: Pulumi's packages are not installed.
     """
     stacks = platform.selected(list(names))
-    orders = [Order(settings, as_of, adopted(settings, observed)) for settings in stacks]
-    if observed and not any(order.observed for order in orders):
+    requests = [Request(settings, as_of, adopted(settings, observed)) for settings in stacks]
+    if observed and not any(request.observed for request in requests):
         raise InputError(
-            "Nothing that was observed is adopted by these stacks.",
-            why=f"It is {', '.join(sorted(observed)[:3])}{', ...' if len(observed) > 3 else ''}.",  # noqa: PLR2004
-            hint="Export the ids that the manifests name: mlops-bootstrap platform show STACK",
+            "These stacks adopt none of the observed resources.",
+            why=f"Observed: {', '.join(sorted(observed)[:3])}{', ...' if len(observed) > 3 else ''}.",  # noqa: PLR2004
+            hint="Export the resources whose ids the manifests have: mlops-bootstrap platform show STACK",
         )
     facts: dict[str, Mapping[str, Any]] = {}
-    # Only all of them together can be judged together, so they wait in a file.
+    # Rules that compare stacks need the facts of all of them, so the stacks wait in a file.
     with tempfile.TemporaryFile() as waiting:
         lengths = []
-        for settings, packed in zip(stacks, _all_packed(orders, progress, cache), strict=True):
-            facts[settings.stack] = summary(packed).facts
+        for settings, packed in zip(stacks, _all_packed(requests, progress, cache), strict=True):
+            facts[settings.stack] = header(packed)["facts"]
             lengths.append(waiting.write(packed))
         by_name = {settings.stack: settings for settings in stacks}
         found = check_platform(by_name, facts, as_of, every=len(stacks) == len(platform.stacks))
@@ -101,49 +101,49 @@ def plan_stacks(
             yield unpack(waiting.read(length), settings, found.get(settings.stack, ()))
 
 
-def _all_packed(orders: Sequence[Order], progress: Progress, cache: Cache | None) -> Iterator[bytes]:
-    keys = [cache.key(order) if cache is not None else "" for order in orders]
-    missing = [order for order, key in zip(orders, keys, strict=True) if cache is None or key not in cache]
-    planned_anew = {order.settings.stack for order in missing}
+def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | None) -> Iterator[bytes]:
+    keys = [cache.key(request) if cache is not None else "" for request in requests]
+    missing = [request for request, key in zip(requests, keys, strict=True) if cache is None or key not in cache]
+    not_cached = {request.settings.stack for request in missing}
     workers = _workers(len(missing))
     fresh = _by_workers(missing, workers) if workers > 1 else _here(missing)
     if cache is not None and missing:
         cache.sweep()
     with contextlib.closing(fresh):
-        for order, key in zip(orders, keys, strict=True):
-            stack = order.settings.stack
+        for request, key in zip(requests, keys, strict=True):
+            stack = request.settings.stack
             task = f"plan {stack}"
             progress.started(task)
-            found = cache.find(key) if cache is not None and stack not in planned_anew else None
+            found = cache.find(key) if cache is not None and stack not in not_cached else None
             if found is not None:
                 progress.finished(task, "cached")
                 yield found
                 continue
             try:
-                # What was in the cache and broken is planned here: there is little of it.
-                packed = next(fresh if stack in planned_anew else _here([order]))
+                # Damaged entries of the cache are rare, so they are planned in this process.
+                packed = next(fresh if stack in not_cached else _here([request]))
             except BaseException:
                 progress.finished(task, "failed")
                 raise
             if cache is not None:
                 cache.keep(key, packed)
-            progress.finished(task, f"{summary(packed).made} resources")
+            progress.finished(task, f"{header(packed)['made']} resources")
             yield packed
 
 
-def _here(orders: Iterable[Order]) -> Generator[bytes, None, None]:
+def _here(requests: Iterable[Request]) -> Generator[bytes, None, None]:
     """Plan in this process."""
-    for order in orders:
-        yield _packed(order)
+    for request in requests:
+        yield _packed(request)
 
 
-def _by_workers(orders: Sequence[Order], workers: int) -> Generator[bytes, None, None]:
-    """Plan in worker processes. They are started afresh, not forked: Pulumi has threads, and Windows has no fork."""
+def _by_workers(requests: Sequence[Request], workers: int) -> Generator[bytes, None, None]:
+    """Plan in worker processes, which are spawned: Pulumi has threads, and Windows has no fork."""
     with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interruption_to_parent) as pool:
         under_way: deque[Future[bytes]] = deque()
         try:
-            for order in orders:
-                under_way.append(pool.submit(_packed, order))
+            for request in requests:
+                under_way.append(pool.submit(_packed, request))
                 if len(under_way) >= workers * _AHEAD:
                     yield under_way.popleft().result()
             while under_way:
@@ -152,31 +152,31 @@ def _by_workers(orders: Sequence[Order], workers: int) -> Generator[bytes, None,
             pool.shutdown(cancel_futures=True)
 
 
-def _packed(order: Order) -> bytes:
+def _packed(request: Request) -> bytes:
     try:
         from bootstrap.stack.plan.program import plan_stack
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in ("pulumi", "pulumi_azure_native"):
             raise
         raise MissingError(
-            "plan needs Pulumi's Python packages, which are not installed.",
+            "Plans need Pulumi's Python packages, which are not installed.",
             why=f"There is no module {error.name}.",
             hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
         ) from error
-    return pack(plan_stack(order))
+    return pack(plan_stack(request))
 
 
 def _leave_interruption_to_parent() -> None:
-    """A terminal's Ctrl-C reaches the whole group: the parent ends its workers itself."""
+    """Ignore Ctrl-C in a worker: a terminal sends it to the whole process group, and the parent ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _workers(stacks: int) -> int:
-    """How many workers are worth their start for so many stacks."""
+    """The number of workers for so many stacks."""
     return min(_cores(), _MOST_WORKERS, stacks // _WORTH_A_WORKER)
 
 
 def _cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
     return len(affinity(0)) if affinity else os.cpu_count() or 1

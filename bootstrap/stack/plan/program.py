@@ -1,4 +1,4 @@
-"""The plan of one stack: its program run in this process, and its resources judged. Importing this loads Pulumi."""
+"""Plan one stack: run its program in this process and apply the rules. Importing this module imports Pulumi."""
 
 import contextlib
 import gc
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bootstrap.stack.plan.checks import check
 from bootstrap.stack.plan.model import CODE, StackPlan
 from bootstrap.stack.plan.recorder import record
-from bootstrap.stack.plan.request import Order
+from bootstrap.stack.plan.request import Request
 from infra.origin import origin_of
 from infra.programs import create_resources
 
@@ -15,25 +15,25 @@ PROJECT = "mlops-bootstrap"
 """The Pulumi project's name, as in Pulumi.yaml; it is part of every URN."""
 
 _loaded: set[str] = set()
-"""The programs that were planned in this process, and so the provider modules that are loaded."""
+"""The programs that ran in this process; their provider modules are imported."""
 
 
-def plan_stack(order: Order) -> StackPlan:
-    """Plan one stack, and judge it by itself."""
-    settings = order.settings
-    with contextlib.nullcontext() if settings.program in _loaded else _garbage_left_lying():
+def plan_stack(request: Request) -> StackPlan:
+    """Plan one stack and apply the rules that look at one stack."""
+    settings = request.settings
+    with contextlib.nullcontext() if settings.program in _loaded else _no_garbage_collection():
         resources = record(PROJECT, settings.stack, lambda: create_resources(settings), origin_of=origin_of, code=CODE)
-        planned = check(settings, resources, order.as_of, order.observed)
+        planned = check(settings, resources, request.as_of, request.observed)
     _loaded.add(settings.program)
     return planned
 
 
 @contextlib.contextmanager
-def _garbage_left_lying() -> Iterator[None]:
-    """Collect no garbage in the block, and never look again at what is alive at its end.
+def _no_garbage_collection() -> Iterator[None]:
+    """Switch the garbage collector off in the block, and exclude the objects that exist at its end for good.
 
-    A program's first plan imports the provider's modules: hundreds of thousands of objects that stay. Going through
-    them again and again is a fifth of the time of a plan, and half of each one after it.
+    A program's first plan imports the provider's modules: hundreds of thousands of objects that stay alive. Scanning
+    them takes a fifth of the time of the first plan, and half of each later one.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,7 +1,7 @@
-"""A monitor that records what a Pulumi program asks for, instead of an engine that makes it.
+"""A resource monitor that records the resources of a Pulumi program.
 
-It answers as the engine does in a preview of a new stack: URNs are known, what Azure would decide is not. So the
-program runs to its end, and what was recorded is what `pulumi preview` would show.
+It answers as the engine does in the preview of a new stack: URNs are known, outputs are unknown. So the program runs to
+its end, and the recorded resources are those that `pulumi preview` would show.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _OPTIONS = (
     "additionalSecretOutputs", "customTimeouts", "deleteBeforeReplace", "deletedWith", "hooks", "ignoreChanges",
     "provider", "replaceOnChanges", "retainOnDelete",
 )  # fmt: skip
-"""The resource options that a plan records in `Registration.options`."""
+"""The resource options that a plan records in `Resource.options`."""
 
 
 def record(
@@ -38,17 +38,17 @@ def record(
     origin_of: Callable[[pulumi.Resource], str | None],
     code: Path,
 ) -> list[Resource]:
-    """Run `program` with no engine and return what it registered, in the order in which it was declared.
+    """Run `program` without an engine and return the resources that it registers, in their order.
 
-    Whatever the program raises is raised here; ValueError, when two resources have the same URN. The runtime's settings
-    are put back as they were.
+    Exceptions of the program are passed on. Raises ValueError when two resources have the same URN. The settings of
+    Pulumi's runtime are restored.
 
     Args:
-        project: The Pulumi project's name, which URNs hold.
+        project: The Pulumi project's name; it is part of URNs.
         stack: The stack's name.
         program: Declares resources.
-        origin_of: The line of the manifest that asked for a resource, where the program noted one.
-        code: The folder of the program's code; a resource is said to be made by the innermost line in it.
+        origin_of: Returns the manifest line that configures a resource, where the program recorded one.
+        code: The folder of the program's code; a resource's `code` is the innermost line of the stack trace in it.
     """
     return contextvars.copy_context().run(_record, project, stack, program, origin_of, code)
 
@@ -65,16 +65,15 @@ def _record(
 
     def observe(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
         declared.append((args.type_, args.name, args.resource, args.opts.parent))
-        # Aliases find resources that an older version left in a state; a plan has no state, and computing them takes
-        # most of its time.
+        # Aliases find resources in a state; a plan has no state, and computing aliases takes most of its time.
         args.opts.aliases = None
         return pulumi.ResourceTransformationResult(args.props, args.opts)
 
     async def observed() -> None:
         pulumi.runtime.register_stack_transformation(observe)
         program()
-        # Pulumi waits too, and looks at all outputs again whenever one is known: with hundreds that takes as long as
-        # all the rest. Those that fail stay in the set, and Pulumi raises what they raised.
+        # Pulumi waits too, but scans all outputs whenever one is resolved: with hundreds of them that doubles the time.
+        # Outputs that fail stay in the set, and Pulumi raises their exceptions.
         while unknown := [output for output in settings.SETTINGS.outputs if not output.done()]:
             await asyncio.wait(unknown)
 
@@ -98,10 +97,10 @@ def _record(
 
 
 class _Recorder(mocks.MockMonitor):
-    """Keeps every request, and answers that nothing but the URN is known yet."""
+    """Records every request and answers with the URN only."""
 
     def __init__(self, project: str, stack: str) -> None:
-        # Every method that would ask the mocks is ours.
+        # This class overrides every method that uses the mocks.
         super().__init__(cast("mocks.Mocks", None))
         self._project = project
         self._stack = stack
@@ -131,7 +130,7 @@ class _Recorder(mocks.MockMonitor):
         raise NotImplementedError(f"the program reads {request.name}, which needs an account")
 
     def registration(self, urn: str, origin: str | None, code: Path) -> Resource:
-        """What was recorded of the resource with that URN."""
+        """The recorded resource with that URN."""
         request = self._requests[urn]
         top = request.parent.split("::")[2] == _STACK_TYPE if request.parent else True
         return Resource(
@@ -151,7 +150,7 @@ class _Recorder(mocks.MockMonitor):
 
 
 def _inputs(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
-    """The inputs as the engine would keep them: to those of a provider it adds the version that is asked for."""
+    """The inputs as the engine would store them: it adds its version to those of a provider."""
     inputs = plain_inputs(request.object)
     if request.type.startswith("pulumi:providers:") and request.version:
         inputs["version"] = request.version
@@ -165,7 +164,7 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
 
 
 def _urn(project: str, stack: str, parent: str, type_: str, name: str) -> str:
-    """The URN that the engine would give: all types from the top down to the resource's own.
+    """The URN that the engine would create: the types of all parents and of the resource.
 
     https://www.pulumi.com/docs/iac/concepts/resources/names/#urns
     """

@@ -1,4 +1,4 @@
-"""What a plan of one stack follows from."""
+"""The inputs of a plan."""
 
 from dataclasses import dataclass, field
 
@@ -7,12 +7,12 @@ from infra.settings import StackSettings
 
 
 @dataclass(frozen=True)
-class Order:
-    """A stack to be planned.
+class Request:
+    """The inputs of the plan of one stack.
 
     Attributes:
-        as_of: The day by which what ends on a day is judged, `YYYY-MM-DD`; None for no day, so that nothing has ended.
-        observed: What it adopts, as far as it is known.
+        as_of: The date, `YYYY-MM-DD`, for rules that depend on one; None: nothing has ended yet.
+        observed: The existing resources that the stack adopts, as far as they are known.
     """
 
     settings: StackSettings

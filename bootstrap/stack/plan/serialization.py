@@ -1,7 +1,6 @@
-"""A planned stack as bytes, for the cache, the way between processes and the wait for others.
+"""Serialization of planned stacks for the cache, for worker processes and for spooling.
 
-What was packed comes back equal. What the rules that judge stacks together have to know of it stands in front, so that
-it is read without the rest.
+The facts for the rules that compare stacks are in a header, which is read without the rest.
 """
 
 import hashlib
@@ -9,7 +8,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,46 +21,37 @@ _LENGTH = struct.Struct(">I")
 _FRONT = _DIGEST + _LENGTH.size
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What is known of a packed stack without unpacking it.
-
-    Attributes:
-        made: How many resources Azure would hold.
-        facts: As `StackPlan.facts`.
-    """
-
-    made: int
-    facts: Mapping[str, Any]
-
-
 def pack(stack: StackPlan) -> bytes:
-    """The stack without its settings: a sha256, and what it is of."""
-    summary = json.dumps({"made": len(stack.made), "facts": stack.facts}).encode()
+    """Serialize a stack without its settings: the sha256 of the rest, the length of the header, header, body."""
+    head = json.dumps({"made": len(stack.made), "facts": stack.facts}).encode()
     content = {
         "resources": [{**vars(resource), "code": _relative(resource)} for resource in stack.resources],
         "findings": [{**vars(one), "suppressed": _plain(one.suppressed)} for one in stack.findings],
     }
     body = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
-    data = _LENGTH.pack(len(summary)) + summary + body
+    data = _LENGTH.pack(len(head)) + head + body
     return hashlib.sha256(data).digest() + data
 
 
-def summary(packed: bytes) -> Summary:
-    """What stands in front. Raises ValueError when the bytes are not what was written."""
+def header(packed: bytes) -> Mapping[str, Any]:
+    """The number of resources that Azure would hold, `made`, and the stack's `facts`.
+
+    Raises ValueError when the bytes are damaged.
+    """
     if len(packed) < _FRONT or hashlib.sha256(packed[_DIGEST:]).digest() != packed[:_DIGEST]:
-        raise ValueError("the digest is another one")
-    return Summary(**json.loads(packed[_FRONT : _end_of_summary(packed)]))
+        raise ValueError("the digest does not match")
+    found: Mapping[str, Any] = json.loads(packed[_FRONT : _end_of_header(packed)])
+    return found
 
 
 def unpack(packed: bytes, settings: StackSettings, more: Sequence[Finding] = ()) -> StackPlan:
     """The stack that was packed.
 
     Args:
-        packed: What `summary` found whole.
-        more: Findings that it has together with others.
+        packed: Bytes that `header` accepts.
+        more: Its findings by the rules that compare stacks.
     """
-    content = json.loads(zlib.decompress(packed[_end_of_summary(packed) :]))
+    content = json.loads(zlib.decompress(packed[_end_of_header(packed) :]))
     resources = [
         Resource(**{**one, "depends_on": tuple(one["depends_on"]), "code": _absolute(one["code"])})
         for one in content["resources"]
@@ -69,10 +59,10 @@ def unpack(packed: bytes, settings: StackSettings, more: Sequence[Finding] = ())
     findings = [*(Finding(**{**one, "suppressed": _made(one["suppressed"])}) for one in content["findings"])]
     origins = {resource.urn: resource.origin for resource in resources}
     findings += [replace(one, manifest=origins.get(one.resource or "") or one.manifest) for one in more]
-    return StackPlan(settings, resources, most_severe_first(findings), summary(packed).facts)
+    return StackPlan(settings, resources, most_severe_first(findings), header(packed)["facts"])
 
 
-def _end_of_summary(packed: bytes) -> int:
+def _end_of_header(packed: bytes) -> int:
     (length,) = _LENGTH.unpack_from(packed, _DIGEST)
     return _FRONT + int(length)
 

@@ -8,7 +8,7 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.access import access_as_markdown, access_of
+from bootstrap.stack.access import access_as_markdown, count_assignments, find_grants
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import make_plan
 from infra.components.access import assigning_only
@@ -378,22 +378,22 @@ def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_read
 
 
 def test_the_published_page_is_what_the_code_gives(golden: Golden) -> None:
-    access = access_of(make_plan(load_platform(CONTOSO), [], Progress()).stacks)
+    grants = find_grants(make_plan(load_platform(CONTOSO), [], Progress()).stacks)
 
-    golden(PAGE, access_as_markdown(access))
+    golden(PAGE, access_as_markdown(grants))
 
 
 def test_access_says_who_may_do_what_where_and_why() -> None:
     made = make_plan(load_platform(CONTOSO), [], Progress())
-    access = access_of(made.stacks)
+    grants = find_grants(made.stacks)
 
     types = ("RoleAssignment", "PimRoleEligibilitySchedule")
     given = [resource for stack in made.stacks for resource in stack.made if resource.type.endswith(types)]
-    assert len(access.grants) == len(given) > 100
-    assert all(grant.why and grant.scope.startswith("/subscriptions/") for grant in access.grants)
-    assert not [grant for grant in access.grants if grant.role == grant.role_id], "every role has its name"
+    assert len(grants) == len(given) > 100
+    assert all(grant.why and grant.scope.startswith("/subscriptions/") for grant in grants)
+    assert not [grant for grant in grants if grant.role == grant.role_id], "every role has its name"
     # The role is on an identity, and given to another: both have to be made before.
-    operator = next(grant for grant in access.grants if grant.role == "Managed Identity Operator")
+    operator = next(grant for grant in grants if grant.role == "Managed Identity Operator")
     assert (operator.who, operator.scope.rsplit("/", 1)[1]) == ("ci-demand", "id-contoso-forecasting-dev-endpoint")
 
 
@@ -403,7 +403,8 @@ def test_eligibilities_are_not_counted_against_azures_limit(tmp_path: Path) -> N
     for eligible in ("true", "false"):
         root = tmp_path / eligible
         planned(root, {"fraud": team.format(id=ANNA, eligible=eligible)})
-        counts.append(access_of(make_plan(load_platform(root), [], Progress()).stacks).assignments[SUBSCRIPTION])
+        grants = find_grants(make_plan(load_platform(root), [], Progress()).stacks)
+        counts.append(dict(count_assignments(grants))[SUBSCRIPTION])
 
     assert counts[1] - counts[0] == 6
 

@@ -394,14 +394,17 @@ def test_observations_are_part_of_the_cache_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("{'id': 1}", "is no JSON"),
-        ("[]", "holds nothing"),
-        ("{}", "holds something else than resources as Azure describes them"),
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("{'id': 1}", "is not JSON"),
+        ("[]", "is empty"),
+        ("{}", "has something other than resources as Azure describes them"),
         ('[{"id": "mlw-old", "properties": {}}]', "Number 1 has no id that begins with /subscriptions/"),
         (json.dumps([WORKSPACE_IN_AZURE, {"id": STORAGE}]), "Number 2 has no id"),
-        (json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}), "Nothing that was observed is adopted"),
+        (
+            json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}),
+            "These stacks adopt none of the observed resources",
+        ),
     ],
 )
 def test_invalid_observation_file_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -16,7 +16,7 @@ from bootstrap.stack.plan import planner
 from bootstrap.stack.plan.cache import Cache, _versions
 from bootstrap.stack.plan.model import Plan
 from bootstrap.stack.plan.planner import make_plan
-from bootstrap.stack.plan.request import Order
+from bootstrap.stack.plan.request import Request
 from infra.settings import HubSettings
 from tests.helpers import build_tree, run_cli
 
@@ -63,10 +63,10 @@ def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cach
     hub = contoso.stacks["hub"]
     assert isinstance(hub, HubSettings)
 
-    assert cache.key(Order(hub)) in cache
-    assert cache.key(Order(hub, "2026-11-24")) not in cache
-    assert cache.key(Order(hub, observed={"/subscriptions/1": {"properties": {}}})) not in cache
-    assert cache.key(Order(hub.model_copy(update={"log_retention_days": 31}))) not in cache
+    assert cache.key(Request(hub)) in cache
+    assert cache.key(Request(hub, "2026-11-24")) not in cache
+    assert cache.key(Request(hub, observed={"/subscriptions/1": {"properties": {}}})) not in cache
+    assert cache.key(Request(hub.model_copy(update={"log_retention_days": 31}))) not in cache
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def key_now(contoso: Platform, cache: Cache) -> str:
     _versions.cache_clear()
-    return cache.key(Order(contoso.stacks["hub"]))
+    return cache.key(Request(contoso.stacks["hub"]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""The terminal: tables that fit it, colours, and neither of them elsewhere."""
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bootstrap.errors import InputError
+from bootstrap.terminal.console import Console, print_error
+from bootstrap.terminal.table import table
+
+HEADINGS = ["stack", "role", "why"]
+ROWS = [
+    ["fraud-dev", "AzureML Data Scientist", "experiments, data assets and jobs of the team, without its computes"],
+    ["fraud-prod", "Reader", "see what runs"],
+]
+
+
+class Terminal(io.StringIO):
+    """Standard output or standard error on a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 80) -> Terminal:
+    """Put a terminal of that width in the place of both streams."""
+    stream = Terminal()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return stream
+
+
+def test_a_row_is_one_line_outside_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+
+    lines = table(HEADINGS, ROWS).splitlines()
+
+    assert lines[0].split() == HEADINGS
+    assert [line.split("  ")[0].strip() for line in lines[2:]] == ["fraud-dev", "fraud-prod"]
+    assert lines[2].endswith(ROWS[0][2])
+
+
+@pytest.mark.parametrize("columns", [110, 60, 30])
+def test_a_table_fits_the_terminal_and_keeps_every_word(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    on_terminal(monkeypatch, columns)
+
+    text = table(HEADINGS, ROWS)
+
+    assert max(map(len, text.splitlines())) <= columns
+    words = re.findall(r"[\w-]+", text)
+    assert all(words.count(word) >= 1 for row in ROWS for cell in row for word in re.findall(r"[\w-]+", cell))
+
+
+def test_a_row_is_a_block_where_columns_would_break_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_terminal(monkeypatch, 30)
+
+    assert table(["stack", "role", "why"], [["fraud-production", "Contributor", "it deploys"], ["hub", "", "x"]]) == (
+        "stack  fraud-production\nrole   Contributor\nwhy    it deploys\n\nstack  hub\nwhy    x"
+    )
+
+
+def test_text_in_brackets_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_terminal(monkeypatch, 20)
+
+    assert "[bold]" in table(["key", "value"], [["size", "one [bold] word of many words"]])
+
+
+def test_errors_and_warnings_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+
+    print_error(InputError("It broke.", why="It is glass."))
+    Console().result("hub: 1 resource\n  warning  names: too long", {})
+
+    written = terminal.getvalue()
+    assert "\x1b[1;31merror\x1b[0m: It broke.\n  why: It is glass.\n" in written
+    assert "\x1b[33m  warning\x1b[0m  names: too long\n" in written
+
+
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    print_error(InputError("It broke."))
+
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", terminal.getvalue())
+
+
+def test_a_result_that_is_piped_has_no_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().parts(["error  one\n", "two"])
+
+    assert capsys.readouterr().out == "error  one\ntwo\n"
+
+
+def test_a_result_is_printed_whole_or_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    def parts() -> Iterator[str]:
+        yield "one"
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        Console().parts(parts())
+
+    assert capsys.readouterr().out == ""
