@@ -149,7 +149,7 @@ def test_a_group_that_is_two_personas_is_refused(tmp_path: Path, engineers: str)
         planned(tmp_path, {"fraud": team}, f"groups: {{platform: {PLATFORM}}}\n")
 
     (told,) = caught.value.details
-    assert f"the group {engineers.lower()} is that of " in told
+    assert f"the group {engineers.lower()} already is that of " in told
     assert "fraud.yaml:2:" in told
 
 
@@ -380,7 +380,8 @@ def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_read
 def test_the_published_page_is_what_the_code_gives(golden: Golden) -> None:
     grants = find_grants(make_plan(load_platform(CONTOSO), [], Progress()).stacks)
 
-    golden(PAGE, access_as_markdown(grants))
+    title, text = access_as_markdown(grants).split("\n", 1)
+    golden(PAGE, f"{title}\n\n*This page is reference. To begin, read [Getting started](getting-started.md).*\n{text}")
 
 
 def test_access_says_who_may_do_what_where_and_why() -> None:
