@@ -5,8 +5,8 @@ from typing import Any
 
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
+from tests.plans import make_plan
 
 Told = Mapping[str, Mapping[str, Any]]
 """Resources by URN."""

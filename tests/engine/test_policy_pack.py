@@ -21,7 +21,6 @@ from tests.engine.stacks import Program, under_engine
 _PATIENCE = 30
 """Seconds that a program has to notice that the engine is gone."""
 
-EXECUTABLE = "pulumi-analyzer-policy-mlops-bootstrap"
 CONTOSO = Path(__file__).parents[2] / "examples" / "contoso"
 
 

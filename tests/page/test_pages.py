@@ -13,10 +13,10 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.report.components import components
 from tests.chromium import WIDTHS, layout_mistakes, opened, program, start
 from tests.helpers import CONTOSO
+from tests.plans import make_plan
 from tests.unit.stack.reports import diff_as, plan_as
 
 FEW = ["fraud-dev", "vision-dev", "forecasting-dev"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.platforms import of_teams
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.planner import make_plan
+from tests.plans import make_plan
 
 
 def test_a_platform_of_any_number_of_teams_is_right(tmp_path: Path) -> None:

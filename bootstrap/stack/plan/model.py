@@ -86,22 +86,6 @@ class StackPlan:
         }
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What some stacks of a platform would contain.
-
-    Attributes:
-        as_of: The day by which what ends on a day was judged, `YYYY-MM-DD`; None when it was by no day.
-    """
-
-    stacks: Sequence[StackPlan]
-    as_of: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The plan as JSON, version 1: docs/plan.md."""
-        return {"schema_version": 1, "as_of": self.as_of, "stacks": [stack.document() for stack in self.stacks]}
-
-
 def made_of(resources: Iterable[Resource]) -> list[Resource]:
     """The resources that Azure would hold: without components and providers."""
     return [one for one in resources if one.custom and not one.type.startswith("pulumi:")]

@@ -21,7 +21,7 @@ from bootstrap.pricing.price import Prices
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_platform
-from bootstrap.stack.plan.model import Plan, StackPlan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
 from bootstrap.stack.plan.request import Request
 from bootstrap.stack.plan.serialization import header, pack, unpack
@@ -37,18 +37,6 @@ _MOST_WORKERS = 61
 
 _AHEAD = 3
 """The number of stacks that are queued for each worker before the first result is awaited."""
-
-
-def make_plan(
-    platform: Platform,
-    names: Sequence[str],
-    progress: Progress,
-    as_of: str | None = None,
-    cache: Cache | None = None,
-    observed: Observed = NOTHING,
-) -> Plan:
-    """Plan a few stacks and keep all of them in memory. Arguments and errors are those of `plan_stacks`."""
-    return Plan(list(plan_stacks(platform, names, progress, as_of, cache, observed)), as_of)
 
 
 def with_prices(stacks: Iterable[StackPlan], prices: "PriceList") -> Iterator[StackPlan]:

@@ -21,7 +21,7 @@ SECOND = "20261125-101500-cd34"
 
 @pytest.fixture
 def _open_store(shared_store: MlflowStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resource in this process uses the store that is open already: real, but opened once for all tests."""
+    """Registration in this process uses the store that is open already: real, but opened once for all tests."""
     monkeypatch.setattr(register, "MlflowStore", lambda project: nullcontext(shared_store))
 
 

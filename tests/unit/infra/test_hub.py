@@ -7,10 +7,10 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from infra.hub import hub_of, state_store_of
 from infra.settings import EnvironmentSettings, HubSettings
 from infra.tables.names import TABLE, Kind
+from tests.plans import make_plan
 
 PLATFORM = load_platform(Path(__file__).parents[3] / "examples" / "contoso")
 HUB = PLATFORM.stacks["hub"]

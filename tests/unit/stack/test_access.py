@@ -10,12 +10,12 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.access import access_as_markdown, count_assignments, find_grants
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from infra.components.access import assigning_only
 from infra.rules.rule import Resource
 from infra.tables.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
 from tests.conftest import Golden
 from tests.helpers import build_tree
+from tests.plans import make_plan
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"

@@ -14,11 +14,10 @@ from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan import planner
 from bootstrap.stack.plan.cache import Cache, _versions
-from bootstrap.stack.plan.model import Plan
-from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.plan.request import Request
 from infra.settings import HubSettings
 from tests.helpers import build_tree, run_cli
+from tests.plans import Plan, make_plan
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"

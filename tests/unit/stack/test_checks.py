@@ -11,10 +11,10 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.checks import check
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN, Resource, Stack
 from infra.rules.rules import judge_resource
 from infra.settings import StackSettings
+from tests.plans import make_plan
 
 CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 

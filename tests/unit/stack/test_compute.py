@@ -8,9 +8,9 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import Resource
 from tests.helpers import build_tree
+from tests.plans import make_plan
 from tests.unit.manifests.test_compute import AKS, ARC, GROUP, PERSON, RELAY
 from tests.unit.manifests.test_manifests import PLATFORM, TEAM
 

@@ -18,9 +18,9 @@ from pydantic import BaseModel
 from bootstrap.manifests.json_schema import MODELS
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.planner import make_plan
 from infra.tables.names import Names
 from tests.helpers import build_tree
+from tests.plans import make_plan
 
 ZERO = "00000000-0000-0000-0000-0000000000"
 GROUP, OTHER, SUBSCRIPTION = f"{ZERO}aa", f"{ZERO}bb", f"{ZERO}0d"

@@ -14,7 +14,6 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.schema import Policies
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from bootstrap.stack.plan.recorder import record
 from infra.components.context import StackContext
 from infra.components.guardrails import LOCKABLE, create_locks
@@ -23,6 +22,7 @@ from infra.rules.rule import Resource
 from infra.tables.azure_policies import LEGACY_MODE, POLICIES
 from infra.tables.names import Names
 from tests.helpers import build_tree
+from tests.plans import make_plan
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"

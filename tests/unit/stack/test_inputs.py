@@ -13,9 +13,9 @@ import yaml
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import Resource
 from tests.conftest import Golden
+from tests.plans import make_plan
 
 GOLDEN = Path(__file__).parent / "golden" / "inputs"
 

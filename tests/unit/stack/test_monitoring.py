@@ -11,7 +11,6 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.simulator.kinds import KINDS
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
 from infra import queries
 from infra.reference import Reference
 from infra.rules.rule import Resource
@@ -27,6 +26,7 @@ from infra.tables.alerts import (
 )
 from infra.tables.names import TABLE
 from tests.helpers import build_tree
+from tests.plans import make_plan
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.planner import make_plan
 from tests.helpers import build_tree
+from tests.plans import make_plan
 from tests.unit.manifests.test_manifests import PLATFORM
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-shared"

@@ -11,12 +11,11 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.model import Plan
-from bootstrap.stack.plan.planner import make_plan
 from infra.rules.rule import UNKNOWN
 from infra.tables.private_endpoints import ENDPOINTS, ZONES
 from tests.conftest import Golden
 from tests.helpers import build_tree
+from tests.plans import Plan, make_plan
 
 ROOT = Path(__file__).parents[3]
 CONTOSO = ROOT / "examples" / "contoso"

@@ -11,7 +11,7 @@ import pytest
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.plan.planner import make_plan
+from tests.plans import make_plan
 from tests.unit.stack.reports import plan_as
 
 ROOT = Path(__file__).parents[3]

@@ -11,13 +11,13 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.model import Plan, StackPlan
-from bootstrap.stack.plan.planner import make_plan
+from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.rule import UNKNOWN, Finding, Resource
 from infra.tables.names import TABLE, rule_of
 from tests.conftest import Golden
+from tests.plans import Plan, make_plan
 from tests.unit.stack.reports import plan_as
 
 ROOT = Path(__file__).parents[3]

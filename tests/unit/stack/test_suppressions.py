@@ -7,9 +7,8 @@ import pytest
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.model import Plan
-from bootstrap.stack.plan.planner import make_plan
 from tests.helpers import build_tree, run_here
+from tests.plans import Plan, make_plan
 from tests.unit.stack.reports import plan_as
 
 PLATFORM = """\
