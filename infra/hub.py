@@ -52,7 +52,8 @@ class Hub:
         action_group_id: The action group of the platform team.
         model_registry_id: The Azure ML registry that all teams share.
         vnet_id: The hub's virtual network, if the hub creates one.
-        dns_zone_ids: The private DNS zones by name, if the hub creates them.
+        dns_zone_ids: The private DNS zones by name, the hub's or the organization's; None where an Azure policy of the
+            organization writes the records.
     """
 
     names: Names
@@ -60,7 +61,7 @@ class Hub:
     action_group_id: str
     model_registry_id: str
     vnet_id: str
-    dns_zone_ids: Mapping[str, str]
+    dns_zone_ids: Mapping[str, str] | None
 
     def state_store(self, environment: str | None = None) -> StateStore:
         """Where the states of an environment's stacks are; without an environment, the hub's own state."""
@@ -76,22 +77,24 @@ class Hub:
 def hub_of(settings: StackSettings) -> Hub:
     """The hub of the platform that a stack belongs to."""
     if isinstance(settings, HubSettings):
-        subscription_id, generation = settings.subscription_id, settings.generation
+        subscription_id, generation, dns = settings.subscription_id, settings.generation, settings.dns
     else:
         subscription_id, generation = settings.hub_subscription_id, settings.hub_generation
+        dns = settings.networking.dns
     names = Names(settings.organization, settings.tenant_id, generation)
     providers = f"/subscriptions/{subscription_id}/resourceGroups/{names.of('resource_group', HUB)}/providers"
 
     def id_of(kind: Kind) -> str:
         return f"{providers}/{TABLE[kind].azure_type}/{names.of(kind, HUB)}"
 
+    zone_ids = {zone: f"{providers}/Microsoft.Network/privateDnsZones/{zone}" for zone in ZONES}
     return Hub(
         names,
         log_analytics_id=settings.log_analytics_id or id_of("log_analytics"),
         action_group_id=id_of("action_group"),
         model_registry_id=id_of("model_registry"),
         vnet_id=id_of("virtual_network"),
-        dns_zone_ids={zone: f"{providers}/Microsoft.Network/privateDnsZones/{zone}" for zone in ZONES},
+        dns_zone_ids=dns if isinstance(dns, dict) else zone_ids if dns == "hub" else None,
     )
 
 

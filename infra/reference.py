@@ -4,6 +4,7 @@ A resource's id follows from its name, and its name from the naming table, so a 
 what a plain string would lose: which Pulumi resource must be created first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -61,3 +62,8 @@ class Reference:
             return pulumi.Output.from_input(value)
         # A preview knows the URN, but not the id. An output derived from the URN depends on the resource all the same.
         return self.resource.urn.apply(lambda _: value)
+
+
+def references(ids: Mapping[str, str] | None) -> dict[str, Reference] | None:
+    """Resources of other stacks, by the keys of their ids."""
+    return {key: Reference(id_) for key, id_ in ids.items()} if ids is not None else None

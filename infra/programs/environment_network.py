@@ -18,7 +18,7 @@ from infra.components.network import (
     link_dns_zones,
 )
 from infra.hub import Hub
-from infra.reference import Reference
+from infra.reference import Reference, references
 from infra.settings import EnvironmentSettings, ExistingSubnet, HubPeering, NewVnet
 from infra.tables.network_modes import MODES
 from infra.tables.private_endpoints import ENDPOINTS, STORAGE_BLOB, STORAGE_FILE
@@ -41,10 +41,11 @@ def create_environment_network(
         workspace: The workspace's identity, if this stack creates it.
     """
     networking, vnet = settings.networking, settings.networking.vnet
+    zones = references(hub.dns_zone_ids)
     diagnostic_sources: dict[str, Reference] = {}
     match vnet:
         case NewVnet():
-            network = _create_network(settings, vnet, context, hub, opts)
+            network = _create_network(settings, vnet, zones, context, hub, opts)
             subnet, diagnostic_sources = network.subnets["endpoints"], network.diagnostic_sources
         case ExistingSubnet():
             subnet = Reference(vnet.subnet_id)
@@ -61,7 +62,7 @@ def create_environment_network(
             # An existing workspace may have no container registry.
             if endpoint.service in private and endpoint.service in targets
         },
-        zones=_dns_zones(settings, hub),
+        zones=zones,
         origin=vnet.origin,
         opts=opts,
     )
@@ -81,27 +82,24 @@ def create_environment_network(
     return diagnostic_sources
 
 
-def _dns_zones(settings: EnvironmentSettings, hub: Hub) -> Mapping[str, Reference] | None:
-    """The DNS zones by name; None where an Azure policy of the organization writes the records."""
-    dns = settings.networking.dns
-    if dns == "policy":
-        return None
-    return {name: Reference(zone) for name, zone in (hub.dns_zone_ids if dns == "hub" else dns).items()}
-
-
 def _create_network(
-    settings: EnvironmentSettings, vnet: NewVnet, context: StackContext, hub: Hub, opts: pulumi.ResourceOptions
+    settings: EnvironmentSettings,
+    vnet: NewVnet,
+    zones: Mapping[str, Reference] | None,
+    context: StackContext,
+    hub: Hub,
+    opts: pulumi.ResourceOptions,
 ) -> VirtualNetwork:
     """Create the environment's own network, and peer it with the hub's."""
     outbound: Outbound = "firewall" if vnet.next_hop else "none"
     endpoints = Subnet("endpoints", vnet.endpoint_subnet, outbound, accepts_https=True)
     network = VirtualNetwork("network", context=context, settings=vnet, subnets=[endpoints], opts=opts)
     hub_opts = in_subscription("azure-hub", settings.hub_subscription_id, settings.tenant_id)
-    if settings.networking.dns == "hub":
+    if settings.networking.dns == "hub" and zones is not None:
         link_dns_zones(
             "names",
             link_name=context.name("dns_link"),
-            zones=_dns_zones(settings, hub) or {},
+            zones=zones,
             vnet=network.vnet,
             tags=context.tags,
             opts=hub_opts,

@@ -86,7 +86,7 @@ def create_hub(settings: HubSettings) -> None:
     if settings.private_endpoints or settings.vnet is not None:
         from infra.programs.hub_network import create_hub_network
 
-        sources |= create_hub_network(settings, context, models, targets, opts)
+        sources |= create_hub_network(settings, hub, context, models, targets, opts)
     create_diagnostic_settings("diagnostics", context=context, sources=sources, logs=logs, opts=opts)
     create_activity_log_export(
         "activity", context=context, subscriptions=list(settings.subscriptions), logs=logs, opts=opts

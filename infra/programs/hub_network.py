@@ -21,8 +21,9 @@ from infra.components.network import (
 )
 from infra.components.registries import ModelRegistry
 from infra.components.runners import SERVICE, create_runner_pool
-from infra.reference import Reference
-from infra.settings import Dns, ExistingSubnet, HubSettings, NewVnet, RunnerSettings
+from infra.hub import Hub
+from infra.reference import Reference, references
+from infra.settings import ExistingSubnet, HubSettings, NewVnet, RunnerSettings
 from infra.tables.private_endpoints import (
     HUB_ENDPOINTS,
     MODEL_REGISTRY,
@@ -38,6 +39,7 @@ _RUNNERS = "runners"
 
 def create_hub_network(
     settings: HubSettings,
+    hub: Hub,
     context: StackContext,
     models: ModelRegistry,
     targets: Mapping[Target, Reference],
@@ -64,7 +66,9 @@ def create_hub_network(
             if settings.runners is not None and settings.runners.subnet_id is not None:
                 runner_subnet = Reference(settings.runners.subnet_id)
                 diagnostic_sources |= _create_runners(settings.runners, context, runner_subnet, None, opts)
-    zones = _dns_zones(settings.dns, context, linked, opts)
+    zones = references(hub.dns_zone_ids)
+    if settings.dns == "hub":
+        zones = _create_dns_zones(context, linked, opts)
     if subnet is not None and settings.vnet is not None:
         endpoints: dict[tuple[str, ...], tuple[Endpoint, pulumi.Input[str]]] = {
             (MODEL_REGISTRY.key,): (MODEL_REGISTRY, models.registry.id_output)
@@ -87,18 +91,14 @@ def create_hub_network(
     return diagnostic_sources
 
 
-def _dns_zones(
-    dns: Dns, context: StackContext, linked: Mapping[str, Reference], opts: pulumi.ResourceOptions
-) -> Mapping[str, Reference] | None:
-    """The DNS zones by name, created where the hub manages them; None where an Azure policy writes the records.
+def _create_dns_zones(
+    context: StackContext, linked: Mapping[str, Reference], opts: pulumi.ResourceOptions
+) -> dict[str, Reference]:
+    """Create the hub's DNS zones. Returns them by name.
 
     Args:
-        linked: The networks that zones of the hub are linked to, by the names of the link components.
+        linked: The networks that they are linked to, by the names of the link components.
     """
-    if dns == "policy":
-        return None
-    if dns != "hub":
-        return {name: Reference(zone) for name, zone in dns.items()}
     zones = create_dns_zones("zones", context=context, zones=ZONES, opts=opts)
     for name, vnet in linked.items():
         link_name = context.name("dns_link", *name.split("-")[1:])

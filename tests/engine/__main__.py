@@ -1,4 +1,4 @@
-"""How many resources each stack of a platform has in each step of its life: `python -m tests.engine PLATFORM`."""
+"""The number of resources of each stack of a platform in each step of its life: `python -m tests.engine PLATFORM`."""
 
 import sys
 import tempfile
@@ -11,16 +11,16 @@ from tests.engine.stacks import Counts, live
 
 def main(platform: Path) -> None:
     """Print a row per stack."""
-    print("| Stack | Previewed | Made | Made again | Destroyed |\n| --- | ---: | ---: | ---: | ---: |")
+    print("| Stack | Previewed | Created | Second up | Destroyed |\n| --- | ---: | ---: | ---: | ---: |")
     executable = find_or_build()
     for name, settings in load_platform(platform).stacks.items():
         with tempfile.TemporaryDirectory() as folder:
             life = live(executable, Path(folder), settings)
-        cells = (_in_words(counts) for counts in (life.made, life.again, life.ended))
+        cells = (_as_text(counts) for counts in (life.created, life.again, life.ended))
         print(f"| {name} | {len(life.previewed)} | {' | '.join(cells)} |")
 
 
-def _in_words(counts: Counts) -> str:
+def _as_text(counts: Counts) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 

@@ -1,4 +1,4 @@
-"""Stacks under the real engine: their whole life, from the preview to the end, with the tests' own provider."""
+"""Stacks under the real engine and a simulated Azure, from the preview to the end."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -22,29 +22,29 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Life:
-    """What the engine said about a stack, step by step.
+    """The results of the engine for a stack, step by step.
 
     Attributes:
-        previewed: The resources that it would make, as the engine describes them, by URN.
-        made: How many `up` made.
+        previewed: The resources of the preview, by URN.
+        created: The counts of the first `up`.
         state: The resources in the state after that, by URN.
-        again: What a second `up` of the same program did.
-        ended: What `destroy` did.
+        again: The counts of a second `up` of the same program.
+        ended: The counts of `destroy`.
     """
 
     previewed: Mapping[str, Mapping[str, Any]]
-    made: Counts
+    created: Counts
     state: Mapping[str, Mapping[str, Any]]
     again: Counts
     ended: Counts
 
 
 def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
-    """Preview, make, make again and destroy a stack in `folder`."""
+    """Preview, create, update and destroy a stack in `folder`."""
     program = without_aliases(lambda: create_resources(settings))
     with under_engine(executable, folder, settings.stack, program) as stack:
         preview = previewed(stack)
-        made = stack.up()
+        created = stack.up()
         state = json.loads((folder / "state/.pulumi/stacks" / PROJECT / f"{settings.stack}.json").read_text())
         again = stack.up()
         if settings.protect:
@@ -52,7 +52,7 @@ def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
         ended = stack.destroy()
     return Life(
         previewed=preview,
-        made=counted(made),
+        created=counted(created),
         state={resource["urn"]: resource for resource in state["checkpoint"]["latest"]["resources"]},
         again=counted(again),
         ended=counted(ended),
@@ -105,8 +105,8 @@ def previewed(stack: automation.Stack) -> Mapping[str, Mapping[str, Any]]:
 def run(stack: automation.Stack, *arguments: str) -> str:
     """Run a command of `pulumi` that the Automation API has no call for, and return what it printed."""
     workspace = stack.workspace
-    words = [*arguments, "--stack", stack.name]
-    return workspace.pulumi_command.run(words, workspace.work_dir, workspace.env_vars).stdout
+    command = [*arguments, "--stack", stack.name]
+    return workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars).stdout
 
 
 def without_aliases(program: Program) -> Program:

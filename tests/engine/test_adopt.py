@@ -1,4 +1,4 @@
-"""The real engine imports a workspace that is there already, with all that it is made of, as the plan says.
+"""The real engine imports an existing workspace with its resources, as the plan shows.
 
 Where Azure would answer, the tests' own provider does: it keeps what one stack made, and the next one finds it there.
 """
@@ -31,7 +31,7 @@ KINDS = {
     "Microsoft.ContainerRegistry/registries": "container_registry_id",
     "microsoft.insights/components": "application_insights_id",
 }
-"""The manifest's keys of what a workspace is made of, by kind."""
+"""The manifest's keys for a workspace and its resources, by Azure's type."""
 
 
 def platform(folder: Path, environment: dict[str, Any]) -> Platform:

@@ -1,11 +1,11 @@
-"""What the comparison of plan and engine finds, on states of the test's own."""
+"""The comparison of plan and engine, on small states."""
 
 from typing import Any
 
 import pytest
 
 from infra.rules.rule import UNKNOWN
-from tests.engine.comparison import described, differences, loose_ends, surprises
+from tests.engine.comparison import described, differences, unsafe_references, wrong_predictions
 
 GROUP = "/subscriptions/0/resourceGroups/rg"
 STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/st"
@@ -32,27 +32,27 @@ def state(**others: dict[str, Any]) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_reference_to_a_dependency_is_valid(target: str) -> None:
-    assert loose_ends(state(user=resource("/user", needs=("storage",), nested=[{"id": target}]))) == {}
+    assert unsafe_references(state(user=resource("/user", needs=("storage",), nested=[{"id": target}]))) == {}
 
 
 def test_reference_to_an_unknown_id_is_reported() -> None:
     typo = STORAGE.replace("storageAccounts", "storageAccount")
 
-    assert loose_ends(state(user=resource("/user", needs=("storage",), id=typo))) == {"user": [typo.lower()]}
+    assert unsafe_references(state(user=resource("/user", needs=("storage",), id=typo))) == {"user": [typo.lower()]}
 
 
 def test_reference_without_dependency_is_reported() -> None:
-    assert loose_ends(state(user=resource("/user", needs=("group",), id=STORAGE))) == {"user": [STORAGE.lower()]}
+    assert unsafe_references(state(user=resource("/user", needs=("group",), id=STORAGE))) == {"user": [STORAGE.lower()]}
 
 
 def test_indirect_dependency_counts() -> None:
     between = resource("/between", needs=("storage",))
 
-    assert loose_ends(state(between=between, user=resource("/user", needs=("between",), id=STORAGE))) == {}
+    assert unsafe_references(state(between=between, user=resource("/user", needs=("between",), id=STORAGE))) == {}
 
 
 @pytest.mark.parametrize(
-    ("planned", "real", "is_a_surprise"),
+    ("planned", "real", "is_wrong"),
     [
         ({"a": UNKNOWN}, {"a": "known"}, False),
         ({"a": [UNKNOWN, 1]}, {"a": ["known", 1]}, False),
@@ -62,13 +62,13 @@ def test_indirect_dependency_counts() -> None:
         ({"a": [1]}, {"a": [1, 1]}, True),
     ],
 )
-def test_wrong_prediction_is_reported(planned: Any, real: Any, is_a_surprise: bool) -> None:
-    assert bool(surprises({"urn": {"inputs": planned}}, {"urn": {"inputs": real}})) is is_a_surprise
+def test_wrong_prediction_is_reported(planned: Any, real: Any, is_wrong: bool) -> None:
+    assert bool(wrong_predictions({"urn": {"inputs": planned}}, {"urn": {"inputs": real}})) is is_wrong
 
 
 def test_resource_of_one_side_only_is_a_difference() -> None:
-    told = described(state())
+    resources = described(state())
 
-    assert differences(told, told) == {}
-    assert differences({}, told).keys() == {"group", "storage"}
-    assert differences({**told, "group": {}}, told).keys() == {"group"}
+    assert differences(resources, resources) == {}
+    assert differences({}, resources).keys() == {"group", "storage"}
+    assert differences({**resources, "group": {}}, resources).keys() == {"group"}

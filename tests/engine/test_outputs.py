@@ -1,4 +1,4 @@
-"""What other tools take from a stack once it is deployed."""
+"""The outputs of deployed stacks."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bootstrap.manifests.platform import load_platform
-from infra.tables.names import Names
+from infra.hub import hub_of
 from tests.engine.stacks import live
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def outputs(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 def test_hub_exports_client_ids_of_the_platform_ci(outputs: dict[str, Any]) -> None:
-    """An environment's deployer is an identity of its own, so each has a client id of its own."""
+    """Each environment has a deployer of its own, so each has a client id of its own."""
     ids = {name: value for name, value in outputs.items() if name.startswith("platform_")}
 
     assert set(ids) == {
@@ -33,15 +33,13 @@ def test_hub_exports_client_ids_of_the_platform_ci(outputs: dict[str, Any]) -> N
 
 
 def test_hub_exports_the_state_stores(outputs: dict[str, Any]) -> None:
-    """Who deploys an environment needs no state of the hub's to know it."""
-    hub = PLATFORM.stacks["hub"]
-    names = Names(hub.organization, hub.tenant_id, hub.generation)
-    account, vault = names.of("storage", "hub", "state"), names.of("key_vault", "hub")
+    """The deployer of an environment finds the store without the hub's outputs."""
+    hub = hub_of(PLATFORM.stacks["hub"])
     expected = {}
-    for suffix, words in (("", ["hub"]), *((f"_{name}", ["hub", name]) for name in ENVIRONMENTS)):
-        container, key = names.of("state_container", *words), names.of("secrets_key", *words)
-        expected[f"state_backend{suffix}"] = f"azblob://{container}?storage_account={account}"
-        expected[f"secrets_provider{suffix}"] = f"azurekeyvault://{vault}.vault.azure.net/keys/{key}"
+    for suffix, environment in (("", None), *((f"_{name}", name) for name in ENVIRONMENTS)):
+        store = hub.state_store(environment)
+        expected[f"state_backend{suffix}"] = store.backend_url
+        expected[f"secrets_provider{suffix}"] = store.secrets_provider
 
     assert {name: outputs[name] for name in outputs if name.startswith(("state_", "secrets_"))} == expected
 

@@ -1,11 +1,11 @@
-"""The real engine makes what `plan` says: every stack of the example, from its preview to its end."""
+"""The real engine creates what `plan` shows, for every stack of the example."""
 
 from pathlib import Path
 
 import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
-from tests.engine.comparison import described, differences, loose_ends, planned, surprises
+from tests.engine.comparison import described, differences, planned, unsafe_references, wrong_predictions
 from tests.engine.stacks import Life, live
 from tests.helpers import build_tree
 
@@ -64,20 +64,20 @@ def test_engine_creates_stacks_with_existing_log_analytics(engine: Path, tmp_pat
 
     state = lives_as_planned(engine, tmp_path / "engine", platform, name).state
 
-    settings = [made for made in state.values() if made["type"] == "azure-native:monitor:DiagnosticSetting"]
+    settings = [resource for resource in state.values() if resource["type"] == "azure-native:monitor:DiagnosticSetting"]
     assert {setting["inputs"]["workspaceId"] for setting in settings} == {logs}
 
 
 def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) -> Life:
-    """Plan a stack, let the engine preview, make, make again and destroy it, and compare."""
+    """Plan a stack, let the engine preview, create, update and destroy it, and compare."""
     by_plan = planned(platform, name)
 
     life = live(engine, folder, platform.stacks[name])
 
     assert differences(by_plan, described(life.previewed)) == {}
-    assert surprises(by_plan, described(life.state)) == {}
-    assert loose_ends(life.state) == {}
+    assert wrong_predictions(by_plan, described(life.state)) == {}
+    assert unsafe_references(life.state) == {}
     everything = len(by_plan) + 1  # and the stack itself
-    assert (life.made, life.again) == ({"create": everything}, {"same": everything})
+    assert (life.created, life.again) == ({"create": everything}, {"same": everything})
     assert life.ended == {"delete": everything}
     return life
