@@ -84,6 +84,7 @@ def gate(session: Session, run: Run = None) -> None:
     model,
     "model register",
     examples=["mlops-bootstrap model register --dry-run", "mlops-bootstrap model register"],
+    interrupted="run the same command again to complete the registration",
 )
 def register(
     session: Session,

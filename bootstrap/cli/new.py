@@ -34,6 +34,7 @@ def complete_blueprint(incomplete: str) -> list[tuple[str, str]]:
         "mlops-bootstrap new tabular spam --defaults --dry-run",
         "mlops-bootstrap new tabular risk --platform platform --defaults",
     ],
+    interrupted="no files were created",
 )
 def new(
     session: Session,

@@ -13,7 +13,7 @@ columns: list[str] = []
 
 
 def init() -> None:
-    """Load the MLflow model that the deployment names."""
+    """Load the MLflow model of the deployment."""
     global model, columns
     [found] = Path(os.environ["AZUREML_MODEL_DIR"]).rglob("MLmodel")
     model = mlflow.pyfunc.load_model(str(found.parent))

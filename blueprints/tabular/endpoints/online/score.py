@@ -1,7 +1,7 @@
 """Answers requests of the online endpoint. Azure ML's inference server calls `init` once and `run` per request.
 
-A request is `{"input_data": {"columns": [...], "data": [[...], ...]}}`, or a list of rows as mappings in place of the
-table. Answers are a list, one per row; a request that cannot be answered gets 400 and the reason.
+A request is `{"input_data": {"columns": [...], "data": [[...], ...]}}`; instead of the table, `input_data` may be a list
+of mappings. The response is a list with one prediction per row; an invalid request gets status 400 and the reason.
 """
 
 import json
@@ -20,11 +20,11 @@ columns: list[str] = []
 
 
 class BadRequestError(ValueError):
-    """The request cannot be answered, and why."""
+    """The request is invalid; the message has the reason."""
 
 
 def init() -> None:
-    """Load the MLflow model that the deployment names."""
+    """Load the MLflow model of the deployment."""
     global model, columns
     [found] = Path(os.environ["AZUREML_MODEL_DIR"]).rglob("MLmodel")
     model = mlflow.pyfunc.load_model(str(found.parent))
@@ -32,11 +32,11 @@ def init() -> None:
 
 
 def run(request: str) -> Any:
-    """The answers to one request."""
+    """The predictions for one request."""
     try:
         rows = read(request)
     except BadRequestError as error:
-        # Imported here because the server alone has it: the rest of this file can be tested without.
+        # Imported here, because only the serve environment has it: the tests of this file run without it.
         from azureml_inference_server_http.api.aml_response import AMLResponse
 
         return AMLResponse({"error": str(error)}, 400, json_str=True)
@@ -44,7 +44,7 @@ def run(request: str) -> Any:
 
 
 def read(request: str) -> pd.DataFrame:
-    """The rows of a request, as the numbers that the model wants."""
+    """The rows of a request as numbers, with the columns of the model's signature."""
     try:
         table = json.loads(request)["input_data"]
     except (ValueError, KeyError, TypeError) as error:
