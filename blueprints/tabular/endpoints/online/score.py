@@ -1,7 +1,7 @@
 """Answers requests of the online endpoint. Azure ML's inference server calls `init` once and `run` per request.
 
-A request is `{"input_data": {"columns": [...], "data": [[...], ...]}}`; instead of the table, `input_data` may be a list
-of mappings. The response is a list with one prediction per row; an invalid request gets status 400 and the reason.
+A request is `{"input_data": {"columns": [...], "data": [[...], ...]}}`; `input_data` may also be a list of mappings.
+The response is a list with one prediction per row; an invalid request gets status 400 and the reason.
 """
 
 import json
