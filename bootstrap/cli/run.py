@@ -25,7 +25,6 @@ _OVERHEAD = {"environment": "environment (uv)", "mlflow": "waiting for MLflow", 
         "mlops-bootstrap run --set trials=4 --set seed=7",
         "mlops-bootstrap run pipelines/train.yml --dry-run",
     ],
-    interrupted="all steps were stopped; run the same command again: completed steps are cached",
 )
 def run(
     session: Session,

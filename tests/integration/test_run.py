@@ -349,7 +349,7 @@ def test_interruption_leaves_no_process_and_no_partial_output(project: Path) -> 
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert "interrupted: all steps were stopped; run the same command again" in err
+    assert "run the same command again to continue" in err
     assert "Traceback" not in err
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
