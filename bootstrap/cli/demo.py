@@ -59,5 +59,5 @@ def _path_line() -> list[str]:
     if shutil.which("mlops-bootstrap", path=path) and shutil.which("uv", path=path):
         return []
     if sys.platform == "win32":
-        return [f"First run:  set PATH={programs};%PATH%"]
-    return [f'First run:  export PATH="{programs}:$PATH"']
+        return [f"First run: set PATH={programs};%PATH%"]
+    return [f'First run: export PATH="{programs}:$PATH"']
