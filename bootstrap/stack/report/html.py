@@ -122,16 +122,12 @@ def _read(file: IO[str]) -> Iterator[str]:
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """Render the page of a comparison."""
-    shown = []
-    unchanged = 0
-    for stack in stacks:
-        unchanged += stack.status == "unchanged"
-        if differs(stack):
-            shown.append(stack)
+    every = list(stacks)
     page: str = template("bootstrap.stack.report", "diff.html.j2").render(
         commit=commit,
-        stacks=shown,
-        unchanged=unchanged,
+        stacks=[stack for stack in every if differs(stack)],
+        total=in_words(sum(map(count_changes, every), Counter())),
+        unchanged=counted(sum(stack.status == "unchanged" for stack in every), "stack"),
         in_words=lambda stack: in_words(count_changes(stack)),
         kind=kind,
         values=values,

@@ -10,9 +10,10 @@ import pytest
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
+from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
 from tests.plans import make_plan
-from tests.unit.stack.reports import plan_as
+from tests.unit.stack.reports import diff_as, plan_as
 
 ROOT = Path(__file__).parents[3]
 STACKS = ["fraud-dev", "vision-dev", "forecasting-dev"]
@@ -37,7 +38,7 @@ def test_the_page_loads_nothing(page: str) -> None:
     assert not re.search(r"<(?:script|img|link|iframe)[^>]+(?:src|href)=|@import|url\(", page)
 
 
-def test_the_gravest_findings_come_first_whichever_stack_they_are_of(contoso: Platform) -> None:
+def test_findings_of_all_stacks_are_ordered_by_severity(contoso: Platform) -> None:
     every = make_plan(contoso, [], Progress()).stacks
     severities = re.findall(r'<h3><span class="(error|warning|note|suppressed)">', plan_as("html", every))
 
@@ -57,7 +58,7 @@ def test_only_the_scripts_and_styles_of_the_page_may_run(page: str) -> None:
     assert [kind for kind, _ in digests] == ["style", "script"]
 
 
-def test_text_of_the_manifests_cannot_become_part_of_the_page(stacks: dict[str, StackPlan]) -> None:
+def test_text_of_manifests_is_escaped(stacks: dict[str, StackPlan]) -> None:
     stack = stacks["fraud-dev"]
     settings = stack.settings.model_copy(update={"organization": "<script>alert(1)</script>"})
 
@@ -67,10 +68,24 @@ def test_text_of_the_manifests_cannot_become_part_of_the_page(stacks: dict[str, 
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_every_resource_shows_its_inputs_as_the_engine_gets_them(page: str, stacks: dict[str, StackPlan]) -> None:
+def test_resources_show_their_inputs(page: str, stacks: dict[str, StackPlan]) -> None:
     from html import unescape
 
     texts = [unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)]
 
     assert json.loads(texts[0]) == dict(stacks["fraud-dev"].made[0].inputs)
     assert len(texts) == sum(len(stack.made) for stack in stacks.values())
+
+
+def test_a_comparison_begins_with_its_total(stacks: dict[str, StackPlan]) -> None:
+    old = stacks["fraud-dev"].document()
+    new = {**old, "resources": old["resources"][:-1]}
+    changed = difference("fraud-dev", old, new, "main")
+    unchanged = difference("vision-dev", old, old, "main")
+
+    page = diff_as("html", [changed, unchanged])
+
+    [total] = re.findall(r"<p>In all: <b>(.*?)</b><span class=\"soft\">, (.*?)</span>", page)
+    assert total == ("0 to add, 0 to change, 0 to replace, 1 to remove", "1 stack unchanged")
+    assert "<h2>fraud-dev" in page
+    assert "<h2>vision-dev" not in page
