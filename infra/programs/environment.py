@@ -4,14 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.components.access import Principal, create_role_assignments, group_principal
-from infra.components.alerts import create_activity_alert, create_metric_alerts, create_query_alerts
-from infra.components.compute import attach_kubernetes, create_cluster, create_instance
+from infra.components import access, alerts, compute, guardrails, monitoring, outbound
 from infra.components.context import StackContext, create_resource_group, in_subscription
-from infra.components.guardrails import create_budget, create_locks
 from infra.components.identity import Identity
-from infra.components.monitoring import create_action_group, create_diagnostic_settings
-from infra.components.outbound import create_outbound_rules
 from infra.hub import Hub, hub_of
 from infra.programs.workspace import (
     WorkspaceResources,
@@ -77,13 +72,13 @@ def create_environment(settings: EnvironmentSettings) -> None:
 
     def assign(
         name: str,
-        principal: Principal,
+        principal: access.Principal,
         entitlements: Sequence[Entitlement],
         origin: str = settings.origin,
         *,
         eligible: bool = False,
     ) -> None:
-        create_role_assignments(
+        access.create_role_assignments(
             name,
             principal=principal,
             entitlements=entitlements,
@@ -102,14 +97,14 @@ def create_environment(settings: EnvironmentSettings) -> None:
         self_service = SELF_SERVICE.get(group.persona, ()) if settings.self_service else ()
         entitlements = (*PEOPLE[group.persona, settings.people], *self_service)
         name = f"people-{group.persona.replace('_', '-')}"
-        assign(name, group_principal(group), entitlements, group.origin, eligible=group.eligible)
+        assign(name, access.group_principal(group), entitlements, group.origin, eligible=group.eligible)
     for object_id, groups in _shared_groups(settings).items():
         # A group may work in one environment and review in another. The name contains only the group, because the role
         # can stay the same when the persona changes.
         entitlements = tuple(dict.fromkeys(role for group in groups for role in SHARED[group.persona, group.people]))
         eligible = all(group.eligible for group in groups)
         name = f"shared-{object_id}"
-        assign(name, group_principal(groups[0]), entitlements, groups[0].origin, eligible=eligible)
+        assign(name, access.group_principal(groups[0]), entitlements, groups[0].origin, eligible=eligible)
     for project in settings.projects:
         identities: list[tuple[str, Sequence[Entitlement], Federation | None]] = [("ci", DELIVERY, project.federation)]
         if project.reader is not None:
@@ -124,16 +119,17 @@ def create_environment(settings: EnvironmentSettings) -> None:
             pulumi.export(f"{prefix}_{project.name}_client_id", identity.client_id)
 
     sources = resources.diagnostic_sources
-    if mode.private_services(settings.networking.ci) and settings.networking.vnet is not None:
+    vnet = settings.networking.vnet
+    if vnet is not None and mode.private_services(settings.networking.ci):
         from infra.programs.environment_network import create_environment_network
 
-        sources |= create_environment_network(settings, context, targets, hub, resources.principal, opts)
-    create_diagnostic_settings(
+        sources |= create_environment_network(settings, vnet, context, targets, hub, resources.principal, opts)
+    monitoring.create_diagnostic_settings(
         "diagnostics", context=context, sources=sources, logs=Reference(hub.log_analytics_id), opts=opts
     )
     _create_alerts(settings, context, resources.workspace, hub, opts)
     if context.protect and settings.referenced is None:
-        create_locks("locks", context=context, locked=resources.lockable, opts=opts)
+        guardrails.create_locks("locks", context=context, locked=resources.lockable, opts=opts)
     pulumi.export("resource_group", context.group.name)
     pulumi.export("workspace", resources.workspace.name)
     pulumi.export("workspace_id", resources.workspace.id)
@@ -147,16 +143,16 @@ def _create_alerts(
     hub_group = Reference(hub.action_group_id)
     action_group = hub_group
     if settings.alert_emails:
-        action_group = create_action_group(
+        action_group = monitoring.create_action_group(
             "notifications", context=context, short_name=f"ml-{settings.team}", emails=settings.alert_emails, opts=opts
         )
-    create_metric_alerts(
+    alerts.create_metric_alerts(
         "alerts", context=context, alerts=METRIC_ALERTS, workspace=workspace, action_group=action_group, opts=opts
     )
-    create_query_alerts(
+    alerts.create_query_alerts(
         "query-alerts", context=context, alerts=ACCESS_DENIED + ENDPOINT_ALERTS, action_group=action_group, opts=opts
     )
-    create_activity_alert(
+    alerts.create_activity_alert(
         "activity-alert",
         context=context,
         alert=ACCESS_CHANGED,
@@ -166,7 +162,9 @@ def _create_alerts(
         opts=opts,
     )
     if settings.budget is not None:
-        create_budget("budget", context=context, budget=settings.budget, action_group=action_group, opts=opts)
+        guardrails.create_budget(
+            "budget", context=context, budget=settings.budget, action_group=action_group, opts=opts
+        )
 
 
 def _create_compute(
@@ -181,7 +179,7 @@ def _create_compute(
     public_nodes = not MODES[settings.network].has_managed_network
     rules = [] if public_nodes else _create_outbound_rules(settings, context, targets, opts)
     for cluster in settings.clusters:
-        create_cluster(
+        compute.create_cluster(
             f"cluster-{cluster.name}",
             context=context,
             workspace=workspace,
@@ -192,7 +190,7 @@ def _create_compute(
             opts=opts,
         )
     for instance in settings.instances:
-        create_instance(
+        compute.create_instance(
             f"instance-{instance.name}",
             context=context,
             workspace=workspace,
@@ -210,7 +208,7 @@ def _create_compute(
             on: dict[Target, Reference] = {"kubernetes cluster": Reference(attached.cluster_id)}
             if attached.relay_id is not None:
                 on["azure relay"] = Reference(attached.relay_id)
-            role_assignments[cluster_id] = create_role_assignments(
+            role_assignments[cluster_id] = access.create_role_assignments(
                 f"kubernetes-{attached.name}-access",
                 principal=resources.principal,
                 entitlements=(*KUBERNETES, *(KUBERNETES_RELAY if attached.relay_id is not None else ())),
@@ -219,7 +217,7 @@ def _create_compute(
                 origin=attached.origin,
                 opts=opts,
             )
-        attach_kubernetes(
+        compute.attach_kubernetes(
             f"kubernetes-{attached.name}",
             context=context,
             workspace=workspace,
@@ -243,7 +241,7 @@ def _create_outbound_rules(
     endpoints = _required_endpoints(settings) if settings.referenced is None else {}
     if not (endpoints or rules):
         return []
-    return create_outbound_rules(
+    return outbound.create_outbound_rules(
         "outbound",
         context=context,
         workspace=targets["workspace"],

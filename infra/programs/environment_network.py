@@ -27,6 +27,7 @@ from infra.tables.roles import WORKSPACE_PRIVATE_STORAGE, Target
 
 def create_environment_network(
     settings: EnvironmentSettings,
+    vnet: NewVnet | ExistingSubnet,
     context: StackContext,
     targets: Mapping[Target, Reference],
     hub: Hub,
@@ -40,7 +41,6 @@ def create_environment_network(
     Args:
         workspace: The workspace's identity, if this stack creates it.
     """
-    networking, vnet = settings.networking, settings.networking.vnet
     zones = references(hub.dns_zone_ids)
     diagnostic_sources: dict[str, Reference] = {}
     match vnet:
@@ -49,9 +49,7 @@ def create_environment_network(
             subnet, diagnostic_sources = network.subnets["endpoints"], network.diagnostic_sources
         case ExistingSubnet():
             subnet = Reference(vnet.subnet_id)
-        case None:
-            raise ValueError(f"{settings.stack}: services without a public address need a network")
-    private = MODES[settings.network].private_services(networking.ci)
+    private = MODES[settings.network].private_services(settings.networking.ci)
     endpoints = create_private_endpoints(
         "endpoints",
         context=context,

@@ -4,21 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.components.access import create_custom_roles, create_role_assignments, group_principal
-from infra.components.alerts import create_activity_alert, create_query_alerts
+from infra.components import access, alerts, guardrails, monitoring, registries, state, workbook
 from infra.components.context import StackContext, create_resource_group, in_subscription
-from infra.components.guardrails import create_budget, create_locks, create_policy_assignments
 from infra.components.identity import Identity
-from infra.components.monitoring import (
-    create_action_group,
-    create_activity_log_export,
-    create_diagnostic_settings,
-    create_log_analytics,
-)
-from infra.components.registries import ModelRegistry
-from infra.components.state import create_state_storage, create_state_store
 from infra.components.vault import create_key_vault
-from infra.components.workbook import create_workbook
 from infra.hub import hub_of
 from infra.reference import Reference
 from infra.settings import HUB, Federation, HubSettings, NewVnet
@@ -42,24 +31,24 @@ def create_hub(settings: HubSettings) -> None:
     hub = hub_of(settings)
     context = create_resource_group("hub", settings=settings, name_parts=(HUB,), opts=opts)
     logs = _log_analytics(settings, context, opts)
-    action_group = create_action_group(
+    action_group = monitoring.create_action_group(
         "notifications", context=context, short_name="ml-platform", emails=settings.alert_emails, opts=opts
     )
-    models = ModelRegistry(
+    models = registries.ModelRegistry(
         "models", context=context, locations=settings.registry_locations, public=settings.public_registry, opts=opts
     )
-    access = PublicAccess(enabled=not settings.private_state)
-    account, blobs = create_state_storage(
-        "state", context=context, account_name=hub.state_store().account, access=access, opts=opts
+    public = PublicAccess(enabled=not settings.private_state)
+    account, blobs = state.create_state_storage(
+        "state", context=context, account_name=hub.state_store().account, access=public, opts=opts
     )
-    vault = create_key_vault("vault", context=context, tenant_id=settings.tenant_id, access=access, opts=opts)
+    vault = create_key_vault("vault", context=context, tenant_id=settings.tenant_id, access=public, opts=opts)
     pulumi.export("log_analytics_id", logs.id)
     pulumi.export("model_registry_id", models.registry.id)
     pulumi.export("action_group_id", action_group.id)
     state_targets: dict[str, Mapping[Target, Reference]] = {}
     for environment in (None, *settings.environments):
         store = hub.state_store(environment)
-        container, key = create_state_store(
+        container, key = state.create_state_store(
             f"states-{environment}" if environment else "states",
             context=context,
             store=store,
@@ -87,12 +76,14 @@ def create_hub(settings: HubSettings) -> None:
         from infra.programs.hub_network import create_hub_network
 
         sources |= create_hub_network(settings, hub, context, models, targets, opts)
-    create_diagnostic_settings("diagnostics", context=context, sources=sources, logs=logs, opts=opts)
-    create_activity_log_export(
+    monitoring.create_diagnostic_settings("diagnostics", context=context, sources=sources, logs=logs, opts=opts)
+    monitoring.create_activity_log_export(
         "activity", context=context, subscriptions=list(settings.subscriptions), logs=logs, opts=opts
     )
-    create_query_alerts("query-alerts", context=context, alerts=ACCESS_DENIED, action_group=action_group, opts=opts)
-    create_activity_alert(
+    alerts.create_query_alerts(
+        "query-alerts", context=context, alerts=ACCESS_DENIED, action_group=action_group, opts=opts
+    )
+    alerts.create_activity_alert(
         "activity-alert",
         context=context,
         alert=ACCESS_CHANGED,
@@ -100,8 +91,8 @@ def create_hub(settings: HubSettings) -> None:
         action_groups=[action_group],
         opts=opts,
     )
-    create_workbook("workbook", context=context, logs=logs, opts=opts)
-    custom_roles = create_custom_roles(
+    workbook.create_workbook("workbook", context=context, logs=logs, opts=opts)
+    custom_roles = access.create_custom_roles(
         "roles",
         roles=CUSTOM_ROLES,
         names=context.names,
@@ -112,9 +103,9 @@ def create_hub(settings: HubSettings) -> None:
     if isinstance(settings.vnet, NewVnet):
         targets["hub network"] = sources["network"]
     for group in settings.groups:
-        create_role_assignments(
+        access.create_role_assignments(
             f"people-{group.persona.replace('_', '-')}",
-            principal=group_principal(group),
+            principal=access.group_principal(group),
             entitlements=HUB_PEOPLE[group.persona],
             targets=targets,
             names=context.names,
@@ -123,8 +114,8 @@ def create_hub(settings: HubSettings) -> None:
             opts=opts,
         )
     if context.protect:
-        create_locks("locks", context=context, locked=locked, opts=opts)
-    create_policy_assignments(
+        guardrails.create_locks("locks", context=context, locked=locked, opts=opts)
+    guardrails.create_policy_assignments(
         "policies",
         context=context,
         policies=POLICIES,
@@ -134,7 +125,9 @@ def create_hub(settings: HubSettings) -> None:
     )
     _create_platform_ci(settings, context, targets, state_targets, custom_roles, opts)
     if settings.budget is not None:
-        create_budget("budget", context=context, budget=settings.budget, action_group=action_group, opts=opts)
+        guardrails.create_budget(
+            "budget", context=context, budget=settings.budget, action_group=action_group, opts=opts
+        )
 
 
 def _log_analytics(settings: HubSettings, context: StackContext, opts: pulumi.ResourceOptions) -> Reference:
@@ -143,7 +136,9 @@ def _log_analytics(settings: HubSettings, context: StackContext, opts: pulumi.Re
         return Reference(settings.log_analytics_id)
     if settings.log_retention_days is None:
         raise ValueError("log_retention_days is required for a Log Analytics workspace of the hub")
-    return create_log_analytics("logs", context=context, retention_days=settings.log_retention_days, opts=opts)
+    return monitoring.create_log_analytics(
+        "logs", context=context, retention_days=settings.log_retention_days, opts=opts
+    )
 
 
 def _create_platform_ci(
@@ -164,7 +159,7 @@ def _create_platform_ci(
     def assign(
         identity: Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]
     ) -> None:
-        create_role_assignments(
+        access.create_role_assignments(
             name,
             principal=identity.principal,
             entitlements=entitlements,

@@ -50,7 +50,10 @@ def create_hub_network(
     The model registry always has endpoints; state storage and key vault have them in a hub without public addresses.
     Returns the resources with logs or metrics, by the last part of the setting's name.
     """
-    linked = {f"names-{_digest(vnet_id)}": Reference(vnet_id) for vnet_id in settings.linked_vnets}
+    linked = {
+        f"names-{hashlib.sha256(vnet_id.lower().encode()).hexdigest()[:8]}": Reference(vnet_id)
+        for vnet_id in settings.linked_vnets
+    }
     diagnostic_sources: dict[str, Reference] = {}
     subnet: Reference | None = None
     match settings.vnet:
@@ -104,11 +107,6 @@ def _create_dns_zones(
         link_name = context.name("dns_link", *name.split("-")[1:])
         link_dns_zones(name, link_name=link_name, zones=zones, vnet=vnet, tags=context.tags, opts=opts)
     return zones
-
-
-def _digest(resource_id: str) -> str:
-    """Eight characters that distinguish a resource from others."""
-    return hashlib.sha256(resource_id.lower().encode()).hexdigest()[:8]
 
 
 def _create_network(vnet: NewVnet, context: StackContext, opts: pulumi.ResourceOptions) -> VirtualNetwork:

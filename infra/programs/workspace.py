@@ -16,7 +16,7 @@ from infra.components.vault import create_key_vault
 from infra.components.workspace import create_workspace
 from infra.hub import Hub
 from infra.reference import Reference
-from infra.settings import AdoptedSettings, ClusterSettings, CustomerKeySettings, EnvironmentSettings
+from infra.settings import AdoptedSettings, CustomerKeySettings, EnvironmentSettings
 from infra.tables.names import Kind
 from infra.tables.network_modes import MODES, PublicAccess, Service
 from infra.tables.roles import (
@@ -133,6 +133,8 @@ def create_workspace_resources(
     elif settings.adopted.identity_id is not None:
         # Its roles stay as they are.
         identity = Reference(settings.adopted.identity_id)
+    # The first cluster whose nodes Azure cannot evict during a build.
+    builder = next((cluster.name for cluster in settings.clusters if not cluster.low_priority), None)
     parts["workspace"] = create_workspace(
         "workspace",
         context=context,
@@ -144,7 +146,7 @@ def create_workspace_resources(
         access=access("workspace"),
         isolation=mode.isolation,
         firewall_sku=networking.firewall_sku,
-        image_builder=_image_builder(settings.clusters) if mode.has_managed_network else None,
+        image_builder=builder if mode.has_managed_network else None,
         depends_on=role_assignments,
         key=key,
         opts=opts,
@@ -166,11 +168,6 @@ def connects_to_registry(settings: EnvironmentSettings) -> bool:
     """Whether the managed network has a private endpoint to the model registry."""
     mode = MODES[settings.network]
     return mode.approved_outbound_only or (mode.has_managed_network and not settings.networking.public_registry)
-
-
-def _image_builder(clusters: Sequence[ClusterSettings]) -> str | None:
-    """The cluster that builds images: the first whose nodes Azure cannot evict during a build."""
-    return next((cluster.name for cluster in clusters if not cluster.low_priority), None)
 
 
 def _create_customer_key(
