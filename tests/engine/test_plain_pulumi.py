@@ -21,9 +21,9 @@ from bootstrap.simulator.provider import serving
 from bootstrap.stack.plan.program import PROJECT
 from tests.engine.comparison import described, differences, planned
 from tests.engine.stacks import command, environment, previewed
+from tests.helpers import CONTOSO
 
 ROOT = Path(__file__).parents[2]
-CONTOSO = ROOT / "examples" / "contoso"
 
 
 @pytest.fixture

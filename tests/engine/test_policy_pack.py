@@ -17,11 +17,12 @@ from bootstrap.manifests.platform import load_platform
 from infra.programs import create_resources
 from infra.rules import PACK_FOLDER
 from tests.engine.stacks import Program, under_engine
+from tests.helpers import CONTOSO
 
 _PATIENCE = 30
 """Seconds that a program has to notice that the engine is gone."""
 
-CONTOSO = Path(__file__).parents[2] / "examples" / "contoso"
+EXECUTABLE = "pulumi-analyzer-policy-mlops-bootstrap"
 
 
 @pytest.fixture(autouse=True)

@@ -5,22 +5,13 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode
+from tests import worlds
 from tests.helpers import build_tree, run_cli
-
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-hub:
-  alert_emails: [ml@contoso.example]
-"""
+from tests.worlds import PLATFORM
 
 
 def world(root: Path, team: str) -> Path:
-    return build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team})
+    return worlds.world(root, team=team)
 
 
 @pytest.mark.parametrize(

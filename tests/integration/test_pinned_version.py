@@ -8,20 +8,11 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode
+from tests import worlds
 from tests.helpers import build_tree, git, run_cli
 from tests.integration.wheels import checkout, locked, uv
 
-PLATFORM = """\
-tool: "0.0.*"
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-hub:
-  alert_emails: [ml@contoso.example]
-"""
+PLATFORM = 'tool: "0.0.*"\n' + worlds.PLATFORM
 TEAM = """\
 name: fraud
 environments: {dev: {}}

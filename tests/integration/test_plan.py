@@ -15,11 +15,10 @@ from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.errors import ExitCode
 from bootstrap.yaml import parse
-from tests.helpers import build_tree, finish, on_a_terminal, run_cli, tree, wait_for
+from tests.helpers import CONTOSO, build_tree, finish, on_a_terminal, run_cli, tree, wait_for
 from tests.prices import azure_prices
 
 ROOT = Path(__file__).parents[2]
-CONTOSO = ROOT / "examples" / "contoso"
 
 
 @pytest.mark.parametrize(

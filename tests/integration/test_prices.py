@@ -11,11 +11,10 @@ import pytest
 import bootstrap.stack.report
 from bootstrap.errors import ExitCode
 from tests.conftest import Golden
-from tests.helpers import Done, run_cli
+from tests.helpers import CONTOSO, Done, run_cli
 from tests.prices import Answer, AzurePrices, azure_prices, machine, metric_alerts
 
 ROOT = Path(__file__).parents[2]
-CONTOSO = ROOT / "examples" / "contoso"
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = Path(bootstrap.stack.report.__file__).parent / "plan.schema.json"
 

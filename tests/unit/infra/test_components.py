@@ -9,9 +9,9 @@ import infra.components
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
+from tests.helpers import CONTOSO
 from tests.plans import make_plan
 
-CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 SOURCES = Path(infra.components.__path__[0])
 
 

@@ -1,9 +1,6 @@
-from pathlib import Path
-
 from bootstrap.manifests.platform import load_platform
 from infra.settings import from_json
-
-CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
+from tests.helpers import CONTOSO
 
 
 def test_settings_survive_a_round_trip_through_json() -> None:

@@ -8,7 +8,8 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from infra.settings import EnvironmentSettings, InstanceSettings, KubernetesSettings
 from infra.tables.network_modes import MODES, Network
-from tests.unit.manifests.test_manifests import PLATFORM, TEAM, mistakes, world
+from tests.unit.manifests.test_manifests import mistakes
+from tests.worlds import PLATFORM, TEAM, world
 
 PERSON = "77777777-7777-7777-7777-777777777777"
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-k8s/providers"

@@ -8,17 +8,16 @@ from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.links import link_of, with_link
 from bootstrap.manifests.platform import load_platform
 from infra.settings import EnvironmentSettings, HubSettings
+from tests import worlds
 from tests.helpers import build_tree, run_here
+from tests.worlds import changed
 
 GITHUB = "https://token.actions.githubusercontent.com"
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments: {dev: {ring: 1}, prod: {ring: 2}, test: {ring: 0}}
-hub: {alert_emails: [ml@contoso.example]}
-"""
+PLATFORM = changed(
+    worlds.PLATFORM,
+    ("dev: {ring: 0}", "test: {ring: 0}\n  dev: {ring: 1}"),
+    ("prod: {ring: 1", "prod: {ring: 2"),
+)
 TEAM = """\
 name: fraud
 environments: {dev: {}, test: {}, prod: {}}

@@ -17,36 +17,13 @@ from bootstrap.manifests.json_schema import MODELS, schema_files
 from bootstrap.manifests.locate import stack_names
 from bootstrap.manifests.platform import Platform, find_platform, load_platform
 from infra.settings import EnvironmentSettings, HubSettings
-from tests.helpers import build_tree
-
-CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
-
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-  prod: {ring: 1, protect: true}
-hub:
-  alert_emails: [ml@contoso.example]
-"""
-TEAM = """\
-name: fraud
-environments:
-  dev: {}
-"""
+from tests.helpers import CONTOSO, build_tree
+from tests.worlds import PLATFORM, TEAM, world
 
 LOGS = (
     "/subscriptions/00000000-0000-0000-0000-00000000000c/resourceGroups/rg-logs/providers/"
     "Microsoft.OperationalInsights/workspaces/log-all"
 )
-
-
-def world(root: Path, platform: str = PLATFORM, team: str = TEAM, links: str | None = None) -> Path:
-    files = {"platform.yaml": platform, "teams/fraud.yaml": team}
-    return build_tree(root, files if links is None else {**files, "links.yaml": links})
 
 
 def mistakes(root: Path) -> list[str]:

@@ -9,7 +9,8 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.scaffold import init
 from infra.settings import EnvironmentSettings, ExistingSubnet, HubSettings, NetworkSettings, NewVnet
 from tests.helpers import build_tree
-from tests.unit.manifests.test_manifests import PLATFORM, mistakes, world
+from tests.unit.manifests.test_manifests import mistakes
+from tests.worlds import PLATFORM, world
 
 SUBNET = (
     "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-net/providers/Microsoft.Network/"

@@ -13,32 +13,20 @@ from bootstrap.stack.plan.model import StackPlan
 from infra.components.access import assigning_only
 from infra.rules.rule import Resource
 from infra.tables.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
+from tests import worlds
 from tests.conftest import Golden
-from tests.helpers import build_tree
+from tests.helpers import ROOT, build_tree
 from tests.plans import make_plan
 
-ROOT = Path(__file__).parents[3]
-CONTOSO = ROOT / "examples" / "contoso"
 PAGE = ROOT / "docs" / "access.md"
 ANNA, BERT, PLATFORM = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
-PLATFORM_YAML = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-  test: {ring: 1}
-  prod: {ring: 2, protect: true}
-hub:
-  alert_emails: [ml@contoso.example]
-"""
+PLATFORM_YAML = worlds.changed(worlds.PLATFORM, ("prod: {ring: 1", "test: {ring: 1}\n  prod: {ring: 2"))
 
 
 def planned(root: Path, teams: dict[str, str], platform: str = "") -> dict[str, StackPlan]:
     files = {f"teams/{name}.yaml": f"name: {name}\n{text}" for name, text in teams.items()}
     build_tree(root, {"platform.yaml": PLATFORM_YAML + platform, **files})
-    return {stack.name: stack for stack in make_plan(load_platform(root), [], Progress()).stacks}
+    return worlds.planned(root)
 
 
 def roles(stack: StackPlan, prefix: str, type_: str = "RoleAssignment") -> dict[str, dict[str, Any]]:
@@ -290,9 +278,9 @@ def test_the_platforms_pull_requests_only_read(tmp_path: Path) -> None:
     assert set(roles(hub, "platform-reader")) == {f"in-{SUBSCRIPTION}-reader-on-subscription"}
 
 
-def test_whoever_deploys_one_environment_of_the_platform_cannot_log_in_to_another() -> None:
+def test_whoever_deploys_one_environment_of_the_platform_cannot_log_in_to_another(stacks: dict[str, StackPlan]) -> None:
     """A forge asks for approvals by environment: dev's job, which needs none, must not reach prod."""
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
+    hub = stacks["hub"]
 
     subjects = {
         resource.inputs["resourceName"].rsplit("-", 1)[1]: resource.inputs["subject"].rsplit(":", 1)[1]
@@ -319,9 +307,11 @@ CONTAINER = "/blobServices/default/containers/state-contoso-hub-"
 KEY = "/keys/key-contoso-hub-"
 
 
-def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_others() -> None:
+def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_others(
+    stacks: dict[str, StackPlan],
+) -> None:
     """Also not by a role on what they lie in: the account, the vault, their group, their subscription."""
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
+    hub = stacks["hub"]
     states = [resource for resource in hub.made if resource.type.endswith((":BlobContainer", ":Key"))]
     assert len(states) == 8, "a container and a key for the hub and each of three environments"
 
@@ -341,8 +331,8 @@ def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_othe
         assert above == {"on-hub-reader-on-resource-group": group, "on-zones-ml-name-linker-on-resource-group": group}
 
 
-def test_the_platforms_people_keep_the_states_of_all_stacks() -> None:
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
+def test_the_platforms_people_keep_the_states_of_all_stacks(stacks: dict[str, StackPlan]) -> None:
+    hub = stacks["hub"]
 
     given = roles(hub, "people-platform", "PimRoleEligibilitySchedule")
     on = {name: given[name]["scope"].split("/")[-2] for name in given if name.endswith(("-storage", "-key-vault"))}
@@ -352,8 +342,8 @@ def test_the_platforms_people_keep_the_states_of_all_stacks() -> None:
     }
 
 
-def test_nothing_is_given_on_states_before_they_are_made() -> None:
-    hub = make_plan(load_platform(CONTOSO), ["hub"], Progress()).stacks[0]
+def test_nothing_is_given_on_states_before_they_are_made(stacks: dict[str, StackPlan]) -> None:
+    hub = stacks["hub"]
     made = {resource.name: resource.urn for resource in hub.made}
 
     waits = {
@@ -365,8 +355,8 @@ def test_nothing_is_given_on_states_before_they_are_made() -> None:
     assert all(made[f"states-dev-{kind}"] in needed for kind, needed in waits.items())
 
 
-def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads() -> None:
-    stack = make_plan(load_platform(CONTOSO), ["fraud-dev"], Progress()).stacks[0]
+def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads(stacks: dict[str, StackPlan]) -> None:
+    stack = stacks["fraud-dev"]
 
     assert set(roles(stack, "pr-churn-access")) == {"reader-on-workspace", "reader-on-model-registry"}
     credentials = {
@@ -377,19 +367,18 @@ def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_read
     assert credentials == {"ci-churn-1": "dev", "pr-churn-1": "pull_request"}
 
 
-def test_the_published_page_is_what_the_code_gives(golden: Golden) -> None:
-    grants = find_grants(make_plan(load_platform(CONTOSO), [], Progress()).stacks)
+def test_the_published_page_is_what_the_code_gives(stacks: dict[str, StackPlan], golden: Golden) -> None:
+    grants = find_grants(stacks.values())
 
     title, text = access_as_markdown(grants).split("\n", 1)
     golden(PAGE, f"{title}\n\n*This page is reference. To begin, read [Getting started](getting-started.md).*\n{text}")
 
 
-def test_access_says_who_may_do_what_where_and_why() -> None:
-    made = make_plan(load_platform(CONTOSO), [], Progress())
-    grants = find_grants(made.stacks)
+def test_access_says_who_may_do_what_where_and_why(stacks: dict[str, StackPlan]) -> None:
+    grants = find_grants(stacks.values())
 
     types = ("RoleAssignment", "PimRoleEligibilitySchedule")
-    given = [resource for stack in made.stacks for resource in stack.made if resource.type.endswith(types)]
+    given = [resource for stack in stacks.values() for resource in stack.made if resource.type.endswith(types)]
     assert len(grants) == len(given) > 100
     assert all(grant.why and grant.scope.startswith("/subscriptions/") for grant in grants)
     assert not [grant for grant in grants if grant.role == grant.role_id], "every role has its name"

@@ -10,23 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.manifests.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan import planner
 from bootstrap.stack.plan.cache import Cache, _versions
 from bootstrap.stack.plan.request import Request
 from infra.settings import HubSettings
-from tests.helpers import build_tree, run_cli
+from tests.helpers import CONTOSO, ROOT, build_tree, run_cli
 from tests.plans import Plan, make_plan
 
-ROOT = Path(__file__).parents[3]
-CONTOSO = ROOT / "examples" / "contoso"
 NAMES = ["hub", "fraud-dev"]
-
-
-@pytest.fixture(scope="module")
-def contoso() -> Platform:
-    return load_platform(CONTOSO)
 
 
 @pytest.fixture(scope="module")

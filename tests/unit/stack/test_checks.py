@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,8 @@ from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import UNKNOWN, Resource, Stack
 from infra.rules.rules import judge_resource
 from infra.settings import StackSettings
+from tests.helpers import CONTOSO
 from tests.plans import make_plan
-
-CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 
 # (rule, type, what to do to the inputs)
 WRONG: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [

@@ -5,27 +5,14 @@ from typing import Any
 
 import pytest
 
-from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import Resource
-from tests.helpers import build_tree
-from tests.plans import make_plan
+from tests import worlds
 from tests.unit.manifests.test_compute import AKS, ARC, GROUP, PERSON, RELAY
-from tests.unit.manifests.test_manifests import PLATFORM, TEAM
-
-CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
-
-
-@pytest.fixture(scope="module")
-def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks}
 
 
 def world(root: Path, team: str) -> StackPlan:
-    build_tree(root, {"platform.yaml": PLATFORM, "teams/fraud.yaml": TEAM + team})
-    [stack] = make_plan(load_platform(root), ["fraud-dev"], Progress()).stacks
-    return stack
+    return worlds.planned(worlds.world(root, team=worlds.TEAM + team), ["fraud-dev"])["fraud-dev"]
 
 
 def computes(stack: StackPlan, kind: str) -> list[Resource]:
@@ -81,9 +68,9 @@ def test_instances_of_the_same_name_are_unique_in_azure(tmp_path: Path) -> None:
     """A name is unique in a location of Azure, across all customers."""
     keys = f"instances: [{{name: anna, size: Standard_E4ds_v5, owner: {PERSON}}}]\n"
     teams = {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{keys}" for name in ("churn", "fraud")}
-    made = make_plan(load_platform(build_tree(tmp_path, {"platform.yaml": PLATFORM, **teams})), [], Progress()).stacks
+    made = worlds.planned(worlds.world(tmp_path, more=teams))
 
-    names = [one.inputs["computeName"] for stack in made for one in computes(stack, "ComputeInstance")]
+    names = [one.inputs["computeName"] for stack in made.values() for one in computes(stack, "ComputeInstance")]
 
     assert len(set(names)) == 2
     assert all(name.startswith("ci-contoso-anna-") for name in names)

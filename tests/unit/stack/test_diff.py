@@ -19,20 +19,13 @@ from bootstrap.stack.plan.planner import plan_stacks
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.changes import Property
 from infra.rules.rule import UNKNOWN
+from tests import worlds
 from tests.helpers import Done, build_tree, git, run_here, tree
 from tests.unit.stack.reports import diff_as
 from tests.unit.stack.test_adopt import ADOPT
+from tests.worlds import changed
 
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-hub:
-  alert_emails: [ml@contoso.example]
-"""
+PLATFORM = changed(worlds.PLATFORM, ("  prod: {ring: 1, protect: true}\n", ""))
 FRAUD = """\
 name: fraud
 network: managed

@@ -10,9 +10,7 @@ import pytest
 
 import infra
 from bootstrap.errors import InputError
-from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.schema import Policies
-from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.recorder import record
 from infra.components.context import StackContext
@@ -21,34 +19,17 @@ from infra.reference import Reference
 from infra.rules.rule import Resource
 from infra.tables.azure_policies import LEGACY_MODE, POLICIES
 from infra.tables.names import Names
-from tests.helpers import build_tree
-from tests.plans import make_plan
+from tests import worlds
+from tests.helpers import ROOT
+from tests.worlds import PLATFORM, changed, world
 
-ROOT = Path(__file__).parents[3]
-CONTOSO = ROOT / "examples" / "contoso"
 PAGE = ROOT / "docs" / "guardrails.md"
 
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-  prod: {ring: 1, protect: true}
-hub: {alert_emails: [hub@contoso.example]}
-"""
-TEAM = "name: fraud\nenvironments: {dev: {}, prod: {}}\n"
-
-
-@pytest.fixture(scope="module")
-def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks}
+TEAM = changed(worlds.TEAM, ("dev: {}", "dev: {}\n  prod: {}"))
 
 
 def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
-    build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
-    return {stack.name: stack for stack in make_plan(load_platform(root), [], Progress()).stacks}
+    return worlds.planned(world(root, platform, team))
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
@@ -187,7 +168,7 @@ def test_state_keys_are_not_exportable(stacks: dict[str, StackPlan]) -> None:
 
 def test_each_environment_and_the_hub_have_separate_state_stores(tmp_path: Path) -> None:
     """Also one that is called like the hub, and ones that no team has yet: states do not come and go with teams."""
-    platform = PLATFORM.replace("  dev: {ring: 0}\n", "  dev: {ring: 0}\n  hub: {ring: 0}\n")
+    platform = changed(PLATFORM, ("  dev: {ring: 0}\n", "  dev: {ring: 0}\n  hub: {ring: 0}\n"))
     hub = planned(tmp_path, platform)["hub"]
 
     names = ["hub", "hub-dev", "hub-hub", "hub-prod"]
@@ -226,7 +207,7 @@ def test_policies_of_a_mode_need_that_mode_in_every_environment(tmp_path: Path) 
     of_modes = {policy.id for policy in POLICIES if policy.modes}
     team = TEAM.replace("dev: {}", "dev: {network: locked, vnet: {address_space: 10.1.0.0/24}}")
     team += "compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]\n"
-    platform = PLATFORM.replace("hub: {", "hub: {vnet: {address_space: 10.0.0.0/24}, ")
+    platform = PLATFORM + "  vnet: {address_space: 10.0.0.0/24}\n"
     own = "{ring: 0, subscription_id: 00000000-0000-0000-0000-00000000000d}"
 
     mixed = assigned(planned(tmp_path / "mixed", platform, team)["hub"])
@@ -239,8 +220,8 @@ def test_policies_of_a_mode_need_that_mode_in_every_environment(tmp_path: Path) 
 
 def test_policy_effects_are_configured_in_the_manifest(tmp_path: Path) -> None:
     by_name = {policy.name: policy.id for policy in POLICIES}
-    hub = "hub: {policies: {idle_shutdown: Deny, resource_logs: Disabled, customer_managed_keys: Audit}, "
-    found = assigned(planned(tmp_path, PLATFORM.replace("hub: {", hub))["hub"])
+    hub = "  policies: {idle_shutdown: Deny, resource_logs: Disabled, customer_managed_keys: Audit}\n"
+    found = assigned(planned(tmp_path, PLATFORM + hub)["hub"])
 
     assert found["0b", by_name["idle_shutdown"]] == "Deny"
     assert found["0b", by_name["customer_managed_keys"]] == "Audit"
@@ -249,7 +230,7 @@ def test_policy_effects_are_configured_in_the_manifest(tmp_path: Path) -> None:
 
 def test_unknown_policy_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        planned(tmp_path, PLATFORM.replace("hub: {", "hub: {policies: {idle_shutdwon: Deny}, "))
+        planned(tmp_path, PLATFORM + "  policies: {idle_shutdwon: Deny}\n")
 
     assert "unknown key 'idle_shutdwon'. Did you mean 'idle_shutdown'?" in str(caught.value.details)
 
@@ -291,7 +272,7 @@ def test_new_generation_of_one_environment_changes_no_other(tmp_path: Path) -> N
 
 def test_new_generation_of_the_hub_renames_its_vault(tmp_path: Path) -> None:
     before = planned(tmp_path)
-    after = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {generation: 2, "))
+    after = planned(tmp_path, PLATFORM + "  generation: 2\n")
 
     assert {name.split("-")[0] for name in names_of(after["hub"]) - names_of(before["hub"])} == {"kv"}
     assert before["fraud-dev"].document() == after["fraud-dev"].document()

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Progress
 from bootstrap.simulator.kinds import KINDS
 from bootstrap.stack.plan.model import StackPlan
 from infra import queries
@@ -25,24 +23,13 @@ from infra.tables.alerts import (
     QueryAlert,
 )
 from infra.tables.names import TABLE
-from tests.helpers import build_tree
-from tests.plans import make_plan
+from tests import worlds
+from tests.helpers import ROOT
+from tests.worlds import PLATFORM, TEAM, world
 
-ROOT = Path(__file__).parents[3]
-CONTOSO = ROOT / "examples" / "contoso"
 PAGE = ROOT / "docs" / "monitoring.md"
 ALERTS = (*METRIC_ALERTS, *ACCESS_DENIED, *ENDPOINT_ALERTS, ACCESS_CHANGED)
 
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-hub: {alert_emails: [hub@contoso.example]}
-"""
-TEAM = "name: fraud\nenvironments: {dev: {}}\n"
 
 AZURE_MONITOR: dict[str, tuple[str, ...]] = {
     "microsoft.containerregistry/registries": ("logs", "metrics"),
@@ -115,14 +102,8 @@ WITHOUT_DIAGNOSTICS = frozenset(
 """The resource types of the programs without diagnostic settings, by Pulumi's name."""
 
 
-@pytest.fixture(scope="module")
-def stacks() -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in make_plan(load_platform(CONTOSO), [], Progress()).stacks}
-
-
 def planned(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, StackPlan]:
-    build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
-    return {stack.name: stack for stack in make_plan(load_platform(root), [], Progress()).stacks}
+    return worlds.planned(world(root, platform, team))
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
@@ -215,7 +196,7 @@ def test_hub_exports_the_activity_log_of_every_subscription(stacks: dict[str, St
 
 
 def test_log_retention_is_configured(tmp_path: Path) -> None:
-    stacks = planned(tmp_path, PLATFORM.replace("hub: {", "hub: {log_retention_days: 365, "))
+    stacks = planned(tmp_path, PLATFORM + "  log_retention_days: 365\n")
 
     assert of_type(stacks["hub"], "Workspace")[0].inputs["retentionInDays"] == 365
 
@@ -224,7 +205,7 @@ def test_existing_log_analytics_workspace_is_used(tmp_path: Path) -> None:
     """Nothing is written on them: their retention, their diagnostics and who may use them are the organization's."""
     existing = f"/subscriptions/{'0' * 8}-0000-0000-0000-0000000000cc/resourceGroups/rg-logs/providers"
     existing += "/Microsoft.OperationalInsights/workspaces/log-all"
-    stacks = planned(tmp_path, PLATFORM.replace("hub: {", f"hub: {{log_analytics_id: {existing}, "))
+    stacks = planned(tmp_path, PLATFORM + f"  log_analytics_id: {existing}\n")
 
     assert not [made for made in stacks["hub"].made if made.type == "azure-native:operationalinsights:Workspace"]
     for stack in stacks.values():
@@ -318,8 +299,8 @@ def test_environment_addresses_replace_those_of_the_team(tmp_path: Path) -> None
 
 def test_short_names_of_action_groups_are_cut(tmp_path: Path) -> None:
     team = "name: a-very-long-name-of-team\nalert_emails: [a@x.example]\nenvironments: {dev: {}}\n"
-    build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/a-very-long-name-of-team.yaml": team})
-    stack = make_plan(load_platform(tmp_path), ["a-very-long-name-of-team-dev"], Progress()).stacks[0]
+    name = "a-very-long-name-of-team-dev"
+    stack = worlds.planned(world(tmp_path, more={"teams/a-very-long-name-of-team.yaml": team}), [name])[name]
 
     assert of_type(stack, "ActionGroup")[0].inputs["groupShortName"] == "ml-a-very-lo"
 

@@ -6,7 +6,7 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from tests.helpers import build_tree
 from tests.plans import make_plan
-from tests.unit.manifests.test_manifests import PLATFORM
+from tests.worlds import PLATFORM
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-shared"
 

@@ -9,30 +9,27 @@ from typing import Any
 
 import pytest
 
-from bootstrap.manifests.platform import load_platform
-from bootstrap.progress import Progress
+from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import UNKNOWN
 from infra.tables.private_endpoints import ENDPOINTS, ZONES
+from tests import worlds
 from tests.conftest import Golden
-from tests.helpers import build_tree
-from tests.plans import Plan, make_plan
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).parents[3]
-CONTOSO = ROOT / "examples" / "contoso"
 PAGE = ROOT / "docs" / "network.md"
 
 Resource = Mapping[str, Any]
 Stack = Mapping[str, Any]
 
 PLATFORM = """\
-organization: contoso
+organization: example
 location: westeurope
 tenant_id: 00000000-0000-0000-0000-00000000000a
 subscription_id: 00000000-0000-0000-0000-00000000000b
 environments:
   dev: {ring: 0}
 hub:
-  alert_emails: [ml@contoso.example]
+  alert_emails: [ml@example.example]
   vnet: {address_space: 10.0.0.0/24}
 """
 TEAM = """\
@@ -52,23 +49,19 @@ SUBNET = (
 GIVEN = TEAM.replace("address_space: 10.1.0.0/24", f"subnet_id: {SUBNET}")
 
 
-def documents(made: Plan) -> dict[str, Stack]:
-    """The stacks of a plan as the JSON document tells them, by name."""
-    return {stack["name"]: stack for stack in json.loads(json.dumps(made.document()))["stacks"]}
+def documents(stacks: Mapping[str, StackPlan]) -> dict[str, Stack]:
+    """Planned stacks as in the plan's JSON document, by name."""
+    return {name: json.loads(json.dumps(stack.document())) for name, stack in stacks.items()}
 
 
 @pytest.fixture(scope="module")
-def contoso() -> dict[str, Stack]:
-    return documents(make_plan(load_platform(CONTOSO), [], Progress()))
+def example(stacks: dict[str, StackPlan]) -> dict[str, Stack]:
+    return documents(stacks)
 
 
 def world(root: Path, platform: str = PLATFORM, team: str = TEAM) -> dict[str, Stack]:
     """The planned stacks of a small platform."""
-    return documents(
-        make_plan(
-            load_platform(build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})), [], Progress()
-        )
-    )
+    return documents(worlds.planned(worlds.world(root, platform, team)))
 
 
 def of_type(stack: Stack, suffix: str) -> list[Resource]:
@@ -141,17 +134,17 @@ def hub_rows(mode: str, hub: Stack) -> Iterator[str]:
         yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
 
 
-def test_docs_show_the_resources_of_each_mode(tmp_path: Path, contoso: dict[str, Stack], golden: Golden) -> None:
+def test_docs_show_the_resources_of_each_mode(tmp_path: Path, example: dict[str, Stack], golden: Golden) -> None:
     """The table is read from the plan's JSON; `pytest --rewrite-golden` writes it into the page."""
     modes = {
-        "`open`": contoso["forecasting-dev"],
-        "`managed`": contoso["fraud-dev"],
-        "`managed`, `allow_ips`": contoso["fraud-prod"],
+        "`open`": example["forecasting-dev"],
+        "`managed`": example["fraud-dev"],
+        "`managed`, `allow_ips`": example["fraud-prod"],
         "`managed`, `ci: private`": world(tmp_path / "ci", team=PRIVATE_CI)["fraud-dev"],
-        "`locked`": contoso["vision-dev"],
+        "`locked`": example["vision-dev"],
     }
     locked = world(tmp_path / "locked", PLATFORM + "  network: locked\n")["hub"]
-    shared = [*hub_rows("`hub.vnet`", contoso["hub"]), *hub_rows("`hub.vnet`, `hub.network: locked`", locked)]
+    shared = [*hub_rows("`hub.vnet`", example["hub"]), *hub_rows("`hub.vnet`, `hub.network: locked`", locked)]
     head = [
         "| Mode | Service | Public access | Private endpoints | Their DNS zones |",
         "| --- | --- | --- | --- | --- |",
@@ -180,8 +173,8 @@ def test_docs_have_a_diagram_of_each_mode() -> None:
 
 
 @pytest.mark.parametrize("name", ["vision-dev", "vision-test", "vision-prod"])
-def test_locked_has_no_public_address_and_all_private_endpoints(contoso: dict[str, Stack], name: str) -> None:
-    stack = contoso[name]
+def test_locked_has_no_public_address_and_all_private_endpoints(example: dict[str, Stack], name: str) -> None:
+    stack = example[name]
 
     for type_, _ in SERVICES.values():
         assert public_access(of_type(stack, type_)[0]) == "off"
@@ -193,24 +186,24 @@ def test_locked_has_no_public_address_and_all_private_endpoints(contoso: dict[st
     assert of_type(stack, "containerregistry:Registry")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
 
 
-def test_locked_allows_approved_outbound_only_with_the_configured_firewall(contoso: dict[str, Stack]) -> None:
-    workspace = of_type(contoso["vision-dev"], "machinelearningservices:Workspace")[0]["inputs"]
+def test_locked_allows_approved_outbound_only_with_the_configured_firewall(example: dict[str, Stack]) -> None:
+    workspace = of_type(example["vision-dev"], "machinelearningservices:Workspace")[0]["inputs"]
 
     assert workspace["managedNetwork"] == {
         "isolationMode": "AllowOnlyApprovedOutbound", "firewallSku": "Basic", "enableNetworkMonitor": False,
     }  # fmt: skip
 
 
-def test_managed_reaches_the_internet(contoso: dict[str, Stack]) -> None:
-    workspace = of_type(contoso["fraud-dev"], "machinelearningservices:Workspace")[0]["inputs"]
+def test_managed_reaches_the_internet(example: dict[str, Stack]) -> None:
+    workspace = of_type(example["fraud-dev"], "machinelearningservices:Workspace")[0]["inputs"]
 
     assert workspace["managedNetwork"] == {"isolationMode": "AllowInternetOutbound", "enableNetworkMonitor": False}
 
 
 @pytest.mark.parametrize("name", ["fraud-dev", "vision-dev", "vision-prod"])
-def test_managed_network_exists_before_compute(contoso: dict[str, Stack], name: str) -> None:
+def test_managed_network_exists_before_compute(example: dict[str, Stack], name: str) -> None:
     """A deployment into a network that is not provisioned waits half an hour, or fails."""
-    stack = contoso[name]
+    stack = example[name]
     [workspace] = of_type(stack, "machinelearningservices:Workspace")
     rules = {rule["urn"] for rule in of_type(stack, "ManagedNetworkSettingsRule")}
 
@@ -221,9 +214,9 @@ def test_managed_network_exists_before_compute(contoso: dict[str, Stack], name: 
 
 
 @pytest.mark.parametrize("name", ["fraud-dev", "vision-dev"])
-def test_managed_network_needs_premium_registry_and_image_builder(contoso: dict[str, Stack], name: str) -> None:
-    assert of_type(contoso[name], "containerregistry:Registry")[0]["inputs"]["sku"] == {"name": "Premium"}
-    assert of_type(contoso[name], "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
+def test_managed_network_needs_premium_registry_and_image_builder(example: dict[str, Stack], name: str) -> None:
+    assert of_type(example[name], "containerregistry:Registry")[0]["inputs"]["sku"] == {"name": "Premium"}
+    assert of_type(example[name], "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
 
 
 def test_low_priority_clusters_build_no_images(tmp_path: Path) -> None:
@@ -232,8 +225,8 @@ def test_low_priority_clusters_build_no_images(tmp_path: Path) -> None:
     assert of_type(stack, "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
 
 
-def test_outbound_rules_are_separate_resources_in_sequence(contoso: dict[str, Stack]) -> None:
-    stack = contoso["vision-dev"]
+def test_outbound_rules_are_separate_resources_in_sequence(example: dict[str, Stack]) -> None:
+    stack = example["vision-dev"]
     rules = of_type(stack, "ManagedNetworkSettingsRule")
 
     assert "outboundRules" not in of_type(stack, "machinelearningservices:Workspace")[0]["inputs"]["managedNetwork"]
@@ -241,25 +234,25 @@ def test_outbound_rules_are_separate_resources_in_sequence(contoso: dict[str, St
         assert before["urn"] in rule["depends_on"]
 
 
-def test_locked_network_reaches_queue_table_and_model_registry(contoso: dict[str, Stack]) -> None:
-    rules = {rule["inputs"]["ruleName"]: rule for rule in of_type(contoso["vision-dev"], "ManagedNetworkSettingsRule")}
+def test_locked_network_reaches_queue_table_and_model_registry(example: dict[str, Stack]) -> None:
+    rules = {rule["inputs"]["ruleName"]: rule for rule in of_type(example["vision-dev"], "ManagedNetworkSettingsRule")}
     targets = {
         name: (rule["inputs"]["properties"]["destination"]["subresourceTarget"], rule["source"]["manifest"])
         for name, rule in rules.items()
         if rule["inputs"]["properties"]["type"] == "PrivateEndpoint"
     }
 
-    asked = contoso["vision-dev"]["resources"][0]["source"]["manifest"]
+    asked = example["vision-dev"]["resources"][0]["source"]["manifest"]
     assert targets == {
         "storage-queue": ("queue", asked), "storage-table": ("table", asked), "model-registry": ("amlregistry", asked),
     }  # fmt: skip
     assert "/registries/mlr-contoso-hub" in str(rules["model-registry"]["inputs"]["properties"]["destination"])
 
 
-def test_outbound_rules_of_manifests_are_created(contoso: dict[str, Stack]) -> None:
+def test_outbound_rules_of_manifests_are_created(example: dict[str, Stack]) -> None:
     rules = {
         rule["inputs"]["ruleName"]: (rule["inputs"]["properties"], rule["source"]["manifest"])
-        for rule in of_type(contoso["vision-dev"], "ManagedNetworkSettingsRule")
+        for rule in of_type(example["vision-dev"], "ManagedNetworkSettingsRule")
     }
 
     assert rules["pypi"] == (
@@ -282,14 +275,14 @@ def test_managed_network_with_internet_access_gets_no_internet_rules(tmp_path: P
     }  # fmt: skip
 
 
-def test_no_outbound_component_without_rules(contoso: dict[str, Stack]) -> None:
-    assert not [resource for resource in contoso["fraud-dev"]["resources"] if resource["name"] == "outbound"]
-    assert [resource for resource in contoso["fraud-prod"]["resources"] if resource["name"] == "outbound"]
+def test_no_outbound_component_without_rules(example: dict[str, Stack]) -> None:
+    assert not [resource for resource in example["fraud-dev"]["resources"] if resource["name"] == "outbound"]
+    assert [resource for resource in example["fraud-prod"]["resources"] if resource["name"] == "outbound"]
 
 
-def test_subnets_disable_default_outbound_access(contoso: dict[str, Stack]) -> None:
+def test_subnets_disable_default_outbound_access(example: dict[str, Stack]) -> None:
     """Since its API of July 2025 Azure gives new subnets no default outbound access."""
-    subnets = [subnet for stack in contoso.values() for subnet in of_type(stack, "network:Subnet")]
+    subnets = [subnet for stack in example.values() for subnet in of_type(stack, "network:Subnet")]
 
     assert len(subnets) == 5
     for subnet in subnets:
@@ -301,8 +294,8 @@ def test_subnets_disable_default_outbound_access(contoso: dict[str, Stack]) -> N
         assert subnet["inputs"]["privateEndpointNetworkPolicies"] == "Enabled"
 
 
-def test_endpoint_subnet_accepts_https_from_the_network_only(contoso: dict[str, Stack]) -> None:
-    stack = contoso["vision-dev"]
+def test_endpoint_subnet_accepts_https_from_the_network_only(example: dict[str, Stack]) -> None:
+    stack = example["vision-dev"]
     rules = of_type(stack, "NetworkSecurityGroup")[0]["inputs"]["securityRules"]
     routes = of_type(stack, "RouteTable")[0]["inputs"]["routes"]
 
@@ -325,9 +318,9 @@ def test_next_hop_and_dns_servers_are_configured(tmp_path: Path) -> None:
     ]
 
 
-def test_environment_network_peers_with_the_hub_and_uses_its_gateway(contoso: dict[str, Stack]) -> None:
-    stack = contoso["vision-dev"]
-    [hubs] = of_type(contoso["hub"], "network:VirtualNetwork")
+def test_environment_network_peers_with_the_hub_and_uses_its_gateway(example: dict[str, Stack]) -> None:
+    stack = example["vision-dev"]
+    [hubs] = of_type(example["hub"], "network:VirtualNetwork")
     to_hub = named(stack, "to-hub", "VirtualNetworkPeering")
     from_hub = named(stack, "from-hub", "VirtualNetworkPeering")
 
@@ -344,21 +337,21 @@ def test_peering_without_gateway_has_no_gateway_transit(tmp_path: Path) -> None:
     assert named(stack, "from-hub", "VirtualNetworkPeering")["inputs"]["allowGatewayTransit"] is False
 
 
-def test_dns_zones_are_linked_to_every_network(contoso: dict[str, Stack]) -> None:
+def test_dns_zones_are_linked_to_every_network(example: dict[str, Stack]) -> None:
     """The hub links its own network and those of the organization's; each environment links the one that it makes."""
     linked = [
         (link["inputs"]["virtualNetwork"]["id"].rsplit("/", 1)[1], link["inputs"]["privateZoneName"])
-        for stack in contoso.values()
+        for stack in example.values()
         for link in of_type(stack, "VirtualNetworkLink")
     ]
     networks = ["vnet-contoso-hub", "vnet-contoso-vision-dev", "vnet-contoso-vision-test", "vnet-vision"]
 
     assert sorted(linked) == sorted((network, zone) for network in networks for zone in ZONES)
-    assert [zone["inputs"]["privateZoneName"] for zone in of_type(contoso["hub"], "PrivateZone")] == list(ZONES)
+    assert [zone["inputs"]["privateZoneName"] for zone in of_type(example["hub"], "PrivateZone")] == list(ZONES)
 
 
-def test_existing_subnet_gets_only_private_endpoints(contoso: dict[str, Stack]) -> None:
-    stack = contoso["vision-prod"]
+def test_existing_subnet_gets_only_private_endpoints(example: dict[str, Stack]) -> None:
+    stack = example["vision-prod"]
 
     made = {resource["type"].split(":")[-1] for resource in stack["resources"] if ":network:" in resource["type"]}
     assert made >= {"PrivateEndpoint", "PrivateDnsZoneGroup"}
@@ -429,9 +422,9 @@ def test_locked_hub_with_network_has_private_states_and_keys(tmp_path: Path) -> 
     assert {name for name, rules in reported.items() if "ci-outside" in rules} == {"locked"}
 
 
-def test_model_registry_storage_has_an_endpoint_in_each_location(contoso: dict[str, Stack]) -> None:
+def test_model_registry_storage_has_an_endpoint_in_each_location(example: dict[str, Stack]) -> None:
     """Azure makes a storage account in each, and one container registry, whose endpoint leads to all replicas."""
-    hub = contoso["hub"]
+    hub = example["hub"]
     [registry] = of_type(hub, "machinelearningservices:Registry")
     made = {
         endpoint["inputs"]["privateEndpointName"]: endpoint["inputs"]["location"]
@@ -459,10 +452,10 @@ def test_managed_environment_reaches_private_registry_by_outbound_rule(tmp_path:
 
 
 def test_runners_in_the_hub_network_reach_private_services(
-    contoso: dict[str, Stack],
+    example: dict[str, Stack],
 ) -> None:
     """Sharing a model from a workspace with private storage works from inside the network only."""
-    hub = contoso["hub"]
+    hub = example["hub"]
     [pool] = of_type(hub, "Pool")
     subnet = named(hub, "network-runners", "network:Subnet")["inputs"]
 
@@ -501,16 +494,16 @@ def test_workspace_identity_reads_storage_endpoints(tmp_path: Path, team: str) -
         assert endpoints_of_storage[role["inputs"]["scope"].rsplit("/", 1)[1]]["urn"] in role["depends_on"]
 
 
-def test_hub_network_has_a_gateway_subnet(contoso: dict[str, Stack]) -> None:
+def test_hub_network_has_a_gateway_subnet(example: dict[str, Stack]) -> None:
     """Azure requires its name, and refuses a gateway in a subnet with security rules or a default route."""
-    subnet = named(contoso["hub"], "network-gateway", "network:Subnet")["inputs"]
+    subnet = named(example["hub"], "network-gateway", "network:Subnet")["inputs"]
 
     assert (subnet["subnetName"], subnet["addressPrefix"]) == ("GatewaySubnet", "10.40.0.192/26")
     assert not subnet.keys() & {"networkSecurityGroup", "routeTable", "delegations", "natGateway"}
 
 
-def test_runner_pool_has_no_forge_secret(contoso: dict[str, Stack]) -> None:
-    text = json.dumps([resource for stack in contoso.values() for resource in stack["resources"]]).lower()
+def test_runner_pool_has_no_forge_secret(example: dict[str, Stack]) -> None:
+    text = json.dumps([resource for stack in example.values() for resource in stack["resources"]]).lower()
 
     assert "[secret]" not in text
     assert not re.search(r"registration_?token|personalaccesstoken|clientsecret", text)
@@ -519,7 +512,7 @@ def test_runner_pool_has_no_forge_secret(contoso: dict[str, Stack]) -> None:
 def test_runners_can_use_an_existing_subnet(tmp_path: Path) -> None:
     runners = f"""\
   runners:
-    organization: contoso
+    organization: example
     projects: [vision]
     principal_id: 00000000-0000-0000-0000-0000000000d0
     size: Standard_D4ads_v5

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import InputError
-from bootstrap.manifests.platform import Platform, load_platform
+from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
@@ -20,24 +20,7 @@ from tests.conftest import Golden
 from tests.plans import Plan, make_plan
 from tests.unit.stack.reports import plan_as
 
-ROOT = Path(__file__).parents[3]
-CONTOSO = ROOT / "examples" / "contoso"
 GOLDEN = Path(__file__).parent / "golden"
-
-
-@pytest.fixture(scope="module")
-def contoso() -> Platform:
-    return load_platform(CONTOSO)
-
-
-@pytest.fixture(scope="module")
-def planned(contoso: Platform) -> Plan:
-    return make_plan(contoso, [], Progress())
-
-
-@pytest.fixture(scope="module")
-def stacks(planned: Plan) -> dict[str, StackPlan]:
-    return {stack.name: stack for stack in planned.stacks}
 
 
 def of_type(stack: StackPlan, suffix: str) -> list[Resource]:
@@ -52,8 +35,8 @@ def everything(value: Any) -> list[Any]:
     return [value]
 
 
-def test_the_tree_is_as_it_was(planned: Plan, golden: Golden) -> None:
-    golden(GOLDEN / "contoso.tree.txt", plan_as("tree", planned.stacks, show="resources"))
+def test_the_tree_is_as_it_was(contoso_plan: Plan, golden: Golden) -> None:
+    golden(GOLDEN / "contoso.tree.txt", plan_as("tree", contoso_plan.stacks, show="resources"))
 
 
 def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
@@ -62,8 +45,8 @@ def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
     )
 
 
-def test_all_stacks_are_planned_in_the_order_of_their_rings(planned: Plan) -> None:
-    assert [stack.name for stack in planned.stacks] == [
+def test_all_stacks_are_planned_in_the_order_of_their_rings(contoso_plan: Plan) -> None:
+    assert [stack.name for stack in contoso_plan.stacks] == [
         "hub", "forecasting-dev", "fraud-dev", "vision-dev", "forecasting-test", "fraud-test", "vision-test",
         "forecasting-prod", "fraud-prod", "vision-prod",
     ]  # fmt: skip
@@ -104,12 +87,12 @@ def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]
     }
 
 
-def test_two_plans_of_one_platform_are_equal(contoso: Platform, planned: Plan) -> None:
-    assert make_plan(contoso, [], Progress()).document() == planned.document()
+def test_two_plans_of_one_platform_are_equal(contoso: Platform, contoso_plan: Plan) -> None:
+    assert make_plan(contoso, [], Progress()).document() == contoso_plan.document()
 
 
-def test_the_document_is_version_1(planned: Plan) -> None:
-    document = planned.document()
+def test_the_document_is_version_1(contoso_plan: Plan) -> None:
+    document = contoso_plan.document()
 
     assert document["schema_version"] == 1
     for stack in document["stacks"]:
@@ -294,21 +277,21 @@ def test_the_graph_names_every_component_and_only_direct_needs(stacks: dict[str,
     assert set(labels.values()) >= {"group", "alerts", "budget", "cluster-spot"}
 
 
-def test_the_table_has_a_line_for_each_resource(planned: Plan) -> None:
-    lines = plan_as("table", planned.stacks).partition("\nfindings:\n")[0].splitlines()
+def test_the_table_has_a_line_for_each_resource(contoso_plan: Plan) -> None:
+    lines = plan_as("table", contoso_plan.stacks).partition("\nfindings:\n")[0].splitlines()
 
-    assert len(lines) - 2 == sum(len(stack.made) for stack in planned.stacks)
+    assert len(lines) - 2 == sum(len(stack.made) for stack in contoso_plan.stacks)
 
 
-def test_findings_stand_below_the_table(planned: Plan) -> None:
-    table, _, findings = plan_as("table", planned.stacks).partition("\nfindings:\n")
+def test_findings_stand_below_the_table(contoso_plan: Plan) -> None:
+    table, _, findings = plan_as("table", contoso_plan.stacks).partition("\nfindings:\n")
 
-    assert {one.severity for stack in planned.stacks for one in stack.findings} >= {"warning", "note"}
-    for stack in planned.stacks:
+    assert {one.severity for stack in contoso_plan.stacks for one in stack.findings} >= {"warning", "note"}
+    for stack in contoso_plan.stacks:
         for one in stack.findings:
             assert one.rule in findings
             assert one.severity == "note" or one.suppressed or f"{one.severity}  {stack.name}: {one.rule}: " in findings
-    assert "findings:" not in plan_as("table", [dataclasses.replace(planned.stacks[0], findings=[])])
+    assert "findings:" not in plan_as("table", [dataclasses.replace(contoso_plan.stacks[0], findings=[])])
     assert table.startswith("stack ")
 
 

@@ -7,32 +7,24 @@ import pytest
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from tests.helpers import build_tree, run_here
+from tests import worlds
+from tests.helpers import run_here
 from tests.plans import Plan, make_plan
 from tests.unit.stack.reports import plan_as
+from tests.worlds import PLATFORM
 
-PLATFORM = """\
-organization: contoso
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-hub:
-  alert_emails: [ml@contoso.example]
-"""
-TEAM = """\
-name: fraud
-environments:
-  dev: {}
+TEAM = (
+    worlds.TEAM
+    + """\
 projects:
   - {name: churn, repository: github:contoso/churn}
 """
+)
 SAID = "suppress: [{rule: %s, reason: the pipeline comes later, until: 2027-03-31}]\n"
 
 
 def world(root: Path, *, platform: str = PLATFORM, team: str = TEAM) -> Path:
-    return build_tree(root, {"platform.yaml": platform, "teams/fraud.yaml": team})
+    return worlds.world(root, platform, team)
 
 
 def planned(root: Path, names: list[str] | None = None, as_of: str | None = None) -> Plan:
