@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bootstrap.pricing.price import IdleCost, Per
-from infra.rules.network import OUTBOUND_RULE
-from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE, entries
-from infra.rules.rule import UNKNOWN, Resource
+from infra.rules.rule import UNKNOWN, Resource, entries
+from infra.tables.resource_types import COMPUTE, IMAGES, MODELS, OUTBOUND_RULE, WORKSPACE
 from infra.tables.sizes import spelled_by_azure
 
 

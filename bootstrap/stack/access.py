@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.terminal.table import table
-from infra.rules.limits import MOST_ASSIGNMENTS, counted
+from infra.rules.limits import MOST_ASSIGNMENTS, assignments_by_subscription
 from infra.rules.rule import Resource
 from infra.settings import EnvironmentSettings
 from infra.tables import roles
@@ -87,7 +87,9 @@ def access_document(grants: Sequence[Grant]) -> dict[str, Any]:
 
 def count_assignments(grants: Sequence[Grant]) -> list[tuple[str, int]]:
     """The number of role assignments in each subscription. Azure's limit does not include eligibilities."""
-    return sorted(counted({"scope": grant.scope} for grant in grants if grant.how == "standing").items())
+    return sorted(
+        assignments_by_subscription({"scope": grant.scope} for grant in grants if grant.how == "standing").items()
+    )
 
 
 def access_as_table(grants: Sequence[Grant]) -> str:

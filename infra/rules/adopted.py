@@ -1,25 +1,26 @@
-"""Rules on what is there already: what its import would change or lose, as far as Azure's description is known."""
+"""Rules on existing resources: what their import would change or remove, as far as they were exported."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.rules.changes import Property, properties
-from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
+from infra.rules.changes import Change, differences
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 from infra.settings import AdoptedSettings
 from infra.tables.names import TABLE
 from infra.tables.network_modes import MODES
+from infra.tables.resource_types import IMAGES, STORAGE, WORKSPACE
 
 _LEARN = "https://learn.microsoft.com/azure"
 _PUT = "https://github.com/pulumi/pulumi-azure-native/issues/3768"
 _IMPORT = "https://www.pulumi.com/docs/iac/guides/migration/import/"
+_SDK = "https://www.pulumi.com/registry/packages/azure-native/api-docs/"
 _WORKSPACE = f"{_LEARN}/machine-learning/concept-workspace"
 
 _IN_ID = frozenset({"resourceGroupName", *(rule.argument for rule in TABLE.values())})
-"""Inputs that are parts of the id; what is imported has the same id."""
+"""Inputs that are parts of the id, which an import keeps."""
 
-_BY_ITSELF: Mapping[str, Mapping[str, Any]] = {
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     STORAGE: {
         "dnsEndpointType": "Standard",
         "encryption.keySource": "Microsoft.Storage",
@@ -31,27 +32,27 @@ _BY_ITSELF: Mapping[str, Mapping[str, Any]] = {
         "policies.exportPolicy.status": "enabled",
     },
 }
-"""What Azure says of a resource where nobody said it: it is there again when it is left out.
+"""Azure's defaults: it sets these values again when they are left out.
 https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties
 https://learn.microsoft.com/rest/api/container-registry/registries/get"""
 
-_ALWAYS: Mapping[str, frozenset[str]] = {WORKSPACE: frozenset({"discoveryUrl", "allowPublicAccessWhenBehindVnet"})}
-"""What Azure decides by itself, though the SDK takes it."""
+_READ_ONLY: Mapping[str, frozenset[str]] = {WORKSPACE: frozenset({"discoveryUrl", "allowPublicAccessWhenBehindVnet"})}
+"""Values that Azure decides, though the SDK accepts them."""
 
-_UNTOLD: Mapping[str, Mapping[str, Any]] = {
+_OMITTED: Mapping[str, Mapping[str, Any]] = {
     WORKSPACE: {
         "managedNetwork.enableNetworkMonitor": False,
         "provisionNetworkNow": False,
         "serverlessComputeSettings.serverlessComputeNoPublicIP": False,
     }
 }
-"""What is planned, by the SDK or by us, and means the same as nothing."""
+"""Planned values that mean the same as a missing value."""
 
 _OFF = (False, "Disabled", "disabled", "None")
 
 
 def before(stack: Stack) -> dict[str, Mapping[str, Any]]:
-    """The inputs of what is imported, as it is now, by URN, as far as its description is known. Imports Pulumi."""
+    """The present inputs of imported resources, by URN, as far as they were exported. Imports Pulumi."""
     from infra.rules.described import inputs_of
 
     described = ((resource, stack.observed.get((resource.import_id or "").lower())) for resource in stack.resources)
@@ -62,63 +63,73 @@ def before(stack: Stack) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _differences(stack: Stack) -> Iterator[tuple[Resource, Property]]:
-    """The properties of what is imported that differ, each with the resource."""
+def _differences(stack: Stack) -> Iterator[tuple[Resource, Change]]:
+    """The properties of imported resources that differ from the plan, each with the resource."""
     for resource in stack.resources:
         old = stack.before.get(resource.urn)
         if resource.import_id is None or old is None:
             continue
         planned = {key: value for key, value in resource.inputs.items() if key not in _IN_ID}
-        for one in properties(old, _filled(planned)):
-            if one.new != UNKNOWN and not _says_nothing(resource.type, one):
-                yield resource, one
+        for change in differences(old, _filled(planned)):
+            if change.new != UNKNOWN and not _means_nothing(resource.type, change):
+                yield resource, change
 
 
-def _says_nothing(type_: str, one: Property) -> bool:
-    """Whether what is planned means the same as what Azure does not tell."""
-    untold = _UNTOLD.get(type_, {})
-    return one.old is None and all(untold.get(path) == value for path, value in _leaves(one.new, one.at))
+def _means_nothing(type_: str, change: Change) -> bool:
+    """Whether the planned value means the same as the missing one."""
+    defaults = _OMITTED.get(type_, {})
+    return change.old is None and all(defaults.get(path) == value for path, value in _leaves(change.new, change.at))
 
 
 def _changes(stack: Stack) -> Iterator[Violation]:
-    for resource, one in _differences(stack):
-        if one.new is not None:
-            said = f"{resource.name}: {one.at} is {_shown(one.old)}, and becomes {_shown(one.new)}."
-            yield (resource.urn, said)
+    for resource, change in _differences(stack):
+        if change.new is not None:
+            message = f"{change.at} is {_shown(change.old)}, and becomes {_shown(change.new)}."
+            yield resource.urn, f"{resource.name}: {message}"
 
 
 def _losses(stack: Stack) -> Iterator[Violation]:
-    for resource, one in _differences(stack):
-        if one.new is None and not _comes_back(resource.type, one):
-            yield (resource.urn, f"{resource.name}: {one.at} is {_shown(one.old)}, and nothing here says so.")
+    for resource, change in _differences(stack):
+        if change.new is None and not _is_default(resource.type, change):
+            message = f"{change.at} is {_shown(change.old)}, and the manifests do not configure it."
+            yield resource.urn, f"{resource.name}: {message}"
 
 
-def _comes_back(type_: str, one: Property) -> bool:
-    """Whether Azure says the same again when it is left out."""
-    if one.at in _ALWAYS.get(type_, ()):
+def _is_default(type_: str, change: Change) -> bool:
+    """Whether Azure sets the same value again when it is left out."""
+    if change.at in _READ_ONLY.get(type_, ()):
         return True
-    defaults = _BY_ITSELF.get(type_, {})
-    return all(value in _OFF or defaults.get(path) == value for path, value in _leaves(one.old, one.at))
+    defaults = _DEFAULTS.get(type_, {})
+    return all(value in _OFF or defaults.get(path) == value for path, value in _leaves(change.old, change.at))
 
 
 def _leaves(value: Any, at: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         if value.get("status") in _OFF:
-            return  # how something is set up that is off
+            return  # the details of something that is off
         for key, item in value.items():
             yield from _leaves(item, f"{at}.{key}")
     else:
         yield at, value
 
 
-def _unseen(stack: Stack) -> Iterator[Violation]:
-    unseen = [one.import_id for one in stack.resources if one.import_id is not None and one.urn not in stack.before]
-    if unseen:
-        said = f"it is not known what imports would change: az resource show --ids {' '.join(unseen)} > azure.json"
-        yield (None, f"{stack.name}: {said}.")
+def _unknown_values(stack: Stack) -> Iterator[Violation]:
+    from infra.rules import described  # not at the top: it imports Pulumi, which a cached plan does not need
+
+    for resource in stack.resources:
+        if resource.import_id is not None:
+            for at, value in described.unknown_values(resource.type, stack.before.get(resource.urn, {})):
+                yield resource.urn, f"{resource.name}: the SDK does not have the value {value!r} of {at}."
 
 
-def _elsewhere(stack: Stack) -> Iterator[Violation]:
+def _not_observed(stack: Stack) -> Iterator[Violation]:
+    ids = [one.import_id for one in stack.resources if one.import_id is not None and one.urn not in stack.before]
+    if ids:
+        command = f"az resource show --ids {' '.join(ids)} > azure.json"
+        yield None, f"{stack.name}: the changes by its imports are unknown: {command}."
+
+
+def _other_workspace(stack: Stack) -> Iterator[Violation]:
     environment = stack.environment
     if environment is None or environment.adopted is None:
         return
@@ -127,18 +138,18 @@ def _elsewhere(stack: Stack) -> Iterator[Violation]:
     if described is None:
         return
     workspace = adopted.workspace_id.rsplit("/", 1)[-1]
-    for message in (*_other_parts(adopted, described), *_other_place(described, environment.location)):
-        yield (None, f"{workspace}: {message}.")
+    for message in (*_other_parts(adopted, described), *_other_location(described, environment.location)):
+        yield None, f"{workspace}: {message}."
     isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
     wanted = MODES[environment.network].isolation
-    # One that is managed can be given another network; one that is referred to stays as it is.
+    # With mode: manage, the network can still be changed; with mode: refer, it stays as it is.
     if adopted.mode == "refer" and isolation != wanted:
-        said = f"its managed network is {isolation}, and network {environment.network} means {wanted}"
-        yield (None, f"{workspace}: {said}.")
+        message = f"its managed network is {isolation}, and network: {environment.network} means {wanted}"
+        yield None, f"{workspace}: {message}."
 
 
 def _other_parts(adopted: AdoptedSettings, described: Mapping[str, Any]) -> Iterator[str]:
-    """What it is made of, and the manifest says otherwise."""
+    """The parts of the workspace that the manifest gives differently."""
     inner = described.get("properties") or {}
     for key, said in (
         ("storageAccount", adopted.storage_id),
@@ -151,14 +162,14 @@ def _other_parts(adopted: AdoptedSettings, described: Mapping[str, Any]) -> Iter
             yield f"its {key} is {_shown(found)}, and the manifest says {_shown(said)}"
 
 
-def _other_place(described: Mapping[str, Any], location: str) -> Iterator[str]:
+def _other_location(described: Mapping[str, Any], location: str) -> Iterator[str]:
     found = str(described.get("location", location)).replace(" ", "").lower()
     if found != location:
         yield f"it is in {found}, and the manifest says {location}"
 
 
 def _spelled_as(planned: Any, found: Any) -> Any:
-    """What was found, spelled as it is planned where only case or spaces differ, which Azure does not mind in many."""
+    """The found value in the spelling of the plan, where only case or spaces differ: Azure often ignores both."""
     if isinstance(found, Mapping) and isinstance(planned, Mapping):
         return {key: _spelled_as(planned.get(key), value) for key, value in found.items()}
     if isinstance(found, list) and isinstance(planned, list) and len(found) == len(planned):
@@ -173,7 +184,7 @@ def _plain(text: str) -> str:
 
 
 def _filled(value: Any) -> Any:
-    """A value without what is empty in it, which Azure does not tell either."""
+    """A value without its empty parts, which Azure leaves out too."""
     if isinstance(value, Mapping):
         filled = {key: _filled(item) for key, item in value.items()}
         return {key: item for key, item in filled.items() if item not in (None, [], {}, "")}
@@ -181,33 +192,39 @@ def _filled(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return "not said" if value is None else json.dumps(value, ensure_ascii=False)
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 ADOPTED_RULES: tuple[Rule, ...] = (
     Rule(
-        "adopted-differs", "error", "What is adopted is what the manifest says",
-        "Access, compute and alerts would be made around the wrong things.",
-        "Write the ids, the location and the network that the workspace has.", _WORKSPACE,
-        _elsewhere,
+        "adopted-differs", "error", "The adopted workspace is as the manifest describes it",
+        "Access, compute and alerts would be created for the wrong resources.",
+        "Write the ids, the location and the network of the workspace in the manifest.", _WORKSPACE,
+        _other_workspace,
     ),
     Rule(
         "adopted-changes", "warning", "An import changes nothing",
-        "The engine imports it and changes it at once: what works with it as it is may stop.",
-        "Agree on the change, or say in the manifests what is there; then export it and plan again.", _IMPORT,
-        _changes,
+        "The engine changes the resource with its import: users of it may be affected.",
+        "Accept the change, or write the present value in the manifests; then export the resource and plan again.",
+        _IMPORT, _changes,
     ),
     Rule(
-        "adopted-loses", "warning", "An import loses nothing",
-        "Azure takes an update as a whole: what it does not say may be gone with the first one.",
-        "Say it in the manifests (tags, outbound, allow_ips), or refer to the workspace instead.", _PUT,
+        "adopted-loses", "warning", "An import removes nothing",
+        "An update replaces all properties: the first one may remove what the manifests do not configure.",
+        "Write it in the manifests (tags, outbound, allow_ips), or write mode: refer instead.", _PUT,
         _losses,
     ),
     Rule(
-        "adopted-unseen", "note", "It is known what an import would change",
-        "A plan asks no account: what is there has to be exported for it.",
-        "Run that command with a login that reads them, and plan with --observed azure.json.", _IMPORT,
-        _unseen,
+        "argument-value", "warning", "The SDK knows every value of an imported resource",
+        "The engine cannot keep a value that the SDK does not have.",
+        "Change the value in Azure, or write mode: refer in the manifest.", _SDK,
+        _unknown_values,
+    ),
+    Rule(
+        "adopted-unseen", "note", "The changes by imports are known",
+        "A plan uses no account: existing resources have to be exported for it.",
+        "Run that command with a login that can read them, and plan with --observed azure.json.", _IMPORT,
+        _not_observed,
     ),
 )  # fmt: skip
-"""The rules on what is there already."""
+"""The rules on existing resources. All but one need their description: `plan --observed`."""

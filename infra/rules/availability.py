@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from infra.rules.properties import COMPUTE, MODELS, entries
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, entries
 from infra.tables import regions, sizes
+from infra.tables.resource_types import COMPUTE, MODELS, RUNNERS
 
 SIZE_AT: dict[str, str] = {
     COMPUTE: "properties.properties.vmSize",
-    "azure-native:devopsinfrastructure:Pool": "fabricProfile.sku.name",
+    RUNNERS: "fabricProfile.sku.name",
 }
 """The input that holds the machine size, by type."""
 
@@ -75,18 +75,18 @@ AVAILABILITY_RULES: tuple[Rule, ...] = (
         "If Azure does not have it either, the deployment fails at the cluster or instance.",
         "Correct size in the manifest: az ml compute list-sizes lists what the region offers; if Azure has added the "
         "size since, suppress this rule.",
-        sizes.SIZES_PAGE, _unknown_size,
+        sizes.SIZES_PAGE, _unknown_size, "resource",
     ),
     Rule(
         "size-retired", "error", "No machine size is retired",
         "Azure starts no node of a retired size.",
         "Write a size of the newer series in the manifest.",
-        sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=True),
+        sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=True), "resource",
     ),
     Rule(
         "size-retiring", "warning", "No machine size has an announced retirement",
         "Nodes stop on that day. A cluster cannot change its size, so a new one must be created.",
         "Write a size of the newer series in the manifest, under a new name of the cluster.",
-        sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=False),
+        sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=False), "resource",
     ),
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""What Azure does not change in place, and what it never changes back: tables, and what they say of two inputs.
+"""Rules on changes that Azure does not make in place or never reverts, and the tables behind them.
 
-`diff` asks them of two plans, and of an import what `plan --observed` was told.
+`plan` compares two commits by them, and an existing resource with what its import would change.
 """
 
 import ipaddress
@@ -8,23 +8,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from infra.rules.network import NETWORK, SUBNET
-from infra.rules.properties import (
-    BATCH,
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.tables.names import TABLE
+from infra.tables.resource_types import (
+    BUDGET,
     COMPUTE,
     CONTAINER,
     IMAGES,
     KEY,
     LOGS,
     MODELS,
-    ONLINE,
+    NETWORK,
+    PRIVATE_ENDPOINT,
+    PUBLIC_IP,
     ROLE,
     STORAGE,
+    SUBNET,
     VAULT,
     WORKSPACE,
 )
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
-from infra.tables.names import TABLE
 
 _PROVIDER = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/replacement.go"
 _PATHS = "https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/gen/schema.go"
@@ -34,7 +36,6 @@ _TEMPLATE = f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"
 _BUDGETS = f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"
 _IMAGE_KEYS = f"{_LEARN}/container-registry/tutorial-customer-managed-keys"
 _QUEUE_KEYS = f"{_LEARN}/storage/common/account-encryption-key-create"
-_ENDPOINTS = f"{_LEARN}/machine-learning/how-to-authenticate-online-endpoint"
 _CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
 _INSTANCE = f"{_LEARN}/machine-learning/how-to-create-compute-instance"
 _INSTANCE_UPDATES = "https://github.com/Azure/bicep-types-az/issues/2543"
@@ -43,114 +44,142 @@ _MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
 _DELETED = "https://www.pulumi.com/docs/iac/concepts/options/retainondelete/"
 
 Effect = Literal["replaced", "refused", "one way"]
-"""replaced: deleted and made anew. refused: Azure takes no such update, or ignores it; it has to be deleted by hand.
-one way: Azure takes it, and never takes it back, or it takes back what cannot be."""
-
-
-@dataclass(frozen=True)
-class CreateOnly:
-    """A property that is said once, when the resource is made.
-
-    Attributes:
-        at: Its dotted path.
-        source: Where that is published.
-        addable: Whether it may be left out when the resource is made, and be said later.
-    """
-
-    at: str
-    effect: Literal["replaced", "refused"]
-    source: str
-    addable: bool = True
-
-
-@dataclass(frozen=True)
-class NoWay:
-    """A property that Azure lets go some ways, and not others.
-
-    Attributes:
-        at: Its dotted path.
-        barred: Whether going from the first value to the second one is a way that there is not.
-        why: What Azure says, as a sentence.
-        source: Where that is published.
-    """
-
-    at: str
-    barred: Callable[[Any, Any], bool]
-    why: str
-    source: str
-    effect: Literal["one way", "refused"] = "one way"
+"""replaced: Azure deletes the resource and creates a new one. refused: Azure refuses or ignores the update. one way:
+Azure accepts the change, and never the opposite one."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change that Azure does not make in place."""
-
-    at: str
-    old: Any
-    new: Any
-    effect: Effect
-    why: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Property:
-    """A property whose value differs; None on the side where it is not there.
+    """A property that differs between two inputs of a resource.
 
     Attributes:
         at: Its dotted path in the inputs: `properties.sku.name`, `rules.0`.
+        old, new: None where the property is missing.
+        effect: What Azure does; None where it changes the property in place.
+        why: The reason, as a sentence.
+        source: Where it is published.
     """
 
     at: str
     old: Any
     new: Any
+    effect: Effect | None = None
+    why: str = ""
+    source: str = ""
 
 
-EVERYWHERE: tuple[CreateOnly, ...] = (
-    CreateOnly("resourceGroupName", "replaced", _PATHS),
-    CreateOnly("scope", "replaced", _PATHS),
-    CreateOnly("location", "replaced", _TRACKED),
+@dataclass(frozen=True)
+class Restriction:
+    """A property that Azure does not change in place, or changes in some directions only.
+
+    Attributes:
+        at: Its dotted path.
+        forbids: Whether Azure does not make the change from the first value to the second one.
+        why: The reason, as a sentence.
+        source: Where it is published.
+    """
+
+    at: str
+    effect: Effect
+    forbids: Callable[[Any, Any], bool]
+    why: str
+    source: str
+
+
+def _create_only(at: str, effect: Effect, source: str, *, addable: bool = True) -> Restriction:
+    """A property that Azure accepts at creation only; one that is `addable` can be set later, once."""
+
+    def forbids(old: Any, new: Any) -> bool:
+        # False and a missing value mean the same.
+        return (old or None) != (new or None) and not (old is None and addable)
+
+    return Restriction(at, effect, forbids, f"{at} is set once, when the resource is created.", source)
+
+
+EVERYWHERE: tuple[Restriction, ...] = (
+    _create_only("resourceGroupName", "replaced", _PATHS),
+    _create_only("scope", "replaced", _PATHS),
+    _create_only("location", "replaced", _TRACKED),
     *(
-        CreateOnly(name, "replaced", _PATHS)
+        _create_only(name, "replaced", _PATHS)
         for name in sorted({rule.argument for rule in TABLE.values()} | {"workspaceName", "accountName", "resourceUri"})
     ),
 )
-"""What no resource changes: the parts of its id, and where it lies."""
+"""What no resource changes: the parts of its id, and its location."""
 
-CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
+
+def _less_isolated(old: Any, new: Any) -> bool:
+    order = (None, "Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
+    return old in order and new in order and order.index(old) > max(order.index(new), 1)
+
+
+def _only_the_systems(old: Any, new: Any) -> bool:
+    """From both kinds of identity to the system-assigned one alone."""
+    both = all(kind in str(old) for kind in ("SystemAssigned", "UserAssigned"))
+    return both and "UserAssigned" not in str(new)
+
+
+def _gone(old: Any, new: Any) -> bool:
+    return old is True and new is not True
+
+
+def _removes_a_range(old: Any, new: Any) -> bool:
+    """Whether a range of addresses is removed; one that shrinks or grows keeps the common part."""
+    if not isinstance(old, list) or not isinstance(new, list) or UNKNOWN in (*old, *new):
+        return False
+    kept = [ipaddress.ip_network(one) for one in new]
+    return not all(any(ipaddress.ip_network(one).overlaps(other) for other in kept) for one in old)
+
+
+RESTRICTIONS: dict[str, tuple[Restriction, ...]] = {
     ROLE: (
-        CreateOnly("principalId", "replaced", _PROVIDER),
-        CreateOnly("roleAssignmentName", "replaced", _PATHS),
-        CreateOnly("roleDefinitionId", "refused", f"{_LEARN}/role-based-access-control/troubleshooting"),
+        _create_only("principalId", "replaced", _PROVIDER),
+        _create_only("roleAssignmentName", "replaced", _PATHS),
+        _create_only("roleDefinitionId", "refused", f"{_LEARN}/role-based-access-control/troubleshooting"),
     ),
     STORAGE: (
-        CreateOnly("isHnsEnabled", "replaced", _PROVIDER),
-        CreateOnly(
+        Restriction(
+            "kind", "one way", lambda old, new: old == "StorageV2" and new != old,
+            "an account cannot be changed back to an older kind.",
+            f"{_LEARN}/storage/common/storage-account-upgrade",
+        ),
+        _create_only("isHnsEnabled", "replaced", _PROVIDER),
+        _create_only(
             "encryption.requireInfrastructureEncryption", "refused",
             f"{_LEARN}/storage/common/infrastructure-encryption-enable",
         ),
-        # A key may come later, but for queues and tables only where the account was made for one.
-        CreateOnly("encryption.services.queue.keyType", "refused", _QUEUE_KEYS, addable=False),
-        CreateOnly("encryption.services.table.keyType", "refused", _QUEUE_KEYS, addable=False),
+        # A key can be added later, but for queues and tables only to an account that was created for one.
+        _create_only("encryption.services.queue.keyType", "refused", _QUEUE_KEYS, addable=False),
+        _create_only("encryption.services.table.keyType", "refused", _QUEUE_KEYS, addable=False),
     ),
     IMAGES: (
-        CreateOnly("encryption.status", "refused", _IMAGE_KEYS, addable=False),
-        CreateOnly("zoneRedundancy", "refused", f"{_LEARN}/container-registry/zone-redundancy"),
+        _create_only("encryption.status", "refused", _IMAGE_KEYS, addable=False),
+        _create_only("zoneRedundancy", "refused", f"{_LEARN}/container-registry/zone-redundancy"),
     ),
     WORKSPACE: (
-        CreateOnly("storageAccount", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
-        CreateOnly("keyVault", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
-        CreateOnly("hbiWorkspace", "refused", f"{_LEARN}/machine-learning/concept-data-encryption"),
-        CreateOnly("enableDataIsolation", "refused", _TEMPLATE),
-        CreateOnly(
+        Restriction(
+            "managedNetwork.isolationMode", "one way", _less_isolated,
+            "a workspace keeps its managed network, and its isolation cannot be lowered.", _MANAGED,
+        ),
+        Restriction(
+            "identity.type", "one way",
+            _only_the_systems,
+            "a workspace with both kinds of identity keeps the user-assigned one.",
+            f"{_LEARN}/machine-learning/how-to-identity-based-service-authentication",
+        ),
+        _create_only("storageAccount", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
+        _create_only("keyVault", "refused", f"{_LEARN}/machine-learning/concept-workspace"),
+        _create_only("hbiWorkspace", "refused", f"{_LEARN}/machine-learning/concept-data-encryption"),
+        _create_only("enableDataIsolation", "refused", _TEMPLATE),
+        _create_only(
             "encryption.status", "refused", f"{_LEARN}/machine-learning/how-to-setup-customer-managed-keys",
             addable=False,
         ),
-        CreateOnly("kind", "refused", _TEMPLATE),
+        _create_only("kind", "refused", _TEMPLATE),
     ),
     COMPUTE: (
         *(
-            CreateOnly(at, "refused", _CLUSTER)
+            _create_only(at, "refused", _CLUSTER)
             for at in (
                 "properties.computeType",
                 "properties.disableLocalAuth",
@@ -163,147 +192,92 @@ CREATE_ONLY: dict[str, tuple[CreateOnly, ...]] = {
                 "properties.properties.remoteLoginPortPublicAccess",
             )
         ),
-        CreateOnly("properties.properties.sshSettings", "refused", _INSTANCE),
-        # Azure answers that an instance was updated, and leaves it as it was.
-        CreateOnly("properties.properties.personalComputeInstanceSettings", "refused", _INSTANCE_UPDATES),
-        CreateOnly("properties.properties.applicationSharingPolicy", "refused", _INSTANCE_UPDATES),
-        CreateOnly("properties.properties.idleTimeBeforeShutdown", "refused", _INSTANCE_UPDATES, addable=False),
-        CreateOnly("properties.properties.schedules", "refused", _INSTANCE_UPDATES, addable=False),
+        _create_only("properties.properties.sshSettings", "refused", _INSTANCE),
+        # Azure reports success for an update of an instance, and does not change it.
+        _create_only("properties.properties.personalComputeInstanceSettings", "refused", _INSTANCE_UPDATES),
+        _create_only("properties.properties.applicationSharingPolicy", "refused", _INSTANCE_UPDATES),
+        _create_only("properties.properties.idleTimeBeforeShutdown", "refused", _INSTANCE_UPDATES, addable=False),
+        _create_only("properties.properties.schedules", "refused", _INSTANCE_UPDATES, addable=False),
     ),
-    ONLINE: (CreateOnly("properties.authMode", "refused", _ENDPOINTS),),
-    BATCH: (CreateOnly("properties.authMode", "refused", f"{_LEARN}/machine-learning/how-to-use-batch-endpoint"),),
-    "azure-native:network:PrivateEndpoint": (CreateOnly("subnet", "replaced", _PROVIDER),),
-    "azure-native:network:PublicIPAddress": tuple(
-        CreateOnly(at, "replaced", _PROVIDER) for at in ("publicIPAddressVersion", "publicIPPrefix", "sku")
+    PRIVATE_ENDPOINT: (_create_only("subnet", "replaced", _PROVIDER),),
+    PUBLIC_IP: tuple(
+        _create_only(at, "replaced", _PROVIDER) for at in ("publicIPAddressVersion", "publicIPPrefix", "sku")
     ),
-    "azure-native:consumption:Budget": (
-        CreateOnly("timePeriod.startDate", "refused", _BUDGETS),
-        CreateOnly("timeGrain", "refused", _BUDGETS),
-    ),
-}  # fmt: skip
-"""What a resource of a type does not change, beside what no resource does."""
-
-
-def _less_isolated(old: Any, new: Any) -> bool:
-    order = (None, "Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
-    return old in order and new in order and order.index(old) > max(order.index(new), 1)
-
-
-def _only_the_systems(old: Any, new: Any) -> bool:
-    """From both kinds of identity to the system's alone."""
-    both = all(kind in str(old) for kind in ("SystemAssigned", "UserAssigned"))
-    return both and "UserAssigned" not in str(new)
-
-
-def _gone(old: Any, new: Any) -> bool:
-    return old is True and new is not True
-
-
-def _removes_a_range(old: Any, new: Any) -> bool:
-    """Whether a range of addresses goes; one that shrinks or grows keeps what is in both."""
-    if not isinstance(old, list) or not isinstance(new, list) or UNKNOWN in (*old, *new):
-        return False
-    kept = [ipaddress.ip_network(one) for one in new]
-    return not all(any(ipaddress.ip_network(one).overlaps(other) for other in kept) for one in old)
-
-
-NO_WAY: dict[str, tuple[NoWay, ...]] = {
-    WORKSPACE: (
-        NoWay(
-            "managedNetwork.isolationMode", _less_isolated,
-            "a managed network cannot be taken away from a workspace, nor be opened again.", _MANAGED,
-        ),
-        NoWay(
-            "identity.type",
-            _only_the_systems,
-            "a workspace with both kinds of identity does not go back to the system's alone.",
-            f"{_LEARN}/machine-learning/how-to-identity-based-service-authentication",
-        ),
+    BUDGET: (
+        _create_only("timePeriod.startDate", "refused", _BUDGETS),
+        _create_only("timeGrain", "refused", _BUDGETS),
     ),
     VAULT: (
-        NoWay(
-            "properties.enablePurgeProtection", _gone, "purge protection cannot be turned off.",
+        Restriction(
+            "properties.enablePurgeProtection", "one way", _gone, "purge protection cannot be turned off.",
             f"{_LEARN}/key-vault/general/soft-delete-overview",
         ),
-        NoWay(
-            "properties.enableSoftDelete", _gone, "soft delete cannot be turned off.",
+        Restriction(
+            "properties.enableSoftDelete", "one way", _gone, "soft delete cannot be turned off.",
             f"{_LEARN}/key-vault/general/soft-delete-overview",
-        ),
-    ),
-    STORAGE: (
-        NoWay(
-            "kind", lambda old, new: old == "StorageV2" and new != old,
-            "an account of the second kind does not go back to an older one.",
-            f"{_LEARN}/storage/common/storage-account-upgrade",
         ),
     ),
     SUBNET: (
-        NoWay(
-            "addressPrefix", lambda old, new: None not in (old, new) and old != new,
-            "a subnet keeps its range while anything is in it.",
-            f"{_LEARN}/virtual-network/virtual-network-manage-subnet", "refused",
+        Restriction(
+            "addressPrefix", "refused", lambda old, new: None not in (old, new) and old != new,
+            "a subnet in use keeps its range.",
+            f"{_LEARN}/virtual-network/virtual-network-manage-subnet",
         ),
     ),
     NETWORK: (
-        NoWay(
-            "addressSpace.addressPrefixes", _removes_a_range,
-            "a network keeps a range while subnets are in it.",
-            f"{_LEARN}/virtual-network/manage-virtual-network", "refused",
+        Restriction(
+            "addressSpace.addressPrefixes", "refused", _removes_a_range,
+            "a network keeps a range while subnets use it.",
+            f"{_LEARN}/virtual-network/manage-virtual-network",
         ),
     ),
 }  # fmt: skip
-"""What goes one way only, or only while nothing is in it."""
+"""What resources of a type do not change, in addition to `EVERYWHERE`."""
 
 STATEFUL: frozenset[str] = frozenset({STORAGE, CONTAINER, VAULT, KEY, IMAGES, WORKSPACE, MODELS, LOGS})
-"""What holds data that is lost when it is replaced or deleted; without a key, what it encrypted."""
+"""Resources whose data is lost when they are replaced or deleted; a lost key loses what it encrypted."""
 
 
 _ABSENT = object()
 
 
-def properties(old: Any, new: Any, at: str = "") -> Iterator[Property]:
-    """The properties that differ between two inputs, which stand at the path `at`, by path."""
+def differences(old: Any, new: Any, at: str = "") -> Iterator[Change]:
+    """The properties that differ between two inputs at the path `at`, by path."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
-            yield from properties(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else key)
+            yield from differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{at}.{key}" if at else key)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (was, will_be) in enumerate(zip(old, new, strict=True)):
-            yield from properties(was, will_be, f"{at}.{index}")
+            yield from differences(was, will_be, f"{at}.{index}")
     elif old != new:
-        yield Property(at, None if old is _ABSENT else old, None if new is _ABSENT else new)
+        yield Change(at, None if old is _ABSENT else old, None if new is _ABSENT else new)
 
 
-def changes(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    """The changes from one resource's old inputs to its new ones that Azure does not make in place.
+def restricted(type_: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """The changes between two inputs of a resource that Azure does not make in place.
 
-    What is unknown on either side is taken for unchanged.
+    A value that is unknown on either side counts as unchanged.
     """
     before, after = Resource("", type_, "", old), Resource("", type_, "", new)
-    rules = {rule.at: rule for rule in (*EVERYWHERE, *CREATE_ONLY.get(type_, ()))}
-    for rule in rules.values():
-        was, will_be = before.at(rule.at), after.at(rule.at)
-        # What is off and what is not said are the same.
-        changed = (was or None) != (will_be or None) and UNKNOWN not in (was, will_be)
-        if changed and not (was is None and rule.addable):
-            yield Change(rule.at, was, will_be, rule.effect, f"{rule.at} is said once, when it is made.", rule.source)
-    for way in NO_WAY.get(type_, ()):
-        was, will_be = before.at(way.at), after.at(way.at)
-        if UNKNOWN not in (was, will_be) and way.barred(was, will_be):
-            yield Change(way.at, was, will_be, way.effect, way.why, way.source)
+    restrictions = {one.at: one for one in (*EVERYWHERE, *RESTRICTIONS.get(type_, ()))}
+    for one in restrictions.values():
+        was, will_be = before.at(one.at), after.at(one.at)
+        if UNKNOWN not in (was, will_be) and one.forbids(was, will_be):
+            yield Change(one.at, was, will_be, one.effect, one.why, one.source)
 
 
-def _of_stack(stack: Stack, effect: Effect) -> Iterator[Violation]:
+def _with_effect(stack: Stack, effect: Effect) -> Iterator[Violation]:
     for resource in stack.resources:
-        for change in _changes_of(stack, resource):
+        for change in _restricted(stack, resource):
             if change.effect == effect:
-                yield (resource.urn, f"{resource.name}: {_told(change)}; {change.why} ({change.source}).")
+                yield resource.urn, f"{resource.name}: {_in_words(change)}; {change.why} ({change.source})."
 
 
 def _replaced(stack: Stack) -> Iterator[Violation]:
     for resource in stack.of(*STATEFUL):
-        told = [_told(change) for change in _changes_of(stack, resource) if change.effect == "replaced"]
-        if told:
-            yield (resource.urn, f"{resource.name}: what it holds is lost, since {', '.join(told)}.")
+        changes = [_in_words(change) for change in _restricted(stack, resource) if change.effect == "replaced"]
+        if changes:
+            yield resource.urn, f"{resource.name}: its data is lost, since {', '.join(changes)}."
 
 
 def _removed(stack: Stack) -> Iterator[Violation]:
@@ -311,43 +285,42 @@ def _removed(stack: Stack) -> Iterator[Violation]:
     for urn in stack.before:
         type_, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.rsplit("::", 1)[-1]
         if urn not in kept and type_ in STATEFUL:
-            yield (urn, f"{name}: it is removed, and what it holds is lost.")
+            yield urn, f"{name}: it is removed, and its data is lost."
 
 
-def _changes_of(stack: Stack, resource: Resource) -> Iterator[Change]:
+def _restricted(stack: Stack, resource: Resource) -> Iterator[Change]:
     old = stack.before.get(resource.urn)
-    return changes(resource.type, old, resource.inputs) if old is not None else iter(())
+    return restricted(resource.type, old, resource.inputs) if old is not None else iter(())
 
 
-def _told(change: Change) -> str:
+def _in_words(change: Change) -> str:
     return f"{change.at} goes from {change.old!r} to {change.new!r}"
 
 
 CHANGE_RULES: tuple[Rule, ...] = (
     Rule(
-        "change-one-way", "error", "Nothing is changed back that Azure never changes back",
-        "Azure refuses the update, halfway through a deployment.",
-        "Leave it, or make a new resource of another name and move.", _MANAGED,
-        lambda stack: _of_stack(stack, "one way"),
+        "change-one-way", "error", "No change is the opposite of a one-way change",
+        "Azure refuses the update during the deployment.",
+        "Restore the value in the manifest; or write generation, or another name, for a new resource, and move to it.",
+        _MANAGED, lambda stack: _with_effect(stack, "one way"),
     ),
     Rule(
-        "change-refused", "error", "What is said once, or is in use, is not changed",
-        "Azure refuses the update or ignores it, and the plan is not what there is.",
-        "Make a new one beside it, under another name.", _CLUSTER,
-        lambda stack: _of_stack(stack, "refused"),
+        "change-refused", "error", "No change is one that Azure refuses or ignores",
+        "The deployment fails, or the resource stays as it is.",
+        "Restore the value in the manifest, or write a new item with another name beside it.", _CLUSTER,
+        lambda stack: _with_effect(stack, "refused"),
     ),
     Rule(
-        "change-replaces-data", "error", "Nothing that holds data is deleted to be made anew",
-        "What was in it is lost, and the deleted name stays taken for a while.",
-        "Make a new one beside it, move the data, then take the old one out.", _PROVIDER,
-        _replaced,
+        "change-replaces-data", "error", "No resource with data is replaced",
+        "Its data is lost, and the deleted name stays taken for a while.",
+        "Restore the value in the manifest; or write a new team or environment, move the data, then remove the old "
+        "one.", _PROVIDER, _replaced,
     ),
     Rule(
-        "change-removes-data", "error", "Nothing that holds data is removed",
-        "What the manifests do not ask for any more, the next deployment deletes.",
-        "Move the data first; or agree to the loss, and suppress this rule for the resource: in the team's file, or in "
-        "platform.yaml when that file goes too.", _DELETED,
-        _removed,
+        "change-removes-data", "error", "No resource with data is removed",
+        "The next deployment deletes what the manifests no longer configure.",
+        "Move the data first; or accept the loss and suppress this rule for the resource: in the team's file, or in "
+        "platform.yaml when that file is removed too.", _DELETED, _removed,
     ),
 )  # fmt: skip
-"""The rules on changes. They have something to say when it is known what was there before."""
+"""The rules on changes. They need the inputs before the change."""

@@ -1,10 +1,10 @@
-"""A resource as Azure describes it, told in the inputs of the SDK, so that it can be compared with what is planned.
+"""Converts Azure's description of a resource into the inputs of the SDK, to compare it with the plan.
 
-Azure answers with `properties` below `location`, `tags` and so on, in the names of its REST API; the SDK takes most of
-them one level higher, some under other names, and nothing of what Azure alone decides.
+Azure answers with `properties` beside `location`, `tags` and so on, in the names of its REST API. The SDK has most of
+them one level higher, some under other names, and none of the values that Azure alone decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.rules import sdk
@@ -16,7 +16,7 @@ RENAMED: Mapping[str, str] = {
     "iPAddressOrRange": "value",
     "virtualNetworkResourceId": "id",
 }
-"""What the SDK calls otherwise than Azure does, by its own name.
+"""Properties with another name in the SDK, by the SDK's name.
 https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties
 https://learn.microsoft.com/rest/api/container-registry/registries/get"""
 
@@ -24,10 +24,7 @@ _NOT_INPUTS = frozenset({"etag", "id", "name", "properties", "systemdata", "type
 
 
 def inputs_of(type_: str, described: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs that a resource of a type would have been given, as Azure describes it; without the parts of its id.
-
-    What is empty in the description is left out.
-    """
+    """The inputs of a resource from Azure's description of it, without the parts of its id and without empty values."""
     arguments = sdk.arguments_of(type_)
     if arguments is None:
         return {}
@@ -43,9 +40,9 @@ def _object(described: Mapping[str, Any], arguments: type) -> dict[str, Any]:
         value = by_name.get(_plain(name))
         if value is None and name in RENAMED:
             value = by_name.get(_plain(RENAMED[name]))
-        told = _value(value, wanted)
-        if told not in (None, [], {}, ""):
-            found[name] = told
+        converted = _value(value, wanted)
+        if converted not in (None, [], {}, ""):
+            found[name] = converted
     return found
 
 
@@ -53,16 +50,39 @@ def _value(value: Any, wanted: Any) -> Any:
     items = sdk.items_in(wanted)
     if isinstance(value, Mapping):
         if items is not None:
-            # The ids of identities go in as a list, and come out as a map.
+            # The ids of identities are a list in the inputs, and a map in the description.
             return sorted(value)
         classes = sdk.classes_in(wanted)
-        # Of an object that may be of one of several classes, none is known to be meant.
+        # Where several classes are possible, the description does not say which one it is.
         return _object(value, classes[0]) if len(classes) == 1 else dict(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_value(item, items) for item in value]
     return value
 
 
+def unknown_values(type_: str, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The values that the SDK's enumerations do not have, each with its dotted path."""
+    arguments = sdk.arguments_of(type_)
+    if arguments is not None:
+        yield from _unknown_in(inputs, arguments, "")
+
+
+def _unknown_in(value: Any, wanted: Any, at: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for arguments in sdk.classes_in(wanted)[:1]:
+            types = sdk.types_of(arguments)
+            for key in value.keys() & types.keys():
+                yield from _unknown_in(value[key], types[key], f"{at}.{key}" if at else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown_in(item, sdk.items_in(wanted), f"{at}.{index}")
+    elif isinstance(value, str):
+        # Azure ignores the case, and does not always answer in that of its documentation.
+        known = [one.lower() for one in sdk.values_in(wanted)]
+        if known and value.lower() not in known:
+            yield at, value
+
+
 def _plain(name: str) -> str:
-    """A name as both sides spell it: `Application_Type` and `applicationType` are one."""
+    """A name in the spelling that both sides share: `Application_Type` and `applicationType` are equal."""
     return name.replace("_", "").lower()

@@ -168,6 +168,8 @@ class Rule:
             `platform`: the rule compares stacks, by `facts` and `compare`.
         facts: What `compare` needs from one stack and its findings: plain JSON data, small, for a thousand stacks.
         compare: The violations between stacks, from the facts of each by its name; each with the stack to report.
+        related: The stacks that can violate the rule together with some judged ones: from the settings of all stacks
+            of the platform and the facts of the judged ones, so that no other stack has to be planned.
     """
 
     id: str
@@ -180,17 +182,10 @@ class Rule:
     scope: Literal["resource", "stack", "platform"] = "stack"
     facts: Callable[[Stack, Sequence[Finding]], Any] | None = None
     compare: Callable[[Mapping[str, Any]], Iterable[tuple[str, Violation]]] | None = None
+    related: Callable[[Mapping[str, StackSettings], Mapping[str, Any]], Iterable[str]] | None = None
 
 
-def each(
-    types: Iterable[str] | None, wrong: Callable[[Resource], Iterable[str]]
-) -> Callable[[Stack], Iterator[Violation]]:
-    """A check of each resource of some types, or of all, by itself: `wrong` describes what is wrong with one."""
-    judged = frozenset(types) if types is not None else None
-
-    def check(stack: Stack) -> Iterator[Violation]:
-        for resource in stack.resources:
-            if judged is None or resource.type in judged:
-                yield from ((resource.urn, f"{resource.name}: {message}") for message in wrong(resource))
-
-    return check
+def entries(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects in a list, as far as they are known."""
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return (entry for entry in listed if isinstance(entry, Mapping))

@@ -1,37 +1,30 @@
-"""All rules, and how plans and the engine judge by them. docs/rules.md is the table as a page."""
+"""All rules, and the functions that apply them for plans and for the engine. docs/rules.md lists them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.rules.access import ACCESS_RULES
 from infra.rules.adopted import ADOPTED_RULES
-from infra.rules.arguments import ARGUMENT_RULES
 from infra.rules.availability import AVAILABILITY_RULES
 from infra.rules.changes import CHANGE_RULES
 from infra.rules.limits import LIMIT_RULES
-from infra.rules.network import NETWORK_RULES
-from infra.rules.once import ONCE_RULES
-from infra.rules.properties import PROPERTY_RULES
+from infra.rules.names import NAME_RULES
 from infra.rules.rule import Finding, Rule, Stack, Violation
 from infra.rules.stacks import STACK_RULES
 from infra.rules.suppress import suppression_of, suppression_rules
-from infra.rules.upkeep import UPKEEP_RULES
+from infra.settings import StackSettings
 
 RULES: dict[str, Rule] = {
     rule.id: rule
     for rule in (
-        *PROPERTY_RULES,
-        *ARGUMENT_RULES,
-        *ONCE_RULES,
-        *UPKEEP_RULES,
+        *STACK_RULES,
         *ACCESS_RULES,
-        *NETWORK_RULES,
         *AVAILABILITY_RULES,
         *LIMIT_RULES,
+        *NAME_RULES,
         *CHANGE_RULES,
         *ADOPTED_RULES,
-        *STACK_RULES,
-        *suppression_rules(known=lambda: RULES),
+        *suppression_rules(lambda: RULES),
     )
 }
 """The rules by id."""
@@ -62,18 +55,31 @@ def facts_of(stack: Stack, findings: Sequence[Finding]) -> dict[str, Any]:
     return {rule.id: rule.facts(stack, findings) for rule in RULES.values() if rule.facts is not None}
 
 
+def related_stacks(stacks: Mapping[str, StackSettings], facts: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """The stacks that can violate a rule together with some judged ones, beside these.
+
+    Args:
+        stacks: The settings of all stacks of the platform, by name.
+        facts: The facts of the judged ones, by name.
+    """
+    found: set[str] = set()
+    for rule in RULES.values():
+        if rule.related is not None:
+            found.update(rule.related(stacks, {name: of_stack[rule.id] for name, of_stack in facts.items()}))
+    return found - facts.keys()
+
+
 def judge_platform(
-    stacks: Mapping[str, Stack], facts: Mapping[str, Mapping[str, Any]], *, every: bool
+    stacks: Mapping[str, Stack], facts: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, Finding]]:
     """The rules that stacks violate together, each with the name of the stack to report.
 
     Args:
         stacks: The stacks by name; their resources are not needed.
-        facts: The facts of each by its name.
-        every: Whether these are all stacks of the platform.
+        facts: The facts of each by its name, in the order of the platform.
     """
     for rule in RULES.values():
-        if rule.compare is not None and (every or rule.id != "suppression-unused"):
+        if rule.compare is not None:
             for name, violation in rule.compare({stack: of_stack[rule.id] for stack, of_stack in facts.items()}):
                 yield from ((name, finding) for finding in _findings(stacks[name], rule, [violation]))
 

@@ -1,88 +1,32 @@
-"""What the SDK itself says of arguments: their names, which are required, their types and the values of enumerations.
+"""The SDK's own description of inputs: the names and types of a resource type's arguments.
 
-The provider checks required arguments and types when it deploys, and never the values of enumerations. Here all of it
-is read from the classes of `pulumi_azure_native`, so that it needs no table of ours and follows the SDK.
+They are read from the classes of `pulumi_azure_native`, so no table of ours has to follow the SDK.
 """
 
 import functools
 import importlib
-import inspect
 import sys
-import textwrap
 import typing
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum
 from types import UnionType
-from typing import Any, Literal
+from typing import Any
 
 import pulumi
 from pulumi import _types
 
-from infra.rules.rule import SECRET, UNKNOWN, Resource
-
 _PREFIX = "azure-native:"
-
-Mistake = Literal["unknown", "missing", "type", "value"]
-"""An argument that the SDK does not know, a required one that is missing, one of a wrong type, one of a wrong value."""
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """What a class of arguments takes.
-
-    Attributes:
-        types: By the name that the engine gets.
-        required: The names of those that must be there.
-        constants: What an argument must be for this class to be meant, where classes are told apart by one.
-    """
-
-    types: Mapping[str, Any]
-    required: frozenset[str]
-    constants: Mapping[str, str]
-
-
-def mistakes(resource: Resource, kind: Mistake) -> Iterator[str]:
-    """What is wrong with a resource's arguments, of one kind of mistake, each as a sentence."""
-    yield from (message for found, message in _mistakes(resource) if found == kind)
 
 
 def takes(type_: str, argument: str) -> bool:
-    """Whether resources of a type have an argument, as `tags`; False where the SDK does not know the type."""
+    """Whether resources of a type have an argument, such as `tags`; False for a type that the SDK does not have."""
     arguments = arguments_of(type_)
-    return arguments is not None and argument in _shape(arguments).types
-
-
-def types_of(arguments: type) -> Mapping[str, Any]:
-    """The types of a class's arguments, by the name that the engine gets."""
-    return _shape(arguments).types
-
-
-def classes_in(wanted: Any) -> list[type]:
-    """The classes of arguments that a type allows: none for plain values, several where objects are of one of them."""
-    members = _values(typing.get_args(wanted)) if typing.get_origin(wanted) in (typing.Union, UnionType) else (wanted,)
-    return [member for member in members if _types.is_input_type(member)]
-
-
-def items_in(wanted: Any) -> Any:
-    """The type of a list's items; None where a type allows no list."""
-    members = _values(typing.get_args(wanted)) if typing.get_origin(wanted) in (typing.Union, UnionType) else (wanted,)
-    for member in members:
-        origin = typing.get_origin(member)
-        if isinstance(origin, type) and issubclass(origin, Sequence):
-            return typing.get_args(member)[0]
-    return None
-
-
-def _mistakes(resource: Resource) -> Sequence[tuple[Mistake, str]]:
-    arguments = arguments_of(resource.type)
-    return [] if arguments is None else list(_of_object(resource.inputs, arguments, ""))
+    return arguments is not None and argument in types_of(arguments)
 
 
 @functools.cache
 def arguments_of(type_: str) -> type | None:
-    """The class of a resource type's arguments; None where the type is not one of the SDK's."""
+    """The class of a resource type's arguments; None for a type that the SDK does not have."""
     if not type_.startswith(_PREFIX):
         return None
     module, name = type_.removeprefix(_PREFIX).split(":")
@@ -90,132 +34,45 @@ def arguments_of(type_: str) -> type | None:
         resource = getattr(importlib.import_module(f"pulumi_azure_native.{module.replace('/', '.')}"), name)
     except (ImportError, AttributeError):
         return None
-    # Its arguments stand beside it; they are not always called after it, since a nested class may have that name.
+    # They are in the same module, not always with the resource's name, since a nested class may have it.
     beside = sys.modules[resource.__module__]
     found = (getattr(beside, exported) for exported in beside.__all__ if exported.endswith("Args"))
     return next(found, None)
 
 
 @functools.cache
-def _shape(arguments: type) -> _Shape:
-    names = _types.input_type_py_to_pulumi_names(arguments)
-    parameters = list(inspect.signature(arguments).parameters.values())
-    required = [parameter.name for parameter in parameters if parameter.default is inspect.Parameter.empty]
-    # A class that is told from others by an argument writes the argument itself, whatever it is given.
-    empty = _types.input_type_to_dict(arguments(**dict.fromkeys(required)))
-    constants = {name: empty[name] for name in map(names.__getitem__, required) if isinstance(empty.get(name), str)}
-    return _Shape(_types.input_type_types(arguments), frozenset(names[name] for name in required), constants)
+def types_of(arguments: type) -> Mapping[str, Any]:
+    """The types of a class's arguments, by the name that the engine gets."""
+    types: Mapping[str, Any] = _types.input_type_types(arguments)
+    return types
 
 
-def _of_object(value: Mapping[str, Any], arguments: type, path: str) -> Iterator[tuple[Mistake, str]]:
-    shape = _shape(arguments)
-    for name in sorted(shape.required - value.keys()):
-        yield "missing", f"{path}{name} is missing."
-    for name, item in value.items():
-        if name in shape.types:
-            yield from _of_value(item, shape.types[name], f"{path}{name}")
-        else:
-            yield "unknown", f"there is no argument {path}{name}.{_meant(name, shape.types)}"
+def classes_in(wanted: Any) -> list[type]:
+    """The classes of arguments that a type allows: none for plain values, several for a union."""
+    return [member for member in members(wanted) if _types.is_input_type(member)]
 
 
-def _of_value(value: Any, wanted: Any, path: str) -> Iterator[tuple[Mistake, str]]:
-    if value is None or value in (UNKNOWN, SECRET) or wanted is Any:
-        return
-    origin = typing.get_origin(wanted)
-    if origin in (typing.Union, UnionType):
-        yield from _of_union(value, typing.get_args(wanted), path)
-    elif _types.is_input_type(wanted):
-        if isinstance(value, Mapping):
-            yield from _of_object(value, wanted, f"{path}.")
-        else:
-            yield "type", f"{path} is {_shown(value)}, not an object."
-    elif isinstance(wanted, type) and issubclass(wanted, Enum):
-        yield from _of_enum(value, wanted, path)
-    elif isinstance(origin, type) and issubclass(origin, Sequence):
-        yield from _of_items(value, typing.get_args(wanted)[0], path)
-    elif isinstance(origin, type) and issubclass(origin, Mapping):
-        yield from _of_entries(value, typing.get_args(wanted)[1], path)
-    elif wanted in _PLAIN and not _PLAIN[wanted](value):
-        yield "type", f"{path} is {_shown(value)}, not a {wanted.__name__}."
+def items_in(wanted: Any) -> Any:
+    """The type of the items, where a type allows a list; else None."""
+    for member in members(wanted):
+        origin = typing.get_origin(member)
+        if isinstance(origin, type) and issubclass(origin, Sequence):
+            return typing.get_args(member)[0]
+    return None
 
 
-_PLAIN = {
-    str: lambda value: isinstance(value, str),
-    bool: lambda value: isinstance(value, bool),
-    int: lambda value: isinstance(value, int) and not isinstance(value, bool),
-    float: lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-}
+def values_in(wanted: Any) -> list[str]:
+    """The values of the enumeration that a type allows; empty where it has none."""
+    enums = (member for member in members(wanted) if isinstance(member, type) and issubclass(member, Enum))
+    return [str(item.value) for enum in enums for item in enum]
 
 
-def _of_union(value: Any, members: tuple[Any, ...], path: str) -> Iterator[tuple[Mistake, str]]:
-    wanted = _values(members)
-    classes = [member for member in wanted if _types.is_input_type(member)]
-    enums = [member for member in wanted if isinstance(member, type) and issubclass(member, Enum)]
-    if classes and isinstance(value, Mapping):
-        yield from _of_one_of(value, classes, path)
-    elif enums and isinstance(value, str):
-        yield from _of_enum(value, enums[0], path)
-    else:
-        tried = [list(_of_value(value, member, path)) for member in wanted]
-        yield from min(tried, key=len, default=[])
-
-
-@functools.cache
-def _values(members: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a value may be: without None, and without the awaitables and outputs by which a program may give it."""
+def members(wanted: Any) -> tuple[Any, ...]:
+    """The types that a type allows, without None, awaitables and outputs, which exist only in programs."""
+    if typing.get_origin(wanted) not in (typing.Union, UnionType):
+        return (wanted,)
     return tuple(
         member
-        for member in members
+        for member in typing.get_args(wanted)
         if member is not type(None) and typing.get_origin(member) not in (Awaitable, pulumi.Output)
     )
-
-
-def _of_one_of(value: Mapping[str, Any], classes: Sequence[type], path: str) -> Iterator[tuple[Mistake, str]]:
-    """An object that is of one of several classes: the one whose constants it has, if they have any."""
-    meant = [known for known in classes if all(value.get(k) == v for k, v in _shape(known).constants.items())]
-    if meant:
-        yield from min((list(_of_object(value, known, f"{path}.")) for known in meant), key=len)
-        return
-    name = next(iter(_shape(classes[0]).constants))
-    known_values = [_shape(known).constants.get(name, "") for known in classes]
-    if name in value:
-        yield "value", f"{path}.{name} is {_shown(value[name])}, not one of {', '.join(sorted(known_values))}."
-    else:
-        yield "missing", f"{path}.{name} is missing."
-
-
-def _of_enum(value: Any, wanted: type[Enum], path: str) -> Iterator[tuple[Mistake, str]]:
-    allowed = [member.value for member in wanted]
-    if value in allowed:
-        return
-    if isinstance(value, str):
-        meant = _meant(value, allowed)
-        yield "value", f"{path} is {_shown(value)}, not one of {', '.join(map(str, sorted(allowed)))}.{meant}"
-    else:
-        yield "type", f"{path} is {_shown(value)}, not one of {', '.join(map(str, sorted(allowed)))}."
-
-
-def _of_items(value: Any, wanted: Any, path: str) -> Iterator[tuple[Mistake, str]]:
-    if not isinstance(value, list | tuple):
-        yield "type", f"{path} is {_shown(value)}, not a list."
-        return
-    for index, item in enumerate(value):
-        yield from _of_value(item, wanted, f"{path}[{index}]")
-
-
-def _of_entries(value: Any, wanted: Any, path: str) -> Iterator[tuple[Mistake, str]]:
-    if not isinstance(value, Mapping):
-        yield "type", f"{path} is {_shown(value)}, not an object."
-        return
-    for key, item in value.items():
-        yield from _of_value(item, wanted, f"{path}.{key}")
-
-
-def _shown(value: Any) -> str:
-    return textwrap.shorten(repr(value), 60, placeholder="...")
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    by_case = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), by_case, 1)
-    return f" Did you mean {by_case[close[0]]!r}?" if close else ""

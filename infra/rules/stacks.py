@@ -1,146 +1,101 @@
-"""Rules on stacks as a whole: what only several resources, or the manifests, can tell."""
+"""Rules on what the manifests leave open or forget for a stack: examples, budget, owner, public access."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from infra.rules.properties import IMAGES, STORAGE, WORKSPACE
-from infra.rules.rule import UNKNOWN, Rule, Stack, Violation
-from infra.settings import HubSettings, examples_in
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.settings import examples_in
+from infra.tables.resource_types import BUDGET, IMAGES, MODELS, STORAGE, VAULT, WORKSPACE
+
+_LEARN = "https://learn.microsoft.com/azure"
+_OWNER_TAG = "owner"
+
+
+def is_open(resource: Resource) -> bool:
+    """Whether a login with a role reaches a resource from any address on the internet."""
+    network = resource.at("publicNetworkAccess") or resource.at("properties.publicNetworkAccess") or "Enabled"
+    default = resource.at("networkRuleSet.defaultAction") or resource.at("properties.networkAcls.defaultAction")
+    # Key vaults accept any case.
+    return str(network).lower() == "enabled" and default not in ("Deny", UNKNOWN)
 
 
 def _examples(stack: Stack) -> Iterable[Violation]:
     found = examples_in(stack.settings) if stack.settings is not None else []
     if found:
-        yield (None, f"{stack.name} has example values of platform init: {', '.join(found)}.")
+        yield None, f"{stack.name} has example values of platform init: {', '.join(found)}."
 
 
-def _links(stack: Stack) -> Iterable[Violation]:
-    if stack.environment is None:
-        return
-    urns = {resource.name: resource.urn for resource in stack.resources}
-    for project in stack.environment.projects:
-        if project.federation is None:
-            yield (
-                urns.get(f"ci-{project.name}"),
-                (
-                    f"{project.name} ({project.origin}): its CI cannot log in to {stack.name}, since nothing says "
-                    "what the forge's tokens carry; the federated credential is left out."
-                ),
-            )
+def _no_budget(stack: Stack) -> Iterator[Violation]:
+    if any(stack.of(WORKSPACE, MODELS)) and not any(stack.of(BUDGET)):
+        yield None, f"{stack.name} has no budget."
 
 
-def _runners(stack: Stack) -> Iterable[Violation]:
-    urns = {resource.name: resource.urn for resource in stack.resources}
-    if isinstance(stack.settings, HubSettings) and stack.settings.private_state and stack.settings.runners is None:
-        yield (
-            urns.get("state"),
-            (
-                "the platform repository's CI reaches the states of stacks from inside the hub's network only, and "
-                "nothing says that there are runners."
-            ),
-        )
-    settings = stack.environment
-    if settings is None or settings.networking.ci == "public" or settings.networking.runners:
-        return
-    for project in settings.projects:
-        yield (
-            urns.get(f"ci-{project.name}"),
-            (
-                f"{project.name} ({project.origin}): its CI reaches {stack.name} from inside the network only, and "
-                "nothing says that there are runners."
-            ),
-        )
+def _no_owner(stack: Stack) -> Iterator[Violation]:
+    from infra.rules import sdk  # not at the top: it imports Pulumi, which a cached plan does not need
 
-
-def _platform_links(stack: Stack) -> Iterable[Violation]:
-    if not isinstance(stack.settings, HubSettings):
-        return
-    urns = {resource.name: resource.urn for resource in stack.resources}
-    logins = [("platform-reader", "pull requests", stack.settings.reader)]
-    logins += [
-        (f"platform-deployer-{deployer.environment}", f"deployments of {deployer.environment}", deployer.federation)
-        for deployer in stack.settings.deployers
+    without = [
+        resource for resource in stack.resources if sdk.takes(resource.type, "tags") and not _has_owner(resource)
     ]
-    for name, who, federation in logins:
-        if federation is None:
-            yield (urns.get(name), f"the platform repository's own CI cannot log in for {who}: no link says how.")
+    if without:
+        count = len(without)
+        yield None, f"{count} resources of {stack.name} have no tag {_OWNER_TAG!r}, such as {without[0].name}."
 
 
-_ENCRYPTED: dict[str, tuple[str, str]] = {
-    STORAGE: ("encryption.keySource", "microsoft.keyvault"),
-    IMAGES: ("encryption.status", "enabled"),
-    WORKSPACE: ("encryption.status", "enabled"),
-}
-"""Where a resource says that a customer's key encrypts it, and what it says then, in lower case."""
+def _has_owner(resource: Resource) -> bool:
+    tags = resource.at("tags")
+    return tags == UNKNOWN or _OWNER_TAG in {str(tag).lower() for tag in tags or ()}
 
 
-def _customer_key(stack: Stack) -> Iterable[Violation]:
-    if stack.environment is None or stack.environment.customer_key is None:
+def _public_access(stack: Stack) -> Iterator[Violation]:
+    # Outside production, the network mode decides. The hub has the rule `locked-is-closed`.
+    if stack.environment is None or not stack.environment.protect:
         return
-    for resource in stack.of(*_ENCRYPTED):
-        path, wanted = _ENCRYPTED[resource.type]
-        if str(resource.at(path)).lower() not in (wanted, UNKNOWN):
-            yield (resource.urn, f"{resource.name}: {path} is {resource.at(path)!r}.")
+    for resource in stack.of(STORAGE, VAULT, IMAGES):
+        if is_open(resource):
+            yield resource.urn, f"{resource.name}: a login with a role reaches it from any address."
 
 
-def _shared_subscriptions(stack: Stack) -> Iterable[Violation]:
-    if not isinstance(stack.settings, HubSettings):
-        return
-    by_subscription: dict[str, list[str]] = {}
-    for deployer in stack.settings.deployers:
-        for subscription in deployer.subscriptions:
-            by_subscription.setdefault(subscription.lower(), []).append(deployer.environment)
-    for subscription, environments in by_subscription.items():
-        if len(environments) > 1:
-            named = ", ".join(environments)
-            yield (None, f"{named} have stacks in the subscription {subscription}: who deploys one reaches all.")
-        if subscription == stack.settings.subscription_id.lower():
-            named = ", ".join(environments)
-            yield (None, f"{named} share the hub's subscription: who deploys there reaches all states and keys.")
+def _open_hub(stack: Stack) -> Iterator[Violation]:
+    if any(models.at("publicNetworkAccess") == "Disabled" for models in stack.of(MODELS)):
+        for resource in stack.of(STORAGE, VAULT):
+            if is_open(resource):
+                yield resource.urn, f"{resource.name}: it has a public address, though the hub's network is locked."
 
 
 STACK_RULES: tuple[Rule, ...] = (
     Rule(
         "example-value", "warning", "No value is an example",
-        "Nothing can be deployed to a subscription of an example, and nobody reads mail that goes to one.",
-        "Write your own ids and addresses into platform.yaml, where EXAMPLE marks them.",
+        "Nothing can be deployed to the subscription of an example, and no one reads mail to an example address.",
+        "Write your own ids and addresses into platform.yaml, where a comment says EXAMPLE.",
         "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/platform.md",
         _examples,
     ),
     Rule(
-        "project-not-linked", "warning", "The CI of every project can log in",
-        "Azure compares issuer and subject letter by letter, and neither can be told from names.",
-        "Read issuer and subject from the forge, then: mlops-bootstrap platform link TEAM/PROJECT ENVIRONMENT.",
-        "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
-        _links,
+        "budget", "warning", "Every stack has a budget",
+        "Without one, no one is notified of costs before the bill.",
+        "Write budget and budget_start in the manifests.",
+        f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets",
+        _no_budget,
     ),
     Rule(
-        "ci-outside", "warning", "CI has runners inside the network of what has no public address",
-        "A forge's own runners cannot upload data, start jobs, share a model with the registry or read a state.",
-        "Add hub.runners for Azure DevOps. For others make runners in the hub's network, as docs/network.md says, and "
-        "suppress this rule with that as the reason.",
-        "https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking",
-        _runners,
+        "owner-tag", "warning", "Every stack has an owner",
+        "A reader of the portal or of the bill needs a contact.",
+        "Write tags: {owner: ...} in the manifests, with a mail address or the name of a team.",
+        f"{_LEARN}/cloud-adoption-framework/ready/azure-best-practices/resource-tagging",
+        _no_owner,
     ),
     Rule(
-        "customer-key", "error", "Where the manifest names a key, it encrypts all that holds data",
-        "Whoever takes the key back wants nothing to stay readable. It is decided when a resource is made.",
-        "Pass the key to the resource.",
-        "https://learn.microsoft.com/azure/machine-learning/concept-customer-managed-keys",
-        _customer_key,
+        "public-access", "warning", "In production, data has no address that is open to the whole internet",
+        "A stolen login works from everywhere; a closed network is a second barrier.",
+        "Write network: managed with allow_ips or with ci: private, or network: locked (docs/network.md); or suppress "
+        "this rule with the reason why the data may be reachable.",
+        f"{_LEARN}/machine-learning/how-to-network-security-overview",
+        _public_access,
     ),
     Rule(
-        "platform-not-linked", "warning", "The CI of the platform repository can log in",
-        "Azure compares issuer and subject letter by letter, and neither can be told from names.",
-        "Read both from the forge, then: mlops-bootstrap platform link platform ENVIRONMENT (or pull-request).",
-        "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
-        _platform_links,
-    ),
-    Rule(
-        "deployers-apart", "note", "Environments lie in subscriptions of their own",
-        "The platform's CI has an identity for each environment, with rights on the subscriptions of its stacks.",
-        "Give environments that not everybody may deploy a subscription_id of their own.",
-        "https://learn.microsoft.com/azure/cloud-adoption-framework/ready/landing-zone/design-area/resource-org-subscriptions",
-        _shared_subscriptions,
+        "locked-is-closed", "error", "A hub with a locked network has no public address",
+        "The states and keys of all stacks are in the hub.",
+        "Write hub.vnet, so that the hub gets private endpoints; or write hub.network: open.",
+        f"{_LEARN}/machine-learning/how-to-managed-network",
+        _open_hub,
     ),
 )  # fmt: skip
-"""The rules on stacks as a whole."""

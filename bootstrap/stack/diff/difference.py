@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bootstrap.stack.plan.model import StackPlan
-from infra.rules.changes import STATEFUL, Change, Property, changes, properties
+from infra.rules.changes import STATEFUL, Change, differences, restricted
 from infra.rules.rule import Finding
 
 Action = Literal["add", "import", "remove", "change", "replace"]
@@ -33,7 +33,7 @@ class ResourceDiff:
     type: str
     name: str
     manifest: str
-    changed: Sequence[Property]
+    changed: Sequence[Change]
     effects: Sequence[Change]
     import_id: str | None = None
 
@@ -51,7 +51,7 @@ class ResourceDiff:
             "name": self.name,
             "manifest": self.manifest,
             "loses_data": self.loses_data,
-            "changed": [asdict(one) for one in self.changed],
+            "changed": [{"at": one.at, "old": one.old, "new": one.new} for one in self.changed],
             "effects": [asdict(one) for one in self.effects],
             "import_id": self.import_id,
         }
@@ -136,11 +136,11 @@ def _whole(action: Action, resource: Mapping[str, Any], of: str = "") -> Resourc
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> ResourceDiff | None:
-    found = list(properties(old["inputs"], new["inputs"]))
+    found = list(differences(old["inputs"], new["inputs"]))
     if old["protect"] != new["protect"]:
-        found.insert(0, Property("protect", old["protect"], new["protect"]))
+        found.insert(0, Change("protect", old["protect"], new["protect"]))
     if not found:
         return None
-    effects = list(changes(new["type"], old["inputs"], new["inputs"]))
+    effects = list(restricted(new["type"], old["inputs"], new["inputs"]))
     action: Action = "replace" if any(one.effect == "replaced" for one in effects) else "change"
     return ResourceDiff(action, new["urn"], new["type"], new["name"], new["source"]["manifest"], found, effects)

@@ -51,24 +51,24 @@ def check_change(
 
 
 def check_platform(
-    stacks: Mapping[str, StackSettings], facts: Mapping[str, Mapping[str, Any]], as_of: str | None, *, every: bool
+    stacks: Mapping[str, StackSettings], facts: Mapping[str, Mapping[str, Any]], as_of: str | None
 ) -> dict[str, list[Finding]]:
     """Judge planned stacks together; the findings by the name of the stack that they are reported for.
 
     Args:
-        stacks: Their settings, by name.
-        facts: The facts of each, by its name.
+        stacks: The settings of all stacks of the platform, by name.
+        facts: The facts of the planned ones and of those related to them, by name.
         as_of: As for `check`.
-        every: Whether these are all stacks of the platform.
     """
     found: dict[str, list[Finding]] = {}
-    judged = {name: Stack(name, (), settings, as_of) for name, settings in stacks.items()}
-    for name, finding in judge_platform(judged, facts, every=every):
+    judged = {name: Stack(name, (), settings, as_of) for name, settings in stacks.items() if name in facts}
+    # In the platform's order, the same stack is reported whichever stacks are planned.
+    for name, finding in judge_platform(judged, {name: facts[name] for name in judged}):
         found.setdefault(name, []).append(finding)
     return found
 
 
-class Judged(Protocol):
+class _Judged(Protocol):
     """A planned stack or the difference of one, with the findings that refuse its deployment."""
 
     @property
@@ -78,10 +78,10 @@ class Judged(Protocol):
     def refusals(self) -> Sequence[Finding]: ...
 
 
-_Judged = TypeVar("_Judged", bound=Judged)
+_T = TypeVar("_T", bound=_Judged)
 
 
-def collect_refusals(stacks: Iterable[_Judged], refusals: list[str]) -> Iterator[_Judged]:
+def collect_refusals(stacks: Iterable[_T], refusals: list[str]) -> Iterator[_T]:
     """Yield the stacks unchanged; what refuses the deployment of each is appended to `refusals` as it passes."""
     for stack in stacks:
         refusals += [f"{stack.name}: {finding}" for finding in stack.refusals]

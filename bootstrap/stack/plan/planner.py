@@ -25,6 +25,7 @@ from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
 from bootstrap.stack.plan.request import Request
 from bootstrap.stack.plan.serialization import header, pack, unpack
+from infra.rules.rules import related_stacks
 
 if TYPE_CHECKING:
     from bootstrap.pricing.price_list import PriceList
@@ -82,8 +83,11 @@ def plan_stacks(
         for settings, packed in zip(stacks, _all_packed(requests, progress, cache), strict=True):
             facts[settings.stack] = header(packed)["facts"]
             lengths.append(waiting.write(packed))
-        by_name = {settings.stack: settings for settings in stacks}
-        found = check_platform(by_name, facts, as_of, every=len(stacks) == len(platform.stacks))
+        related = related_stacks(platform.stacks, facts)
+        others = [Request(settings, as_of) for name, settings in platform.stacks.items() if name in related]
+        for other, packed in zip(others, _all_packed(others, progress, cache), strict=True):
+            facts[other.settings.stack] = header(packed)["facts"]
+        found = check_platform(platform.stacks, facts, as_of)
         waiting.seek(0)
         for settings, length in zip(stacks, lengths, strict=True):
             yield unpack(waiting.read(length), settings, found.get(settings.stack, ()))

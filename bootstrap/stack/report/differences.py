@@ -10,7 +10,7 @@ from typing import Any
 from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
 from bootstrap.stack.report.words import counted, kind
 from bootstrap.yaml import as_yaml_line
-from infra.rules.changes import Property
+from infra.rules.changes import Change
 from infra.rules.rule import UNKNOWN, Finding
 
 SIGNS: dict[Action, str] = {"add": "+", "import": "→", "remove": "-", "change": "~", "replace": "±"}
@@ -43,7 +43,7 @@ def count_changes(stack: StackDiff) -> "Counter[str]":
     """The counts of a stack: its resources by action, the changes that Azure does not make, and its findings."""
     counts: Counter[str] = Counter(resource.action for resource in stack.resources)
     counts["losing data"] = sum(resource.loses_data for resource in stack.resources)
-    counts.update(one.effect for resource in stack.resources for one in resource.effects)
+    counts.update(one.effect for resource in stack.resources for one in resource.effects if one.effect)
     counts["error"] = len(stack.refusals)
     counts.update(f"new {one.severity}" for one in stack.findings)
     return counts
@@ -58,13 +58,13 @@ def in_words(counts: "Counter[str]") -> str:
     return ", ".join(words)
 
 
-def change_in_words(one: Property) -> str:
+def change_in_words(one: Change) -> str:
     """The old value and the new one on one line."""
     between = " " if _are_lists(one) else " → "
     return between.join(side for side in values(one) if side)
 
 
-def values(one: Property) -> tuple[str, str]:
+def values(one: Change) -> tuple[str, str]:
     """The old value and the new one, as YAML; of two lists, the entries that are removed and those that are added."""
     if not _are_lists(one):
         return _cut(_text(one.old)), _cut(_text(one.new))
@@ -74,7 +74,7 @@ def values(one: Property) -> tuple[str, str]:
 
 def effect(resource: ResourceDiff, at: str) -> str:
     """`replaced`, `refused` or `one way` for a property that Azure does not change in place; else empty."""
-    return next((one.effect for one in resource.effects if f"{at}.".startswith(f"{one.at}.")), "")
+    return next((one.effect or "" for one in resource.effects if f"{at}.".startswith(f"{one.at}.")), "")
 
 
 def diff_lines(stack: StackDiff, resource: ResourceDiff) -> Iterator[str]:
@@ -88,7 +88,7 @@ def diff_lines(stack: StackDiff, resource: ResourceDiff) -> Iterator[str]:
         yield f"      {one.at}: {change_in_words(one)}{mark}"
 
 
-def _are_lists(one: Property) -> bool:
+def _are_lists(one: Change) -> bool:
     return isinstance(one.old, list) and isinstance(one.new, list)
 
 

@@ -1,12 +1,31 @@
 """What Azure bills while nothing runs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from bootstrap.pricing.idle import METERS, idle_costs
-from infra.rules.network import OUTBOUND_RULE
-from infra.rules.properties import COMPUTE, IMAGES, MODELS, WORKSPACE
 from infra.rules.rule import UNKNOWN, Resource
-from tests.unit.infra.rules.sides import APPROVED_ONLY, compute, resource, under
+from infra.tables.resource_types import COMPUTE, IMAGES, MODELS, OUTBOUND_RULE, WORKSPACE
+
+
+def resource(type_: str, inputs: Mapping[str, Any], name: str = "it") -> Resource:
+    return Resource(f"urn:pulumi:fraud-dev::mlops-bootstrap::{type_}::{name}", type_, name, inputs)
+
+
+def under(path: str, value: Any) -> dict[str, Any]:
+    """Nested inputs: `under("a.b", 1)` is `{"a": {"b": 1}}`."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def compute(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"properties": {"computeType": kind, "properties": properties}}
+
+
+APPROVED_ONLY = under("managedNetwork.isolationMode", "AllowOnlyApprovedOutbound")
 
 
 def listed(*resources: Resource) -> list[tuple[str, int, str]]:

@@ -314,10 +314,13 @@ def test_changes_by_an_import_are_reported_by_property(tmp_path: Path) -> None:
     done = observe(tmp_path, MANAGE, WORKSPACE_IN_AZURE, described)
 
     assert [found for found in findings(done) if found[0] != "adopted-unseen"] == [
-        ("adopted-changes", "storage: allowSharedKeyAccess is not said, and becomes false."),
+        ("adopted-changes", "storage: allowSharedKeyAccess is not set, and becomes false."),
         ("adopted-changes", 'storage: minimumTlsVersion is "TLS1_0", and becomes "TLS1_2".'),
         ("adopted-changes", 'storage: networkRuleSet.defaultAction is "Deny", and becomes "Allow".'),
-        ("adopted-loses", f"storage: networkRuleSet.ipRules is {json.dumps(rules)}, and nothing here says so."),
+        (
+            "adopted-loses",
+            f"storage: networkRuleSet.ipRules is {json.dumps(rules)}, and the manifests do not configure it.",
+        ),
     ]
 
 
@@ -328,9 +331,9 @@ def test_properties_that_the_first_update_would_remove_are_reported(tmp_path: Pa
     lost = {message for rule, message in findings(observe(tmp_path, MANAGE, described)) if rule == "adopted-loses"}
 
     assert lost == {
-        'workspace: description is "Made by hand", and nothing here says so.',
-        'workspace: imageBuildCompute is "builder", and nothing here says so.',
-        'workspace: tags.owner is "somebody", and nothing here says so.',
+        'workspace: description is "Made by hand", and the manifests do not configure it.',
+        'workspace: imageBuildCompute is "builder", and the manifests do not configure it.',
+        'workspace: tags.owner is "somebody", and the manifests do not configure it.',
     }
 
 
@@ -346,10 +349,10 @@ def test_impossible_changes_by_an_import_are_errors(tmp_path: Path) -> None:
     ("properties", "reason"),
     [
         ({"storageAccount": STORAGE.replace("stold", "stother")}, f'its storageAccount is "{STORAGE[:-3]}other", and'),
-        ({"containerRegistry": None}, f'its containerRegistry is not said, and the manifest says "{IMAGES}"'),
+        ({"containerRegistry": None}, f'its containerRegistry is not set, and the manifest says "{IMAGES}"'),
         (
             {"managedNetwork": {"isolationMode": "AllowInternetOutbound"}},
-            "its managed network is AllowInternetOutbound, and network open means Disabled",
+            "its managed network is AllowInternetOutbound, and network: open means Disabled",
         ),
     ],
 )

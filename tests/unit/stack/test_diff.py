@@ -17,7 +17,7 @@ from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import plan_stacks
 from bootstrap.stack.report.markdown import LONGEST
-from infra.rules.changes import Property
+from infra.rules.changes import Change
 from infra.rules.rule import UNKNOWN
 from tests import worlds
 from tests.helpers import Done, build_tree, git, run_here, tree
@@ -216,7 +216,7 @@ def test_check_refuses_lost_data_and_touches_nothing(root: Path, cache: Cache) -
     done = checked(root, cache, "hub", "-o", "json")
 
     assert done.code == ExitCode.REFUSED
-    assert "hub: change-replaces-data: vault: what it holds is lost, since resourceGroupName goes from" in done.err
+    assert "hub: change-replaces-data: vault: its data is lost, since resourceGroupName goes from" in done.err
     assert done.document["against"] == {"ref": "HEAD", "commit": git("rev-parse", "HEAD", cwd=root)}
     assert {stack["name"]: stack["status"] for stack in done.document["stacks"]} == {"hub": "changed"}
     assert before == (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
@@ -257,7 +257,7 @@ def checked(root: Path, cache: Cache, *more: str) -> Done:
         (
             "managed\n",
             "managed\nlocation: uksouth\n",
-            "fraud-dev: change-replaces-data: storage: what it holds is lost",
+            "fraud-dev: change-replaces-data: storage: its data is lost",
         ),
     ],
     ids=["one way", "refused", "an error of the plan", "replaced"],
@@ -281,7 +281,7 @@ def test_check_refuses_to_remove_what_holds_data(root: Path, cache: Cache) -> No
     done = checked(root, cache, "churn-dev")
 
     assert done.code == ExitCode.REFUSED
-    assert "churn-dev: change-removes-data: storage: it is removed, and what it holds is lost." in done.err
+    assert "churn-dev: change-removes-data: storage: it is removed, and its data is lost." in done.err
 
 
 def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, cache: Cache) -> None:
@@ -327,7 +327,7 @@ def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cac
 
     assert not same.findings
     assert found.status == "unchanged"
-    assert {one.rule for one in found.findings} == {"project-not-linked"}
+    assert {one.rule for one in found.findings} == {"project-not-linked", "suppression-unused"}
     assert "project-not-linked" in diff_as("tree", [found])
 
 
@@ -367,14 +367,14 @@ def test_of_lists_the_entries_are_told_that_come_and_go(root: Path, cache: Cache
 
 
 def test_of_long_lists_it_is_told_how_much_is_not_shown() -> None:
-    changed = Property("ranges", [], list(range(25)))
+    changed = Change("ranges", [], list(range(25)))
     found = StackDiff("hub", "changed", [ResourceDiff("change", "urn", "a:b:C", "it", "x.yaml:1", [changed], [])])
 
     assert "19, and 5 more\n" in diff_as("tree", [found])
 
 
 def test_what_is_not_known_yet_is_told_in_words() -> None:
-    changed = [Property("id", "a", UNKNOWN), Property("scope", f"/subscriptions/{UNKNOWN}/x", None)]
+    changed = [Change("id", "a", UNKNOWN), Change("scope", f"/subscriptions/{UNKNOWN}/x", None)]
     found = StackDiff("hub", "changed", [ResourceDiff("change", "urn", "a:b:C", "it", "x.yaml:1", changed, [])])
 
     for form in ("tree", "table", "markdown", "html"):
@@ -393,7 +393,7 @@ def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path
     [cluster] = [one for one in found["fraud-dev"].resources if one.type.endswith(":Compute")]
     assert (cluster.action, cluster.manifest) == ("remove", "HEAD: teams/fraud.yaml:4")
     assert {one.manifest.rpartition(":")[0] for one in found["churn-dev"].resources} == {"HEAD: teams/churn.yaml"}
-    assert "and what it holds is lost. (HEAD: teams/churn.yaml:2)" in done.err
+    assert "and its data is lost. (HEAD: teams/churn.yaml:2)" in done.err
     assert "(HEAD: teams/churn.yaml:2)  [loses data]" in done.out
 
 
@@ -585,7 +585,7 @@ def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
     assert document["stacks"][0]["name"] == "churn-dev"
     markdown = diff_as("markdown", found, commit)
     assert re.search(
-        r"- \*\*error\*\* \[`change-replaces-data`\]\(https://\S+\) in `churn-dev` \(`[^`]+`\): workspace: what it",
+        r"- \*\*error\*\* \[`change-replaces-data`\]\(https://\S+\) in `churn-dev` \(`[^`]+`\): workspace: its data",
         markdown,
     )
     assert all(one.fix in markdown for one in found[0].refusals)

@@ -12,7 +12,6 @@ from bootstrap.stack.plan.model import StackPlan
 from infra import queries
 from infra.reference import Reference
 from infra.rules.rule import Resource
-from infra.rules.upkeep import REPORTING
 from infra.tables.alerts import (
     ACCESS_CHANGED,
     ACCESS_DENIED,
@@ -138,12 +137,6 @@ def test_diagnostic_settings_export_exactly_what_azure_supports(
 
     unasked = {"microsoft.insights/components", "microsoft.machinelearningservices/workspaces/onlineendpoints"}
     assert asked == {kind: {parts} for kind, parts in AZURE_MONITOR.items() if parts and kind not in unasked}
-
-
-def test_the_rule_on_diagnostics_blames_nothing_that_has_none_to_export() -> None:
-    judged = {Reference(f"/providers{reporting.path}").azure_type.lower() for reporting in REPORTING.values()}
-
-    assert [kind for kind in judged if not AZURE_MONITOR.get(kind)] == []
 
 
 def test_exempt_resource_types_have_nothing_to_export() -> None:

@@ -1,57 +1,125 @@
-"""Names that two stacks would both give: only where they share a resource group can words meet, and a rule tells."""
+"""Rules that compare stacks: names that two stacks share, whichever of them are planned."""
 
 from pathlib import Path
 
+import pytest
+
+from bootstrap.errors import ExitCode
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from tests.helpers import build_tree
+from bootstrap.stack.plan.cache import Cache
+from tests.helpers import build_tree, run_cli
 from tests.plans import make_plan
 from tests.worlds import PLATFORM
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-shared"
 
 
-def platform(root: Path, said: str) -> Path:
-    """A team whose project is called as an identity of the other one's environment."""
+def platform(root: Path, setting: str) -> Path:
+    """A team whose project has the name of an identity in the other team's environment."""
     return build_tree(
         root,
         {
             "platform.yaml": PLATFORM.replace("environments:\n", "environments:\n  ci: {ring: 0}\n"),
             "teams/ml.yaml": f"""\
                 name: ml
-                {said}
+                {setting}
                 environments: {{dev: {{}}}}
                 projects: [{{name: workspace, repository: github:contoso/workspace}}]
                 """,
-            "teams/ml-dev.yaml": f"name: ml-dev\n{said}\nenvironments: {{ci: {{}}}}\n",
+            "teams/ml-dev.yaml": f"name: ml-dev\n{setting}\nenvironments: {{ci: {{}}}}\n",
         },
     )
 
 
-def clashes(root: Path) -> list[tuple[str, str]]:
-    planned = make_plan(load_platform(root), [], Progress())
+def clashes(root: Path, *names: str, cache: Cache | None = None) -> list[tuple[str, str]]:
+    planned = make_plan(load_platform(root), names, Progress(), cache=cache)
     return [(stack.name, one.message) for stack in planned.stacks for one in stack.findings if one.rule == "names-once"]
 
 
-def test_two_identities_of_one_name_in_a_shared_group_are_told(tmp_path: Path) -> None:
+def test_identities_with_one_name_in_a_shared_group_are_reported(tmp_path: Path) -> None:
     assert clashes(platform(tmp_path, f"resource_group_id: {GROUP}")) == [
         (
             "ml-dev-ci",
-            "workspace-identity: ci-workspace of ml-dev is called id-contoso-ml-dev-ci-workspace already.",
+            "workspace-identity: ci-workspace of ml-dev has the same name id-contoso-ml-dev-ci-workspace.",
         )
     ]
 
 
-def test_groups_of_their_own_keep_them_apart(tmp_path: Path) -> None:
+def test_same_name_in_different_groups_is_allowed(tmp_path: Path) -> None:
     assert clashes(platform(tmp_path, "network: open")) == []
 
 
-def test_one_role_of_one_group_in_a_shared_group_is_told(tmp_path: Path) -> None:
-    """Azure refuses the second assignment, whatever its name."""
+def test_same_role_assignment_in_a_shared_group_is_reported(tmp_path: Path) -> None:
+    """Azure refuses the second assignment, also under another name."""
     people = "99999999-9999-9999-9999-999999999999"
     root = platform(tmp_path, f"resource_group_id: {GROUP}")
     (root / "platform.yaml").write_text((root / "platform.yaml").read_text() + f"groups: {{platform: {people}}}\n")
 
-    told = [message for stack, message in clashes(root) if "gives the same role" in message]
+    messages = [message for stack, message in clashes(root) if "assigns the same role" in message]
 
-    assert "people-platform-contributor-on-resource-group of ml-dev gives the same role there already." in told[0]
+    assert "people-platform-contributor-on-resource-group of ml-dev assigns the same role." in messages[0]
+
+
+def test_plan_of_one_stack_reports_its_collision_with_an_unplanned_one(tmp_path: Path) -> None:
+    root = platform(tmp_path, f"resource_group_id: {GROUP}")
+
+    assert clashes(root, "ml-dev-ci") == clashes(root)
+    assert clashes(root, "ml-dev") == []
+
+
+@pytest.mark.parametrize("names", [[], ["ml-dev-ci"]], ids=["all stacks", "the stack"])
+def test_check_refuses_the_collision_whichever_stacks_are_named(tmp_path: Path, names: list[str]) -> None:
+    root = platform(tmp_path, f"resource_group_id: {GROUP}")
+
+    done = run_cli("plan", *names, "--check", "-C", root, cwd=tmp_path)
+
+    assert done.code == ExitCode.REFUSED, done.err
+    assert "ml-dev-ci: names-once: workspace-identity: ci-workspace of ml-dev has the same name" in done.err
+
+
+def test_only_stacks_that_share_a_place_are_planned_too(tmp_path: Path) -> None:
+    apart = platform(tmp_path / "apart", "network: open")
+    shared = platform(tmp_path / "shared", f"resource_group_id: {GROUP}")
+
+    assert planned_for(apart, "ml-dev-ci") == ["ml-dev-ci"]
+    assert planned_for(shared, "ml-dev-ci") == ["ml-dev-ci", "ml-dev"]
+
+
+def test_facts_of_other_stacks_come_from_the_cache(tmp_path: Path) -> None:
+    root = platform(tmp_path, f"resource_group_id: {GROUP}")
+    cache = Cache(tmp_path / "cache")
+    expected = clashes(root, cache=cache)
+    recorder = Recorder()
+
+    make_plan(load_platform(root), ["ml-dev-ci"], recorder, cache=cache)
+
+    assert clashes(root, "ml-dev-ci", cache=cache) == expected
+    assert set(recorder.outcomes) == {"cached"}
+
+
+def test_teams_that_share_a_group_of_people_do_not_collide_on_the_hub(tmp_path: Path) -> None:
+    root = platform(tmp_path, "groups: {data_scientists: 99999999-9999-9999-9999-999999999999}")
+
+    assert clashes(root) == []
+
+
+class Recorder(Progress):
+    """The stacks that are planned, and how."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.outcomes: list[str] = []
+
+    def started(self, task: str) -> None:
+        self.names.append(task.removeprefix("plan "))
+
+    def finished(self, task: str, outcome: str = "done") -> None:
+        self.outcomes.append(outcome)
+
+
+def planned_for(root: Path, name: str) -> list[str]:
+    """The stacks that a plan of one of them plans."""
+    recorder = Recorder()
+    make_plan(load_platform(root), [name], recorder)
+    return recorder.names

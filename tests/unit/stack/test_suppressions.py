@@ -1,4 +1,4 @@
-"""Suppressions in the manifests: what they hide, what they do not, and when they end."""
+"""Suppressions in the manifests: which findings they allow, and when they end."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ projects:
   - {name: churn, repository: github:contoso/churn}
 """
 )
-SAID = "suppress: [{rule: %s, reason: the pipeline comes later, until: 2027-03-31}]\n"
+SUPPRESS = "suppress: [{rule: %s, reason: the pipeline comes later, until: 2027-03-31}]\n"
 
 
 def world(root: Path, *, platform: str = PLATFORM, team: str = TEAM) -> Path:
@@ -38,7 +38,7 @@ def rules(made: Plan, *, suppressed: bool) -> set[str]:
 
 
 def test_a_suppressed_finding_is_kept_and_not_counted(tmp_path: Path) -> None:
-    made = planned(world(tmp_path, team=TEAM + SAID % "project-not-linked"), ["fraud-dev"])
+    made = planned(world(tmp_path, team=TEAM + SUPPRESS % "project-not-linked"), ["fraud-dev"])
     finding = next(found for found in made.document()["stacks"][0]["findings"] if found["suppressed"])
 
     assert rules(made, suppressed=True) == {"project-not-linked"}
@@ -54,14 +54,16 @@ def test_a_suppressed_finding_is_kept_and_not_counted(tmp_path: Path) -> None:
     )
 
 
-def test_layers_add_up_and_the_hub_has_the_organizations(tmp_path: Path) -> None:
-    made = planned(world(tmp_path, platform=PLATFORM + SAID % "owner-tag", team=TEAM + SAID % "project-not-linked"))
+def test_suppressions_of_all_layers_apply_and_those_of_the_platform_to_the_hub(tmp_path: Path) -> None:
+    made = planned(
+        world(tmp_path, platform=PLATFORM + SUPPRESS % "owner-tag", team=TEAM + SUPPRESS % "project-not-linked")
+    )
 
     assert rules(made, suppressed=True) == {"owner-tag", "project-not-linked"}
     assert all(stack.settings.suppressions[0].rule == "owner-tag" for stack in made.stacks)
 
 
-def test_a_resource_that_is_named_is_the_only_one(tmp_path: Path) -> None:
+def test_suppression_of_one_resource_allows_no_other(tmp_path: Path) -> None:
     said = "suppress: [{rule: public-access, resource: vault, reason: nobody may know why, until: 2027-03-31}]\n"
     made = planned(world(tmp_path, team=TEAM + "protect: true\n" + said), ["fraud-dev"])
 
@@ -73,27 +75,40 @@ def test_a_resource_that_is_named_is_the_only_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("as_of", "ended"), [(None, False), ("2027-03-31", False), ("2027-04-01", True)], ids=["no day", "last day", "over"]
 )
-def test_it_ends_on_the_day_that_is_said_and_not_by_the_clock(tmp_path: Path, as_of: str | None, ended: bool) -> None:
-    made = planned(world(tmp_path, team=TEAM + SAID % "project-not-linked"), ["fraud-dev"], as_of)
+def test_suppression_ends_by_as_of_and_not_by_the_clock(tmp_path: Path, as_of: str | None, ended: bool) -> None:
+    made = planned(world(tmp_path, team=TEAM + SUPPRESS % "project-not-linked"), ["fraud-dev"], as_of)
 
     assert made.document()["as_of"] == as_of
     assert ("project-not-linked" in rules(made, suppressed=False)) is ended
     assert ("suppression-expired" in rules(made, suppressed=False)) is ended
 
 
-def test_one_that_suppresses_nothing_is_found_when_all_stacks_are_planned(tmp_path: Path) -> None:
-    root = world(tmp_path, platform=PLATFORM + SAID % "storage-no-keys")
+def test_unused_suppression_of_the_platform_is_reported_once_for_the_first_stack(tmp_path: Path) -> None:
+    root = world(tmp_path, platform=PLATFORM + SUPPRESS % "size-retired")
 
     assert "suppression-unused" in rules(planned(root), suppressed=False)
+    assert "suppression-unused" in rules(planned(root, ["hub"]), suppressed=False)
     assert "suppression-unused" not in rules(planned(root, ["fraud-dev"]), suppressed=False)
 
 
-def test_an_unknown_rule_is_a_finding_with_the_nearest_name(tmp_path: Path) -> None:
-    made = planned(world(tmp_path, team=TEAM + SAID % "project-not-linkt"), ["fraud-dev"])
+def test_suppression_that_another_stack_uses_is_not_unused(tmp_path: Path) -> None:
+    root = world(tmp_path, platform=PLATFORM + SUPPRESS % "project-not-linked")
 
-    told = [finding.message for finding in made.stacks[0].findings if finding.rule == "suppression-unknown"]
-    assert len(told) == 1
-    assert told[0].endswith("there is no such rule. Did you mean 'project-not-linked'?")
+    assert "suppression-unused" not in rules(planned(root, ["hub"]), suppressed=False)
+
+
+def test_suppression_of_a_rule_between_stacks_is_not_called_unused(tmp_path: Path) -> None:
+    root = world(tmp_path, platform=PLATFORM + SUPPRESS % "names-once")
+
+    assert "suppression-unused" not in rules(planned(root), suppressed=False)
+
+
+def test_unknown_rule_is_reported_with_the_most_similar_id(tmp_path: Path) -> None:
+    made = planned(world(tmp_path, team=TEAM + SUPPRESS % "project-not-linkt"), ["fraud-dev"])
+
+    messages = [finding.message for finding in made.stacks[0].findings if finding.rule == "suppression-unknown"]
+    assert len(messages) == 1
+    assert messages[0].endswith("no rule has this id. Did you mean 'project-not-linked'?")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +127,7 @@ def test_reason_and_day_are_required(tmp_path: Path, said: str, wanted: str) -> 
     assert wanted in "".join(caught.value.details)
 
 
-def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_invalid_as_of_is_refused(tmp_path: Path) -> None:
     done = run_here("plan", "hub", "-C", world(tmp_path), "--as-of", "tomorrow", cwd=tmp_path)
 
     assert done.code == ExitCode.INPUT

@@ -1,4 +1,4 @@
-"""The policy pack, asked as the engine asks: a process of its own, over gRPC on loopback."""
+"""The policy pack, called as the engine calls it: a process of its own, over gRPC on loopback."""
 
 import json
 import subprocess
@@ -14,9 +14,9 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from infra.rules.pack import SETTINGS_KEY
-from infra.rules.properties import STORAGE, WORKSPACE
 from infra.rules.rules import RULES
-from tests.unit.infra.rules.sides import suppressing
+from infra.tables.resource_types import COMPUTE, STORAGE, WORKSPACE
+from tests.unit.infra.rules.manifests import planned, suppressing
 
 URN = "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"
 
@@ -36,70 +36,78 @@ def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
 
 
 def properties(inputs: Mapping[str, Any]) -> Struct:
-    made = Struct()
-    made.update(inputs)
-    return made
+    struct = Struct()
+    struct.update(inputs)
+    return struct
 
 
-def asked(pack: analyzer_pb2_grpc.AnalyzerStub, type_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the pack says of one resource, by rule."""
-    request = analyzer_pb2.AnalyzeRequest(urn=URN, type=type_, name="storage", properties=properties(inputs))
+def judged(pack: analyzer_pb2_grpc.AnalyzerStub, type_: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The diagnostics of one resource, by rule."""
+    request = analyzer_pb2.AnalyzeRequest(urn=URN, type=type_, name="it", properties=properties(inputs))
     return {found.policyName: found for found in pack.Analyze(request).diagnostics}
 
 
-def asked_of_stack(pack: analyzer_pb2_grpc.AnalyzerStub, type_: str, outputs: Mapping[str, Any]) -> set[str]:
-    resource = analyzer_pb2.AnalyzerResource(urn=URN, type=type_, name="storage", properties=properties(outputs))
+def judged_stack(pack: analyzer_pb2_grpc.AnalyzerStub, type_: str, outputs: Mapping[str, Any]) -> set[str]:
+    """The rules that the stack of one resource violates, beside those of the resource itself."""
+    resource = analyzer_pb2.AnalyzerResource(urn=URN, type=type_, name="it", properties=properties(outputs))
     found = pack.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=[resource])).diagnostics
     return {diagnostic.policyName for diagnostic in found}
 
 
-def test_it_tells_every_rule(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    told = pack.GetAnalyzerInfo(empty_pb2.Empty())
+def cluster(size: str) -> dict[str, Any]:
+    return {"properties": {"computeType": "AmlCompute", "properties": {"vmSize": size}}}
 
-    assert {policy.name for policy in told.policies} == set(RULES)
-    levels = {policy.name: policy.enforcementLevel for policy in told.policies}
-    assert levels["storage-no-keys"] == analyzer_pb2.MANDATORY
+
+def test_pack_lists_every_rule(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    info = pack.GetAnalyzerInfo(empty_pb2.Empty())
+
+    levels = {policy.name: policy.enforcementLevel for policy in info.policies}
+    assert levels.keys() == RULES.keys()
+    assert levels["size-retired"] == analyzer_pb2.MANDATORY
     assert levels["public-access"] == analyzer_pb2.ADVISORY
 
 
-def test_an_error_stops_the_engine_and_says_what_to_do(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    found = asked(pack, STORAGE, {"allowSharedKeyAccess": True, "minimumTlsVersion": "TLS1_2"})
+def test_error_stops_the_engine_before_the_resource_is_created(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    found = judged(pack, COMPUTE, cluster("Standard_NC6s_v3"))
 
-    assert found["storage-no-keys"].enforcementLevel == analyzer_pb2.MANDATORY
-    assert found["storage-no-keys"].urn == URN
-    assert found["storage-no-keys"].message.endswith(RULES["storage-no-keys"].fix)
-    assert "storage-tls" not in found
+    assert found.keys() == {"size-retired"}
+    assert found["size-retired"].enforcementLevel == analyzer_pb2.MANDATORY
+    assert found["size-retired"].urn == URN
+    assert found["size-retired"].message.endswith(RULES["size-retired"].fix)
 
 
-def test_unknowns_and_secrets_break_no_rule(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_unknown_and_secret_values_violate_no_rule(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     secret = {rpc._special_sig_key: rpc._special_secret_sig, "value": "hidden"}
 
-    found = asked(pack, STORAGE, {"allowSharedKeyAccess": rpc.UNKNOWN, "accessTier": secret})
-
-    assert not {"storage-no-keys", "argument-type", "argument-value"} & set(found)
-
-
-def test_other_providers_resources_are_not_judged(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    assert asked(pack, "random:index/randomId:RandomId", {}) == {}
-    assert asked(pack, "bootstrap:storage:Storage", {}) == {}
+    assert judged(pack, COMPUTE, cluster(rpc.UNKNOWN)) == {}
+    assert judged(pack, STORAGE, {"networkRuleSet": secret, "tags": rpc.UNKNOWN}) == {}
 
 
-def test_the_stack_is_judged_by_what_was_asked_for(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    asked(pack, WORKSPACE, {"workspaceName": "mlw", "tags": {"owner": "fraud"}})
-
-    # What Azure answered has other names than what was asked for.
-    assert asked_of_stack(pack, WORKSPACE, {"name": "mlw"}) == {"budget", "diagnostics"}
+def test_resources_of_other_providers_are_ignored(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    assert judged(pack, "random:index/randomId:RandomId", {}) == {}
+    assert judged(pack, "bootstrap:storage:Storage", {}) == {}
 
 
-def test_the_manifests_suppressions_hold(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    settings = suppressing("storage-no-keys")
-    pack.ConfigureStack(
-        analyzer_pb2.AnalyzerStackConfigureRequest(stack="fraud-dev", config={SETTINGS_KEY: settings.model_dump_json()})
-    )
+def test_stack_is_judged_by_inputs_and_not_by_outputs(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    judged(pack, WORKSPACE, {"workspaceName": "mlw", "tags": {"owner": "fraud"}})
 
-    assert "storage-no-keys" not in asked(pack, STORAGE, {"allowSharedKeyAccess": True})
+    assert judged_stack(pack, WORKSPACE, {"name": "mlw"}) == {"budget"}
 
 
-def test_settings_that_are_none_are_refused(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_findings_of_resources_are_not_repeated_for_the_stack(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    judged(pack, COMPUTE, {**cluster("Standard_NC6s_v3"), "tags": {"owner": "fraud"}})
+
+    assert judged_stack(pack, COMPUTE, {}) == set()
+
+
+def test_suppressions_of_the_manifests_apply(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    [stack] = planned(suppressing("size-retired"), "fraud-dev").stacks
+    config = {SETTINGS_KEY: stack.settings.model_dump_json()}
+    pack.ConfigureStack(analyzer_pb2.AnalyzerStackConfigureRequest(stack="fraud-dev", config=config))
+
+    assert judged(pack, COMPUTE, cluster("Standard_NC6s_v3")) == {}
+
+
+def test_invalid_settings_are_refused(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     with pytest.raises(grpc.RpcError, match="mlops-bootstrap:settings is not right"):
         pack.ConfigureStack(analyzer_pb2.AnalyzerStackConfigureRequest(config={SETTINGS_KEY: json.dumps({"a": 1})}))

@@ -1,70 +1,105 @@
-"""Each rule is kept by one stack and broken by another."""
+"""Each rule is violated by manifests, exported resources or a change between two versions of the manifests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra.rules import upkeep
+from bootstrap.stack.plan.checks import check_change
+from infra.rules import limits
 from infra.rules.page import as_page
-from infra.rules.rule import UNKNOWN, Finding, Stack
-from infra.rules.rules import RULES, facts_of, judge_platform, judge_resource, judge_stack
-from infra.tables.diagnostics import DIAGNOSTICS
+from infra.rules.rule import Finding
+from infra.rules.rules import RULES
 from tests.conftest import Golden
-from tests.unit.infra.rules.sides import SIDES, resource
+from tests.plans import Plan
+from tests.unit.infra.rules.manifests import CASES, CHANGES, CHURN, Case, Edits, on_team, planned
 
 DOCS = Path(__file__).parents[4] / "docs"
+BY_ONE_PLAN = [
+    pytest.param(rule, case, id=f"{rule}-{index}") for rule in CASES for index, case in enumerate(CASES[rule])
+]
+KEPT = [
+    pytest.param(rule, case, id=f"{rule}-{index}")
+    for rule, cases in CASES.items()
+    for index, case in enumerate(cases)
+    if case.keeps is not None
+]
+BY_A_CHANGE = [
+    pytest.param(rule, *edits, id=f"{rule}-{index}") for rule in CHANGES for index, edits in enumerate(CHANGES[rule])
+]
+BY_COUNTING = {"limit-assignments", "role-assignments-near-limit"}
 
 
-def breaches(rule: str, *stacks: Stack) -> list[Finding]:
-    """How the stacks, which are all that there are, break a rule: each by itself, and together."""
-    found, facts = [], {}
-    for stack in stacks:
-        alone = judge_stack(stack)
-        facts[stack.name] = facts_of(stack, alone)
-        found += alone
-    found += [one for _, one in judge_platform({stack.name: stack for stack in stacks}, facts, every=True)]
-    return [one for one in found if one.rule == rule]
+def of_rule(rule: str, findings: Iterator[Finding]) -> list[Finding]:
+    return [one for one in findings if one.rule == rule]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_stack_that_keeps_the_rule_has_no_finding(rule: str) -> None:
-    for kept in SIDES[rule].kept:
-        assert breaches(rule, kept) == []
+def found(plan: Plan) -> Iterator[Finding]:
+    return (finding for stack in plan.stacks for finding in stack.findings)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_stack_that_breaks_the_rule_has_one(rule: str) -> None:
-    for broken in SIDES[rule].broken:
-        found = breaches(rule, broken)
-        assert len(found) == SIDES[rule].times
-        assert all(breach.message.endswith((".", "?", ")")) for breach in found)
+def found_by_change(before: Plan, after: Plan) -> Iterator[Finding]:
+    new = {stack.name: stack for stack in after.stacks}
+    for stack in before.stacks:
+        yield from check_change(stack.name, new.get(stack.name), {one.urn: one.inputs for one in stack.made}, None)
 
 
-def test_every_rule_has_both_sides_tested() -> None:
-    assert set(SIDES) == set(RULES)
-    assert all(sides.kept and sides.broken for sides in SIDES.values())
+def test_platform_of_these_tests_violates_no_rule() -> None:
+    assert [str(finding) for finding in found(planned({}))] == []
 
 
-def test_rules_say_all_that_people_need() -> None:
+@pytest.mark.parametrize(("rule", "case"), BY_ONE_PLAN)
+def test_manifests_violate_the_rule(rule: str, case: Case) -> None:
+    violations = of_rule(rule, found(planned(case.violates, case.stack, as_of=case.as_of, observed=case.observed[0])))
+
+    assert [one for one in violations if case.message in one.message]
+    assert all(one.message.endswith((".", "?", ")")) for one in violations)
+    assert all(one.manifest for one in violations)
+
+
+@pytest.mark.parametrize(("rule", "case"), KEPT)
+def test_similar_manifests_keep_the_rule(rule: str, case: Case) -> None:
+    plan = planned(case.keeps or {}, case.stack, as_of=case.as_of, observed=case.observed[1])
+
+    assert of_rule(rule, found(plan)) == []
+
+
+@pytest.mark.parametrize(("rule", "before", "violates", "keeps"), BY_A_CHANGE)
+def test_change_of_manifests_violates_the_rule(rule: str, before: Edits, violates: Edits, keeps: Edits) -> None:
+    old = planned(before)
+
+    assert of_rule(rule, found_by_change(old, planned(violates)))
+    assert of_rule(rule, found_by_change(old, planned(keeps))) == []
+
+
+def test_role_assignments_are_counted_over_all_stacks_of_a_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    two_stacks = {**on_team(projects=[CHURN]), ("teams/vision.yaml", "name"): "vision"}
+    two_stacks |= {("teams/vision.yaml", "environments"): {"dev": {}}, ("teams/vision.yaml", "budget"): 100}
+    counts = limits.assignments_by_subscription(
+        one.inputs for stack in planned(two_stacks).stacks for one in stack.made if one.type.endswith(":RoleAssignment")
+    )
+    [most] = [count for subscription, count in counts.items() if subscription.endswith("0d")]
+
+    def rules(limit: int, near: int) -> set[str]:
+        monkeypatch.setattr(limits, "MOST_ASSIGNMENTS", limit)
+        monkeypatch.setattr(limits, "NEAR_MOST_ASSIGNMENTS", near)
+        return {finding.rule for finding in found(planned(two_stacks))} & BY_COUNTING
+
+    assert rules(most - 1, most - 1) == {"limit-assignments"}
+    assert rules(most, most - 1) == {"role-assignments-near-limit"}
+    assert rules(most, most) == set()
+
+
+def test_every_rule_has_a_test() -> None:
+    assert CASES.keys() | CHANGES.keys() | BY_COUNTING == RULES.keys()
+
+
+def test_rules_have_all_texts() -> None:
     for rule in RULES.values():
         assert all(text.endswith((".", '".')) for text in (rule.reason, rule.fix)), rule.id
         assert not rule.title.endswith(".")
         assert rule.link.startswith("https://")
 
 
-def test_what_is_not_known_yet_breaks_no_rule_on_properties() -> None:
-    unknown = {"allowSharedKeyAccess": UNKNOWN, "minimumTlsVersion": UNKNOWN, "accountName": UNKNOWN, "kind": UNKNOWN}
-    stack = Stack("fraud-dev", [resource("azure-native:storage:StorageAccount", unknown)])
-    found = {finding.rule for finding in judge_resource(stack)}
-
-    assert not found & {"storage-no-keys", "storage-tls", "names", "argument-value", "argument-type"}
-
-
-def test_whatever_the_programs_keep_diagnostics_of_is_judged_too() -> None:
-    judged = {reporting.path.removeprefix("/").rsplit("/", 1)[0] for reporting in upkeep.REPORTING.values()}
-
-    assert DIAGNOSTICS.keys() <= judged
-
-
-def test_the_page_is_as_the_table_says(golden: Golden) -> None:
+def test_page_is_generated_from_the_rules(golden: Golden) -> None:
     golden(DOCS / "rules.md", as_page())
