@@ -30,17 +30,17 @@ from bootstrap.errors import InputError
 )
 def init(
     session: Session,
-    destination: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    destination: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create.")],
     *,
     organization: Annotated[str | None, typer.Option(help="A short word for your organization.")] = None,
     location: Annotated[str | None, typer.Option(help="The Azure location, such as westeurope.")] = None,
     subscription: Annotated[str | None, typer.Option(help="The id of the Azure subscription.")] = None,
     tenant: Annotated[str | None, typer.Option(help="The id of the Entra tenant.")] = None,
-    email: Annotated[str | None, typer.Option(help="Who hears of alerts and budgets.")] = None,
-    defaults: Annotated[bool, typer.Option("--defaults", help="Write marked examples for what is not given.")] = False,
+    email: Annotated[str | None, typer.Option(help="The mail address for alerts and budgets.")] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Write marked examples for missing values.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files that would be written, and stop.")] = False,
 ) -> None:
-    """Make a platform repository: two short YAML files that say everything, with schemas for your editor."""
+    """Create a platform repository: short YAML files, with schemas for your editor."""
     import datetime as dt
 
     from bootstrap.manifests import scaffold
@@ -52,9 +52,9 @@ def init(
         "tenant": tenant,
         "email": email,
     }
-    given = {name: value for name, value in options.items() if value is not None}
+    given = scaffold.validated({name: value for name, value in options.items() if value is not None})
     if not defaults:
-        given = _complete(given)
+        given = _complete(destination, given)
     path = session.directory / destination
     made = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
     if made.written:
@@ -65,24 +65,32 @@ def init(
     session.console.result(text, made.document())
 
 
-def _complete(given: dict[str, str]) -> dict[str, str]:
-    """The answers, with those that are missing asked for on a terminal. Raises InputError where there is none."""
+def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
+    """The answers, with those that are missing asked for on a terminal. Raises InputError without one."""
     from bootstrap.manifests.scaffold import QUESTIONS
 
     missing = [question for name, question in QUESTIONS.items() if name not in given]
     if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
-            "There is no terminal to ask on, and some values are missing.",
-            details=[f"{question.option}: {question.text}" for question in missing],
+            "Some values are missing, and there is no terminal to ask for them.",
+            details=[f"{question.option}: {question.text}, such as {question.example}" for question in missing],
             hint="Give these options, or --defaults for marked example values.",
         )
-    for name, question in QUESTIONS.items():
-        while name not in given:
-            answer = typer.prompt(question.text, err=True)
-            try:
-                given[name] = question.validated(answer.strip())
-            except InputError as error:
-                typer.echo(error.what, err=True)
+    try:
+        for name, question in QUESTIONS.items():
+            while name not in given:
+                default = question.example if question.default else None
+                text = question.text if default else f"{question.text}\n  (such as {question.example})"
+                answer = typer.prompt(text, default=default, err=True)
+                try:
+                    given[name] = question.validated(answer.strip())
+                except InputError as error:
+                    typer.echo(error.what, err=True)
+    except (KeyboardInterrupt, typer.Abort):
+        options = " ".join(f"{QUESTIONS[name].option} {shlex.quote(value)}" for name, value in given.items())
+        command_line = f"mlops-bootstrap platform init {shlex.quote(str(destination))} {options}".rstrip()
+        typer.echo(f"\nNo file was written. To continue with the answers so far:\n  {command_line}", err=True)
+        raise
     return given
 
 

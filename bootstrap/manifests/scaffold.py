@@ -19,53 +19,63 @@ from bootstrap.yaml.messages import in_words
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 
 EXAMPLE = "EXAMPLE: replace before you deploy"
-"""Marks a value that nobody gave."""
+"""Marks a value that was not given."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Something that a new platform has to know.
+    """A value that a new platform needs.
 
     Attributes:
-        option: The option of `platform init` that answers it.
-        example: What `--defaults` takes.
+        option: The option of `platform init` that gives it.
+        text: What is asked for, short enough for a terminal of 80 columns with its example.
+        example: What `--defaults` writes, and what a prompt shows.
+        default: Whether a prompt accepts the example as it is.
     """
 
     option: str
     text: str
     example: str
     type: Any
+    default: bool = False
 
     def validated(self, answer: str) -> str:
         """The answer. Raises InputError when it is not of the right form."""
         try:
             return str(TypeAdapter(self.type).validate_python(answer))
         except ValidationError as error:
-            message, _ = in_words([error.errors()[0]])
-            raise InputError(f"{self.option} {message}.") from error
+            message, suggestion = in_words([error.errors()[0]])
+            raise InputError(f"{self.option} {message}. {suggestion}".rstrip()) from error
 
 
 QUESTIONS: dict[str, Question] = {
     "organization": Question(
-        "--organization", "A short word for your organization; every Azure name carries it", "example",
-        manifests.Organization,
+        "--organization", "Organization, a short word in every Azure name", "example", manifests.Organization
     ),
-    "location": Question("--location", "The Azure location", "westeurope", manifests.Location),
-    "subscription": Question(
-        "--subscription", "The id of the Azure subscription", EXAMPLE_SUBSCRIPTION, manifests.Guid
-    ),
-    "tenant": Question(
-        "--tenant", "The id of the Entra tenant", EXAMPLE_TENANT, manifests.Guid
-    ),
-    "email": Question(
-        "--email", "The mail address that hears of alerts and budgets", EXAMPLE_EMAIL, manifests.Email
-    ),
-}  # fmt: skip
+    "location": Question("--location", "Azure location", "westeurope", manifests.Location, default=True),
+    "subscription": Question("--subscription", "Id of the Azure subscription", EXAMPLE_SUBSCRIPTION, manifests.Guid),
+    "tenant": Question("--tenant", "Id of the Entra tenant", EXAMPLE_TENANT, manifests.Guid),
+    "email": Question("--email", "Mail address for alerts and budgets", EXAMPLE_EMAIL, manifests.Email),
+}
+
+
+def validated(answers: Mapping[str, str]) -> dict[str, str]:
+    """The answers, by the names of their questions. Raises InputError that lists all that are not of the right form."""
+    valid, mistakes = {}, []
+    for name, answer in answers.items():
+        try:
+            valid[name] = QUESTIONS[name].validated(answer.strip())
+        except InputError as error:
+            mistakes.append(error.what)
+    if mistakes:
+        what = "An option has a wrong value." if len(mistakes) == 1 else f"{len(mistakes)} options have wrong values."
+        raise InputError(what, details=mistakes, hint="Correct them and run the command again.")
+    return valid
 
 
 @dataclass(frozen=True)
 class Scaffold:
-    """What `init` did, or would do.
+    """The result of `init`.
 
     Attributes:
         files: Paths below `path`, sorted.
@@ -87,17 +97,17 @@ def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_r
     Run again with the same answers, it writes what is missing and changes nothing.
 
     Args:
-        destination: The folder to make; an existing one must hold nothing but what would be written, and `.git`.
+        destination: The folder to create; an existing one may hold only what would be written, and `.git`.
         answers: Answers to `QUESTIONS`, by their names; where one is missing, its example is written and marked.
         today: Budgets start on the first day of its month.
-        dry_run: Only say which files would be written.
+        dry_run: Write nothing.
 
     Raises:
         InputError: An answer is not of the right form.
         OSError: The folder cannot be written.
-        ConflictError: There is something else in the folder.
+        ConflictError: There are other files in the folder.
     """
-    files = _files({name: QUESTIONS[name].validated(answer) for name, answer in answers.items()}, today)
+    files = _files(validated(answers), today)
     _refuse_others(destination, files)
     if not dry_run:
         _write(destination, files)
@@ -119,7 +129,7 @@ def _refuse_others(destination: Path, files: Mapping[str, str]) -> None:
         raise ConflictError(
             f"{destination} is not empty.",
             details=[*others[:10], *([f"and {len(others) - 10} more"] if len(others) > 10 else [])],  # noqa: PLR2004
-            why="These files are not what would be written, and nothing of yours is overwritten.",
+            why="These files differ from those that would be written, and init overwrites nothing.",
             hint="Name a folder that does not exist yet.",
         )
 
@@ -129,7 +139,7 @@ def _is_ours(path: Path, text: str | None) -> bool:
 
 
 def _write(destination: Path, files: Mapping[str, str]) -> None:
-    """Write beside the destination first, so that it appears whole; into one that exists, file by file."""
+    """Write into a temporary folder first, so that a new destination appears as a whole."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     with staging_folder(destination.parent) as folder:
         made = folder / "new"

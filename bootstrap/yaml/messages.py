@@ -1,4 +1,4 @@
-"""What is wrong with a value, in the words of who wrote it: nothing of Pydantic's own, no names of our classes."""
+"""Pydantic's errors in plain words, without its own terms and without the names of our classes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -40,20 +40,21 @@ def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, st
     """What is wrong with one value, and what to write instead; the latter may be empty.
 
     Args:
-        items: Pydantic's errors about it: several, where it may be one of several things and is none of them.
-        key: The key that it stands at, where it has one.
+        items: Pydantic's errors about it: several, where it may have one of several types.
+        key: The key of the value, where it has one.
     """
     item = items[0]
     kind, value = item["type"], item["input"]
     if kind == "missing":
         return "is missing", ""
     if kind == "extra_forbidden":
-        return "is no key that is known here", ""
+        return "is an unknown key", ""
     if kind == "too_short":
         return f"must have {item['ctx']['min_length']} or more entries", ""
     wanted = [_WANTED[one["type"]].format(**one.get("ctx", {})) for one in items if one["type"] in _WANTED]
     if not wanted:
-        return item["msg"].removeprefix("Value error, ") + _found(value), ""
+        message = item["msg"].removeprefix("Value error, ") + _found(value)
+        return message, item.get("ctx", {}).get("suggestion", "")
     words = " or ".join(dict.fromkeys(wanted))
     if value is None:
         return f"is empty, and must be {words}", _instead_of_nothing(words, key)
@@ -62,7 +63,7 @@ def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, st
 
 def _instead_of_nothing(words: str, key: str) -> str:
     empty = {_MAPPING: "{}", _LIST: "[]"}.get(words)
-    return f"Write `{key}: {empty}` where there is nothing to say." if key and empty else ""
+    return f"Write `{key}: {empty}` for an empty one." if key and empty else ""
 
 
 def _instead(item: Mapping[str, Any], words: str, key: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from pydantic import GetPydanticSchema
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 
 def matching(wanted: str, pattern: str, normalize: Callable[[str], str] = str) -> GetPydanticSchema:
@@ -19,7 +19,10 @@ def matching(wanted: str, pattern: str, normalize: Callable[[str], str] = str) -
 
     def check(value: str) -> str:
         if not matches(value):
-            raise ValueError(f"must be {wanted}")
+            words = re.sub(r"[\s_]+", "-", value.strip().lower())
+            near = next((one for one in (words, words.replace("-", "")) if matches(one)), None)
+            suggestion = f"Did you mean {near!r}?" if near is not None else ""
+            raise PydanticCustomError("pattern", "must be {wanted}", {"wanted": wanted, "suggestion": suggestion})
         return normalize(value)
 
     published = {"pattern": f"^(?:{pattern})$", "description": f"Must be {wanted}."}

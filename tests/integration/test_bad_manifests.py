@@ -36,7 +36,7 @@ def world(root: Path, team: str) -> Path:
         ),
         (
             "name: fraud\nenvironments:\n  dev:\n",
-            ":3:7: environments.dev: is empty, and must be a mapping of keys to values. Write `dev: {}` where there is",
+            ":3:7: environments.dev: is empty, and must be a mapping of keys to values. Write `dev: {}` for an empty",
         ),
         ("name: fraud\nenvironments: {dev: *nowhere}\n", ":2:21: no anchor &nowhere is above the alias *nowhere."),
         (

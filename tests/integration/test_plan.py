@@ -182,7 +182,7 @@ def test_on_a_terminal_what_is_missing_is_asked_until_it_is_right(tmp_path: Path
         for prompt, answer in (
             ("Azure location", "West Europe"),
             ("in lower case without spaces", "westeurope"),
-            ("Azure subscription", "11111111-2222-3333-4444-555555555555"),
+            ("Id of the Azure subscription", "11111111-2222-3333-4444-555555555555"),
             ("Entra tenant", "66666666-7777-8888-9999-000000000000"),
         ):
             wait_for(terminal, prompt)

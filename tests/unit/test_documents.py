@@ -96,7 +96,7 @@ def test_a_wrong_value_is_shown_with_its_place() -> None:
     [
         (
             "name: a\ncompute:\n",
-            "2:9: compute: is empty, and must be a list. Write `compute: []` where there is nothing",
+            "2:9: compute: is empty, and must be a list. Write `compute: []` for an empty one",
         ),
         (
             "name: a\nenvironments:\n",

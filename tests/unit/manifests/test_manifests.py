@@ -384,3 +384,17 @@ def test_random_edits_never_raise_anything_else(
     # Anything but a BootstrapError fails the test.
     with contextlib.suppress(BootstrapError):
         assert "hub" in load_platform(root).stacks
+
+
+@pytest.mark.parametrize(
+    ("team", "suggestion"),
+    [
+        ("name: Fraud_Score\nenvironments: {dev: {}}\n", "Did you mean 'fraud-score'?"),
+        (TEAM + "projects: [{name: churn model, repository: github:a/b}]\n", "Did you mean 'churn-model'?"),
+        (TEAM + "location: West Europe\n", "Did you mean 'westeurope'?"),
+    ],
+)
+def test_a_name_in_another_spelling_gets_the_spelling_that_is_accepted(
+    tmp_path: Path, team: str, suggestion: str
+) -> None:
+    assert any(mistake.endswith(suggestion) for mistake in mistakes(world(tmp_path, team=team)))
