@@ -118,3 +118,21 @@ def test_folder_below_a_file_is_a_plain_error(tmp_path: Path, command: str) -> N
 
     assert done.code == ExitCode.INPUT, done.err
     assert "Not a directory." in done.err or "File exists." in done.err
+
+
+@pytest.mark.parametrize("command", ["demo", "platform init --defaults", "new tabular --defaults"])
+def test_too_long_name_is_a_plain_error(tmp_path: Path, command: str) -> None:
+    done = run_cli(*command.split(), "a" * 300, cwd=tmp_path)
+
+    assert done.code == ExitCode.INPUT, done.err
+    assert "File name too long" in done.err
+
+
+def test_result_that_cannot_be_written_is_a_plain_error(tmp_path: Path) -> None:
+    """/dev/full is a device that is always full."""
+    prefix = ["sh", "-c", 'exec "$@" > /dev/full', "sh"]
+
+    done = run_cli("plan", "hub", "-C", CONTOSO, cwd=tmp_path, prefix=prefix)
+
+    assert done.code == ExitCode.INPUT, done.err
+    assert "No space left on device." in done.err
