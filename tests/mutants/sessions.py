@@ -310,15 +310,20 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def in_forks(tasks: Sequence[Callable[[], Any]], count: int, seconds: float) -> Iterator[tuple[int, Any]]:
-    """Run each task in a fork, `count` at a time; its number and result, None if it died or took too long."""
-    waiting = list(enumerate(tasks))[::-1]
+def in_forks(tasks: Iterable[Callable[[], Any]], count: int, seconds: float) -> Iterator[tuple[int, Any]]:
+    """Run each task in a fork, `count` at a time; its number and result, None if it died or took too long.
+
+    A task is taken from `tasks` when a process is free.
+    """
+    waiting = enumerate(tasks)
     running: dict[int, tuple[int, int, float]] = {}
-    while waiting or running:
-        while waiting and len(running) < count:
-            number, task = waiting.pop()
+    while True:
+        while len(running) < count and (following := next(waiting, None)) is not None:
+            number, task = following
             pid, pipe = _fork(task)
             running[pid] = (number, pipe, time.monotonic())
+        if not running:
+            return
         ready, _, _ = select.select([pipe for _, pipe, _ in running.values()], [], [], 1.0)
         for pid, (number, pipe, started) in list(running.items()):
             if pipe in ready:
