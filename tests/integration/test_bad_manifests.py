@@ -79,14 +79,14 @@ def world(root: Path, team: str) -> Path:
         "loop",
     ],
 )
-def test_mistakes_are_told_with_their_place_and_no_plan_is_made(tmp_path: Path, team: str, told: str) -> None:
+def test_mistakes_are_reported_with_position_and_no_plan_is_printed(tmp_path: Path, team: str, told: str) -> None:
     done = run_cli("plan", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert told in done.err
 
 
-def test_anchors_and_merge_keys_within_a_key_mean_what_they_say(tmp_path: Path) -> None:
+def test_anchors_and_merge_keys_within_a_key_are_resolved(tmp_path: Path) -> None:
     team = """\
         name: fraud
         environments:

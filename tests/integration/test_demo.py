@@ -71,7 +71,7 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
-def test_the_page_is_whole_and_needs_nothing_else(folder: Path) -> None:
+def test_demo_page_is_complete_and_self_contained(folder: Path) -> None:
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert page.open == []
     assert page.loads == []
@@ -96,7 +96,7 @@ def test_the_page_fits_three_widths(folder: Path) -> None:
                 assert layout_mistakes(page) == []
 
 
-def test_the_tour_refuses_a_folder_with_something_else_in_it(tmp_path: Path) -> None:
+def test_demo_refuses_a_folder_that_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "novel.txt").write_text("Chapter 1")
     done = run_cli("demo", ".", cwd=tmp_path)
     assert done.code == 4
@@ -104,7 +104,7 @@ def test_the_tour_refuses_a_folder_with_something_else_in_it(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["novel.txt"]
 
 
-def test_the_tour_asks_beforehand_for_what_it_needs(tmp_path: Path) -> None:
+def test_demo_checks_its_requirements_first(tmp_path: Path) -> None:
     done = run_cli("demo", "tour", cwd=tmp_path, env={"PATH": str(tmp_path)})
     assert done.code == 3
     assert "git is not installed" in done.err

@@ -70,7 +70,7 @@ def test_the_pinned_version_plans_the_earlier_commit(root: Path, index: Mapping[
     ]  # as the two versions plan the same manifests
 
 
-def test_mistakes_that_the_pinned_version_finds_are_the_earlier_commits(root: Path, index: Mapping[str, str]) -> None:
+def test_mistakes_found_by_the_pinned_version_name_the_earlier_commit(root: Path, index: Mapping[str, str]) -> None:
     change(root / "platform.yaml", "0.1.*", "0.0.*")
     change(root / "teams/fraud.yaml", "name:", "nmae:")
     git("commit", "--quiet", "-am", "broken", cwd=root)
@@ -84,7 +84,7 @@ def test_mistakes_that_the_pinned_version_finds_are_the_earlier_commits(root: Pa
     assert "HEAD/teams/fraud.yaml:1:1: unknown key 'nmae'. Did you mean 'name'?" in done.err
 
 
-def test_a_pinned_version_that_nobody_has_is_told(root: Path, index: Mapping[str, str]) -> None:
+def test_unknown_pinned_version_is_refused(root: Path, index: Mapping[str, str]) -> None:
     change(root / "platform.yaml", "0.1.*", "0.0.99")
     git("commit", "--quiet", "-am", "pinned", cwd=root)
     change(root / "platform.yaml", "0.0.99", "0.1.*")
@@ -97,7 +97,7 @@ def test_a_pinned_version_that_nobody_has_is_told(root: Path, index: Mapping[str
     assert "\n  next: " in done.err
 
 
-def test_without_uv_it_is_told_what_is_missing(root: Path, tmp_path: Path) -> None:
+def test_missing_uv_is_reported(root: Path, tmp_path: Path) -> None:
     """Stands in for an installation that lost its uv: the package says so, and PATH has none."""
     missing = "def find_uv_bin():\n    raise FileNotFoundError('no uv')\n"
     build_tree(tmp_path, {"site/uv/__init__.py": missing})

@@ -44,7 +44,7 @@ def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
     assert done.code == ExitCode.DONE
 
 
-def test_what_init_wrote_as_an_example_is_told_until_it_is_replaced(tmp_path: Path) -> None:
+def test_example_values_of_init_are_reported_until_replaced(tmp_path: Path) -> None:
     run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path)
     own = ["--subscription", "11111111-2222-3333-4444-555555555555", "--tenant", "66666666-7777-8888-9999-000000000000"]
     run_cli("platform", "init", "ours", "--defaults", *own, "--email", "ml@acme.example", cwd=tmp_path)
@@ -85,7 +85,7 @@ SUPPRESSED = """\
     """
 
 
-def test_a_check_refuses_errors_that_nothing_suppresses_and_prints_the_plan_all_the_same(tmp_path: Path) -> None:
+def test_check_refuses_unsuppressed_errors_and_prints_the_plan(tmp_path: Path) -> None:
     platform = """\
         organization: contoso
         location: westeurope
@@ -130,7 +130,7 @@ def test_all_and_a_name_contradict_each_other(tmp_path: Path) -> None:
     assert run_cli("plan", "hub", "--all", "-C", CONTOSO, cwd=tmp_path).code == ExitCode.INPUT
 
 
-def test_outside_of_a_platform_the_way_to_one_is_told(tmp_path: Path) -> None:
+def test_plan_outside_of_a_platform_prints_the_next_step(tmp_path: Path) -> None:
     done = run_cli("plan", cwd=tmp_path)
 
     assert done.code == ExitCode.MISSING
@@ -176,7 +176,7 @@ def test_without_a_terminal_all_missing_values_are_named_at_once(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_on_a_terminal_what_is_missing_is_asked_until_it_is_right(tmp_path: Path) -> None:
+def test_terminal_prompts_until_the_answer_is_valid(tmp_path: Path) -> None:
     command = "platform init acme --organization acme --email ml@acme.example --output json"
     with on_a_terminal(command, cwd=tmp_path) as (process, terminal):
         for prompt, answer in (
@@ -221,7 +221,7 @@ def test_shown_settings_are_those_that_plain_pulumi_takes(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("stack", ["hub", "fraud-prod", "vision-dev"])
-def test_shown_settings_are_yaml_that_says_the_same_as_json(tmp_path: Path, stack: str) -> None:
+def test_shown_settings_are_yaml_equal_to_json(tmp_path: Path, stack: str) -> None:
     shown = run_cli("platform", "show", stack, "-C", CONTOSO, cwd=tmp_path).out
     document = run_cli("platform", "show", stack, "-C", CONTOSO, "-o", "json", cwd=tmp_path).document
 
@@ -237,7 +237,7 @@ def test_shown_origins_spell_values_as_manifests_do(tmp_path: Path) -> None:
     assert (values["protect"], values["self_service"], values["tags.cost-center"]) == ("true", "true", "'1234'")
 
 
-def test_completion_knows_the_stacks_and_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_completion_lists_stacks_without_heavy_imports(tmp_path: Path) -> None:
     code = """
 import sys, types
 from bootstrap.cli.stack import complete_stack

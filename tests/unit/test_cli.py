@@ -35,7 +35,7 @@ def test_an_unknown_option_suggests_the_nearest_one(tmp_path: Path) -> None:
     assert "--all" in done.err
 
 
-def test_an_unknown_form_of_the_result_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_unknown_output_form_is_refused_with_the_known_forms(tmp_path: Path) -> None:
     done = run_cli("plan", "-o", "xml", cwd=tmp_path)
     assert done.code == ExitCode.INPUT
     assert "'xml' is not one of" in done.err
@@ -53,7 +53,7 @@ def test_a_folder_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
     assert "nowhere" in done.err
 
 
-def test_an_error_says_what_why_and_next(capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_has_message_reason_and_next_step(capsys: pytest.CaptureFixture[str]) -> None:
     from bootstrap.terminal.console import print_error
 
     print_error(InputError("It broke.", why="It was glass.", hint="Buy steel.", details=["a:1:2: crack."]))
@@ -77,7 +77,7 @@ def test_errors_of_services_become_exit_codes(
     assert capsys.readouterr().err == "error: No.\n"
 
 
-def test_a_fault_of_ours_is_one_line_and_a_report_without_the_users_data(
+def test_internal_error_prints_one_line_and_writes_a_report_without_user_data(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def fail(start: Path) -> None:
@@ -158,7 +158,7 @@ def test_an_interruption_exits_130_without_a_traceback(tmp_path: Path, number: i
     assert err == "interrupted.\n", "model list leaves nothing to continue"
 
 
-def test_an_interrupted_command_says_how_to_continue(
+def test_interrupted_command_prints_how_to_continue(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(start: Path) -> None:
@@ -196,7 +196,7 @@ def test_verbose_prints_files_and_programs(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE there")
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
 @pytest.mark.parametrize("arguments", [["--version"], ["plan", "--help"], ["no-such-command"], ["plan"]])
-def test_a_pipe_that_nobody_reads_ends_a_command_quietly(tmp_path: Path, closed: str, arguments: list[str]) -> None:
+def test_closed_pipe_ends_the_command_without_an_error(tmp_path: Path, closed: str, arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     out, err = (write if closed in (stream, "both") else subprocess.PIPE for stream in ("stdout", "stderr"))

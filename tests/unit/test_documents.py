@@ -116,7 +116,7 @@ def test_a_wrong_value_is_shown_with_its_place() -> None:
         ("name: a\nlimits: {b-1: 1}\n", "2:10: limits.b-1: must be a single letter (found 'b-1')."),
     ],
 )
-def test_mistakes_are_told_in_the_words_of_who_writes(text: str, told: str) -> None:
+def test_mistakes_use_the_terms_of_manifests(text: str, told: str) -> None:
     [mistake] = mistakes(text)
     assert mistake.startswith(f"file.yaml:{told}")
 
@@ -170,7 +170,7 @@ JARGON = [
 
 
 @pytest.mark.parametrize("model", DOCUMENTS, ids=lambda model: str(model.__name__))
-def test_no_mistake_of_any_document_is_told_in_words_of_ours(model: type[BaseModel]) -> None:
+def test_no_mistake_contains_terms_of_pydantic(model: type[BaseModel]) -> None:
     classes = re.compile(
         rf"\b(?:{'|'.join({one.__name__ for one in DOCUMENTS} - {'Group', 'Vnet', 'Hub', 'Kubernetes'})})\b"
     )
@@ -186,7 +186,7 @@ def test_no_mistake_of_any_document_is_told_in_words_of_ours(model: type[BaseMod
             )
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     assert len(mistakes("compute: [{}]\nextra: 1\n")) == 3
 
 
@@ -231,18 +231,18 @@ def test_aliases_that_multiply_are_refused() -> None:
     assert f"more than {MAX_NODES} values" in refusal(f"a0: &a0 [x]\n{levels}\n")
 
 
-def test_anchors_and_merge_keys_mean_what_they_mean() -> None:
+def test_anchors_and_merge_keys_are_resolved() -> None:
     document = parse("base: &b {size: s, nodes: 1}\nbig: {<<: *b, nodes: 9}\n", PATH)
     assert document.data == {"base": {"size": "s", "nodes": 1}, "big": {"size": "s", "nodes": 9}}
 
 
-def test_an_anchor_said_again_means_the_nearest_one_and_warns_nobody() -> None:
+def test_redefined_anchor_means_the_nearest_one() -> None:
     document = parse("a: &x 1\nb: *x\nc: &x 2\nd: *x\n", PATH)  # a warning fails a test
     assert document.data == {"a": 1, "b": 1, "c": 2, "d": 2}
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
-def test_what_is_nested_too_deeply_is_refused(opening: str) -> None:
+def test_too_deep_nesting_is_refused(opening: str) -> None:
     assert "nested too deeply" in refusal(opening * 100_000)
 
 
@@ -262,12 +262,12 @@ def test_a_tag_for_dates_is_refused() -> None:
     )
 
 
-def test_long_values_are_told_in_short() -> None:
+def test_long_values_are_shortened_in_messages() -> None:
     [mistake] = mistakes(f"name: a\ncompute: {'x' * 10_000}\n")
     assert len(mistake) < 300
 
 
-def test_a_second_document_is_told() -> None:
+def test_second_document_is_refused() -> None:
     assert "file.yaml:2:1: a second document begins here. Write one document in each file." in refusal(
         "a: 1\n--- \nb: 1\n"
     )
@@ -283,12 +283,12 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text(st.characters(excl
 
 @given(st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text("abc-", min_size=1), inner)))
 @example({"a": "no", "b": "1234", "c": "2026-01-31", "d": "", "e": " x", "f": "a: b", "g": "null", "h": "long " * 50})
-def test_what_is_written_as_yaml_is_read_back(data: Any) -> None:
+def test_written_yaml_is_read_back(data: Any) -> None:
     assert parse(as_yaml({"a": data}), PATH).data == {"a": data}
 
 
 @given(st.text())
-def test_no_text_raises_anything_but_our_own_error(text: str) -> None:
+def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         document = parse(text, PATH)
         check(document, Team)
@@ -297,7 +297,7 @@ def test_no_text_raises_anything_but_our_own_error(text: str) -> None:
 
 
 @given(st.text(alphabet="name: compute[]{}-&*!|>?'\"#%\n\t ,size1.e", max_size=60))
-def test_no_yaml_like_text_raises_anything_but_our_own_error(text: str) -> None:
+def test_any_yaml_like_text_is_read_or_refused(text: str) -> None:
     try:
         document = parse(text, PATH)
         check(document, Team)
@@ -350,7 +350,7 @@ CORE = {
 
 
 @pytest.mark.parametrize("word", list(CORE))
-def test_a_plain_word_means_what_the_core_schema_of_yaml_1_2_says(word: str) -> None:
+def test_plain_scalars_follow_the_core_schema_of_yaml_1_2(word: str) -> None:
     value = parse(f"a: {word}\n", PATH).data["a"]
 
     assert (type(value), value) == (type(CORE[word]), CORE[word])
@@ -359,13 +359,13 @@ def test_a_plain_word_means_what_the_core_schema_of_yaml_1_2_says(word: str) -> 
 @pytest.mark.parametrize(
     "word", ["no", "on", "y", "1_000", "0o17", "017", "1:30", "1e3", "1.5", ".inf", "~", "true", "x"]
 )
-def test_a_plain_word_of_a_file_of_azure_ml_means_what_pyyaml_makes_of_it(word: str) -> None:
+def test_plain_scalars_of_azure_ml_files_follow_pyyaml(word: str) -> None:
     import yaml
 
     assert parse(f"a: {word}\n", PATH, yaml_1_1=True).data == yaml.safe_load(f"a: {word}\n")
 
 
-def test_a_merge_key_gives_positions_and_order_of_what_it_merges() -> None:
+def test_merge_key_keeps_positions_and_order() -> None:
     document = parse("base: &b {size: s, nodes: 1}\nbig:\n  <<: [*b, {extra: 1}]\n  nodes: 9\n", PATH)
 
     assert document.data["big"] == {"size": "s", "extra": 1, "nodes": 9}
@@ -379,7 +379,7 @@ def test_the_items_of_an_alias_have_the_positions_of_its_anchor() -> None:
     assert (document.position(("b",)).line, document.position(("b", 0, "size")).line) == (1, 2)
 
 
-def test_a_pipeline_file_means_here_what_azure_ai_ml_reads(tmp_path: Path) -> None:
+def test_pipeline_files_are_read_as_azure_ai_ml_reads_them(tmp_path: Path) -> None:
     """`no` is text in YAML 1.2; azure-ai-ml reads YAML 1.1, where it is false."""
     utils = pytest.importorskip("azure.ai.ml._utils.utils")
     path = tmp_path / "component.yml"

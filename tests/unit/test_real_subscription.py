@@ -17,7 +17,7 @@ HELD = {row[0]: row[2] for row in ROWS[2:]}
 
 
 @pytest.mark.parametrize("what", HELD)
-def test_what_holds_a_line_is_there(what: str) -> None:
+def test_files_that_hold_a_line_exist(what: str) -> None:
     names = re.findall(r"`([^`]+)`", HELD[what])
 
     assert names, "nothing holds it"

@@ -63,7 +63,7 @@ def test_the_groups_of_a_teams_environment_stand_for_the_teams(tmp_path: Path) -
     assert who == {"hub": set(), "fraud-dev": {ANNA}, "fraud-prod": {BERT}}
 
 
-def test_no_two_stacks_give_one_group_the_same_role_on_the_same_thing(tmp_path: Path) -> None:
+def test_no_role_assignment_is_declared_by_two_stacks(tmp_path: Path) -> None:
     """Azure refuses the second: two teams of one group, in two environments where they work, share a registry."""
     team = f"groups: {{engineers: {ANNA}, reviewers: {BERT}}}\nenvironments: {{dev: {{}}, test: {{}}, prod: {{}}}}\n"
     groups = f"groups: {{platform: {PLATFORM}}}\n"
@@ -103,9 +103,7 @@ def test_a_group_that_works_in_one_environment_and_reviews_in_another_gets_both_
     ],
     ids=["comes-to-dev-too", "moves-from-test-to-dev", "becomes-another-persona"],
 )
-def test_a_role_on_what_all_share_stays_with_its_stack_whatever_environment_names_the_group(
-    tmp_path: Path, before: str, after: str
-) -> None:
+def test_role_on_a_shared_resource_stays_in_one_stack(tmp_path: Path, before: str, after: str) -> None:
     """Else one stack makes an assignment that is there, and another then deletes it under the first."""
     stacks = [
         planned(tmp_path / when, {"fraud": f"environments: {{{said.replace('GROUP', ANNA)}}}\n"})
@@ -118,7 +116,7 @@ def test_a_role_on_what_all_share_stays_with_its_stack_whatever_environment_name
     assert len(first["fraud-dev"]) == 1
 
 
-def test_a_group_is_eligible_for_what_all_share_only_where_it_is_eligible_everywhere(tmp_path: Path) -> None:
+def test_group_is_eligible_on_shared_resources_only_if_eligible_in_every_environment(tmp_path: Path) -> None:
     team = f"""\
 groups: {{engineers: {{id: {ANNA}, eligible: true}}, data_scientists: {{id: {BERT}, eligible: true}}}}
 environments: {{dev: {{}}, test: {{groups: {{engineers: {ANNA}}}}}}}
@@ -243,7 +241,7 @@ PEER, LINKER = "ml-network-peer-on-hub-network", "ml-name-linker-on-resource-gro
     ],
     ids=["private", "open", "the-zones-are-a-policys", "the-network-is-the-organizations"],
 )
-def test_the_platforms_deployer_gets_what_private_environments_write_on_the_hub(
+def test_deployer_may_write_private_environments_resources_in_the_hub(
     tmp_path: Path, hub: str, team: str, given: set[str]
 ) -> None:
     made = planned(tmp_path, {"fraud": team}, hub)["hub"]
@@ -278,7 +276,7 @@ def test_the_platforms_pull_requests_only_read(tmp_path: Path) -> None:
     assert set(roles(hub, "platform-reader")) == {f"in-{SUBSCRIPTION}-reader-on-subscription"}
 
 
-def test_whoever_deploys_one_environment_of_the_platform_cannot_log_in_to_another(stacks: dict[str, StackPlan]) -> None:
+def test_deployer_of_one_environment_cannot_log_in_to_another(stacks: dict[str, StackPlan]) -> None:
     """A forge asks for approvals by environment: dev's job, which needs none, must not reach prod."""
     hub = stacks["hub"]
 
@@ -342,7 +340,7 @@ def test_the_platforms_people_keep_the_states_of_all_stacks(stacks: dict[str, St
     }
 
 
-def test_nothing_is_given_on_states_before_they_are_made(stacks: dict[str, StackPlan]) -> None:
+def test_roles_on_states_depend_on_the_states(stacks: dict[str, StackPlan]) -> None:
     hub = stacks["hub"]
     made = {resource.name: resource.urn for resource in hub.made}
 
@@ -355,7 +353,7 @@ def test_nothing_is_given_on_states_before_they_are_made(stacks: dict[str, Stack
     assert all(made[f"states-dev-{kind}"] in needed for kind, needed in waits.items())
 
 
-def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_reads(stacks: dict[str, StackPlan]) -> None:
+def test_pull_requests_of_a_project_use_a_read_only_identity(stacks: dict[str, StackPlan]) -> None:
     stack = stacks["fraud-dev"]
 
     assert set(roles(stack, "pr-churn-access")) == {"reader-on-workspace", "reader-on-model-registry"}
@@ -367,14 +365,14 @@ def test_pull_requests_of_a_project_have_an_identity_of_their_own_that_only_read
     assert credentials == {"ci-churn-1": "dev", "pr-churn-1": "pull_request"}
 
 
-def test_the_published_page_is_what_the_code_gives(stacks: dict[str, StackPlan], golden: Golden) -> None:
+def test_access_page_matches_the_plan(stacks: dict[str, StackPlan], golden: Golden) -> None:
     grants = find_grants(stacks.values())
 
     title, text = access_as_markdown(grants).split("\n", 1)
     golden(PAGE, f"{title}\n\n*This page is reference. To begin, read [Getting started](getting-started.md).*\n{text}")
 
 
-def test_access_says_who_may_do_what_where_and_why(stacks: dict[str, StackPlan]) -> None:
+def test_grants_have_principal_role_scope_and_reason(stacks: dict[str, StackPlan]) -> None:
     grants = find_grants(stacks.values())
 
     types = ("RoleAssignment", "PimRoleEligibilitySchedule")

@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(contoso: Platform, fresh
     assert make_plan(contoso, ["hub"], Progress(), cache=Cache(tmp_path / "plans")).stacks == fresh.stacks[:1]
 
 
-def test_what_nobody_used_for_long_is_removed(contoso: Platform, cache: Cache) -> None:
+def test_entries_unused_for_long_are_removed(contoso: Platform, cache: Cache) -> None:
     make_plan(contoso, ["hub"], Progress(), cache=cache)
     [entry] = entries(cache)
     os.utime(entry, (0, time.time() - 40 * 24 * 3600))

@@ -72,7 +72,7 @@ def of_kind(stack: StackDiff, kind: str) -> ResourceDiff:
     return found
 
 
-def test_the_same_manifests_differ_in_nothing(root: Path, cache: Cache) -> None:
+def test_equal_manifests_have_no_differences(root: Path, cache: Cache) -> None:
     found = compared(root, cache)
 
     assert {name: stack.status for name, stack in found.items()} == dict.fromkeys(
@@ -80,7 +80,7 @@ def test_the_same_manifests_differ_in_nothing(root: Path, cache: Cache) -> None:
     )
 
 
-def test_a_property_that_changes_is_told_with_both_values(root: Path, cache: Cache) -> None:
+def test_changed_property_is_reported_with_both_values(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
 
     found = compared(root, cache)
@@ -95,7 +95,7 @@ def test_a_property_that_changes_is_told_with_both_values(root: Path, cache: Cac
     assert not cluster.effects
 
 
-def test_a_protection_that_is_taken_away_is_told(root: Path, cache: Cache) -> None:
+def test_removed_protection_is_reported(root: Path, cache: Cache) -> None:
     edit(root, "teams/churn.yaml", "dev: {}", "dev: {protect: true}")
     git("commit", "--quiet", "-am", "protected", cwd=root)
     edit(root, "teams/churn.yaml", "dev: {protect: true}", "dev: {protect: false}")
@@ -117,7 +117,7 @@ def test_a_protection_that_is_taken_away_is_told(root: Path, cache: Cache) -> No
     assert "protect: true → false" in diff_as("tree", [found])
 
 
-def test_a_size_that_azure_does_not_change_in_place_is_told(root: Path, cache: Cache) -> None:
+def test_size_that_azure_cannot_change_in_place_is_reported(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "Standard_D4ds_v5", "Standard_D8ds_v5")
 
     cluster = of_kind(compared(root, cache)["fraud-dev"], "Compute")
@@ -151,7 +151,7 @@ def test_a_network_that_is_opened_again_is_one_way(root: Path, cache: Cache) -> 
     assert [(one.at, one.effect) for one in workspace.effects] == [("managedNetwork.isolationMode", "one way")]
 
 
-def test_another_organization_replaces_what_carries_its_name(root: Path, cache: Cache) -> None:
+def test_renamed_organization_replaces_resources_with_its_name(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
 
     found = compared(root, cache, ["fraud-dev"])["fraud-dev"]
@@ -179,7 +179,7 @@ def test_only_the_named_stacks_are_compared_also_those_that_are_gone(root: Path,
         compared(root, cache, ["nobody-dev"])
 
 
-def test_mistakes_of_the_earlier_commit_are_told_as_its_own(root: Path, cache: Cache) -> None:
+def test_mistakes_of_the_earlier_commit_name_the_commit(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "network:", "netwrok:")
     git("commit", "--quiet", "-am", "broken", cwd=root)
     edit(root, "teams/fraud.yaml", "netwrok:", "network:")
@@ -201,14 +201,14 @@ def test_an_unknown_commit_and_a_platform_without_git_are_refused(root: Path, tm
         resolve(load_platform(alone), "HEAD")
 
 
-def test_a_commit_without_the_platform_is_told(root: Path, cache: Cache) -> None:
+def test_commit_without_the_platform_is_refused(root: Path, cache: Cache) -> None:
     git("mv", "platform", "moved", cwd=root.parent)
 
     with pytest.raises(InputError, match=r"There is no moved/platform.yaml in HEAD"):
         compared(root.parent / "moved", cache)
 
 
-def test_check_refuses_lost_data_and_touches_nothing(root: Path, cache: Cache) -> None:
+def test_check_refuses_data_loss_and_leaves_the_repository_unchanged(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     (root / "untracked.txt").write_text("mine")
     before = (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
@@ -262,7 +262,7 @@ def checked(root: Path, cache: Cache, *more: str) -> Done:
     ],
     ids=["one way", "refused", "an error of the plan", "replaced"],
 )
-def test_check_refuses_what_azure_does_not_do_and_errors(
+def test_check_refuses_changes_that_azure_refuses_and_errors(
     root: Path, cache: Cache, old: str, new: str, told: str
 ) -> None:
     edit(root, "teams/fraud.yaml", old, new)
@@ -275,7 +275,7 @@ def test_check_refuses_what_azure_does_not_do_and_errors(
     assert f"  error  {told.removeprefix('fraud-dev: ')}" in done.out
 
 
-def test_check_refuses_to_remove_what_holds_data(root: Path, cache: Cache) -> None:
+def test_check_refuses_removal_of_resources_with_data(root: Path, cache: Cache) -> None:
     (root / "teams" / "churn.yaml").unlink()
 
     done = checked(root, cache, "churn-dev")
@@ -284,7 +284,7 @@ def test_check_refuses_to_remove_what_holds_data(root: Path, cache: Cache) -> No
     assert "churn-dev: change-removes-data: storage: it is removed, and its data is lost." in done.err
 
 
-def test_findings_that_are_new_are_told_and_do_not_refuse(root: Path, cache: Cache) -> None:
+def test_new_warnings_are_reported_and_do_not_refuse(root: Path, cache: Cache) -> None:
     edit(root, "teams/churn.yaml", "dev: {}", "dev: {compute: [{name: cpu, size: Standard_D4ds_v77, max_nodes: 1}]}")
     git("commit", "--quiet", "-am", "an old warning", cwd=root)
     edit(
@@ -331,7 +331,7 @@ def test_a_suppression_that_is_taken_out_brings_its_finding_back(root: Path, cac
     assert "project-not-linked" in diff_as("tree", [found])
 
 
-def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -> None:
+def test_adopted_resources_are_imported_not_added(root: Path, cache: Cache) -> None:
     edit(root, "teams/churn.yaml", "dev: {}", "dev: {}, test: {adopt: " + json.dumps({**ADOPT, "mode": "manage"}) + "}")
     edit(root, "platform.yaml", "dev: {ring: 0}", "dev: {ring: 0}\n  test: {ring: 1}")
 
@@ -350,7 +350,7 @@ def test_what_is_there_already_is_imported_not_added(root: Path, cache: Cache) -
     assert {one["import_id"] for one in document["stacks"][0]["resources"]} == {None, *imported}
 
 
-def test_of_lists_the_entries_are_told_that_come_and_go(root: Path, cache: Cache) -> None:
+def test_changed_lists_report_added_and_removed_entries(root: Path, cache: Cache) -> None:
     many = [f"20.1.{number}.0/24" for number in range(30)]
     edit(root, "teams/churn.yaml", "dev: {}", f"dev: {{allow_ips: {json.dumps(many)}}}")
     git("commit", "--quiet", "-am", "many ranges", cwd=root)
@@ -366,14 +366,14 @@ def test_of_lists_the_entries_are_told_that_come_and_go(root: Path, cache: Cache
     assert "Rules: - {value: 20.1.29.0/24} + {value: 20.2.0.0/24}, {value: 20.3.0.0/24}\n" in tree
 
 
-def test_of_long_lists_it_is_told_how_much_is_not_shown() -> None:
+def test_long_lists_report_the_number_of_hidden_entries() -> None:
     changed = Change("ranges", [], list(range(25)))
     found = StackDiff("hub", "changed", [ResourceDiff("change", "urn", "a:b:C", "it", "x.yaml:1", [changed], [])])
 
     assert "19, and 5 more\n" in diff_as("tree", [found])
 
 
-def test_what_is_not_known_yet_is_told_in_words() -> None:
+def test_unknown_values_are_reported_in_words() -> None:
     changed = [Change("id", "a", UNKNOWN), Change("scope", f"/subscriptions/{UNKNOWN}/x", None)]
     found = StackDiff("hub", "changed", [ResourceDiff("change", "urn", "a:b:C", "it", "x.yaml:1", changed, [])])
 
@@ -383,7 +383,7 @@ def test_what_is_not_known_yet_is_told_in_words() -> None:
         assert UNKNOWN not in text, form
 
 
-def test_lines_of_what_is_gone_are_told_with_the_commit_that_has_them(root: Path, cache: Cache) -> None:
+def test_lines_of_removed_resources_name_the_commit(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "  - {name: cpu, size: Standard_D4ds_v5, max_nodes: 4}\n", "  []\n")
     (root / "teams" / "churn.yaml").unlink()
 
@@ -401,9 +401,7 @@ VAULT = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-k
 KEY = "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef"
 
 
-def test_a_key_that_comes_later_is_refused_where_azure_takes_it_only_when_it_makes_something(
-    root: Path, cache: Cache
-) -> None:
+def test_customer_key_added_later_is_refused_where_azure_needs_it_at_creation(root: Path, cache: Cache) -> None:
     edit(
         root, "teams/churn.yaml", "dev: {}", f"dev: {{customer_key: {{vault_id: {VAULT}/vaults/kv-keys, key: {KEY}}}}}"
     )
@@ -478,7 +476,7 @@ def test_agreeing_to_a_loss_ends_on_its_day(root: Path, cache: Cache) -> None:
     assert {one.rule for one in found.refusals} == {"change-removes-data"}
 
 
-def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path, cache: Cache) -> None:
+def test_check_accepts_changes_in_place_and_suppressed_findings(root: Path, cache: Cache) -> None:
     edit(root, "teams/fraud.yaml", "max_nodes: 4", "max_nodes: 8")
     harmless = checked(root, cache, "fraud-dev")
     edit(root, "teams/fraud.yaml", "D4ds_v5", "D8ds_v5")
@@ -495,7 +493,7 @@ def test_check_lets_pass_what_changes_in_place_and_what_is_suppressed(root: Path
     assert "properties.properties.vmSize: Standard_D4ds_v5 → Standard_D8ds_v5  [refused]" in suppressed.out
 
 
-def test_a_suppression_of_a_change_is_no_leftover_in_a_plan_that_compares_nothing(root: Path) -> None:
+def test_plan_does_not_report_suppressions_of_changes_as_unused(root: Path) -> None:
     edit(
         root,
         "teams/fraud.yaml",
@@ -556,7 +554,7 @@ class Noted(Progress):
 
 
 @pytest.mark.parametrize("attribute", ["export-ignore", "export-subst", "eol=crlf"])
-def test_attributes_of_the_repository_change_nothing(root: Path, cache: Cache, attribute: str) -> None:
+def test_gitattributes_do_not_change_the_comparison(root: Path, cache: Cache, attribute: str) -> None:
     build_tree(root.parent, {".gitattributes": f"*.yaml text {attribute}\n"})
     edit(root, "teams/churn.yaml", "name: churn", "name: churn\ntags: {made-by: '$Format:%H$'}")
     git("add", ".", cwd=root.parent)
@@ -572,7 +570,7 @@ def test_attributes_of_the_repository_change_nothing(root: Path, cache: Cache, a
     )
 
 
-def test_every_report_tells_what_differs(root: Path, cache: Cache) -> None:
+def test_every_report_form_shows_the_differences(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     commit = Commit("main", "0123456789abcdef")
     found = list(compared(root, cache, ["churn-dev"]).values())

@@ -14,7 +14,7 @@ OPEN = "name: fraud\nenvironments: {dev: {}}\n"
 ENCRYPTED = f"{OPEN}customer_key: {{vault_id: {VAULT}, key: {KEY}}}\n"
 
 
-def test_a_given_resource_group_is_used_and_not_made(tmp_path: Path) -> None:
+def test_existing_resource_group_is_used_and_not_created(tmp_path: Path) -> None:
     stack = world(tmp_path, team=f"{OPEN}resource_group_id: {GROUP}\n")["fraud-dev"]
 
     assert not of_type(stack, "ResourceGroup")
@@ -22,7 +22,7 @@ def test_a_given_resource_group_is_used_and_not_made(tmp_path: Path) -> None:
         assert of_type(stack, type_)[0]["inputs"]["resourceGroupName"] == "rg-given"
 
 
-def test_a_key_of_the_organizations_encrypts_storage_registry_and_workspace(tmp_path: Path) -> None:
+def test_customer_key_encrypts_storage_registry_and_workspace(tmp_path: Path) -> None:
     stack = world(tmp_path, team=ENCRYPTED)["fraud-dev"]
     user = named(stack, "key-identity", "UserAssignedIdentity")["inputs"]["resourceName"]
     [storage] = of_type(stack, "StorageAccount")
@@ -41,7 +41,7 @@ def test_a_key_of_the_organizations_encrypts_storage_registry_and_workspace(tmp_
     assert any(identity.endswith(f"/{user}") for identity in workspace["inputs"]["identity"]["userAssignedIdentities"])
 
 
-def test_who_uses_the_key_may_do_so_before_anything_is_encrypted_with_it(tmp_path: Path) -> None:
+def test_role_on_the_customer_key_exists_before_encryption(tmp_path: Path) -> None:
     stack = world(tmp_path, team=ENCRYPTED)["fraud-dev"]
     [right] = [role for role in of_type(stack, "RoleAssignment") if role["name"].startswith("key-access")]
 
@@ -52,7 +52,7 @@ def test_who_uses_the_key_may_do_so_before_anything_is_encrypted_with_it(tmp_pat
         assert right["urn"] in of_type(stack, type_)[0]["depends_on"]
 
 
-def test_without_a_key_azure_encrypts_with_its_own(tmp_path: Path) -> None:
+def test_without_customer_key_microsoft_managed_keys_are_used(tmp_path: Path) -> None:
     stack = world(tmp_path, team=OPEN)["fraud-dev"]
 
     for type_ in ("StorageAccount", "containerregistry:Registry", "machinelearningservices:Workspace"):
@@ -78,7 +78,7 @@ def test_without_a_key_azure_encrypts_with_its_own(tmp_path: Path) -> None:
         (f"customer_key: {{vault_id: {GROUP}, key: {KEY}}}\n", "vault_id: must be the resource id of a key vault"),
     ],
 )
-def test_what_is_not_what_it_says_is_refused(tmp_path: Path, said: str, told: str) -> None:
+def test_wrong_resource_ids_are_refused(tmp_path: Path, said: str, told: str) -> None:
     (tmp_path / "teams").mkdir()
     (tmp_path / "platform.yaml").write_text(PLATFORM)
     (tmp_path / "teams" / "fraud.yaml").write_text(OPEN + said)
@@ -86,7 +86,7 @@ def test_what_is_not_what_it_says_is_refused(tmp_path: Path, said: str, told: st
     assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
 
 
-def test_a_locked_network_may_connect_to_the_shared_registry(tmp_path: Path) -> None:
+def test_locked_network_can_connect_to_the_shared_registry(tmp_path: Path) -> None:
     """Its private endpoint on the registry is a connection that somebody has to approve: the workspace's identity."""
     stack = world(tmp_path, team=TEAM)["fraud-dev"]
     approved = [

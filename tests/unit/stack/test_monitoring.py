@@ -149,7 +149,7 @@ def test_exempt_resource_types_have_nothing_to_export() -> None:
     assert exempt >= {kind for kind, parts in AZURE_MONITOR.items() if not parts}
 
 
-def test_storage_services_have_diagnostic_settings_of_their_own(stacks: dict[str, StackPlan]) -> None:
+def test_each_storage_service_has_a_diagnostic_setting(stacks: dict[str, StackPlan]) -> None:
     settings = [
         setting
         for setting in of_type(stacks["fraud-dev"], "DiagnosticSetting")

@@ -35,11 +35,11 @@ def everything(value: Any) -> list[Any]:
     return [value]
 
 
-def test_the_tree_is_as_it_was(contoso_plan: Plan, golden: Golden) -> None:
+def test_tree_report_matches_golden_file(contoso_plan: Plan, golden: Golden) -> None:
     golden(GOLDEN / "contoso.tree.txt", plan_as("tree", contoso_plan.stacks, show="resources"))
 
 
-def test_the_markdown_is_as_it_was(contoso: Platform, golden: Golden) -> None:
+def test_markdown_report_matches_golden_file(contoso: Platform, golden: Golden) -> None:
     golden(
         GOLDEN / "forecasting-prod.md", plan_as("markdown", make_plan(contoso, ["forecasting-prod"], Progress()).stacks)
     )
@@ -63,7 +63,7 @@ def test_an_unknown_stack_is_refused(contoso: Platform) -> None:
         make_plan(contoso, ["fraud"], Progress())
 
 
-def test_the_environment_holds_what_the_issue_lists(stacks: dict[str, StackPlan]) -> None:
+def test_environment_contains_the_expected_resource_types(stacks: dict[str, StackPlan]) -> None:
     kinds = Counter(resource.type.split(":", 1)[1] for resource in stacks["fraud-dev"].made)
 
     assert set(kinds) == {
@@ -122,7 +122,7 @@ def test_urns_are_unique_and_references_lead_somewhere(stacks: dict[str, StackPl
             assert {*resource.depends_on, resource.parent or urns[0]} <= set(urns)
 
 
-def test_nothing_is_unknown_but_what_azure_decides(stacks: dict[str, StackPlan]) -> None:
+def test_only_values_that_azure_generates_are_unknown(stacks: dict[str, StackPlan]) -> None:
     unknown = {
         (resource.type.rsplit(":", 1)[1], key, resource.name if key != "principalId" else "")
         for stack in stacks.values()
@@ -142,7 +142,7 @@ def test_nothing_is_unknown_but_what_azure_decides(stacks: dict[str, StackPlan])
     }
 
 
-def test_what_bills_while_idle_is_told(stacks: dict[str, StackPlan]) -> None:
+def test_idle_costs_are_listed(stacks: dict[str, StackPlan]) -> None:
     told = stacks["vision-dev"].document()["bills_while_idle"]
     whats = {cost["what"]: cost["per"] for cost in told}
 
@@ -165,7 +165,7 @@ def test_a_project_that_is_not_linked_is_a_finding_and_has_no_credential(stacks:
     assert {resource.name for resource in of_type(stack, "UserAssignedIdentity")} >= {"ci-demand", "ci-returns"}
 
 
-def test_credentials_carry_what_the_forge_said(stacks: dict[str, StackPlan]) -> None:
+def test_federated_credentials_use_issuer_and_subject_of_links(stacks: dict[str, StackPlan]) -> None:
     credential = of_type(stacks["fraud-prod"], "FederatedIdentityCredential")[0]
 
     assert credential.inputs["subject"] == "repo:contoso@1001/churn@2002:environment:prod"
@@ -199,7 +199,7 @@ def test_environments_use_the_hub_by_name(stacks: dict[str, StackPlan]) -> None:
     assert f"{prefix}/Microsoft.MachineLearningServices/registries/{models}" in scopes
 
 
-def test_role_assignments_have_names_of_their_own_and_a_principal_type(stacks: dict[str, StackPlan]) -> None:
+def test_role_assignments_have_unique_names_and_a_principal_type(stacks: dict[str, StackPlan]) -> None:
     assignments = [resource for stack in stacks.values() for resource in of_type(stack, "RoleAssignment")]
     names = [resource.inputs["roleAssignmentName"] for resource in assignments]
 
@@ -248,7 +248,7 @@ def test_the_workspace_is_made_after_its_identity_got_its_roles(stacks: dict[str
     assert needed >= {"workspace-access-key-vault-administrator-on-key-vault", "storage", "vault", "images"}
 
 
-def test_budgets_start_when_the_manifest_says(stacks: dict[str, StackPlan]) -> None:
+def test_budget_start_is_configured(stacks: dict[str, StackPlan]) -> None:
     budget = of_type(stacks["fraud-dev"], "Budget")[0]
 
     assert budget.inputs["timePeriod"] == {"startDate": "2026-11-01T00:00:00Z"}

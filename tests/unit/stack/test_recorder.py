@@ -23,7 +23,7 @@ def run(program: Callable[[], None]) -> dict[str, Resource]:
     return {registration.name: registration for registration in found}
 
 
-def test_secrets_are_masked_and_unknowns_are_spelled_as_pulumi_does() -> None:
+def test_secrets_are_masked_and_unknowns_use_pulumis_marker() -> None:
     def program() -> None:
         one = resources.ResourceGroup("one", tags={"a": pulumi.Output.secret("hidden")}, location="here")
         resources.ResourceGroup("two", tags={"a": one.id, "b": "known"})
@@ -51,7 +51,7 @@ def test_options_are_recorded() -> None:
     assert found["first"].code == (Path(__file__), found["second"].code[1] - 2 if found["second"].code else 0)
 
 
-def test_what_the_program_raises_is_raised() -> None:
+def test_exceptions_of_the_program_are_raised() -> None:
     def program() -> None:
         raise LookupError("of the program")
 
@@ -76,7 +76,7 @@ def test_a_look_up_in_azure_is_refused() -> None:
         run(program)
 
 
-def test_one_plan_leaves_nothing_to_the_next() -> None:
+def test_plans_in_one_process_are_independent() -> None:
     def program() -> None:
         resources.ResourceGroup("group")
 
