@@ -148,7 +148,7 @@ def show(
         rows = [[value.key, as_yaml(value.value), value.layer, value.source or ""] for value in found]
         values = [dataclasses.asdict(value) for value in found]
         session.console.result(
-            table(["key", "value", "layer", "said in"], rows), {"schema_version": 1, "stack": stack, "values": values}
+            table(["key", "value", "layer", "source"], rows), {"schema_version": 1, "stack": stack, "values": values}
         )
         return
 

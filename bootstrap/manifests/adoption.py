@@ -1,4 +1,4 @@
-"""What cannot be said of an environment whose workspace is there already, and why."""
+"""Keys that cannot be combined with a workspace that exists already, and why."""
 
 from collections.abc import Iterator
 
@@ -21,9 +21,9 @@ def refusals(adopt: Adopt, environment: TeamEnvironment, subscription_id: str) -
     if given is not None and given.lower() != group.lower():
         yield "workspace_id", f"its environment lies in the workspace's resource group, and not in {given}"
     if environment.customer_key is not None:
-        yield "workspace_id", "its encryption was decided when it was made, so customer_key cannot be said"
+        yield "workspace_id", "its encryption cannot be changed any more, so leave out customer_key"
     if environment.generation != 1:
-        yield "workspace_id", "it has its name already, so generation cannot be said"
+        yield "workspace_id", "it has its name already, so leave out generation"
     if adopt.mode == "manage":
         for key, id_ in _parts(adopt):
             if _group(id_).lower() != group.lower():

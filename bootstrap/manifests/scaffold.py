@@ -219,9 +219,9 @@ projects: []
 
 _LINKS = f"""\
 # yaml-language-server: $schema={FOLDER}/links.schema.json
-# What the forges' tokens say, by team, project and environment. Read issuer and subject from the forge: they cannot be
-# told from names (docs/platform.md of mlops-bootstrap says how). With another repository's subject, that one would log
-# in; without them a project's CI cannot, and the plan says so.
+# Issuer and subject of the forges' tokens, by team, project and environment. Read them from the forge: they cannot be
+# computed from names (docs/platform.md of mlops-bootstrap shows how). With the subject of another repository, that one
+# could log in; without a link the project's CI cannot, and the plan reports it.
 schema_version: 1
 teams: {{}}
 #  example:

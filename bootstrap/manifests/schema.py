@@ -295,7 +295,7 @@ class Cluster(_Section):
 
 
 class Instance(_Section):
-    """A compute instance for one person. It stops when nobody uses it."""
+    """A compute instance for one person. It stops when it is idle."""
 
     name: InstanceName = Field(description="A word in its Azure name, which is made from it.")
     size: VmSize
@@ -412,7 +412,7 @@ class LayerKeys(_Section):
     instances: list[Instance] | None = Field(None, description="Compute instances, each for one person.")
     kubernetes: list[Kubernetes] | None = Field(None, description="Kubernetes clusters of yours to attach.")
     alert_emails: list[Email] | None = Field(
-        None, min_length=1, description="Who hears of alerts and budgets; by default whoever hears of the hub's."
+        None, min_length=1, description="The mail addresses for alerts and budgets; by default those of the hub."
     )
     suppress: list[Suppression] = Field([], description="Rules that may be broken; layers add to each other.")
     self_service: bool | None = Field(
@@ -567,7 +567,7 @@ class TeamManifest(LayerKeys):
 
 
 class Link(_Section):
-    """What a forge's tokens say. Read it from the forge: it cannot be told from names."""
+    """Issuer and subject of a forge's tokens. Read them from the forge: names do not show them."""
 
     issuer: Issuer
     subject: Subject

@@ -82,9 +82,9 @@ def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
 
 def shown(value: object) -> str:
     """A value as a message shows it: as YAML spells it, quoted where it is text, and of a long one both ends."""
-    said = str(value).lower() if isinstance(value, bool) else repr(value)
+    spelled = str(value).lower() if isinstance(value, bool) else repr(value)
     half = _LONGEST // 2
-    return said if len(said) <= _LONGEST else f"{said[:half]}...{said[-half:]}"
+    return spelled if len(spelled) <= _LONGEST else f"{spelled[:half]}...{spelled[-half:]}"
 
 
 def _found(value: Any) -> str:

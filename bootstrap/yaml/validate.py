@@ -71,8 +71,8 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         message, suggestion = in_words(errors, key)
         place = ".".join(str(part) for part in location)
         of_key = first["loc"][-1:] == (_KEY,)
-        told = f"{place}: {message}." if place else f"{message}."
-        yield Problem(document.position(location, of_key=of_key), told, suggestion)
+        text = f"{place}: {message}." if place else f"{message}."
+        yield Problem(document.position(location, of_key=of_key), text, suggestion)
 
 
 _KEY = "[key]"

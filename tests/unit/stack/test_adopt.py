@@ -263,8 +263,8 @@ OUR_GROUP = GROUP.replace("old", "new")
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"generation": 2}, "generation cannot be said"),
-        ({"customer_key": OUR_KEY}, "its encryption was decided when it was made"),
+        ({"generation": 2}, "leave out generation"),
+        ({"customer_key": OUR_KEY}, "its encryption cannot be changed any more"),
         ({"resource_group_id": OUR_GROUP}, "its environment lies in the workspace's resource"),
     ],
 )
