@@ -7,12 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bootstrap.blueprint.catalogue import catalogue, question_names
 from bootstrap.blueprint.lock import relock
 from bootstrap.blueprint.repository import Snapshot
-from bootstrap.blueprint.template import BLUEPRINT_QUESTION, Question, Template, ask_on_terminal, open_template
+from bootstrap.blueprint.template import Question, Template, ask_on_terminal, open_template
 from bootstrap.errors import ConflictError, InputError, RefusedError, did_you_mean
 from bootstrap.processes import git
 from bootstrap.progress import Progress
+
+BLUEPRINT_QUESTION = "blueprint"
+"""The question whose choices are the blueprints."""
 
 PROJECT_QUESTION = "project_name"
 """The question for the project's name. Its default is the name of the destination folder."""
@@ -98,6 +102,7 @@ def create(
         # The folder has the destination's name, because templates can read it.
         folder = staging / ((destination.name if destination else "") or "project")
         with open_template(snapshot, folder) as template:
+            _refuse_unknown(snapshot, given)
             answers = _answers(template, given, destination.name if destination else "", ask=ask, defaults=defaults)
             path = destination
             if path is None:
@@ -130,7 +135,6 @@ def _answers(
     template: Template, given: Mapping[str, Any], folder_name: str, *, ask: bool, defaults: bool
 ) -> dict[str, Any]:
     """Answers to all questions. Raises InputError with all answers that are wrong, or with all that are missing."""
-    _refuse_unknown(template, given)
     suggested = {PROJECT_QUESTION: folder_name} if folder_name else {}
     # The given answers are checked before the first prompt.
     result = template.answer(given, suggested={} if ask else suggested)
@@ -158,13 +162,12 @@ def _answers(
     return result.answers
 
 
-def _refuse_unknown(template: Template, given: Mapping[str, Any]) -> None:
+def _refuse_unknown(snapshot: Snapshot, given: Mapping[str, Any]) -> None:
     """Raise InputError for an unknown blueprint or unknown questions."""
-    known = template.question_names()
-    for name in (BLUEPRINT_QUESTION, PROJECT_QUESTION):
-        if name not in known:
-            raise InputError("The repository has no blueprints.", why=f"Its copier.yml has no question {name!r}.")
-    blueprint, blueprints = given.get(BLUEPRINT_QUESTION), template.blueprints()
+    blueprints, known = catalogue(snapshot), question_names(snapshot)
+    if PROJECT_QUESTION not in known:
+        raise InputError("The repository has no blueprints.", why=f"Its copier.yml has no question {PROJECT_QUESTION}.")
+    blueprint = given.get(BLUEPRINT_QUESTION)
     if blueprint is not None and blueprint not in blueprints:
         raise InputError(f"There is no blueprint {blueprint!r}.", hint=did_you_mean(str(blueprint), blueprints))
     unknown = [name for name in given if name not in known]

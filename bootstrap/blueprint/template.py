@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from copier._main import Worker
     from copier._user_data import Question as CopierQuestion
 
-BLUEPRINT_QUESTION = "blueprint"
-"""The question whose choices are the blueprints."""
 
 _RUNS_CODE = ("_tasks", "_migrations", "_jinja_extensions")
 
@@ -79,15 +77,6 @@ class Template:
         """The commit as the answers file records it: a tag, or the output of `git describe`."""
         return str(self._worker.template.commit)
 
-    def question_names(self) -> list[str]:
-        """The names of all questions, also of those that do not apply."""
-        return list(self._worker.template.questions_data)
-
-    def blueprints(self) -> dict[str, str]:
-        """The name of each blueprint and its description in one line."""
-        question = self._question(BLUEPRINT_QUESTION)
-        return {str(choice.value): str(choice.title) for choice in question._formatted_choices}
-
     def answer(
         self,
         given: Mapping[str, Any],
@@ -112,7 +101,7 @@ class Template:
         )
         worker.answers = answers
         with Phase.use(Phase.PROMPT):
-            for name in self.question_names():
+            for name in worker.template.questions_data:
                 with _explained(f"The question {name} of the blueprint cannot be evaluated."):
                     question = self._question(name)
                     applies = question.get_when()

@@ -77,30 +77,34 @@ class _Output(_Section):
     path: str | None = None
 
 
-class _Component(_Section):
-    """A command component; fields that only Azure ML uses are accepted and ignored."""
+class _Described(_Section):
+    """The keys that components, jobs and pipelines share; they have no effect on this machine."""
 
     schema_: str | None = Field(None, alias="$schema")
-    type: str = "command"
-    name: str
-    version: str | int | float | None = None
     display_name: str | None = None
     description: str | None = None
     tags: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+
+
+class _Component(_Described):
+    """A command component; fields that only Azure ML uses are accepted and ignored."""
+
+    type: str = "command"
+    name: str
+    version: str | int | float | None = None
     inputs: dict[str, _Input] = {}
     outputs: dict[str, _Output] = {}
     code: str | None = None
     command: str
     environment: Any = None
     resources: Any = None
-    properties: dict[str, Any] = {}
     distribution: Any = None
     additional_includes: Any = None
     is_deterministic: bool = True
 
 
-class _Job(_Section):
-    schema_: str | None = Field(None, alias="$schema")
+class _Job(_Described):
     type: str = "command"
     component: str
     inputs: dict[str, Any] = {}
@@ -108,12 +112,8 @@ class _Job(_Section):
     environment_variables: dict[str, Value] = {}
     name: str | None = None
     comment: str | None = None
-    properties: dict[str, Any] = {}
     queue_settings: Any = None
     distribution: Any = None
-    display_name: str | None = None
-    description: str | None = None
-    tags: dict[str, Any] = {}
     compute: Any = None
     environment: Any = None
     resources: Any = None
@@ -122,19 +122,14 @@ class _Job(_Section):
     services: Any = None
 
 
-class _PipelineFile(_Section):
-    schema_: str | None = Field(None, alias="$schema")
+class _PipelineFile(_Described):
     type: str
     name: str | None = None
-    display_name: str | None = None
-    description: str | None = None
     experiment_name: str | None = None
-    tags: dict[str, Any] = {}
     compute: Any = None
     settings: Any = None
     identity: Any = None
     services: Any = None
-    properties: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
     jobs: dict[str, Any]

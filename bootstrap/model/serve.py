@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from pydantic import BaseModel
 
@@ -215,7 +215,7 @@ def start_server(
         child(
             command, cwd=script.folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         ) as process,
-        _closing_input(process),
+        contextlib.closing(cast(IO[bytes], process.stdin)),  # the server exits when this pipe is closed
     ):
         _wait_until_ready(process, port, log)
         seconds = time.monotonic() - began
@@ -336,16 +336,6 @@ def _free_port(port: int) -> int:
                 hint="Stop that program, or use a free port: --port 0",
             ) from error
         return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def _closing_input(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Close the server's standard input at the end: the server then exits, as it also does when this process dies."""
-    try:
-        yield
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

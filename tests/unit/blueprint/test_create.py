@@ -221,7 +221,7 @@ def test_computed_default_is_checked(tmp_path: Path) -> None:
 
 def test_repository_without_blueprints_is_reported(tmp_path: Path) -> None:
     with snapshot_of_checkout(blueprints(tmp_path / "theirs", {"copier.yml": "name: x\n"})) as snapshot:
-        assert "no question 'blueprint'" in refused(snapshot, tmp_path).why
+        assert "no question `blueprint`" in refused(snapshot, tmp_path).why
 
 
 def test_answers_are_not_evaluated_as_templates(snapshot: Snapshot, tmp_path: Path) -> None:
