@@ -1,4 +1,4 @@
 """Components: groups of Azure resources that programs are assembled from.
 
-A component with several results is a class; one with a single result, or none, is a function `create_…`.
+A component is a function `create_…` that returns what other resources need, or a class where that is several outputs.
 """

@@ -1,4 +1,4 @@
-"""What the organization brings: a resource group of its own, and a key that its data is encrypted with."""
+"""Existing resources of the organization: a resource group, and a customer-managed key."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.unit.manifests.test_manifests import mistakes
 from tests.unit.stack.test_network import PLATFORM, TEAM, named, of_type, world
 
-GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-given"
+GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-existing"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-keys"
 KEY = "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef"
 OPEN = "name: fraud\nenvironments: {dev: {}}\n"
@@ -19,7 +19,7 @@ def test_existing_resource_group_is_used_and_not_created(tmp_path: Path) -> None
 
     assert not of_type(stack, "ResourceGroup")
     for type_ in ("StorageAccount", "Vault", "containerregistry:Registry", "machinelearningservices:Workspace"):
-        assert of_type(stack, type_)[0]["inputs"]["resourceGroupName"] == "rg-given"
+        assert of_type(stack, type_)[0]["inputs"]["resourceGroupName"] == "rg-existing"
 
 
 def test_customer_key_encrypts_storage_registry_and_workspace(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_without_customer_key_microsoft_managed_keys_are_used(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("keys", "message"),
     [
         (
             f"resource_group_id: {GROUP}/providers/a/b\n",
@@ -78,16 +78,16 @@ def test_without_customer_key_microsoft_managed_keys_are_used(tmp_path: Path) ->
         (f"customer_key: {{vault_id: {GROUP}, key: {KEY}}}\n", "vault_id: must be the resource id of a key vault"),
     ],
 )
-def test_wrong_resource_ids_are_refused(tmp_path: Path, said: str, told: str) -> None:
+def test_wrong_resource_ids_are_refused(tmp_path: Path, keys: str, message: str) -> None:
     (tmp_path / "teams").mkdir()
     (tmp_path / "platform.yaml").write_text(PLATFORM)
-    (tmp_path / "teams" / "fraud.yaml").write_text(OPEN + said)
+    (tmp_path / "teams" / "fraud.yaml").write_text(OPEN + keys)
 
-    assert any(told in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
+    assert any(message in mistake for mistake in mistakes(tmp_path)), mistakes(tmp_path)
 
 
 def test_locked_network_can_connect_to_the_shared_registry(tmp_path: Path) -> None:
-    """Its private endpoint on the registry is a connection that somebody has to approve: the workspace's identity."""
+    """The workspace's identity must be allowed to approve its private endpoint on the registry."""
     stack = world(tmp_path, team=TEAM)["fraud-dev"]
     approved = [
         role["inputs"]["scope"]
