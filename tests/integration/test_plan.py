@@ -13,9 +13,10 @@ import pytest
 
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
+from bootstrap.demo.tour import write_team
 from bootstrap.errors import ExitCode
 from bootstrap.yaml import parse
-from tests.helpers import CONTOSO, build_tree, finish, on_a_terminal, run_cli, tree, wait_for
+from tests.helpers import CONTOSO, build_tree, finish, git, on_a_terminal, run_cli, tree, wait_for
 from tests.prices import azure_prices
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,53 @@ def test_the_examples_in_the_help_work(tmp_path: Path, example: str) -> None:
 
     assert done.code == ExitCode.DONE, done.err
     assert done.out
+
+
+@pytest.mark.parametrize("example", EXAMPLES["diff"])
+def test_the_examples_of_diff_work(tmp_path: Path, example: str) -> None:
+    root = tmp_path / "contoso"
+    shutil.copytree(CONTOSO, root)
+    git("init", "--quiet", cwd=root)
+    for message in ("first", "second"):
+        git("add", ".", cwd=root)
+        git("commit", "--quiet", "--allow-empty", "-m", message, cwd=root)
+    git("update-ref", "refs/remotes/origin/main", "HEAD~1", cwd=root)
+    team = root / "teams" / "fraud.yaml"
+    team.write_text(team.read_text().replace("budget: 500", "budget: 600"))
+
+    done = run_cli(*shlex.split(example)[1:], cwd=root)
+
+    assert done.code == ExitCode.DONE, done.err
+    assert "0 to add, 1 to change, 0 to replace, 0 to remove" in done.out
+
+
+def test_one_named_stack_prints_its_resources_and_several_a_summary(tmp_path: Path) -> None:
+    one = run_cli("plan", "fraud-dev", "-C", CONTOSO, cwd=tmp_path)
+    several = run_cli("plan", "fraud-dev", "hub", "-C", CONTOSO, cwd=tmp_path)
+    resources = run_cli("plan", "fraud-dev", "hub", "--resources", "-C", CONTOSO, cwd=tmp_path)
+    findings = run_cli("plan", "fraud-dev", "hub", "--findings", "-C", CONTOSO, cwd=tmp_path)
+
+    assert "├─ group  (" in one.out
+    assert "├─" not in several.out
+    assert several.out.startswith("fraud-dev: ")
+    assert one.out in resources.out
+    assert findings.out.startswith("in all: 2 stacks, ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resources", "--findings"], "--resources and --findings cannot be combined."),
+        (["--findings", "-o", "json"], "--findings cannot be combined with --output json."),
+        (["--resources", "-o", "table"], "--resources cannot be combined with --output table."),
+        (["--all", "hub"], "--all cannot be combined with the name of a stack."),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
+    done = run_cli("plan", *options, "-C", CONTOSO, cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert f"error: {message}\n" in done.err
 
 
 def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
@@ -62,13 +110,14 @@ def test_example_values_of_init_are_reported_until_replaced(tmp_path: Path) -> N
     assert "warning" not in validated[1]
 
 
-def test_the_readme_shows_the_plan_of_a_new_platform(tmp_path: Path) -> None:
-    assert run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
+def test_the_readme_shows_the_plan_of_the_demo(tmp_path: Path) -> None:
+    run_cli("platform", "init", "platform", "--organization", "contoso", "--defaults", cwd=tmp_path)
+    write_team(tmp_path / "platform")
 
-    printed = run_cli("plan", "example-dev", "-C", "acme", cwd=tmp_path).out.splitlines()
+    printed = run_cli("plan", "health-dev", "-C", "platform", cwd=tmp_path).out.splitlines()
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme[readme.index("example-dev: ") :].partition("\n…")[0].splitlines()
+    shown = readme[readme.index("health-dev: ") :].partition("\n…")[0].splitlines()
     assert len(shown) > 3
     assert printed[: len(shown)] == shown
 
@@ -100,6 +149,7 @@ def test_check_refuses_unsuppressed_errors_and_prints_the_plan(tmp_path: Path) -
 
     shown = run_cli("plan", "fraud-dev", "-C", "wrong", cwd=tmp_path)
     refused = run_cli("plan", "fraud-dev", "--check", "-C", "wrong", cwd=tmp_path)
+    as_json = run_cli("plan", "fraud-dev", "--check", "-C", "wrong", "-o", "json", cwd=tmp_path)
     known = run_cli("plan", "fraud-dev", "--check", "-C", "known", cwd=tmp_path)
     late = run_cli("plan", "fraud-dev", "--check", "--as-of", "2027-01-01", "-C", "known", cwd=tmp_path)
 
@@ -108,8 +158,11 @@ def test_check_refuses_unsuppressed_errors_and_prints_the_plan(tmp_path: Path) -
     ]  # fmt: skip
     assert refused.out == shown.out
     assert "An error refuses the deployment." in refused.err
-    assert "  fraud-dev: size-retired: cluster-old: Standard_NC6s_v3 was retired on" in refused.err
-    assert "(teams/fraud.yaml:5)\n" in refused.err
+    assert "size-retired" not in refused.err, "the plan has it already"
+    assert "  error  size-retired: cluster-old: Standard_NC6s_v3 was retired on" in refused.out
+    assert "    in:  teams/fraud.yaml:5\n" in refused.out
+    assert "  fraud-dev: size-retired: cluster-old: Standard_NC6s_v3 was retired on" in as_json.err
+    assert "(teams/fraud.yaml:5)\n" in as_json.err
 
 
 def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:
@@ -124,10 +177,6 @@ def test_an_unknown_stack_is_refused_with_a_suggestion(tmp_path: Path) -> None:
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert "Did you mean 'fraud-prod'?" in done.err
-
-
-def test_all_and_a_name_contradict_each_other(tmp_path: Path) -> None:
-    assert run_cli("plan", "hub", "--all", "-C", CONTOSO, cwd=tmp_path).code == ExitCode.INPUT
 
 
 def test_plan_outside_of_a_platform_prints_the_next_step(tmp_path: Path) -> None:

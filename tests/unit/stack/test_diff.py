@@ -270,8 +270,9 @@ def test_check_refuses_changes_that_azure_refuses_and_errors(
     done = checked(root, cache, "fraud-dev")
 
     assert done.code == ExitCode.REFUSED
-    assert told in done.err
-    assert "(teams/fraud.yaml:" in done.err
+    assert done.err.endswith("docs/plan.md\n")
+    assert told not in done.err, "the report has it already"
+    assert "    in:  teams/fraud.yaml:" in done.out
     assert f"  error  {told.removeprefix('fraud-dev: ')}" in done.out
 
 
@@ -281,7 +282,7 @@ def test_check_refuses_removal_of_resources_with_data(root: Path, cache: Cache) 
     done = checked(root, cache, "churn-dev")
 
     assert done.code == ExitCode.REFUSED
-    assert "churn-dev: change-removes-data: storage: it is removed, and its data is lost." in done.err
+    assert "  error  change-removes-data: storage: it is removed, and its data is lost." in done.out
 
 
 def test_new_warnings_are_reported_and_do_not_refuse(root: Path, cache: Cache) -> None:
@@ -393,7 +394,7 @@ def test_lines_of_removed_resources_name_the_commit(root: Path, cache: Cache) ->
     [cluster] = [one for one in found["fraud-dev"].resources if one.type.endswith(":Compute")]
     assert (cluster.action, cluster.manifest) == ("remove", "HEAD: teams/fraud.yaml:4")
     assert {one.manifest.rpartition(":")[0] for one in found["churn-dev"].resources} == {"HEAD: teams/churn.yaml"}
-    assert "and its data is lost. (HEAD: teams/churn.yaml:2)" in done.err
+    assert "and its data is lost.\n    in:  HEAD: teams/churn.yaml:2\n" in done.out
     assert "(HEAD: teams/churn.yaml:2)  [loses data]" in done.out
 
 

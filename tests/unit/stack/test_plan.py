@@ -11,14 +11,16 @@ import pytest
 from bootstrap.errors import InputError
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
+from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.report import FORMS
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.rule import UNKNOWN, Finding, Resource
 from infra.tables.names import TABLE, rule_of
 from tests.conftest import Golden
 from tests.plans import Plan, make_plan
-from tests.unit.stack.reports import plan_as
+from tests.unit.stack.reports import diff_as, plan_as
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -275,6 +277,45 @@ def test_the_graph_names_every_component_and_only_direct_needs(stacks: dict[str,
     assert ("workspace-access", "workspace") in edges
     assert ("group", "workspace") not in edges, "the way leads through storage"
     assert set(labels.values()) >= {"group", "alerts", "budget", "cluster-spot"}
+
+
+def test_the_summary_has_stacks_counts_and_whole_findings_but_no_resources(contoso_plan: Plan) -> None:
+    text = plan_as("tree", contoso_plan.stacks)
+    stacks, _, rest = text.partition("\n\nby type:\n")
+    types, _, findings = rest.partition("\n\nfindings:\n")
+
+    assert [line.split(":")[0] for line in stacks.splitlines()] == [
+        *(stack.name for stack in contoso_plan.stacks),
+        "in all",
+    ]
+    made = [resource for stack in contoso_plan.stacks for resource in stack.made]
+    assert f"in all: {len(contoso_plan.stacks)} stacks, {len(made)} resources, " in stacks
+    assert sum(int(line.split()[0]) for line in types.splitlines()) == len(made)
+    for stack in contoso_plan.stacks:
+        for finding in stack.findings:
+            assert finding.rule in findings
+            assert finding.severity == "note" or finding.message in findings
+            assert finding.severity == "note" or finding.suppressed or finding.fix in findings
+    assert "├─" not in text
+    assert len(text.splitlines()) < 100
+
+
+def test_findings_alone_are_the_summary_without_stacks_and_types(contoso_plan: Plan) -> None:
+    alone = plan_as("tree", contoso_plan.stacks, show="findings")
+    summary = plan_as("tree", contoso_plan.stacks)
+
+    assert alone.splitlines()[0].startswith("in all: ")
+    assert summary.endswith(alone.partition("\n")[2])
+    assert "by type" not in alone
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_renders_plans_and_comparisons(form: str, contoso_plan: Plan) -> None:
+    [stack, *_] = contoso_plan.stacks
+    compared = difference(stack.name, None, stack.document(), "main")
+
+    assert stack.name in plan_as(form, [stack])
+    assert stack.name in diff_as(form, [compared])
 
 
 def test_the_table_has_a_line_for_each_resource(contoso_plan: Plan) -> None:
