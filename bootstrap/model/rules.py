@@ -211,12 +211,12 @@ def _disagreement(
 ) -> str:
     """Why the difference contradicts the metrics; empty if it does not."""
     scores = evaluation.baseline if other == "baseline" else evaluation.champion
-    theirs = scores.metrics.get(metric) if scores else None
-    ours = evaluation.challenger.metrics.get(metric)
-    if ours is None or theirs is None:
-        return f"is given, but the {'challenger' if ours is None else other} has no {metric}"
-    expected = ours.value - theirs.value
-    scale = max(abs(ours.value), abs(theirs.value), 1.0)
+    other_interval = scores.metrics.get(metric) if scores else None
+    challenger = evaluation.challenger.metrics.get(metric)
+    if challenger is None or other_interval is None:
+        return f"is given, but the {'challenger' if challenger is None else other} has no {metric}"
+    expected = challenger.value - other_interval.value
+    scale = max(abs(challenger.value), abs(other_interval.value), 1.0)
     if not abs(expected - difference.value) <= _TOLERANCE * scale:  # also refuses NaN
         return f"is {_number(difference.value)}, but the metrics differ by {_number(expected)}"
     return ""

@@ -472,15 +472,17 @@ class _Execution:
         scratch.mkdir(parents=True)
         log = self._folder / "logs" / f"{job.name}.log"
         try:
-            made = {name: scratch / name for name in job.outputs}
+            written = {name: scratch / name for name in job.outputs}
             for name, type_ in job.outputs.items():
                 if type_ != "uri_file":
-                    made[name].mkdir()
+                    written[name].mkdir()
             began = time.monotonic()
-            problem = self._command(job, inputs, made, run_id, log)
+            problem = self._command(job, inputs, written, run_id, log)
             seconds = time.monotonic() - began
             with self._work.measured("digests"):
-                outputs = {} if problem else {name: Data(place / name, digest_tree(one)) for name, one in made.items()}
+                outputs = (
+                    {} if problem else {name: Data(place / name, digest_tree(one)) for name, one in written.items()}
+                )
             record = _record(
                 job,
                 "completed" if not problem else "interrupted" if self._stopping else "failed",

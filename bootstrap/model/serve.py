@@ -308,12 +308,12 @@ def _as_variable(value: str | float | bool) -> str:
 
 
 def _environment(script: _Script, model: Model) -> dict[str, str]:
-    ours = {
+    fixed = {
         "AML_APP_ROOT": str(script.folder),
         "AZUREML_MODEL_DIR": str(model.folder),
         "PYTHONUNBUFFERED": "1",
     }
-    return {**_inherited(), **script.variables, **ours}
+    return {**_inherited(), **script.variables, **fixed}
 
 
 def _inherited() -> dict[str, str]:

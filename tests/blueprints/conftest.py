@@ -1,4 +1,4 @@
-"""Projects rendered from our own blueprints, and the tools that judge them; made once for all tests of a process."""
+"""Projects rendered from the blueprints of this repository, and the tools that check them; one per test process."""
 
 import os
 import shutil

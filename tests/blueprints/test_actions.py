@@ -1,4 +1,4 @@
-"""Every workflow, ours and the blueprints', uses actions from the one table, at the commit that it names."""
+"""All workflows use the actions of blueprints/shared/actions.yml at their commits."""
 
 import re
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Every combination of answers makes a whole project; a covering set also installs, tests, trains, gates and registers.
+"""Every combination of answers gives a valid project; a covering set also installs, tests, trains, gates and registers.
 
-Combinations come from the blueprints' own questions, so that a new choice is tested from its first day.
+The combinations are computed from the questions in copier.yml, so a new choice is tested without changes here.
 """
 
 import ast
@@ -256,7 +256,7 @@ def test_any_project_name_is_refused_or_creates_valid_project(name: str, render:
 
 
 def _parse(path: Path, text: str) -> None:
-    """Raises when a file is not what its name says."""
+    """Parse the file by its suffix; raises if it is invalid."""
     if path.suffix in {".yml", ".yaml"}:
         list(YAML(typ="safe", pure=True).load_all(text))
     elif path.suffix == ".toml" or path.name == "uv.lock":

@@ -1,4 +1,4 @@
-"""What the blueprint `tabular` says twice is the same twice: lock and names, lock and images, digests, data."""
+"""Copies of the same fact in the blueprint `tabular` agree: lock and names, lock and images, digests, data."""
 
 import csv
 import importlib.util
@@ -145,7 +145,7 @@ def test_evaluate_step_and_gate_have_same_digest(
 
 
 def _digest_of_the_step(project: Path) -> ModuleType:
-    """The step's digest function alone: what else evaluate.py imports is in the project's environment, not in ours."""
+    """The digest function of the step, without the imports of evaluate.py, which need the project's environment."""
     source = (project / "components/evaluate/evaluate.py").read_text(encoding="utf-8")
     constant = source[source.index("IGNORED_FOLDERS =") :].splitlines()[0]
     function = source[source.index("def digest_of(") :].split("\n\n\n")[0]

@@ -1,4 +1,4 @@
-"""`new` and `blueprint` as people use them: processes of their own, with and without a terminal."""
+"""Tests of `new` and `blueprint` as separate processes, with and without a terminal."""
 
 import http.server
 import json
@@ -25,7 +25,7 @@ from tests.unit.blueprint.worlds import blueprints
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of ours whose blueprints are small ones."""
+    """A checkout of this repository with small blueprints."""
     root = tmp_path_factory.mktemp("checkout")
     shutil.copytree(Path(bootstrap.__file__).parent, root / "bootstrap", ignore=shutil.ignore_patterns("__pycache__"))
     return blueprints(root)

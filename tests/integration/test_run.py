@@ -1,4 +1,4 @@
-"""`run` as people use it: tiny pipelines whose steps need only Python, in projects with a real lock and environment."""
+"""Tests of `run` with small pipelines whose steps need only Python, in projects with a real lock and environment."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The wheel: built by uv, installed by uv into an environment of its own, and used from an empty folder, offline."""
+"""Tests of the wheel: built and installed by uv, and used offline in an empty folder."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ GIVEN = ["--data", "team=fraud", "--defaults"]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of ours with a release tag."""
+    """A checkout of this repository with a release tag."""
     root = checkout(tmp_path_factory.mktemp("source"))
     git("tag", "v0.1.0", cwd=root)
     return root

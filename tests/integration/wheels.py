@@ -1,4 +1,4 @@
-"""Wheels of this checkout, built and installed by the uv that comes with us."""
+"""Builds and installs wheels of this checkout with uv."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def uv(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[st
 
 
 def checkout(root: Path) -> Path:
-    """A checkout of ours as it is on disk, committed, with small blueprints. Returns `root`."""
+    """Copy this checkout, with uncommitted changes and small blueprints, into a repository at `root`; return `root`."""
     ignored = shutil.ignore_patterns("__pycache__", "*.bundle")
     for folder in ("bootstrap", "infra"):
         shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
@@ -32,7 +32,7 @@ def checkout(root: Path) -> Path:
 
 
 def locked(file: Path) -> Path:
-    """Write the locked versions of all that we need as constraints, and return the file."""
+    """Write the locked versions of all dependencies as constraints, and return the file."""
     selection = ["--all-extras", "--no-dev", "--no-emit-project", "--no-hashes", "--quiet"]
     done = uv("export", "--frozen", *selection, "--output-file", str(file), cwd=ROOT)
     assert done.returncode == 0, done.stderr

@@ -96,7 +96,7 @@ FILES = {
 
 @pytest.fixture(scope="session")
 def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project, with both environments made."""
+    """The project with both environments."""
     world = World(build_tree(tmp_path_factory.mktemp("project"), {"pyproject.toml": PYPROJECT}))
     uv("lock", cwd=world.root)
     project = world.write()

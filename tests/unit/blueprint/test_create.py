@@ -1,4 +1,4 @@
-"""A new project: answers are checked all at once, and nothing is left behind when anything is wrong."""
+"""Tests of the creation of projects: answers are checked at once, and an error leaves no files."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def create_in(
 def refused(
     snapshot: Snapshot, folder: Path, kind: type[BootstrapError] = InputError, **options: Any
 ) -> BootstrapError:
-    """The error of an order that must fail, and leave `folder` as it was."""
+    """The error of a creation that must fail and leave `folder` unchanged."""
     before = sorted(folder.rglob("*"))
     with pytest.raises(kind) as raised:
         new(snapshot, folder, **options)
@@ -297,7 +297,7 @@ def test_commit_without_git_identity_has_fallback_author(
 def test_first_commit_ignores_user_git_settings(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Global ignores, signing and hooks are for the user's own commits."""
+    """Global ignores, signing and hooks do not apply."""
     home = tmp_path / "home"
     (home / "hooks").mkdir(parents=True)
     (home / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
@@ -435,7 +435,7 @@ def test_files_equal_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -
 
 
 def test_plain_copier_updates_project(tmp_path: Path) -> None:
-    """What `copier update` does for anyone to whom the public URL is reachable; here git is told where it is."""
+    """As `copier update` does with the public URL; here git maps it to a local repository."""
     root = blueprints(tmp_path / "ours")
     with snapshot_of_checkout(root) as snapshot:
         new(snapshot, tmp_path)

@@ -1,4 +1,4 @@
-"""A small repository of blueprints, in the form of ours: one copier.yml, and a folder for each blueprint."""
+"""A small repository of blueprints with the structure of this one: copier.yml, and a folder for each blueprint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +55,6 @@ def commit(root: Path, message: str) -> str:
 
 
 def bundle(root: Path, path: Path) -> Path:
-    """What the wheel carries of the repository `root`."""
+    """Create the bundle of the repository `root`, as the wheel contains it."""
     git("bundle", "create", "--quiet", str(path), "HEAD", "--tags", cwd=root)
     return path

@@ -1,4 +1,4 @@
-"""The gate, on runs written by hand: what passes, and every way in which it must not pass."""
+"""Tests of the gate on runs that are written by hand: what passes, and everything that must be refused."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""`gate.yml` as people write it, and what the rules promise for any numbers."""
+"""Tests of `gate.yml` and of properties that hold for all numbers."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The registry's files, and what may become a version at all. MLflow's part is tested with the real one."""
+"""Tests of the registry's files and of which models may be registered. Other tests use the real MLflow."""
 
 import json
 from pathlib import Path

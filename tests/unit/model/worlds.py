@@ -1,4 +1,4 @@
-"""A project that has run once, written by hand: what the gate and the registry read, without a pipeline or MLflow."""
+"""A project with one completed run, written by hand: the input of gate and registry, without a pipeline or MLflow."""
 
 import json
 from copy import deepcopy
@@ -43,7 +43,7 @@ GATE = """
     """
 
 KEPT = {"gate.yml": GATE, "uv.lock": "version = 1\n"}
-"""What a test may have written before; it is then left as it is."""
+"""Files that are written only if the test has not written them."""
 
 EVALUATION: dict[str, Any] = {
     "schema_version": 1,
@@ -70,7 +70,7 @@ EVALUATION: dict[str, Any] = {
 
 
 def evaluation(champion: Champion | None = None) -> dict[str, Any]:
-    """A fresh evaluation that passes `GATE`; with a champion that is as good as the challenger, if one is given."""
+    """An evaluation that passes `GATE`; a champion is as good as the challenger."""
     document = deepcopy(EVALUATION)
     if champion:
         document["champion"] = deepcopy(document["challenger"]) | {"sha256": champion.sha256}
@@ -94,7 +94,7 @@ class World:
     model: dict[str, str] = field(default_factory=lambda: {"MLmodel": "flavors: {}\n"})
 
     def write(self, run_id: str = RUN) -> Project:
-        """Write all of it, with the digests that belong to it."""
+        """Write all files with their digests."""
         step = f".mlops/steps/train-{run_id}"
         build_tree(
             self.root,
@@ -143,7 +143,7 @@ class World:
 
 
 def register_by_hand(root: Path, text: str = "the champion\n", number: str = "1", stage: str = "champion") -> Champion:
-    """Put a version into the registry's folder, as `register` would."""
+    """Create a version in the registry's folder, as `register` does."""
     incoming = build_tree(root / "incoming", {"model/MLmodel": text})
     sha256 = digest_tree(incoming / "model")
     folder = root / ".mlops" / "registry" / "churn" / sha256
