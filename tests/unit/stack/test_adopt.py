@@ -402,8 +402,8 @@ def test_observations_are_part_of_the_cache_key(tmp_path: Path) -> None:
         ("{'id': 1}", "is not JSON"),
         ("[]", "is empty"),
         ("{}", "has something other than resources as Azure describes them"),
-        ('[{"id": "mlw-old", "properties": {}}]', "Number 1 has no id that begins with /subscriptions/"),
-        (json.dumps([WORKSPACE_IN_AZURE, {"id": STORAGE}]), "Number 2 has no id"),
+        ('[{"id": "mlw-old", "properties": {}}]', "Entry 1 has no id that begins with /subscriptions/"),
+        (json.dumps([WORKSPACE_IN_AZURE, {"id": STORAGE}]), "Entry 2 has no id"),
         (
             json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}),
             "These stacks adopt none of the observed resources",

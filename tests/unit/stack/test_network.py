@@ -21,17 +21,7 @@ PAGE = ROOT / "docs" / "network.md"
 Resource = Mapping[str, Any]
 Stack = Mapping[str, Any]
 
-PLATFORM = """\
-organization: example
-location: westeurope
-tenant_id: 00000000-0000-0000-0000-00000000000a
-subscription_id: 00000000-0000-0000-0000-00000000000b
-environments:
-  dev: {ring: 0}
-hub:
-  alert_emails: [ml@example.example]
-  vnet: {address_space: 10.0.0.0/24}
-"""
+PLATFORM = worlds.PLATFORM + "  vnet: {address_space: 10.0.0.0/24}\n"
 TEAM = """\
 name: fraud
 network: locked
@@ -512,7 +502,7 @@ def test_runner_pool_has_no_forge_secret(example: dict[str, Stack]) -> None:
 def test_runners_can_use_an_existing_subnet(tmp_path: Path) -> None:
     runners = f"""\
   runners:
-    organization: example
+    organization: contoso
     projects: [vision]
     principal_id: 00000000-0000-0000-0000-0000000000d0
     size: Standard_D4ads_v5
