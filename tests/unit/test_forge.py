@@ -48,6 +48,6 @@ def test_every_blueprint_generates_the_ci_files_of_the_forge(name: str) -> None:
     condition = re.compile(rf"{{% if forge == '{name}' %}}(.*?){{% endif %}}")
     for manifest in (ROOT / "blueprints").glob("*/mlops.yaml.jinja"):
         paths = (path.relative_to(manifest.parent).as_posix() for path in manifest.parent.rglob("*"))
-        generated = [condition.sub(r"\1", path) for path in paths]
+        generated = [condition.sub(r"\1", path).removesuffix(".jinja") for path in paths]
         for pattern in forge.ci_files:
             assert any(Path(path).match(pattern) for path in generated), (manifest.parent.name, pattern)

@@ -85,14 +85,14 @@ def test_kubernetes_is_attached_in_the_modes_that_have_no_reason_against_it(tmp_
 
     if MODES[network].refused_kubernetes:
         line = 7 if network == "locked" else 6
-        told = f"fraud-dev: kubernetes is refused in network {network}: {MODES[network].refused_kubernetes}."
-        assert mistakes(root) == [f"teams/fraud.yaml:{line}:14: {told}"]
+        expected = f"fraud-dev: kubernetes is refused in network {network}: {MODES[network].refused_kubernetes}."
+        assert mistakes(root) == [f"teams/fraud.yaml:{line}:14: {expected}"]
     else:
         assert [one.cluster_id for one in dev(root).kubernetes] == [AKS]
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "expected"),
     [
         (
             "  prod: {}\n" + instance(),
@@ -120,7 +120,7 @@ def test_kubernetes_is_attached_in_the_modes_that_have_no_reason_against_it(tmp_
         (kubernetes(f", relay_id: {AKS}", ARC), "kubernetes.0.relay_id: must be the resource id of an Azure Relay"),
     ],
 )
-def test_what_cannot_be_had_is_told_with_its_place_and_reason(tmp_path: Path, said: str, told: str) -> None:
+def test_invalid_settings_are_refused_with_position_and_reason(tmp_path: Path, said: str, expected: str) -> None:
     found = mistakes(world(tmp_path, team=TEAM + said))
 
-    assert any(told in mistake for mistake in found), found
+    assert any(expected in mistake for mistake in found), found

@@ -41,7 +41,7 @@ def one(subject: str, *, issuer: str = GITHUB, environment: str = "dev") -> str:
 
 
 @pytest.mark.parametrize(
-    ("links", "told"),
+    ("links", "expected"),
     [
         (one("repo:contoso/churn:ref:refs/heads/main"), "names no environment, so any workflow of the repository"),
         (one("repo:contoso/churn:pull_request"), "names no environment"),
@@ -58,12 +58,12 @@ def one(subject: str, *, issuer: str = GITHUB, environment: str = "dev") -> str:
         ),
     ],
 )
-def test_a_link_that_would_let_the_wrong_ones_in_is_refused(tmp_path: Path, links: str, told: str) -> None:
+def test_unsafe_links_are_refused(tmp_path: Path, links: str, expected: str) -> None:
     with pytest.raises(InputError) as caught:
         load_platform(world(tmp_path, links))
 
     assert len(caught.value.details) == 1
-    assert told in caught.value.details[0]
+    assert expected in caught.value.details[0]
     assert "links.yaml:" in caught.value.details[0]
 
 
@@ -162,7 +162,7 @@ def test_the_first_link_makes_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("fraud/chrn", "dev", "--subject", "a:environment:dev"), "Did you mean 'churn'?"),
         (("frod/churn", "dev", "--subject", "a:environment:dev"), "Did you mean 'fraud'?"),
@@ -173,17 +173,17 @@ def test_the_first_link_makes_the_file(tmp_path: Path) -> None:
         (("fraud/churn", "prod", "--subject", " "), "--subject must be 1 to 600 characters"),
     ],
 )
-def test_a_wrong_link_is_refused_and_nothing_is_written(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_wrong_link_is_refused_and_not_written(tmp_path: Path, arguments: tuple[str, ...], expected: str) -> None:
     root = world(tmp_path)
 
     code, out, err = link(root, *arguments)
 
     assert (code, out) == (ExitCode.INPUT, "")
-    assert told in err
+    assert expected in err
     assert (root / "links.yaml").read_text() == LINKS
 
 
-def test_a_refused_link_is_told_of_itself_and_not_of_lines_that_are_not_written(tmp_path: Path) -> None:
+def test_refused_link_is_reported_without_a_line_that_is_not_written(tmp_path: Path) -> None:
     root = world(tmp_path)
 
     code, _, err = link(root, "fraud/chorn", "dev", "--subject", "repo:contoso@1/churn@2:environment:other")
@@ -194,7 +194,7 @@ def test_a_refused_link_is_told_of_itself_and_not_of_lines_that_are_not_written(
     assert "links.yaml:" not in err
 
 
-def test_what_is_wrong_in_links_already_is_told_with_its_line(tmp_path: Path) -> None:
+def test_mistakes_that_links_already_had_are_reported_with_their_lines(tmp_path: Path) -> None:
     root = world(tmp_path, f"# A comment.\n{LINKS}  frod: {{}}\n")
     line = len((root / "links.yaml").read_text().splitlines())
 

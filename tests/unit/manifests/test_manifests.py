@@ -1,4 +1,4 @@
-"""What the manifests may say, and what is told when they say something else."""
+"""Manifests: which are valid, and the mistakes that are reported for the others."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ LOGS = (
 
 
 def mistakes(root: Path) -> list[str]:
-    """The mistakes that are told, without the folder's path."""
+    """The reported mistakes, without the path of the folder."""
     with pytest.raises(InputError) as caught:
         load_platform(root)
     return [detail.replace(f"{root}/", "") for detail in caught.value.details]
@@ -48,14 +48,14 @@ def test_a_team_called_hub_is_refused_since_its_names_are_the_hubs(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("organization", "team", "told"),
+    ("organization", "team", "expected"),
     [
         ("microsofty", "fraud", "platform.yaml:1:1: Azure refuses names that contain 'microsoft'. It reserves"),
         ("contoso", "windows-games", "contain 'windows', as those of windows-games-dev would. It reserves the word"),
         ("contosowin", "dows", "contain 'windows', as those of dows-dev would. It reserves the word"),
     ],
 )
-def test_words_that_azure_reserves_are_refused(tmp_path: Path, organization: str, team: str, told: str) -> None:
+def test_words_that_azure_reserves_are_refused(tmp_path: Path, organization: str, team: str, expected: str) -> None:
     files = {
         "platform.yaml": PLATFORM.replace("organization: contoso", f"organization: {organization}"),
         f"teams/{team}.yaml": f"name: {team}\nenvironments: {{dev: {{}}, prod: {{}}}}\n",
@@ -63,7 +63,7 @@ def test_words_that_azure_reserves_are_refused(tmp_path: Path, organization: str
 
     [mistake] = mistakes(build_tree(tmp_path, files))
 
-    assert told in mistake
+    assert expected in mistake
 
 
 _A_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -199,7 +199,7 @@ def test_the_registry_is_where_the_environments_are(tmp_path: Path) -> None:
     assert hub.registry_locations == ("westeurope", "uksouth")
 
 
-def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_mistakes_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     root = world(
         tmp_path,
         PLATFORM.replace("location:", "locaton:"),
@@ -223,7 +223,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "team", "told"),
+    ("platform", "team", "expected"),
     [
         (PLATFORM, "name: fraud\nenvironments: {dve: {}}\n", "2:16: the environment 'dve' is not in platform.yaml."),
         (PLATFORM, "name: fruad\nenvironments: {dev: {}}\n", "1:1: the team 'fruad' is in a file with the name"),
@@ -263,10 +263,10 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, platform: str, team: str, told: str) -> None:
+def test_mistake_is_reported_with_its_position(tmp_path: Path, platform: str, team: str, expected: str) -> None:
     found = mistakes(world(tmp_path, platform, team))
 
-    assert any(told in mistake for mistake in found), found
+    assert any(expected in mistake for mistake in found), found
     assert all(re.match(r"(platform|teams/fraud|links)\.yaml:\d+:\d+: ", mistake) for mistake in found)
 
 
@@ -279,14 +279,14 @@ def test_files_that_are_no_manifests_are_named(tmp_path: Path, content: bytes) -
 
 
 @pytest.mark.parametrize(
-    ("links", "told"),
+    ("links", "expected"),
     [
         ("teams: {frod: {}}\n", "1:9: there is no team 'frod'. Did you mean 'fraud'?"),
         ("teams: {fraud: {churn: {}}}\n", "1:17: the team 'fraud' has no project 'churn'."),
     ],
 )
-def test_links_to_what_is_not_there_are_mistakes(tmp_path: Path, links: str, told: str) -> None:
-    assert mistakes(world(tmp_path, links=links))[0] == f"links.yaml:{told}"
+def test_links_to_unknown_teams_and_projects_are_mistakes(tmp_path: Path, links: str, expected: str) -> None:
+    assert mistakes(world(tmp_path, links=links))[0] == f"links.yaml:{expected}"
 
 
 def test_a_team_file_that_would_be_overlooked_is_a_mistake(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> Non
         load_platform(world(tmp_path, PLATFORM + 'tool: "99.*"\n'))
 
 
-def test_what_only_the_pinned_version_knows_is_no_mistake(tmp_path: Path) -> None:
+def test_keys_of_the_pinned_version_are_no_mistake(tmp_path: Path) -> None:
     newer = PLATFORM + 'tool: "99.*"\nfrom_the_future: true\n'
 
     with pytest.raises(InputError, match=r"pins mlops-bootstrap 99\.\*"):

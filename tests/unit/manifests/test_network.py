@@ -103,22 +103,22 @@ outbound:
     assert [rule.origin for rule in found] == [f"teams/fraud.yaml:{line}" for line in (6, 7, 8)]
 
 
-def test_a_new_platform_that_is_locked_is_told_at_once_what_it_needs(tmp_path: Path) -> None:
+def test_locked_platform_reports_all_missing_settings_at_once(tmp_path: Path) -> None:
     root = tmp_path / "new"
     init(root, {}, dt.date(2026, 11, 24), dry_run=False)
     edit(root / "platform.yaml", "network: managed", "network: locked")
 
-    told = mistakes(root)
+    expected = mistakes(root)
     edit(root / "platform.yaml", "  log_retention_days", "  vnet: {address_space: 10.40.0.0/24}\n  log_retention_days")
     edit(root / "teams/example.yaml", "budget: 500", "vnet: {address_space: 10.20.0.0/24}\n    budget: 500")
     edit(root / "teams/example.yaml", "budget: 1000", "vnet: {address_space: 10.20.1.0/24}\n    budget: 1000")
 
-    assert [mistake.partition(": ")[2].partition(",")[0] for mistake in told] == [
+    assert [mistake.partition(": ")[2].partition(",")[0] for mistake in expected] == [
         "example-dev has private endpoints",
         "the hub has no vnet",
         "example-prod has private endpoints",
     ]
-    assert [mistake.rsplit(":", 1)[0].partition(":")[0] for mistake in told] == [
+    assert [mistake.rsplit(":", 1)[0].partition(":")[0] for mistake in expected] == [
         "teams/example.yaml", "platform.yaml", "teams/example.yaml",
     ]  # fmt: skip
     assert list(load_platform(root).stacks) == ["hub", "example-dev", "example-prod"]
@@ -134,7 +134,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
 
 
 @pytest.mark.parametrize(
-    ("platform", "said", "told"),
+    ("platform", "said", "expected"),
     [
         (HUB, "network: locked\n", "fraud.yaml:2:16: fraud-dev has private endpoints, and no vnet is set for them"),
         (HUB, "network: open\nci: private\n", "fraud.yaml:5:1: fraud-dev: network open with ci private is refused"),
@@ -190,12 +190,12 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_had_is_told_with_its_place_and_reason(
-    tmp_path: Path, platform: str, said: str, told: str
+def test_invalid_settings_are_refused_with_position_and_reason(
+    tmp_path: Path, platform: str, said: str, expected: str
 ) -> None:
     found = mistakes(world(tmp_path, platform, team(said)))
 
-    assert any(told in mistake for mistake in found), found
+    assert any(expected in mistake for mistake in found), found
 
 
 def test_networks_of_two_teams_must_not_overlap(tmp_path: Path) -> None:
@@ -210,10 +210,10 @@ def test_networks_of_two_teams_must_not_overlap(tmp_path: Path) -> None:
 def test_a_private_environment_needs_a_cluster_that_lasts_to_build_images(tmp_path: Path) -> None:
     root = world(tmp_path, HUB, team(LOCKED).replace("max_nodes: 1", "max_nodes: 1, low_priority: true"))
 
-    told = (
+    expected = (
         "fraud-dev needs a compute cluster that is not low_priority: images are built on one, since no public service"
     )
-    assert mistakes(root) == [f"teams/fraud.yaml:2:16: {told} reaches the registry."]
+    assert mistakes(root) == [f"teams/fraud.yaml:2:16: {expected} reaches the registry."]
 
 
 def test_a_registry_that_is_narrowed_needs_a_cluster_to_build_images_and_one_that_is_not_does_not(
@@ -230,8 +230,8 @@ def test_a_registry_that_is_narrowed_needs_a_cluster_to_build_images_and_one_tha
     for name, said in teams.items():
         build_tree(root, {f"teams/{name}.yaml": f"name: {name}\nenvironments: {{dev: {{}}}}\n{said}"})
 
-    told = mistakes(root)
-    assert [mistake.split(": ")[1].split(" ")[0] for mistake in told] == ["narrowed-dev"], told
+    expected = mistakes(root)
+    assert [mistake.split(": ")[1].split(" ")[0] for mistake in expected] == ["narrowed-dev"], expected
 
 
 def test_zones_of_the_organization_must_be_all_that_are_needed(tmp_path: Path) -> None:
@@ -249,8 +249,8 @@ def test_the_hubs_own_endpoints_need_zones_too(tmp_path: Path) -> None:
     given = f"  dns: {{privatelink.azurecr.io: {zone}}}\n"
 
     def missing(root: Path, more: str = "") -> list[str]:
-        told = mistakes(world(root, HUB + given + more, team("network: managed\n")))
-        return [mistake.split("the zone ")[1].split()[0] for mistake in told]
+        expected = mistakes(world(root, HUB + given + more, team("network: managed\n")))
+        return [mistake.split("the zone ")[1].split()[0] for mistake in expected]
 
     registrys = ["privatelink.api.azureml.ms", "privatelink.blob.core.windows.net"]
     assert missing(tmp_path / "open") == registrys

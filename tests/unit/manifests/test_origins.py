@@ -62,34 +62,32 @@ def by_key(root: Path, stack: str) -> dict[str, Origin]:
         ("links.churn.issuer", "https://forge.example", "links", "links.yaml:1"),
     ],
 )
-def test_a_value_is_told_with_its_layer_and_line(
-    root: Path, key: str, value: object, layer: str, source: str | None
-) -> None:
+def test_value_has_its_layer_and_line(root: Path, key: str, value: object, layer: str, source: str | None) -> None:
     assert by_key(root, "fraud-dev")[key] == Origin(key, value, layer, source)
 
 
-def test_what_an_inner_layer_replaced_is_not_told(root: Path) -> None:
+def test_values_replaced_by_an_inner_layer_are_left_out(root: Path) -> None:
     found = find_origins(root, "fraud-dev")
 
     assert "tags.stage" not in by_key(root, "fraud-dev")
     assert len({origin.key for origin in found}) == len(found)
 
 
-def test_what_nobody_says_is_built_in(root: Path) -> None:
+def test_values_that_no_layer_sets_are_built_in(root: Path) -> None:
     (root / "platform.yaml").write_text(PLATFORM.replace("network: managed\n", ""))
     (root / "teams" / "fraud.yaml").write_text(TEAM.replace("network: open", "protect: false"))
 
     assert by_key(root, "fraud-dev")["network"] == Origin("network", "open", "built-in", None)
 
 
-def test_the_hub_has_values_too(root: Path) -> None:
+def test_hub_has_origins(root: Path) -> None:
     assert by_key(root, "hub")["location"] == Origin("location", "westeurope", "organization", "platform.yaml:2")
 
 
-def test_every_key_that_a_layer_may_say_is_looked_at(root: Path) -> None:
-    told = {origin.key.split(".")[0] for origin in find_origins(root, "fraud-dev")}
+def test_origins_cover_the_keys_of_layers(root: Path) -> None:
+    expected = {origin.key.split(".")[0] for origin in find_origins(root, "fraud-dev")}
 
-    assert told & set(LayerKeys.model_fields) >= {
+    assert expected & set(LayerKeys.model_fields) >= {
         "location",
         "subscription_id",
         "network",

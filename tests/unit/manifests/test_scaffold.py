@@ -20,7 +20,7 @@ ANSWERS = {
 }
 
 
-def test_what_is_written_is_a_right_platform(tmp_path: Path) -> None:
+def test_init_writes_a_valid_platform(tmp_path: Path) -> None:
     made = init(tmp_path / "new", ANSWERS, TODAY, dry_run=False)
 
     hub = load_platform(tmp_path / "new").stacks["hub"]
@@ -29,7 +29,7 @@ def test_what_is_written_is_a_right_platform(tmp_path: Path) -> None:
     assert EXAMPLE not in (tmp_path / "new" / "platform.yaml").read_text()
 
 
-def test_examples_are_marked(tmp_path: Path) -> None:
+def test_example_values_are_marked(tmp_path: Path) -> None:
     init(tmp_path / "new", {}, TODAY, dry_run=False)
 
     text = (tmp_path / "new" / "platform.yaml").read_text()
@@ -45,7 +45,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_run_again_it_writes_what_is_missing(tmp_path: Path) -> None:
+def test_init_again_writes_missing_files(tmp_path: Path) -> None:
     made = init(tmp_path / "new", {}, TODAY, dry_run=False)
     (tmp_path / "new" / "links.yaml").unlink()
     (tmp_path / "new" / ".git").mkdir()
@@ -88,7 +88,7 @@ def test_a_file_in_the_folders_place_is_a_conflict(tmp_path: Path) -> None:
     [("organization", 'a"b'), ("organization", "a b"), ("organization", "ü" * 3), ("organization", "a" * 300),
      ("location", "West Europe"), ("subscription", "1234"), ("tenant", ""), ("email", "nobody")],
 )  # fmt: skip
-def test_a_wrong_answer_is_told_and_nothing_is_written(tmp_path: Path, name: str, answer: str) -> None:
+def test_wrong_answer_is_refused_and_nothing_is_written(tmp_path: Path, name: str, answer: str) -> None:
     with pytest.raises(InputError, match=f"{QUESTIONS[name].option} must be"):
         init(tmp_path / "new", {name: answer}, TODAY, dry_run=False)
 
