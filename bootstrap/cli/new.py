@@ -116,7 +116,8 @@ def _from_platform(
     platform = load_platform(folder)
     project = str(given.get("project_name") or (destination.name if destination else ""))
     destination = destination or session.directory / (project or "project")
-    taken = answers_from_platform(platform, project, given.get("team"), destination)
+    team = str(given["team"]) if "team" in given else None
+    taken = answers_from_platform(platform, project, team, destination)
     taken = {name: value for name, value in taken.items() if name in questions - given.keys()}
     session.console.say(
         f"Answers from the platform repository {platform.root} (--data overrides them):\n"

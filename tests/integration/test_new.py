@@ -250,11 +250,14 @@ def test_new_in_platform_repository_finds_it_and_data_overrides_it(platform: Pat
     [
         ("new tabular spots --platform platform --defaults", "--data team=NAME. Teams: fraud, vision."),
         ("new tabular spots --platform platform --data team=vison --defaults", "Did you mean 'vision'?"),
+        ("new tabular spots --platform platform --answers team.yml --defaults", "has no team '7'"),
         ("new tabular spots --platform . --defaults", "is not in a platform repository"),
         ("new tabular spots --platform nowhere --defaults", "'nowhere' does not exist"),
     ],
 )
 def test_wrong_platform_or_team_is_reported(platform: Path, tmp_path: Path, arguments: str, message: str) -> None:
+    build_tree(tmp_path, {"team.yml": "team: 7\n"})
+
     done = run_cli(*shlex.split(arguments), cwd=tmp_path)
 
     assert done.code in (2, 3)
