@@ -71,6 +71,7 @@ def read_git(*arguments: str, cwd: Path) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in GIT_REPOSITORY_VARIABLES}
     command = [_git_executable(), *_READING, *arguments]
     done = subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    _log.debug("git %s: exit code %d (%s)", shlex.join(arguments), done.returncode, cwd)
     if done.returncode != 0:
         raise InputError(
             f"git {arguments[0]} failed with exit code {done.returncode} in {cwd}.",

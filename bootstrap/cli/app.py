@@ -1,4 +1,4 @@
-"""The root of the command line and its groups. The commands stand in the modules beside this one."""
+"""The root of the command line and its groups. Each command is in a module of this package."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from bootstrap import __version__
 
-# Rich's markup costs more time than everything else on the way to a help page, hence plain help.
+# Help pages are plain, because importing Rich takes longer than the rest of a help page.
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 app = typer.Typer(

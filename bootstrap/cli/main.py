@@ -1,4 +1,4 @@
-"""The entry point, and the one place where errors become messages and exit codes."""
+"""The entry point. Only this module turns errors into messages and exit codes."""
 
 import contextlib
 import os
@@ -25,14 +25,14 @@ def main() -> NoReturn:
 def execute(arguments: list[str]) -> int:
     """Run the command line in this process and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's encoding lacks must not end a command that did its work.
+        # A character that the terminal's encoding does not have must not fail a command that has succeeded.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = _told(arguments)
+        code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (`| head`) has gone. What Python still flushes at exit would complain a second time.
+        # The reader (`| head`) has ended. Python flushes the streams at exit, which would fail again.
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -40,8 +40,8 @@ def execute(arguments: list[str]) -> int:
     return code
 
 
-def _told(arguments: list[str]) -> int:
-    """Run the command line, tell what went wrong, and return the exit code. Raises BrokenPipeError."""
+def _run(arguments: list[str]) -> int:
+    """Run the command line, print its error, and return the exit code. Raises BrokenPipeError."""
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.DONE
@@ -55,7 +55,7 @@ def _told(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SystemExit as stopped:
-        if isinstance(stopped.__context__, BrokenPipeError):  # Typer answers so; we have a code of our own
+        if isinstance(stopped.__context__, BrokenPipeError):  # Typer exits with 1; ours is another code
             raise stopped.__context__ from None
         raise
     except BrokenPipeError:
@@ -74,13 +74,13 @@ def _told(arguments: list[str]) -> int:
 
 
 def _wrong_usage(error: typer.TyperException) -> int:
-    details: Any = error  # Typer does not publish the class that has them
+    details: Any = error  # the class with these methods is private in Typer
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        details.show()  # no command at all: the help page
+        details.show()  # no command: print the help page
     else:
         path = context.command_path if context else "mlops-bootstrap"
-        # Typer checks choices with Pydantic, whose errors begin with their class.
+        # Typer checks choices with Pydantic, whose messages begin with the name of a class.
         message = details.format_message().replace("Value error, ", "")
         sys.stderr.write(f"error: {message}\n  next: {path} --help\n")
     return ExitCode.INPUT

@@ -1,6 +1,6 @@
-"""What differs between two plans of one stack, resource by resource and property by property.
+"""The difference between two plans of one stack, by resource and property.
 
-Both sides are documents of a plan (docs/plan.md), so one of them may come from another version of this tool.
+Both sides are documents of a plan (docs/plan.md), so one of them can come from another version of this tool.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from infra.rules.changes import STATEFUL, Change, differences, restricted
 from infra.rules.rule import Finding
 
 Action = Literal["add", "import", "remove", "change", "replace"]
-"""import: it is there already and becomes part of the stack. replace: Azure deletes it and makes it anew."""
+"""import: the resource exists and becomes part of the stack. replace: Azure deletes it and creates it again."""
 
 Status = Literal["added", "removed", "changed", "unchanged"]
 
@@ -22,10 +22,10 @@ class ResourceDiff:
     """How a resource differs.
 
     Attributes:
-        manifest: The line that asks for it; for one that is removed, the line that asked, as `HEAD: teams/a.yaml:2`.
-        changed: Its properties that differ, by path; `protect`, where the engine's protection from deletion does.
-        effects: Those that Azure does not change in place.
-        import_id: The id of what is there already and becomes part of the stack; None for what is made.
+        manifest: The manifest line that configures it; for a removed one, that of the commit: `HEAD: teams/a.yaml:2`.
+        changed: Its properties that differ, by path; also `protect`, the engine's protection from deletion.
+        effects: The properties that Azure does not change in place.
+        import_id: The Azure id of an existing resource that the stack imports; None for a new one.
     """
 
     action: Action
@@ -39,7 +39,7 @@ class ResourceDiff:
 
     @property
     def loses_data(self) -> bool:
-        """Whether something that holds data would be removed or replaced."""
+        """Whether a resource that holds data would be removed or replaced."""
         return self.type in STATEFUL and self.action in ("remove", "replace")
 
     def document(self) -> dict[str, Any]:
@@ -62,8 +62,8 @@ class StackDiff:
     """How a stack differs.
 
     Attributes:
-        refusals: Why it should not be deployed.
-        findings: What there is to know or to change that there was not, the gravest first.
+        refusals: The errors that refuse its deployment, new or not.
+        findings: The findings that the earlier plan does not have, the most severe first.
     """
 
     name: str
@@ -90,10 +90,10 @@ def _finding(finding: Finding, *keys: str) -> dict[str, Any]:
 
 
 def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, ref: str) -> StackDiff:
-    """How the stack `name` differs between two plans; None where a plan does not have it.
+    """How the stack `name` differs between two plans. A side is None where it does not have the stack.
 
     Args:
-        ref: What the old plan is of. Lines of its manifests are told with it: they may not be there any more.
+        ref: The commit of the old plan; the prefix of its manifest lines, which may no longer exist.
     """
     before, after = ({one["urn"]: one for one in made_in(side)} for side in (old, new))
     found = [
@@ -123,7 +123,7 @@ def new_findings(old: Mapping[str, Any] | None, new: StackPlan) -> list[Finding]
 
 
 def made_in(stack: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """What Azure would hold of a stack, by its document; nothing of one that is not there."""
+    """The resources that Azure would hold, by the stack's document; none without a document."""
     resources = stack["resources"] if stack is not None else []
     return [one for one in resources if one["type"].startswith("azure-native:")]
 

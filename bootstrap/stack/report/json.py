@@ -1,4 +1,4 @@
-"""A plan as JSON, version 1: docs/plan.md and `plan.schema.json` beside this file."""
+"""JSON, version 1: docs/plan.md. The schema of a plan is `plan.schema.json` in this folder."""
 
 import json
 from collections.abc import Iterable, Iterator

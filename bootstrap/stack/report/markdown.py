@@ -1,7 +1,7 @@
-"""A plan as a comment on a pull request: findings first, counts, then each stack with its graph and its resources.
+"""Markdown for a comment on a pull request.
 
-A forge refuses a comment that is too long. What does not fit is left out, the least important first, and a line says
-what and how to see it: resources, then graphs, then notes, warnings, rows of stacks, and errors last.
+Forges refuse long comments. Parts that do not fit are left out, the least important first; a line names them and the
+command that prints everything.
 """
 
 from collections import Counter
@@ -33,12 +33,12 @@ from bootstrap.stack.report.words import (
 from infra.rules.rule import Finding
 
 LONGEST = 65_536
-"""How many characters GitHub takes in a comment; Azure DevOps takes 150,000.
+"""The most characters in a comment of GitHub; Azure DevOps allows 150,000.
 https://github.com/orgs/community/discussions/41331
 https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads"""
 
 _RESERVED = 1_200
-"""Characters kept for what stands around the parts: headings, tables' heads and the line that says what is missing."""
+"""Characters reserved for headings, heads of tables and the line that lists what is left out."""
 
 Part = Literal["error", "stack", "warning", "note", "graph", "resource list"]
 _PARTS: tuple[Part, ...] = ("error", "stack", "warning", "note", "graph", "resource list")
@@ -53,7 +53,7 @@ _P = TypeVar("_P", Part, DiffPart)
 
 @dataclass
 class _Kept:
-    """The parts of one kind, by stack, as far as they can fit at all; and how many there are."""
+    """The parts of one kind by stack, as many as a comment can hold, and the number of all."""
 
     texts: dict[str, list[str]] = field(default_factory=dict)
     size: int = 0
@@ -131,13 +131,13 @@ def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
 
 
 def _finding(stack: str, finding: Finding) -> str:
-    told = f"{escaped(finding.message)} {escaped(finding.reason)} *{escaped(finding.fix)}*"
+    text = f"{escaped(finding.message)} {escaped(finding.reason)} *{escaped(finding.fix)}*"
     where = f"`{stack}` (`{finding.manifest}`)"
-    return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {told}"
+    return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {text}"
 
 
 def _fitting(kept: dict[_P, _Kept], room: int) -> tuple[dict[_P, dict[str, list[str]]], list[str]]:
-    """The parts that fit, by kind and stack, and in words what is left out."""
+    """The parts that fit, by kind and stack, and the counts of those that do not."""
     fitting: dict[_P, dict[str, list[str]]] = {}
     left_out: list[str] = []
     for part, of_part in kept.items():
@@ -192,5 +192,5 @@ def _all(texts: dict[str, list[str]]) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Text that a table's cell and a line of Markdown keep as it is."""
+    """Text in which no character is markup of Markdown tables or HTML."""
     return text.replace("|", "\\|").replace("<", "&lt;")

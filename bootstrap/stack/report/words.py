@@ -1,4 +1,4 @@
-"""How resources, counts and findings are told, the same in every report."""
+"""The words for resources, counts and findings, the same in every form."""
 
 import itertools
 from collections import Counter
@@ -10,7 +10,7 @@ from infra.rules.rule import SEVERITIES, UNKNOWN, Finding, Resource, Severity
 from infra.tables.names import TABLE
 
 Tally = Severity | Literal["suppressed"]
-"""What findings are counted by."""
+"""The categories in which findings are counted."""
 
 _NAME_OF = {rule.type: rule.argument for rule in TABLE.values()}
 
@@ -21,7 +21,7 @@ def kind(type_: str) -> str:
 
 
 def label(resource: Resource) -> str:
-    """The name that the resource has in Azure where it is one of ours, else its name in the program."""
+    """The resource's name in Azure where the naming table has its type, else its name in the program."""
     argument = _NAME_OF.get(resource.type)
     name = resource.inputs.get(argument) if argument is not None else None
     unique = resource.type != "azure-native:monitor:DiagnosticSetting"
@@ -29,9 +29,9 @@ def label(resource: Resource) -> str:
 
 
 def marks(resource: Resource) -> str:
-    """What is special about how a resource is kept: `protected`, `imported`, both, or nothing."""
-    said = {"protected": resource.protect, "imported": resource.import_id is not None}
-    return ", ".join(word for word, holds in said.items() if holds)
+    """`protected`, `imported`, both, or nothing."""
+    words = {"protected": resource.protect, "imported": resource.import_id is not None}
+    return ", ".join(word for word, applies in words.items() if applies)
 
 
 def counted(count: int, noun: str) -> str:
@@ -40,7 +40,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def by_kind(resources: Iterable[Resource]) -> list[tuple[str, int]]:
-    """How many resources there are of each kind, the most frequent first."""
+    """The number of resources of each kind, the most frequent first."""
     return most_first(Counter(kind(resource.type) for resource in resources))
 
 
@@ -82,7 +82,7 @@ def severities_in_words(counts: "Counter[Tally]") -> str:
 
 
 def notes_by_rule(stack: StackPlan) -> list[str]:
-    """The notes, those of one rule in one line: what most resources share should not hide what few have."""
+    """The notes, equal ones of several resources in one line."""
     names = {resource.urn: resource.name for resource in stack.resources}
     by_rule: dict[tuple[str, str], list[str]] = {}
     for finding in stack.findings:
@@ -93,12 +93,12 @@ def notes_by_rule(stack: StackPlan) -> list[str]:
 
 
 def grave(stack: StackPlan) -> list[Finding]:
-    """The findings that are more than notes."""
+    """The errors and warnings that nothing suppresses."""
     return [one for one in stack.findings if one.severity != "note" and one.suppressed is None]
 
 
 def suppressed(stack: StackPlan) -> Iterator[str]:
-    """What the manifests let the stack break, why, and until when."""
+    """The suppressed findings, each with the line, the last day and the reason of its suppression."""
     for finding in stack.findings:
-        if (said := finding.suppressed) is not None:
-            yield f"{finding.rule}: {finding.message} {said.origin}, until {said.until}: {said.reason}"
+        if (by := finding.suppressed) is not None:
+            yield f"{finding.rule}: {finding.message} {by.origin}, until {by.until}: {by.reason}"
