@@ -1,6 +1,8 @@
-"""What a plan must satisfy: rules over plain resources, for plans (`bootstrap.stack.plan.checks`) and the engine alike.
+"""Rules on stacks, for plans (`bootstrap.stack.plan.checks`) and for the engine (`pack`).
 
-`rule` says what a rule is, `rules` is the table of all; the other modules hold their data and what they judge by.
+`rule` is the data model; `rules` has the table of all rules and the functions that apply them; each other module has
+the rules on one subject. A rule is for what manifests, existing resources or changes can violate; what the programs always
+configure is checked by tests (tests/unit/infra/test_requirements.py).
 """
 
 from pathlib import Path

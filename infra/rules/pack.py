@@ -1,8 +1,7 @@
-"""The rules as a policy pack: a server that the engine starts and asks about every resource that it would make.
+"""The rules as a policy pack: a server that the engine starts and calls for every resource before it creates it.
 
-Pulumi starts packs in Python through its own language host, and `pulumi-policy` would hold protobuf at 5.29 for
-everything beside it. So this speaks the engine's protocol itself. The engine looks for an executable that is called
-after the runtime in `PulumiPolicy.yaml`, `pulumi-analyzer-policy-mlops-bootstrap`, and this package installs it.
+It implements the engine's protocol itself; docs/dependencies.md gives the reason. The engine looks for an executable
+with the name of the runtime in `PulumiPolicy.yaml`, `pulumi-analyzer-policy-mlops-bootstrap`; this package installs it.
 
 https://github.com/pulumi/pulumi/blob/master/proto/pulumi/analyzer.proto
 """
@@ -24,7 +23,7 @@ from infra.settings import StackSettings, from_json
 
 NAME = "mlops-bootstrap"
 SETTINGS_KEY = "mlops-bootstrap:settings"
-"""Where plain Pulumi has a stack's settings; with them the manifests' suppressions and the rules on settings hold."""
+"""The configuration key of a stack's settings in plain Pulumi. Suppressions and rules on settings need them."""
 
 _OURS = "azure-native:"
 # Quoted: only the types know of ValueType.
@@ -41,7 +40,7 @@ _SEVERITY: "dict[Severity, analyzer_pb2.PolicySeverity.ValueType]" = {
 
 
 class Pack(analyzer_pb2_grpc.AnalyzerServicer):
-    """Judges what one deployment of one stack would make. Its methods are those of the engine's protocol."""
+    """Judges one deployment of one stack. Its methods are those of the engine's protocol."""
 
     def __init__(self) -> None:
         self._name = ""
@@ -94,13 +93,13 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
     def AnalyzeStack(  # noqa: N802 - gRPC's name
         self, request: analyzer_pb2.AnalyzeStackRequest, _context: grpc.ServicerContext
     ) -> analyzer_pb2.AnalyzeResponse:
-        # The engine tells what Azure answered; the rules are about what was asked for.
-        asked = [
-            replace(seen, depends_on=tuple(told.dependencies))
-            for told in request.resources
-            if (seen := self._seen.get(told.urn)) is not None
+        # The engine sends the outputs; the rules judge the inputs.
+        inputs = [
+            replace(seen, depends_on=tuple(output.dependencies))
+            for output in request.resources
+            if (seen := self._seen.get(output.urn)) is not None
         ]
-        stack = self._stack(asked)
+        stack = self._stack(inputs)
         findings = judge_stack(stack)
         facts = {stack.name: facts_of(stack, findings)}
         found = [*findings, *(one for _, one in judge_platform({stack.name: stack}, facts))]
@@ -155,8 +154,8 @@ def _policy(rule: Rule) -> analyzer_pb2.PolicyInfo:
 
 
 def serve(address: str = "127.0.0.1:0") -> tuple[grpc.Server, int]:
-    """Start a server for one deployment, and say which port it listens on."""
-    # One thread: what one resource says is remembered for the stack.
+    """Start a server for one deployment; return it with its port."""
+    # One thread, since the server keeps the resources for the check of the stack.
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Pack(), server)
     port = server.add_insecure_port(address)
@@ -165,10 +164,10 @@ def serve(address: str = "127.0.0.1:0") -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine ends this process. It reads the port from the first line."""
+    """Serve until the engine ends this process. The engine reads the port from the first line of output."""
     server, port = serve()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # Which is how the engine ends it.
+    # The engine ends the process with an interrupt.
     with contextlib.suppress(KeyboardInterrupt):
         server.wait_for_termination()

@@ -10,17 +10,18 @@ _HEAD = """\
 
 *This page is reference. To begin, read [Getting started](getting-started.md).*
 
-This page is made from the tables in `infra/rules`; a test compares the two. `mlops-bootstrap plan` judges every
-planned stack by these rules, and the engine judges what it deploys by the same ones (see docs/plan.md).
+This page is generated from the tables in `infra/rules`; a test compares them. `mlops-bootstrap plan` checks every
+planned stack by these rules, and the engine checks deployments by the same ones (see docs/plan.md).
 
-An **error** says: do not deploy. A **warning**: something will not work, or is missing. A **note**: to know.
+An **error** means: do not deploy. A **warning**: something will not work, or is missing. A **note** is information.
+Rules that compare stacks use all related stacks of the platform, also when only some are planned.
 """
 
 
 def as_page() -> str:
     """The page as Markdown."""
     rows = [f"| [`{rule.id}`](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in RULES.values()]
-    table = ["| Rule | Severity | What holds |", "| --- | --- | --- |", *rows]
+    table = ["| Rule | Severity | Requirement |", "| --- | --- | --- |", *rows]
     parts = [line for rule in RULES.values() for line in _part(rule)]
     return "\n".join([_HEAD, *table, "", *parts])
 

@@ -1,4 +1,4 @@
-"""Values as the engine sends them, as plain ones."""
+"""Converts values of the engine's protocol to plain ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from infra.rules.rule import SECRET
 
 
 def plain_inputs(inputs: Struct) -> dict[str, Any]:
-    """A resource's inputs as JSON has them, sorted by name."""
+    """The inputs of a resource as in JSON, sorted by name."""
     return {key: plain(value) for key, value in sorted(inputs.fields.items())}
 
 
 def plain(value: Value) -> Any:
-    """A value as JSON has it: whole numbers as integers, secrets as `SECRET`, unknowns as they are."""
+    """A value as in JSON: whole numbers as integers, secrets as `SECRET`, the marker of unknown values unchanged."""
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
@@ -31,7 +31,7 @@ def plain(value: Value) -> Any:
 
 
 def _special(fields: Mapping[str, Value]) -> Any:
-    """What Pulumi marks with a signature: secrets, references to resources, assets."""
+    """A value that Pulumi marks with a signature: a secret, a reference to a resource, an asset."""
     if fields[rpc._special_sig_key].string_value == rpc._special_secret_sig:
         return SECRET
     return {key: plain(item) for key, item in sorted(fields.items()) if key != rpc._special_sig_key}

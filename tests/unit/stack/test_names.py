@@ -75,7 +75,7 @@ def test_check_refuses_the_collision_whichever_stacks_are_named(tmp_path: Path, 
     done = run_cli("plan", *names, "--check", "-C", root, cwd=tmp_path)
 
     assert done.code == ExitCode.REFUSED, done.err
-    assert "ml-dev-ci: names-once: workspace-identity: ci-workspace of ml-dev has the same name" in done.err
+    assert "workspace-identity: ci-workspace of ml-dev has the same name" in done.out
 
 
 def test_only_stacks_that_share_a_place_are_planned_too(tmp_path: Path) -> None:
