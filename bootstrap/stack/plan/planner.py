@@ -55,7 +55,7 @@ def plan_stacks(
     cache: Cache | None = None,
     observed: Observed = NOTHING,
 ) -> Iterator[StackPlan]:
-    """Plan stacks and yield them in the order of their names.
+    """Plan stacks and yield them in the order of `names`.
 
     Args:
         names: The stacks; all stacks of the platform when empty.
