@@ -56,13 +56,13 @@ def init(
     if not defaults:
         given = _complete(destination, given)
     path = session.directory / destination
-    made = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
-    if made.written:
+    files = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
+    if not dry_run:
         quoted = shlex.quote(os.path.relpath(path))
-        text = f"{path}: {len(made.files)} files.\nNext:\n  mlops-bootstrap plan -C {quoted}"
+        text = f"{path}: {len(files)} files.\nNext:\n  mlops-bootstrap plan -C {quoted}"
     else:
-        text = "\n".join([f"{path} would get {len(made.files)} files:", *(f"  {file}" for file in made.files)])
-    session.console.result(text, made.document())
+        text = "\n".join([f"{path} would get {len(files)} files:", *(f"  {file}" for file in files)])
+    session.console.result(text, {"schema_version": 1, "path": str(path), "files": files, "written": not dry_run})
 
 
 def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:

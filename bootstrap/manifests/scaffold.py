@@ -73,26 +73,8 @@ def validated(answers: Mapping[str, str]) -> dict[str, str]:
     return valid
 
 
-@dataclass(frozen=True)
-class Scaffold:
-    """The result of `init`.
-
-    Attributes:
-        files: Paths below `path`, sorted.
-        written: False for a dry run.
-    """
-
-    path: Path
-    files: list[str]
-    written: bool
-
-    def document(self) -> dict[str, object]:
-        """The result as JSON."""
-        return {"schema_version": 1, "path": str(self.path), "files": self.files, "written": self.written}
-
-
-def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_run: bool) -> Scaffold:
-    """Write a platform repository.
+def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_run: bool) -> list[str]:
+    """Write a platform repository, and return the paths of its files below the folder, sorted.
 
     Run again with the same answers, it writes what is missing and changes nothing.
 
@@ -111,7 +93,7 @@ def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_r
     _refuse_others(destination, files)
     if not dry_run:
         _write(destination, files)
-    return Scaffold(destination, sorted(files), not dry_run)
+    return sorted(files)
 
 
 def _refuse_others(destination: Path, files: Mapping[str, str]) -> None:

@@ -21,10 +21,10 @@ ANSWERS = {
 
 
 def test_init_writes_a_valid_platform(tmp_path: Path) -> None:
-    made = init(tmp_path / "new", ANSWERS, TODAY, dry_run=False)
+    files = init(tmp_path / "new", ANSWERS, TODAY, dry_run=False)
 
     hub = load_platform(tmp_path / "new").stacks["hub"]
-    assert tree(tmp_path / "new") == made.files
+    assert tree(tmp_path / "new") == files
     assert (hub.organization, hub.location, hub.tenant_id) == ("null", "northeurope", ANSWERS["tenant"])
     assert EXAMPLE not in (tmp_path / "new" / "platform.yaml").read_text()
 
@@ -39,21 +39,21 @@ def test_example_values_are_marked(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    made = init(tmp_path / "new", {}, TODAY, dry_run=True)
+    files = init(tmp_path / "new", {}, TODAY, dry_run=True)
 
-    assert "platform.yaml" in made.files
+    assert "platform.yaml" in files
     assert list(tmp_path.iterdir()) == []
 
 
 def test_init_again_writes_missing_files(tmp_path: Path) -> None:
-    made = init(tmp_path / "new", {}, TODAY, dry_run=False)
+    files = init(tmp_path / "new", {}, TODAY, dry_run=False)
     (tmp_path / "new" / "links.yaml").unlink()
     (tmp_path / "new" / ".git").mkdir()
     (tmp_path / "new" / ".git" / "HEAD").write_text("ref")
 
     init(tmp_path / "new", {}, TODAY, dry_run=False)
 
-    assert tree(tmp_path / "new") == made.files
+    assert tree(tmp_path / "new") == files
 
 
 def test_another_file_in_the_folder_is_a_conflict(tmp_path: Path) -> None:
