@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -139,9 +139,17 @@ def test_worker_processes_make_the_same_plan_in_the_same_order(
 ) -> None:
     monkeypatch.setattr(planner, "_WORTH_A_WORKER", 1)
     monkeypatch.setattr(planner, "_cores", lambda: 2)
-    monkeypatch.setattr(planner, "_here", never)
+    started: list[int] = []
+    by_workers = planner._by_workers
+
+    def started_with(requests: Sequence[Request], workers: int) -> Generator[bytes, None, None]:
+        started.append(workers)
+        return by_workers(requests, workers)
+
+    monkeypatch.setattr(planner, "_by_workers", started_with)
 
     assert make_plan(contoso, NAMES, Progress()) == fresh
+    assert started[:1] == [2]
 
 
 @pytest.mark.parametrize(("cores", "stacks", "workers"), [(128, 10_000, 61), (4, 10_000, 4), (128, 45, 2)])

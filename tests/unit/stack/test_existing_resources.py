@@ -96,4 +96,4 @@ def test_locked_network_can_connect_to_the_shared_registry(tmp_path: Path) -> No
     ]
 
     assert len(approved) == 2
-    assert any("/registries/mlr-example-hub" in scope for scope in approved)
+    assert any("/registries/mlr-contoso-hub" in scope for scope in approved)
