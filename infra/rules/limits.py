@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from infra.rules.rule import UNKNOWN, Rule, Stack, Violation
-from infra.settings import EnvironmentSettings, HubSettings, StackSettings
+from infra.settings import HubSettings, StackSettings
 from infra.tables.resource_types import ACTION_GROUP, IMAGES, ROLE, STORAGE, VAULT
 
 _LEARN = "https://learn.microsoft.com/azure"
@@ -62,62 +62,54 @@ def _assignments(stack: Stack, _findings: object) -> dict[str, int]:
     return dict(assignments_by_subscription(resource.inputs for resource in stack.of(ROLE)))
 
 
-def most_assignments(settings: StackSettings) -> int:
-    """An upper bound of the role assignments of a stack, from its settings alone."""
-    groups = len(settings.groups)
+def most_assignments(settings: StackSettings) -> dict[str, int]:
+    """An upper bound of the role assignments of a stack in each subscription, from its settings alone."""
     if isinstance(settings, HubSettings):
-        return 40 + 20 * groups + 20 * len(settings.deployers) + 10 * len(settings.subscriptions)
-    shared = len(settings.shared)
-    per_login = 12 * (groups + shared + len(settings.projects))
-    return 40 + per_login + 8 * (len(settings.kubernetes) + len(settings.networking.outbound))
+        most = 40 + 20 * (len(settings.groups) + len(settings.deployers))
+        return {one.lower(): most for one in (settings.subscription_id, *settings.subscriptions)}
+    logins = 3 * len(settings.projects) + 5 * len(settings.groups)
+    others = 4 * len(settings.kubernetes) + len(settings.networking.outbound)
+    on_hub = 4 + 2 * (len(settings.projects) + len(settings.shared))
+    most_here = Counter({settings.subscription_id.lower(): 20 + logins + others})
+    most_here[settings.hub_subscription_id.lower()] += on_hub
+    return dict(most_here)
 
 
 def _in_crowded_subscriptions(stacks: Mapping[str, StackSettings], facts: Mapping[str, Any]) -> set[str]:
-    """The stacks in the subscriptions of the judged ones that could come near the limit."""
+    """The stacks that assign roles in the subscriptions of the judged ones, where all could come near the limit."""
     most: Counter[str] = Counter()
     members: dict[str, set[str]] = {}
     for name, settings in stacks.items():
-        for subscription in _subscriptions(settings):
-            most[subscription] += most_assignments(settings)
+        for subscription, count in most_assignments(settings).items():
+            most[subscription] += count
             members.setdefault(subscription, set()).add(name)
-    judged = {subscription for counts in facts.values() for subscription in counts}
+    judged = {stacks[name].subscription_id.lower() for name in facts if name in stacks}
     crowded = (subscription for subscription in judged if most[subscription] > NEAR_MOST_ASSIGNMENTS)
-    return {name for subscription in crowded for name in members.get(subscription, ())}
-
-
-def _subscriptions(settings: StackSettings) -> set[str]:
-    """The subscriptions in which a stack can assign roles."""
-    found = {settings.subscription_id.lower()}
-    if isinstance(settings, HubSettings):
-        return found | {one.lower() for one in settings.subscriptions}
-    if isinstance(settings, EnvironmentSettings):
-        found.add(settings.hub_subscription_id.lower())
-    return found
+    return {name for subscription in crowded for name in members[subscription]}
 
 
 def _over(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
-    counts: Counter[str] = Counter()
-    last: dict[str, str] = {}
-    for stack, by_subscription in facts.items():
-        counts.update(by_subscription)
-        last.update(dict.fromkeys(by_subscription, stack))
-    for subscription, count in counts.items():
-        if count > MOST_ASSIGNMENTS:
-            message = f"the subscription {subscription} would hold {count} role assignments; Azure allows"
-            yield last[subscription], (None, f"{message} {MOST_ASSIGNMENTS}.")
+    for stack, subscription, total, _ in _totals(facts):
+        if total > MOST_ASSIGNMENTS:
+            message = f"the subscription {subscription} would hold {total} role assignments; Azure allows"
+            yield stack, (None, f"{message} {MOST_ASSIGNMENTS}.")
 
 
-def _near(facts: Mapping[str, Any]) -> Iterable[tuple[str, Violation]]:
-    """The subscriptions near the limit, each reported for the stack with most of its assignments."""
+def _near(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
+    for stack, subscription, total, stacks in _totals(facts):
+        if NEAR_MOST_ASSIGNMENTS < total <= MOST_ASSIGNMENTS:
+            message = f"the subscription {subscription} would hold {total} role assignments of {stacks} stacks"
+            yield stack, (None, f"{message}; Azure allows {MOST_ASSIGNMENTS}.")
+
+
+def _totals(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, int, int]]:
+    """The stack with most assignments in a subscription, the subscription, all assignments, and how many stacks."""
     totals: Counter[str] = Counter()
     for counts in facts.values():
         totals.update(counts)
     for subscription, total in sorted(totals.items()):
-        if NEAR_MOST_ASSIGNMENTS < total <= MOST_ASSIGNMENTS:
-            most = max(facts, key=lambda stack: facts[stack].get(subscription, 0))
-            stacks = sum(subscription in counts for counts in facts.values())
-            message = f"the subscription {subscription} would hold {total} role assignments of {stacks} stacks"
-            yield most, (None, f"{message}; Azure allows {MOST_ASSIGNMENTS}.")
+        most = max(facts, key=lambda stack: facts[stack].get(subscription, 0))
+        yield most, subscription, total, sum(subscription in counts for counts in facts.values())
 
 
 _ASSIGNMENTS = f"{_LEARN}/role-based-access-control/troubleshoot-limits"

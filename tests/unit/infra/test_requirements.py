@@ -17,6 +17,7 @@ import pytest
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.model import StackPlan
+from infra.rules.limits import assignments_by_subscription, most_assignments
 from infra.rules.rule import UNKNOWN, Resource, Stack, entries
 from infra.rules.stacks import is_open
 from infra.settings import EnvironmentSettings
@@ -406,6 +407,22 @@ def test_contributor_on_a_subscription_is_for_the_deployer_alone(stacks: list[St
 
     assert holders
     assert all(holder.startswith("platform-deployer") for holder in holders)
+
+
+def test_bound_of_role_assignments_is_not_too_low(stacks: list[StackPlan]) -> None:
+    """The rules on their number plan no other stacks while the bounds of all in a subscription stay below the limit."""
+    too_low = {
+        stack.name: (subscription, count, bounds)
+        for stack in stacks
+        for bounds in [most_assignments(stack.settings)]
+        for subscription, count in assignments_by_subscription(
+            one.inputs for one in stack.made if one.type == ROLE
+        ).items()
+        # Roles on a cluster or a data store elsewhere are few.
+        if subscription in bounds and count > bounds[subscription]
+    }
+
+    assert too_low == {}
 
 
 def test_platforms_cover_all_network_modes(stacks: list[StackPlan]) -> None:
