@@ -2,7 +2,7 @@
 # People who have uv, and people on Windows, can say the same with uv alone: see README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: attack help demo test mutants check format benchmark browser sync clean
+.PHONY: arm-types attack help demo test mutants check format benchmark browser sync clean
 
 # The machine's uv, else one of our own in an ignored folder.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
@@ -34,6 +34,10 @@ check: sync ## lint, format, types, import rules, workflows
 format: sync ## format, and correct what can be corrected
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
+
+arm-types: sync ## download the ARM types and policies that tests/conformance reads
+	mkdir -p .tools/azure
+	$(RUN) python -m tests.conformance.fetch .tools/azure
 
 attack: sync ## hostile files, repositories and evidence against every command, for ten minutes
 	$(RUN) python -m tests.attacks

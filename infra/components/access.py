@@ -56,7 +56,9 @@ def create_role_assignments(
         targets: The resources that the entitlements name.
         names: The organization's names, from which the ids of custom roles follow.
         origin: The manifest line that configures the principal.
-        eligible: Whether the principal must activate its roles before it can use them.
+        eligible: Whether the principal must activate its roles before it can use them. A role with a condition is
+            assigned all the same: the provider does not send the condition of an eligibility
+            (custom_pim_eligibility.go of pulumi-azure-native), and without it the principal could become Owner.
         depends_on: Resources that must exist first, such as definitions of custom roles.
     """
 
@@ -72,7 +74,7 @@ def create_role_assignments(
         condition = assigning_only(may_assign) if may_assign else None
         version = "2.0" if condition else None
         options = pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on))
-        if eligible:
+        if eligible and condition is None:
             return authorization.PimRoleEligibilitySchedule(
                 assignment,
                 scope=target.id_output,

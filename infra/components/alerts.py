@@ -104,7 +104,9 @@ def _condition(alert: QueryAlert) -> monitor.ConditionArgs:
         query=queries.text(alert.query),
         time_aggregation=monitor.TimeAggregation.COUNT if counts_rows else monitor.TimeAggregation.AVERAGE,
         metric_measure_column=alert.measure,
-        operator=monitor.ConditionOperator.GREATER_THAN,
+        # The SDK's ConditionOperator is the enumeration of another type: https://github.com/Azure/azure-rest-api-specs,
+        # specification/monitor, scheduledQueryRules 2025-01-01-preview.
+        operator="GreaterThan",
         threshold=alert.threshold,
         dimensions=[
             monitor.DimensionArgs(name=alert.dimension, operator=monitor.DimensionOperator.INCLUDE, values=["*"]),

@@ -126,9 +126,11 @@ def create_policy_assignments(
                     description=policy.requirement,
                     enforcement_mode=authorization.EnforcementMode.DEFAULT,
                     parameters={
-                        "effect": authorization.ParameterValuesValueArgs(
-                            value=policy.audit if effect == "Audit" else effect
-                        )
+                        parameter: authorization.ParameterValuesValueArgs(value=value)
+                        for parameter, value in {
+                            **policy.parameters,
+                            "effect": policy.audit if effect == "Audit" else effect,
+                        }.items()
                     },
                     non_compliance_messages=[authorization.NonComplianceMessageArgs(message=policy.requirement)],
                     opts=pulumi.ResourceOptions(parent=parent),

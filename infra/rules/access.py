@@ -27,7 +27,9 @@ def _permanent(stack: Stack) -> Iterator[Violation]:
         id_ = str(assignment.at("roleDefinitionId") or UNKNOWN)
         # Without principalType, Azure takes the principal for a user.
         is_people = assignment.at("principalType") not in _NOT_PEOPLE
-        if is_people and id_ != UNKNOWN and id_.rsplit("/", 1)[-1].lower() not in READING:
+        # A role with a condition cannot be eligible: see create_role_assignments in infra/components/access.py.
+        can_be_eligible = assignment.at("condition") is None
+        if is_people and can_be_eligible and id_ != UNKNOWN and id_.rsplit("/", 1)[-1].lower() not in READING:
             yield assignment.urn, f"{assignment.name}: people can change {stack.name} at all times."
 
 

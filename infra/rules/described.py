@@ -8,17 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.rules import sdk
-
-RENAMED: Mapping[str, str] = {
-    "enableHttpsTrafficOnly": "supportsHttpsTrafficOnly",
-    "enableNfsV3": "isNfsV3Enabled",
-    "networkRuleSet": "networkAcls",
-    "iPAddressOrRange": "value",
-    "virtualNetworkResourceId": "id",
-}
-"""Properties with another name in the SDK, by the SDK's name.
-https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties
-https://learn.microsoft.com/rest/api/container-registry/registries/get"""
+from infra.tables.arm import RENAMED
 
 _NOT_INPUTS = frozenset({"etag", "id", "name", "properties", "systemdata", "type"})
 

@@ -4,8 +4,8 @@ They also judge resources that others create in the portal or with `az`. The ids
 https://learn.microsoft.com/azure/machine-learning/policy-reference.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.tables.network_modes import MODES, Network
@@ -41,6 +41,7 @@ class AzurePolicy:
             environment there has such a mode: it would report the others for what their manifest configures.
         default: The effect unless a manifest configures it.
         audit: The value of its parameter `effect` that only reports.
+        parameters: Its other parameters, where their defaults in Azure are not what we require.
     """
 
     name: PolicyName
@@ -49,6 +50,7 @@ class AzurePolicy:
     modes: tuple[Network, ...] = ()
     default: PolicyEffect = "Audit"
     audit: str = "Audit"
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def applies_to(self, modes: Collection[Network]) -> bool:
         """Whether all environments of a subscription, which have these network modes, satisfy the policy."""
@@ -62,6 +64,8 @@ POLICIES = (
     AzurePolicy(
         "approved_outbound", "6ddb1705-c8cf-450e-aa4b-19ad6703c440",
         "Jobs and endpoints of a workspace reach approved destinations only.", _APPROVED_OUTBOUND,
+        # Azure's default is `Disabled`, and the policy reports each workspace with another mode than this parameter's.
+        parameters={"isolationMode": "AllowOnlyApprovedOutbound"},
     ),
     AzurePolicy(
         "public_access_off", "438c38d2-3772-465a-a9cc-7a6666a275ce",

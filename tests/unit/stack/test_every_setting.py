@@ -433,12 +433,17 @@ def test_every_optional_setting_has_a_case() -> None:
     assert set(CASES) | set(UNSEEN) == set(optional_settings(list(MODELS.values())))
 
 
-def shown(edits: Edits, case: Case) -> list[Any]:
-    """What the plan of the edited world shows where the case looks."""
+def planned_with(edits: Edits, stack: str) -> Any:
+    """The plan of a stack of the edited world, as JSON."""
     documents = copy.deepcopy(WORLD)
     for (name, path), value in edits.items():
         _write(documents[name], path.split("."), copy.deepcopy(value))
-    stack = _planned(tuple((name, json.dumps(document)) for name, document in documents.items()), case.stack)
+    return _planned(tuple((name, json.dumps(document)) for name, document in documents.items()), stack)
+
+
+def shown(edits: Edits, case: Case) -> list[Any]:
+    """What the plan of the edited world shows where the case looks."""
+    stack = planned_with(edits, case.stack)
     kind, path = case.shows
     suppressed = [finding for finding in stack["findings"] if finding["suppressed"]]
     shows = suppressed if kind == "suppressed" else [item for item in stack["resources"] if item["type"] == kind]

@@ -1,0 +1,1 @@
+"""What the programs send to Azure, held against what Azure publishes."""

@@ -1,0 +1,126 @@
+"""What Azure would receive for every planned resource fits the types that Azure publishes."""
+
+import copy
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from bootstrap.manifests.platform import load_platform
+from bootstrap.progress import Progress
+from tests.conformance.arm import FILE, VARIABLE, Definitions, definitions, folder
+from tests.helpers import CONTOSO
+from tests.plans import make_plan
+from tests.unit.stack.test_every_setting import CASES, planned_with
+
+WRONG_VALUES: list[tuple[str, str, Any]] = [
+    # Values that no enumeration has, of enumerations that are closed and of those that are open in name only.
+    ("monitor:ScheduledQueryRule", "criteria.allOf.0.operator", "gt"),
+    ("monitor:ScheduledQueryRule", "criteria.allOf.0.timeAggregation", "Sum"),
+    ("monitor:ScheduledQueryRule", "criteria.allOf.0.dimensions.0.operator", "Includes"),
+    ("monitor:MetricAlert", "criteria.allOf.0.operator", "gt"),
+    ("monitor:MetricAlert", "criteria.odataType", "Microsoft.Azure.Monitor.MultipleMetricCriteria"),
+    ("storage:StorageAccount", "sku.name", "Standard_ZLRS"),
+    ("storage:StorageAccount", "kind", "StorageV3"),
+    ("storage:StorageAccount", "minimumTlsVersion", "1.2"),
+    ("storage:StorageAccount", "networkRuleSet.defaultAction", "Reject"),
+    ("storage:BlobContainer", "publicAccess", "Private"),
+    ("keyvault:Vault", "properties.sku.name", "basic"),
+    ("keyvault:Vault", "properties.networkAcls.bypass", "Azure"),
+    ("keyvault:Key", "properties.kty", "AES"),
+    ("containerregistry:Registry", "sku.name", "Free"),
+    ("containerregistry:Registry", "publicNetworkAccess", "SecuredByPerimeter"),
+    ("machinelearningservices:Workspace", "publicNetworkAccess", "Off"),
+    ("machinelearningservices:Workspace", "identity.type", "User"),
+    ("machinelearningservices:Compute", "properties.computeType", "AmlComputeInstance"),
+    ("machinelearningservices:Compute", "properties.properties.vmPriority", "Spot"),
+    ("machinelearningservices:ManagedNetworkSettingsRule", "properties.type", "Endpoint"),
+    ("machinelearningservices:ManagedNetworkSettingsRule", "properties.category", "Custom"),
+    ("authorization:RoleAssignment", "principalType", "ManagedIdentity"),
+    ("authorization:ManagementLockByScope", "level", "DoNotDelete"),
+    ("authorization:PolicyAssignment", "enforcementMode", "Enforce"),
+    ("authorization:PimRoleEligibilitySchedule", "scheduleInfo.expiration.type", "AfterDays"),
+    ("consumption:Budget", "timeGrain", "Weekly"),
+    ("network:Subnet", "privateEndpointNetworkPolicies", "On"),
+    ("network:RouteTable", "routes.0.nextHopType", "Firewall"),
+    ("applicationinsights:Component", "applicationType", "python"),
+    # Values of another kind.
+    ("network:VirtualNetwork", "addressSpace.addressPrefixes", "10.0.0.0/16"),
+    ("monitor:DiagnosticSetting", "logs.0.enabled", "true"),
+    ("operationalinsights:Workspace", "retentionInDays", "90"),
+    # What Azure requires, left out.
+    ("managedidentity:FederatedIdentityCredential", "audiences", None),
+    ("authorization:RoleAssignment", "principalId", None),
+    ("keyvault:Vault", "properties.tenantId", None),
+    ("storage:StorageAccount", "sku", None),
+    # What Azure decides, and what does not exist.
+    ("machinelearningservices:Workspace", "provisioningState", "Succeeded"),
+    ("resources:ResourceGroup", "managedby", "platform"),
+    # Limits of length and number.
+    ("monitor:ActionGroup", "groupShortName", "machine-learning-platform"),
+    ("storage:BlobServiceProperties", "deleteRetentionPolicy.days", 400),
+]
+"""Type, path of the input, wrong value; None removes the input."""
+
+
+@pytest.fixture(scope="module")
+def azure() -> Definitions:
+    """The published types. Where they are not, the test is skipped; where a folder is named without them, it fails."""
+    found = folder()
+    if found is not None:
+        return definitions(found / FILE)
+    if os.environ.get(VARIABLE):
+        pytest.fail(f"{VARIABLE} names a folder without {FILE}")
+    pytest.skip(f"the ARM types of Azure are not here: {VARIABLE} can name their folder")
+
+
+@pytest.fixture(scope="module")
+def example() -> list[Mapping[str, Any]]:
+    stacks = make_plan(load_platform(CONTOSO), [], Progress()).document()["stacks"]
+    return [resource for stack in stacks for resource in of_azure(stack)]
+
+
+def test_every_resource_of_the_example_fits(azure: Definitions, example: list[Mapping[str, Any]]) -> None:
+    assert wrong_of(azure, example) == []
+    assert len(example) > 800
+
+
+@pytest.mark.parametrize("setting", CASES)
+def test_every_setting_makes_resources_that_fit(azure: Definitions, setting: str) -> None:
+    case = CASES[setting]
+
+    stack = planned_with({**case.given, case.at: case.value}, case.stack)
+
+    assert wrong_of(azure, of_azure(stack)) == []
+
+
+@pytest.mark.parametrize(("token", "path", "value"), WRONG_VALUES)
+def test_wrong_value_is_found(
+    azure: Definitions, example: list[Mapping[str, Any]], token: str, path: str, value: Any
+) -> None:
+    resource = next(one for one in example if one["type"] == f"azure-native:{token}")
+    inputs = copy.deepcopy(dict(resource["inputs"]))
+    put(inputs, path.split("."), value)
+
+    assert azure.wrong(resource["type"], inputs) != []
+
+
+def of_azure(stack: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The resources of a planned stack that Azure would hold."""
+    return (resource for resource in stack["resources"] if resource["type"].startswith("azure-native:"))
+
+
+def wrong_of(azure: Definitions, resources: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What is wrong with planned resources."""
+    return [f"{one['urn']}: {wrong}" for one in resources for wrong in azure.wrong(one["type"], one["inputs"])]
+
+
+def put(value: Any, path: list[str], new: Any) -> None:
+    """Change the value at a path, or remove it."""
+    for part in path[:-1]:
+        value = value[int(part)] if isinstance(value, list) else value.setdefault(part, {})
+    if new is None:
+        del value[path[-1]]
+    else:
+        value[path[-1]] = new
