@@ -306,7 +306,8 @@ def judge(mutant: Mutant, tests: Sequence[str], golden: Iterable[str], seconds: 
 
 
 _OPTIONS = (
-    "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore:Module already imported", f"--rootdir={ROOT}"
+    "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore:Module already imported", "-m", "not slow",
+    f"--rootdir={ROOT}",
 )  # fmt: skip
 
 

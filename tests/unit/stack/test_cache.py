@@ -134,6 +134,7 @@ def test_entries_unused_for_long_are_removed(contoso: Platform, cache: Cache) ->
     assert entries(cache) == []
 
 
+@pytest.mark.slow
 def test_worker_processes_make_the_same_plan_in_the_same_order(
     contoso: Platform, fresh: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
