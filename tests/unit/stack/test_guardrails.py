@@ -248,7 +248,7 @@ def test_docs_list_the_policies() -> None:
         (policy.name, policy.requirement, policy.id, policy.default) for policy in POLICIES
     ]
     for policy, row in zip(POLICIES, rows, strict=True):
-        assert all(mode in row[4] for mode in policy.modes) if policy.modes else row[4] == "everywhere"
+        assert all(f"`{mode}`" in row[4] for mode in policy.modes) if policy.modes else row[4] == "all subscriptions"
 
 
 # -- names
