@@ -9,6 +9,7 @@ for those of Azure ML, which azure-ai-ml reads so (`no` is false). https://yaml.
 """
 
 import functools
+import itertools
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -28,6 +29,9 @@ MAX_DEPTH = 100
 
 Event = Any
 """An event of PyYAML's parser: https://pyyaml.org/wiki/PyYAMLDocumentation#events"""
+
+Node = tuple[Position, Any]
+Entry = tuple[Position, Node]
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters, which a terminal would obey, halves of surrogate pairs, and what is no character in Unicode."""
@@ -89,117 +93,107 @@ def _syntax_problem(error: Any, text: str, path: Path) -> Problem:
 
 
 class _Builder:
-    """Makes a document of the parser's events. Values of an alias have the positions of the anchor's."""
+    """Makes a document of the parser's events: first nodes, in which an alias is the node of its anchor, then values.
+
+    A node is its position and its content: a scalar's value, or a list or a mapping of entries. An entry is the
+    position of its key (or list item) and its node. Values of an alias so have the positions of the anchor's.
+    """
 
     def __init__(self, document: Document, events: Iterator[Event], plain: Callable[[str], Any]) -> None:
         self._document = document
         self._events = events
         self._plain = plain
-        self._order: list[Location] = []
-        self._anchors: dict[str, tuple[Location, int, int, Any] | None] = {}
-        """The location, the range in `_order` and the value of each anchor; None while its value is being read."""
+        self._nodes = 0
+        self._anchors: dict[str, Node | None] = {}
+        """The node of each anchor; None while it is being read."""
 
     def build(self) -> None:
-        next(self._events)  # the stream's start
-        start = next(self._events)
-        if not hasattr(start, "explicit"):
-            hint = "Write it, or restore it from version control."
-            raise invalid(
-                self._document.path, [Problem(Position(self._document.path, 1, 1), "the file is empty.", hint)]
-            )
-        self._document.data = self._value(next(self._events), ())
+        stream = next(self._events)
+        if not hasattr(next(self._events), "explicit"):
+            raise self._problem(stream, "the file is empty.", "Write it, or restore it from version control.")
+        root = self._node(next(self._events), 0)
         next(self._events)  # the document's end
         following = next(self._events)
         if hasattr(following, "explicit"):
             raise self._problem(following, "a second document begins here.", "Write one document in each file.")
+        self._document.data = self._value(root, ())
 
-    def _value(self, event: Event, at: Location) -> Any:
+    def _node(self, event: Event, depth: int) -> Node:
         kind = type(event).__name__
         if kind == "AliasEvent":
-            return self._resolve_alias(event, at)
-        self._document.values[at] = self._position(event)
-        start = len(self._order)
-        self._order.append(at)
-        self._limit(event, at, start)
+            return self._anchored(event)
+        self._nodes += 1
+        position = self._position(event)
+        self._limit(position, depth, self._nodes)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        value: Any
+        content: Any
         if kind == "ScalarEvent":
-            value = self._scalar(event)
+            content = self._scalar(event)
         elif event.tag not in (None, "!", _TAG + ("map" if kind == "MappingStartEvent" else "seq")):
             raise self._problem(event, f"the tag {event.tag} is not allowed here.")
         elif kind == "MappingStartEvent":
-            value = self._mapping(at)
+            content = self._entries(depth + 1)
         else:
-            value = []
-            while type(item := next(self._events)).__name__ != "SequenceEndEvent":
-                place = (*at, len(value))
-                self._document.keys[place] = self._position(item)
-                value.append(self._value(item, place))
+            content = [(self._position(item), self._node(item, depth + 1)) for item in self._until("SequenceEndEvent")]
         if event.anchor is not None:
-            self._anchors[event.anchor] = (at, start, len(self._order), value)
-        return value
+            self._anchors[event.anchor] = position, content
+        return position, content
 
-    def _limit(self, event: Event, at: Location, size: int) -> None:
-        if len(at) > MAX_DEPTH:
-            raise self._problem(event, f"the document is nested too deeply: at most {MAX_DEPTH} levels are allowed.")
-        if size > MAX_NODES:
-            message = f"the document has more than {MAX_NODES} values, with what its aliases stand for."
-            raise self._problem(event, message)
+    def _until(self, end: str) -> Iterator[Event]:
+        return itertools.takewhile(lambda event: type(event).__name__ != end, self._events)
 
-    def _mapping(self, at: Location) -> dict[str, Any]:
-        result: dict[str, Any] = {}
+    def _anchored(self, alias: Event) -> Node:
+        if alias.anchor not in self._anchors:
+            raise self._problem(alias, f"no anchor &{alias.anchor} is above the alias *{alias.anchor}.")
+        node = self._anchors[alias.anchor]
+        if node is None:
+            raise self._problem(alias, "an alias that contains itself.")
+        return node
+
+    def _entries(self, depth: int) -> dict[str, Entry]:
+        """The entries of a mapping, with those of its merge key: https://yaml.org/type/merge.html ."""
+        entries: dict[str, Entry] = {}
         merge: Event = None
-        start = end = 0
-        while type(event := next(self._events)).__name__ != "MappingEndEvent":
+        for event in self._until("MappingEndEvent"):
             if type(event).__name__ != "ScalarEvent":
                 raise self._problem(event, "a key must be text.")
             key = self._text(event)
-            if key in result:
+            if key in entries:
                 raise self._problem(event, f"the key {shown(key)} is here twice.")
-            place = (*at, key)
-            self._document.keys[place] = self._position(event)
-            first = len(self._order)
-            result[key] = self._value(next(self._events), place)
-            if key == "<<" and event.implicit[0]:
-                merge, start, end = event, first, len(self._order)
-        return self._merged(merge, result, at, self._order[start:end]) if merge is not None else result
-
-    def _merged(self, event: Event, result: dict[str, Any], at: Location, inner: list[Location]) -> dict[str, Any]:
-        """The mapping with the entries of its merge key: https://yaml.org/type/merge.html ."""
-        value = result.pop("<<")
-        merged: dict[str, Any] = {}
-        for index, source in enumerate(value if isinstance(value, list) else [value]):
+            merge = event if key == "<<" and event.implicit[0] else merge
+            entries[key] = self._position(event), self._node(next(self._events), depth)
+        if merge is None:
+            return entries
+        at, node = entries.pop("<<")
+        merged: dict[str, Entry] = {}
+        for _, (_, source) in node[1] if isinstance(node[1], list) else [(at, node)]:
             if not isinstance(source, dict):
-                raise self._problem(event, "a merge key (<<) takes a mapping, or a list of mappings.")
-            new = {key: item for key, item in source.items() if key not in result and key not in merged}
-            merged |= new
-            prefix = (*at, "<<", index) if isinstance(value, list) else (*at, "<<")
-            below = (one for one in inner if one[: len(prefix)] == prefix and len(one) > len(prefix))
-            self._copy(event, prefix, at, [one for one in below if one[len(prefix)] in new])
-        return {**merged, **result}
+                raise self._problem(merge, "a merge key (<<) takes a mapping, or a list of mappings.")
+            merged |= {key: entry for key, entry in source.items() if key not in entries and key not in merged}
+        return merged | entries
 
-    def _resolve_alias(self, event: Event, at: Location) -> Any:
-        if event.anchor not in self._anchors:
-            raise self._problem(event, f"no anchor &{event.anchor} is above the alias *{event.anchor}.")
-        anchor = self._anchors[event.anchor]
-        if anchor is None:
-            raise self._problem(event, "an alias that contains itself.")
-        source, start, end, value = anchor
-        self._copy(event, source, at, self._order[start:end])
-        return value
-
-    def _copy(self, event: Event, source: Location, target: Location, locations: list[Location]) -> None:
-        """Note the positions of what is below `source` for `target` too."""
+    def _value(self, node: Node, at: Location) -> Any:
+        """The value of a node, whose positions are noted at a location of the document."""
+        position, content = node
         document = self._document
-        self._limit(event, target, len(self._order) + len(locations))
-        for location in locations:
-            place = (*target, *location[len(source) :])
-            self._limit(event, place, 0)
-            document.values[place] = document.values[location]
-            if place != target and location in document.keys:
-                document.keys[place] = document.keys[location]
-            self._order.append(place)
+        self._limit(position, len(at), len(document.values) + 1)
+        document.values[at] = position
+        if not isinstance(content, dict | list):
+            return content
+        values = {}
+        for key, (key_position, inner) in content.items() if isinstance(content, dict) else enumerate(content):
+            place = (*at, key)
+            document.keys[place] = key_position
+            values[key] = self._value(inner, place)
+        return values if isinstance(content, dict) else list(values.values())
+
+    def _limit(self, position: Position, depth: int, size: int) -> None:
+        if depth > MAX_DEPTH or size > MAX_NODES:
+            message = f"the document has more than {MAX_NODES} values, with what its aliases stand for."
+            if depth > MAX_DEPTH:
+                message = f"the document is nested too deeply: at most {MAX_DEPTH} levels are allowed."
+            raise invalid(self._document.path, [Problem(position, message)])
 
     def _scalar(self, event: Event) -> Any:
         text = self._text(event)

@@ -1,5 +1,7 @@
 """A YAML document as plain values, with the line and column of every key and value."""
 
+import functools
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,14 +38,8 @@ class Document:
         return Position(self.path, 1, 1)
 
     def value(self, location: Location) -> Any:
-        """The value at `location`; None when there is none, as for a merge key."""
-        value = self.data
-        for part in location:
-            try:
-                value = value[part]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
+        """The value at `location`, one of `values`."""
+        return functools.reduce(operator.getitem, location, self.data)
 
 
 def invalid(path: Path, problems: Iterable[Problem]) -> InputError:

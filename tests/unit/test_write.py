@@ -106,7 +106,7 @@ def test_comments_order_blank_lines_and_quotes_stay_when_an_entry_is_added_or_ch
     link = {(*at, key): value for key, value in LINK.items()}
     others = {key: value for key, value in before.items() if key not in link and key != tuple(at[: len(key)])}
     assert after == {**others, **link}
-    assert re.findall(r"# comment \d+ of.*", changed) == re.findall(r"# comment \d+ of.*", text)
+    assert re.findall(r"# comment \d+ of[^\r\n]*", changed) == re.findall(r"# comment \d+ of[^\r\n]*", text)
     assert re.findall(r"\r?\n", changed)[: text.count("\n")] == re.findall(r"\r?\n", text)
     difference = list(difflib.unified_diff(text.splitlines(), changed.splitlines(), n=0, lineterm=""))[2:]
     removed = [line[1:] for line in difference if line.startswith("-")]
