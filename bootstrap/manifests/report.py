@@ -1,0 +1,106 @@
+"""The reports of `platform validate`: for a person, as JSON, and as annotations in CI."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bootstrap import __version__
+from bootstrap.errors import Problem
+
+_ADDRESS = "https://github.com/mlops-bootstrap/mlops-bootstrap"
+
+
+def render(form: str, stacks: Sequence[str], errors: Sequence[Problem], warnings: Sequence[Problem]) -> str:
+    """The report of a validation as `json`, `github` or `sarif`, or as `text`, which is for valid manifests."""
+    found = [*(("error", problem) for problem in errors), *(("warning", problem) for problem in warnings)]
+    if form == "github":
+        return "\n".join(_command(level, problem) for level, problem in found)
+    if form == "text":
+        valid = f"The manifests are valid. Stacks: {', '.join(stacks)}."
+        return "\n".join([valid, *(f"{level}: {problem}" for level, problem in found)])
+    document = _sarif(found) if form == "sarif" else _document(stacks, found)
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _document(stacks: Sequence[str], found: Sequence[tuple[str, Problem]]) -> dict[str, Any]:
+    """What docs/platform.md describes: `valid`, and each problem with its position."""
+    return {
+        "schema_version": 1,
+        "valid": all(severity != "error" for severity, _ in found),
+        "stacks": list(stacks),
+        "warnings": [_message(problem) for severity, problem in found if severity == "warning"],
+        "problems": [
+            {
+                "severity": severity,
+                "file": _file_name(problem),
+                "line": problem.position.line,
+                "column": problem.position.column,
+                "message": problem.message,
+                "suggestion": problem.suggestion or None,
+            }
+            for severity, problem in found
+        ],
+    }
+
+
+def _command(level: str, problem: Problem) -> str:
+    """A workflow command of GitHub Actions, which annotates a line of a pull request.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+    """
+    file = _escaped(_file_name(problem)).replace(":", "%3A").replace(",", "%2C")
+    at = problem.position
+    return f"::{level} file={file},line={at.line},col={at.column}::{_escaped(_message(problem))}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _sarif(found: Sequence[tuple[str, Problem]]) -> dict[str, Any]:
+    """A log of SARIF 2.1.0, which GitHub's code scanning and Azure DevOps' scans tab read.
+
+    https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+    https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+    """
+    rule = {
+        "id": "manifest",
+        "name": "Manifest",
+        "shortDescription": {"text": "A mistake in a manifest of the platform"},
+        "helpUri": f"{_ADDRESS}/blob/main/docs/platform.md",
+    }
+    driver = {"name": "mlops-bootstrap", "version": __version__, "informationUri": _ADDRESS, "rules": [rule]}
+    results = [
+        {
+            "ruleId": rule["id"],
+            "ruleIndex": 0,
+            "level": level,
+            "message": {"text": _message(problem)},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(_file_name(problem))},
+                        "region": {"startLine": problem.position.line, "startColumn": problem.position.column},
+                    }
+                }
+            ],
+        }
+        for level, problem in found
+    ]
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
+    }
+
+
+def _file_name(problem: Problem) -> str:
+    """The problem's file as CI finds it: relative to the current folder, where it is below it, with forward slashes."""
+    path, here = problem.position.path, Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+
+
+def _message(problem: Problem) -> str:
+    return f"{problem.message} {problem.suggestion}".rstrip()
