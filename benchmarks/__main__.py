@@ -31,7 +31,7 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"Unknown: {', '.join(unknown)}. Known: {', '.join(COMPARISONS)}.", file=sys.stderr)
         return 2
-    print("| What | Ours | Peer | Peer's | Ratio | Promised |\n|---|---|---|---|---|---|")
+    print("| Command | Time | Compared with | Its time | Ratio | Limit |\n|---|---|---|---|---|---|")
     for name in names or COMPARISONS:
         with tempfile.TemporaryDirectory() as folder:
             rows = COMPARISONS[name](Path(folder))

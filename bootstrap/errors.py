@@ -58,7 +58,7 @@ class BootstrapError(Exception):
         what: One sentence: what happened.
         why: The reason, with the offending value and the place that it came from; may be empty.
         hint: What to do next, best as a command that can be pasted; may be empty.
-        details: One line for each single mistake.
+        details: One line for each problem.
         problems: The mistakes that have a position in a file; `details` has them too.
     """
 
