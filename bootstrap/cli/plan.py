@@ -79,8 +79,7 @@ def plan(
     from bootstrap.stack.plan.checks import collect_refusals, refuse
     from bootstrap.stack.plan.observed import NOTHING, read_observed
     from bootstrap.stack.plan.planner import plan_stacks, with_prices
-    from bootstrap.stack.report import report
-    from bootstrap.stack.report.interface import PlanOptions
+    from bootstrap.stack.report import PlanOptions, report
 
     platform = find_platform(session.directory)
     cache = None if no_cache else Cache()

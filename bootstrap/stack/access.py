@@ -11,10 +11,9 @@ from infra.rules.rule import Resource
 from infra.settings import EnvironmentSettings
 from infra.tables import roles
 from infra.tables.names import Names
+from infra.tables.resource_types import ELIGIBILITY, ROLE
 from infra.tables.roles import CustomRole, Role
 
-_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
-_ELIGIBILITY = "azure-native:authorization:PimRoleEligibilitySchedule"
 _IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 
 _KINDS = {
@@ -137,12 +136,12 @@ def access_as_markdown(grants: Sequence[Grant]) -> str:
 
 def _grants(stack: StackPlan) -> Iterator[Grant]:
     names = Names(stack.settings.organization, stack.settings.tenant_id)
-    titles = {role.id_in(names): role.name for role in _roles()}
+    titles = {role.id_in(names): role.name for role in vars(roles).values() if isinstance(role, Role | CustomRole)}
     shared = stack.settings.shared if isinstance(stack.settings, EnvironmentSettings) else ()
     personas = {group.object_id.lower(): group.persona for group in (*shared, *stack.settings.groups)}
     identities = {resource.urn: resource for resource in stack.made if resource.type == _IDENTITY}
     for resource in stack.made:
-        if resource.type not in (_ASSIGNMENT, _ELIGIBILITY):
+        if resource.type not in (ROLE, ELIGIBILITY):
             continue
         inputs = resource.inputs
         role_id = inputs["roleDefinitionId"].rsplit("/", 1)[-1]
@@ -162,15 +161,11 @@ def _grants(stack: StackPlan) -> Iterator[Grant]:
             role_id=role_id,
             on=_resource(inputs["scope"]),
             scope=inputs["scope"],
-            how="standing" if resource.type == _ASSIGNMENT else "eligible",
+            how="standing" if resource.type == ROLE else "eligible",
             why=str(inputs.get("description") or inputs.get("justification") or "").rstrip("."),
             only=tuple(sorted(title for id_, title in titles.items() if id_ in condition)),
             manifest=stack.manifest(resource),
         )
-
-
-def _roles() -> list[Role | CustomRole]:
-    return [role for role in vars(roles).values() if isinstance(role, Role | CustomRole)]
 
 
 def _identity(assignment: Resource, needed: Sequence[Resource]) -> tuple[str, str]:

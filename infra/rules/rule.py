@@ -5,7 +5,6 @@ A plan and the policy pack of the engine build the same `Stack`, so each rule is
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from infra.settings import EnvironmentSettings, StackSettings, SuppressionSettings
@@ -38,7 +37,7 @@ class Resource:
             `provider`, `hooks` and the like.
         custom: True for a resource of a provider, False for a component.
         import_id: The Azure id of an existing resource that the stack imports; None for a new resource.
-        code: The file and line of our code that declares it.
+        code: The file and line of our code that declares it, as `infra/components/vault.py:20`.
         origin: The manifest line that configures it or its component.
     """
 
@@ -52,7 +51,7 @@ class Resource:
     options: Mapping[str, Any] = field(default_factory=dict)
     custom: bool = True
     import_id: str | None = None
-    code: tuple[Path, int] | None = None
+    code: str | None = None
     origin: str | None = None
 
     def at(self, path: str) -> Any:

@@ -14,8 +14,8 @@ from pulumi import automation
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.simulator.provider import Provider
+from bootstrap.stack.plan.model import Request
 from bootstrap.stack.plan.program import plan_stack
-from bootstrap.stack.plan.request import Request
 from infra.programs import create_resources
 from infra.reference import Reference
 from infra.settings import StackSettings

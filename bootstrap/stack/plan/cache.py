@@ -1,24 +1,91 @@
-"""The cache of planned stacks. The same settings, code and SDK give the same plan."""
+"""The cache of planned stacks, and their packed form, which worker processes send too.
+
+The same settings, code and SDK give the same plan.
+"""
 
 import contextlib
 import functools
+import hashlib
 import json
 import os
+import struct
 import sys
 import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import bootstrap.stack
 from bootstrap.digest import digest_text, digest_tree
 from bootstrap.files import write_atomically
-from bootstrap.stack.plan.model import CODE
-from bootstrap.stack.plan.request import Request
-from bootstrap.stack.plan.serialization import header
+from bootstrap.stack.plan.model import CODE, Request, StackPlan, most_severe_first
+from infra.rules.rule import Finding, Resource
+from infra.settings import StackSettings, SuppressionSettings
 
 _SDK = ("pulumi", "pulumi-azure-native")
 _KEPT_SECONDS = 30 * 24 * 3600
 """The time after its last use when an entry is removed."""
+
+_DIGEST = 32
+_LENGTH = struct.Struct(">I")
+_FRONT = _DIGEST + _LENGTH.size
+
+
+def pack(stack: StackPlan) -> bytes:
+    """Pack a stack without its settings: the sha256 of the rest, the length of the header, header, body.
+
+    The facts for the rules that compare stacks are in the header, which is read without the rest.
+    """
+    head = json.dumps({"made": len(stack.made), "facts": stack.facts}).encode()
+    content = {
+        "resources": [vars(resource) for resource in stack.resources],
+        "findings": [
+            {**vars(one), "suppressed": one.suppressed and one.suppressed.model_dump()} for one in stack.findings
+        ],
+    }
+    body = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
+    data = _LENGTH.pack(len(head)) + head + body
+    return hashlib.sha256(data).digest() + data
+
+
+def header(packed: bytes) -> Mapping[str, Any]:
+    """The number of resources that Azure would hold, `made`, and the stack's `facts`.
+
+    Raises ValueError when the bytes are damaged.
+    """
+    if len(packed) < _FRONT or hashlib.sha256(packed[_DIGEST:]).digest() != packed[:_DIGEST]:
+        raise ValueError("the digest does not match")
+    found: Mapping[str, Any] = json.loads(packed[_FRONT : _end_of_header(packed)])
+    return found
+
+
+def unpack(packed: bytes, settings: StackSettings, more: Sequence[Finding] = ()) -> StackPlan:
+    """The stack that was packed.
+
+    Args:
+        packed: Bytes that `header` accepts.
+        more: Its findings by the rules that compare stacks.
+    """
+    content = json.loads(zlib.decompress(packed[_end_of_header(packed) :]))
+    resources = [Resource(**{**one, "depends_on": tuple(one["depends_on"])}) for one in content["resources"]]
+    origins = {resource.urn: resource.origin for resource in resources}
+    findings = [
+        *(Finding(**{**one, "suppressed": _suppression(one["suppressed"])}) for one in content["findings"]),
+        *(replace(one, manifest=origins.get(one.resource or "") or one.manifest) for one in more),
+    ]
+    return StackPlan(settings, resources, most_severe_first(findings), header(packed)["facts"])
+
+
+def _end_of_header(packed: bytes) -> int:
+    (length,) = _LENGTH.unpack_from(packed, _DIGEST)
+    return _FRONT + int(length)
+
+
+def _suppression(packed: Any) -> SuppressionSettings | None:
+    return packed and SuppressionSettings(**packed)
 
 
 class Cache:
@@ -56,9 +123,8 @@ class Cache:
 
     def keep(self, key: str, packed: bytes) -> None:
         """Keep a packed plan."""
-        path = self._path(key)
         with contextlib.suppress(OSError):
-            write_atomically(path, packed)
+            write_atomically(self._path(key), packed)
 
     def sweep(self) -> None:
         """Remove the entries that were not used for a month."""

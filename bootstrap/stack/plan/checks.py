@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bootstrap.errors import RefusedError
 from bootstrap.stack.plan.model import StackPlan, made_of, most_severe_first
@@ -11,6 +11,9 @@ from infra.rules.adopted import before
 from infra.rules.rule import Finding, Resource, Stack
 from infra.rules.rules import facts_of, judge_change, judge_platform, judge_stack
 from infra.settings import StackSettings, SuppressionSettings
+
+if TYPE_CHECKING:
+    from bootstrap.stack.diff.difference import StackDiff
 
 
 def check(
@@ -68,20 +71,10 @@ def check_platform(
     return found
 
 
-class _Judged(Protocol):
-    """A planned stack or the difference of one, with the findings that refuse its deployment."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def refusals(self) -> Sequence[Finding]: ...
+Judged = TypeVar("Judged", StackPlan, "StackDiff")
 
 
-_T = TypeVar("_T", bound=_Judged)
-
-
-def collect_refusals(stacks: Iterable[_T], refusals: list[str]) -> Iterator[_T]:
+def collect_refusals(stacks: Iterable[Judged], refusals: list[str]) -> Iterator[Judged]:
     """Yield the stacks unchanged; what refuses the deployment of each is appended to `refusals` as it passes."""
     for stack in stacks:
         refusals += [f"{stack.name}: {finding}" for finding in stack.refusals]

@@ -1,13 +1,14 @@
-"""What a plan holds: stacks, their resources, and what was found. Plain data; reading it needs no Pulumi."""
+"""What a plan needs and holds: settings; stacks, their resources, and what was found. Plain data, without Pulumi."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import infra
 from bootstrap.pricing.idle import idle_costs
 from bootstrap.pricing.price import IdleCost, Prices
+from bootstrap.stack.plan.observed import Observed
 from infra.rules.rule import SEVERITIES, Finding, Resource
 from infra.settings import StackSettings
 
@@ -18,6 +19,20 @@ CODE = Path(infra.__file__).parent
 def most_severe_first(findings: Iterable[Finding]) -> list[Finding]:
     """The findings by severity, then by rule."""
     return sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule))
+
+
+@dataclass(frozen=True)
+class Request:
+    """The inputs of the plan of one stack.
+
+    Attributes:
+        as_of: The date, `YYYY-MM-DD`, for rules that depend on one; None: nothing has ended yet.
+        observed: The existing resources that the stack adopts, as far as they are known.
+    """
+
+    settings: StackSettings
+    as_of: str | None = None
+    observed: Observed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,7 @@ class StackPlan:
                     "depends_on": list(resource.depends_on),
                     "protect": resource.protect,
                     "import_id": resource.import_id,
-                    "source": {"manifest": self.manifest(resource), "code": _line(resource)},
+                    "source": {"manifest": self.manifest(resource), "code": resource.code},
                 }
                 for resource in self.resources
             ],
@@ -89,10 +104,3 @@ class StackPlan:
 def made_of(resources: Iterable[Resource]) -> list[Resource]:
     """The resources that Azure would hold: without components and providers."""
     return [one for one in resources if one.custom and not one.type.startswith("pulumi:")]
-
-
-def _line(resource: Resource) -> str | None:
-    if resource.code is None:
-        return None
-    path, line = resource.code
-    return f"{path.relative_to(CODE.parent).as_posix()}:{line}"

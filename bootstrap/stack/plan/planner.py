@@ -19,12 +19,10 @@ from bootstrap.errors import InputError, MissingError
 from bootstrap.manifests.platform import Platform
 from bootstrap.pricing.price import Prices
 from bootstrap.progress import Progress
-from bootstrap.stack.plan.cache import Cache
+from bootstrap.stack.plan.cache import Cache, header, pack, unpack
 from bootstrap.stack.plan.checks import check_platform
-from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.model import Request, StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
-from bootstrap.stack.plan.request import Request
-from bootstrap.stack.plan.serialization import header, pack, unpack
 from infra.rules.rules import related_stacks
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ import gc
 from collections.abc import Iterator
 
 from bootstrap.stack.plan.checks import check
-from bootstrap.stack.plan.model import CODE, StackPlan
+from bootstrap.stack.plan.model import CODE, Request, StackPlan
 from bootstrap.stack.plan.recorder import record
-from bootstrap.stack.plan.request import Request
 from infra.origin import origin_of
 from infra.programs import create_resources
 

@@ -48,7 +48,8 @@ def record(
         stack: The stack's name.
         program: Declares resources.
         origin_of: Returns the manifest line that configures a resource, where the program recorded one.
-        code: The folder of the program's code; a resource's `code` is the innermost line of the stack trace in it.
+        code: The folder of the program's code; a resource's `code` is the innermost line of the stack trace in it, with
+            the path from the folder's parent.
     """
     return contextvars.copy_context().run(_record, project, stack, program, origin_of, code)
 
@@ -173,10 +174,10 @@ def _urn(project: str, stack: str, parent: str, type_: str, name: str) -> str:
     return f"urn:pulumi:{stack}::{project}::{nested}::{name}"
 
 
-def _made_by(trace: source_pb2.StackTrace, code: Path) -> tuple[Path, int] | None:
+def _made_by(trace: source_pb2.StackTrace, code: Path) -> str | None:
     """The innermost line of the trace that lies in the folder `code`."""
     for frame in trace.frames:
         path = Path(url2pathname(urlparse(frame.pc.uri).path))
         if path.is_relative_to(code):
-            return path, frame.pc.line
+            return f"{path.relative_to(code.parent).as_posix()}:{frame.pc.line}"
     return None

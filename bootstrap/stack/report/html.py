@@ -17,9 +17,9 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.report import PlanOptions
 from bootstrap.stack.report.components import components
 from bootstrap.stack.report.differences import WORDS, count_changes, differs, in_words, new_warnings, values
-from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     counted,
@@ -28,6 +28,7 @@ from bootstrap.stack.report.words import (
     label,
     marks,
     most_first,
+    tally,
 )
 from infra.rules.rule import SEVERITIES, Finding
 
@@ -55,11 +56,11 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
             organization = stack.settings.organization
             count += 1
             kinds.update(kind(resource.type) for resource in stack.made)
-            found = [(_tally(one), one) for one in stack.findings]
-            severities.update(tally for tally, _ in found)
-            in_stacks.update({(tally, one.rule) for tally, one in found})
-            for tally, one in found:
-                key = tally, one.rule
+            found = [(tally(one), one) for one in stack.findings]
+            severities.update(map(tally, stack.findings))
+            in_stacks.update({(counts_as, one.rule) for counts_as, one in found})
+            for counts_as, one in found:
+                key = counts_as, one.rule
                 entries[key] += 1
                 of_rule[key].write(part.entry(stack.name, one, first.setdefault(key, one).fix))
             sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS)))
@@ -74,10 +75,6 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
         yield part.before_stacks(bool(of_rule))
         yield from _read(sections)
         yield part.tail(_WITH_INPUTS if count > _WITH_INPUTS else None)
-
-
-def _tally(finding: Finding) -> Tally:
-    return "suppressed" if finding.suppressed else finding.severity
 
 
 def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:

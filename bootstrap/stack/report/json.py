@@ -2,27 +2,26 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.interface import PlanOptions
+from bootstrap.stack.report import PlanOptions
 
 
 def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
     """The document, a part for each stack."""
-    yield f'{{\n  "schema_version": 1,\n  "as_of": {json.dumps(options.as_of)},\n  "stacks": ['
-    between = "\n    "
-    for stack in stacks:
-        yield between + json.dumps(stack.document(), indent=2, ensure_ascii=False).replace("\n", "\n    ")
-        between = ",\n    "
-    yield "\n  ]\n}\n"
+    yield from _document("as_of", options.as_of, stacks)
 
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """The document: docs/plan.md."""
-    against = json.dumps({"ref": commit.ref, "commit": commit.id})
-    yield f'{{\n  "schema_version": 1,\n  "against": {against},\n  "stacks": ['
+    yield from _document("against", {"ref": commit.ref, "commit": commit.id}, stacks)
+
+
+def _document(key: str, value: Any, stacks: Iterable[StackPlan | StackDiff]) -> Iterator[str]:
+    yield f'{{\n  "schema_version": 1,\n  "{key}": {json.dumps(value)},\n  "stacks": ['
     between = "\n    "
     for stack in stacks:
         yield between + json.dumps(stack.document(), indent=2, ensure_ascii=False).replace("\n", "\n    ")

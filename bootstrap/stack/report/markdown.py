@@ -5,17 +5,16 @@ command that prints everything.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
 
 from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.report import PlanOptions
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.differences import count_changes, diff_lines, in_words, new_warnings
-from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     counted,
@@ -28,7 +27,7 @@ from bootstrap.stack.report.words import (
     notes_by_rule,
     severities_in_words,
     suppressed,
-    tallies,
+    tally,
 )
 from infra.rules.rule import Finding
 
@@ -40,15 +39,14 @@ https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads"""
 _RESERVED = 1_200
 """Characters reserved for headings, heads of tables and the line that lists what is left out."""
 
-Part = Literal["error", "stack", "warning", "note", "graph", "resource list"]
-_PARTS: tuple[Part, ...] = ("error", "stack", "warning", "note", "graph", "resource list")
+_PARTS = ("error", "stack", "warning", "note", "graph", "resource list")
 """The parts of a plan, the most important first."""
 
-DiffPart = Literal["error", "stack", "warning", "change list"]
-_DIFF_PARTS: tuple[DiffPart, ...] = ("error", "stack", "warning", "change list")
+_DIFF_PARTS = ("error", "stack", "warning", "change list")
 """The parts of a comparison, the most important first."""
 
-_P = TypeVar("_P", Part, DiffPart)
+_Fitting = Mapping[str, Mapping[str, list[str]]]
+"""The parts that fit into a comment, by kind and stack."""
 
 
 @dataclass
@@ -68,12 +66,12 @@ class _Kept:
 
 def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """The comment, never longer than `LONGEST` characters."""
-    kept: dict[Part, _Kept] = {part: _Kept() for part in _PARTS}
+    kept = {part: _Kept() for part in _PARTS}
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
     for stack in stacks:
         kinds.update(kind(resource.type) for resource in stack.made)
-        severities.update(tallies(stack.findings))
+        severities.update(map(tally, stack.findings))
         for part, text in _parts(stack):
             kept[part].add(stack.name, text)
     total = f"{counted(kept['stack'].count, 'stack')}, {counted(sum(kinds.values()), 'resource')}"
@@ -91,7 +89,7 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """The comment: the total, errors with their fix, a row for each stack, new warnings, then details."""
-    kept: dict[DiffPart, _Kept] = {part: _Kept() for part in _DIFF_PARTS}
+    kept = {part: _Kept() for part in _DIFF_PARTS}
     total: Counter[str] = Counter()
     unchanged = 0
     for stack in stacks:
@@ -106,9 +104,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     head = f"# Changes against {commit}\n\n{in_words(total)}, {counted(unchanged, 'stack')} unchanged.\n"
     fitting, left_out = _fitting(kept, LONGEST - _RESERVED - len(head))
     yield head
-    for part in ("error", "warning"):
-        if fitting[part]:
-            yield "\n" + "\n".join(_all(fitting[part])) + "\n"
+    yield from _findings(fitting)
     if fitting["stack"]:
         yield "\n" + "\n".join(["| Stack | | Resources |", "| --- | --- | --- |", *_all(fitting["stack"])]) + "\n"
     yield from (f"\n{text}\n" for text in _all(fitting["change list"]))
@@ -116,7 +112,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
         yield _left_out(left_out, f"mlops-bootstrap diff {commit.ref} --output html")
 
 
-def _parts(stack: StackPlan) -> Iterator[tuple[Part, str]]:
+def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:
     yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
     yield from ((finding.severity, _finding(stack.name, finding)) for finding in grave(stack))
     yield from (("note", f"- `{stack.name}` {escaped(line)}") for line in notes_by_rule(stack))
@@ -136,9 +132,9 @@ def _finding(stack: str, finding: Finding) -> str:
     return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {text}"
 
 
-def _fitting(kept: dict[_P, _Kept], room: int) -> tuple[dict[_P, dict[str, list[str]]], list[str]]:
+def _fitting(kept: Mapping[str, _Kept], room: int) -> tuple[_Fitting, list[str]]:
     """The parts that fit, by kind and stack, and the counts of those that do not."""
-    fitting: dict[_P, dict[str, list[str]]] = {}
+    fitting: dict[str, dict[str, list[str]]] = {}
     left_out: list[str] = []
     for part, of_part in kept.items():
         fitting[part] = {}
@@ -156,14 +152,12 @@ def _fitting(kept: dict[_P, _Kept], room: int) -> tuple[dict[_P, dict[str, list[
     return fitting, left_out
 
 
-def _findings(fitting: dict[Part, dict[str, list[str]]]) -> Iterator[str]:
+def _findings(fitting: _Fitting) -> Iterator[str]:
     """Errors of all stacks, then warnings, then the notes, folded."""
-    graver: tuple[Part, ...] = ("error", "warning")
-    for part in graver:
+    for part in ("error", "warning"):
         if fitting[part]:
             yield "\n" + "\n".join(_all(fitting[part])) + "\n"
-    notes = _all(fitting["note"])
-    if notes:
+    if notes := _all(fitting.get("note", {})):
         yield f"\n<details><summary>{counted(len(notes), 'note')}</summary>\n\n" + "\n".join(notes) + "\n\n</details>\n"
 
 
@@ -179,7 +173,7 @@ def _left_out(parts: Sequence[str], command: str) -> str:
     return f"\n*Left out, since a comment holds {LONGEST:,} characters: {listed}. Everything: `{command}`.*\n"
 
 
-def _of_stacks(fitting: dict[Part, dict[str, list[str]]]) -> dict[str, list[str]]:
+def _of_stacks(fitting: _Fitting) -> dict[str, list[str]]:
     by_stack: dict[str, list[str]] = {}
     for part in ("graph", "resource list"):
         for stack, texts in fitting[part].items():
@@ -187,7 +181,7 @@ def _of_stacks(fitting: dict[Part, dict[str, list[str]]]) -> dict[str, list[str]
     return by_stack
 
 
-def _all(texts: dict[str, list[str]]) -> list[str]:
+def _all(texts: Mapping[str, list[str]]) -> list[str]:
     return [text for of_stack in texts.values() for text in of_stack]
 
 

@@ -7,11 +7,10 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.report import PlanOptions
 from bootstrap.stack.report.differences import count_changes, diff_lines, differs, in_words, new_warnings
-from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
-    by_kind,
     counted,
     finding_lines,
     findings_in_words,
@@ -23,34 +22,40 @@ from bootstrap.stack.report.words import (
     notes_by_rule,
     severities_in_words,
     suppressed,
-    tallies,
+    tally,
 )
 from infra.rules.rule import SEVERITIES, Finding, Resource, Severity
 
 
 def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
     """The stacks as `options.show` says: a summary of all, each with its resources, or the findings only."""
-    if options.show == "resources":
-        yield from _trees(stacks)
-        return
     count = 0
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
+    rules: Counter[tuple[Severity, str]] = Counter()
     found: list[tuple[str, Finding]] = []
     others: list[str] = []
     for stack in stacks:
         count += 1
         kinds.update(kind(resource.type) for resource in stack.made)
-        severities.update(tallies(stack.findings))
+        severities.update(map(tally, stack.findings))
+        if options.show == "resources":
+            rules.update((one.severity, one.rule) for one in stack.findings if one.suppressed is None)
+            yield ("\n" if count > 1 else "") + "\n".join(_stack(stack)) + "\n"
+            continue
         found += [(_prefix(stack, finding.message), finding) for finding in grave(stack)]
         others += [f"note  {_with_stack(stack, line)}" for line in notes_by_rule(stack)]
         others += [f"suppressed  {_with_stack(stack, line)}" for line in suppressed(stack)]
         if options.show == "summary":
             yield f"{_heading(stack)}\n"
-    total = (
+    lines = [
         f"in all: {counted(count, 'stack')}, {counted(kinds.total(), 'resource')}, {severities_in_words(severities)}"
-    )
-    lines = [total]
+    ]
+    if options.show == "resources":
+        by_severity = sorted(rules.items(), key=lambda item: (SEVERITIES.index(item[0][0]), item[0][1]))
+        lines += [f"  {number:3}  {severity}  {rule}" for (severity, rule), number in by_severity]
+        yield "\n" + "\n".join(lines) + "\n" if count > 1 else ""
+        return
     if options.show == "summary":
         lines += ["", "by type:", *(f"  {number:3}  {name}" for name, number in most_first(kinds)), ""]
     found.sort(key=lambda item: (SEVERITIES.index(item[1].severity), item[1].rule))
@@ -74,23 +79,6 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     yield f"\nin all: {in_words(total)}, {counted(unchanged, 'stack')} unchanged\n"
 
 
-def _trees(stacks: Iterable[StackPlan]) -> Iterator[str]:
-    count = resources = 0
-    severities: Counter[Tally] = Counter()
-    rules: Counter[tuple[Severity, str]] = Counter()
-    for stack in stacks:
-        yield ("\n" if count else "") + "\n".join(_stack(stack)) + "\n"
-        count += 1
-        resources += len(stack.made)
-        severities.update(tallies(stack.findings))
-        rules.update((one.severity, one.rule) for one in stack.findings if one.suppressed is None)
-    if count > 1:
-        total = f"{counted(count, 'stack')}, {counted(resources, 'resource')}, {severities_in_words(severities)}"
-        most_severe_first = sorted(rules.items(), key=lambda item: (SEVERITIES.index(item[0][0]), item[0][1]))
-        lines = [f"  {number:3}  {severity}  {rule}" for (severity, rule), number in most_severe_first]
-        yield "\n" + "\n".join([f"in all: {total}", *lines]) + "\n"
-
-
 def _heading(stack: StackPlan) -> str:
     price = f", {stack.prices.text} while idle" if stack.prices is not None else ""
     return f"{stack.name}: {counted(len(stack.made), 'resource')}, {findings_in_words(stack.findings)}{price}"
@@ -112,7 +100,7 @@ def _stack(stack: StackPlan) -> Iterator[str]:
             mark = f"  [{words}]" if (words := marks(resource)) else ""
             yield f"{stem}{branch} {kind(resource.type)}  {label(resource)}{mark}"
     yield "by type:"
-    yield from (f"  {count:3}  {name}" for name, count in by_kind(stack.made))
+    yield from (f"  {count:3}  {name}" for name, count in most_first(Counter(kind(one.type) for one in stack.made)))
     if stack.idle:
         yield "bills while idle:"
     yield from (f"  {cost.count:3}  {cost.text}" for cost in grouped(stack.idle))

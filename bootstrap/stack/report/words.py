@@ -39,24 +39,19 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def by_kind(resources: Iterable[Resource]) -> list[tuple[str, int]]:
-    """The number of resources of each kind, the most frequent first."""
-    return most_first(Counter(kind(resource.type) for resource in resources))
-
-
 def most_first(counts: "Counter[str]") -> list[tuple[str, int]]:
     """The counts, the highest first, equal ones by name."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def tallies(findings: Iterable[Finding]) -> Iterator[Tally]:
-    """What each finding counts as."""
-    yield from ("suppressed" if one.suppressed else one.severity for one in findings)
+def tally(finding: Finding) -> Tally:
+    """What a finding counts as."""
+    return "suppressed" if finding.suppressed else finding.severity
 
 
 def findings_in_words(findings: Iterable[Finding]) -> str:
     """`1 error, 2 notes, 1 suppressed`, the most severe first."""
-    return severities_in_words(Counter(tallies(findings)))
+    return severities_in_words(Counter(map(tally, findings)))
 
 
 def finding_lines(found: Iterable[tuple[str, Finding]]) -> Iterator[str]:

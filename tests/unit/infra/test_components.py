@@ -35,6 +35,6 @@ def test_the_source_of_a_component_is_the_code_that_defines_it(stacks: list[Stac
         for resource in stack.resources:
             if resource.type.startswith("bootstrap:"):
                 assert resource.code is not None
-                path, line = resource.code
-                source = path.read_text().splitlines()[line - 1 : line + 1]
+                path, _, line = resource.code.partition(":")
+                source = (SOURCES.parents[1] / path).read_text().splitlines()[int(line) - 1 : int(line) + 1]
                 assert any(resource.type.removeprefix("bootstrap:") in text for text in source), (resource.type, path)

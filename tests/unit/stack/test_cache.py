@@ -14,7 +14,7 @@ from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.plan import planner
 from bootstrap.stack.plan.cache import Cache, _versions
-from bootstrap.stack.plan.request import Request
+from bootstrap.stack.plan.model import Request
 from infra.settings import HubSettings
 from tests.helpers import CONTOSO, ROOT, build_tree, run_cli
 from tests.plans import Plan, make_plan
