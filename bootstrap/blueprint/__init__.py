@@ -2,7 +2,7 @@
 
 from bootstrap.blueprint.catalogue import catalogue, question_names
 from bootstrap.blueprint.create import NewProject, create
-from bootstrap.blueprint.repository import URL, Snapshot, installed_blueprints, snapshot_of_checkout, unpack
+from bootstrap.blueprint.repository import URL, Snapshot, installed_blueprints, snapshot_of_checkout
 from bootstrap.blueprint.template import Question, Template, open_template
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "open_template",
     "question_names",
     "snapshot_of_checkout",
-    "unpack",
 ]

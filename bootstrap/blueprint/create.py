@@ -1,7 +1,6 @@
 """Creates a project: renders a blueprint, checks its lock, commits it, and moves it to its destination."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ from bootstrap.blueprint.lock import relock
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.blueprint.template import Question, Template, ask_on_terminal, open_template
 from bootstrap.errors import ConflictError, InputError, RefusedError, did_you_mean
+from bootstrap.files import staging_folder
 from bootstrap.processes import git
 from bootstrap.progress import Progress
 
@@ -98,9 +98,10 @@ def create(
     if destination is not None:
         _check_destination(destination)
     git("version", cwd=directory)  # fails early where git is missing
-    with _staging(None if dry_run else destination or directory) as staging:
+    on_its_disk = _nearest_folder(destination or directory)
+    with TemporaryDirectory(prefix="mlops-bootstrap-") if dry_run else staging_folder(on_its_disk) as staging:
         # The folder has the destination's name, because templates can read it.
-        folder = staging / ((destination.name if destination else "") or "project")
+        folder = Path(staging) / ((destination.name if destination else "") or "project")
         with open_template(snapshot, folder) as template:
             _refuse_unknown(snapshot, given)
             answers = _answers(template, given, destination.name if destination else "", ask=ask, defaults=defaults)
@@ -188,36 +189,23 @@ def _in_one_line(question: Question) -> str:
 
 def _check_destination(path: Path) -> None:
     """Raise ConflictError if `path` exists, except for an empty folder."""
-    try:
-        if path.is_dir():
-            inside = next(path.iterdir(), None)
-            if inside is None:
-                return
-            why = f"It is not empty; it contains, for example, {inside.name}."
-        elif path.exists() or path.is_symlink():
-            why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
-        else:
+    if path.is_dir():
+        inside = next(path.iterdir(), None)
+        if inside is None:
             return
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be used for a new project.", why=_words(error)) from error
+        why = f"It is not empty; it contains, for example, {inside.name}."
+    elif path.exists() or path.is_symlink():
+        why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
+    else:
+        return
     raise ConflictError(
         f"{path} already exists.", why=why, hint="Choose another folder; existing files are never overwritten."
     )
 
 
-@contextmanager
-def _staging(where: Path | None) -> Iterator[Path]:
-    """A temporary folder for the new project, on the disk of `where`; None uses the system's temporary folder."""
-    while where is not None and not where.exists():
-        where = where.parent
-    try:
-        folder = TemporaryDirectory(prefix=".mlops-bootstrap-", dir=where)
-    except OSError as error:
-        raise InputError(
-            f"A project cannot be created in {where}.", why=_words(error), hint="Choose a folder with write permission."
-        ) from error
-    with folder as name:
-        yield Path(name)
+def _nearest_folder(path: Path) -> Path:
+    """`path`, or the nearest folder above it that exists: a new project is prepared there, on the same disk."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
 def _rendered_files(folder: Path) -> tuple[str, ...]:
@@ -273,26 +261,17 @@ def _commit(folder: Path, message: str, progress: Progress) -> None:
     git("-c", "core.excludesFile=", "add", "--all", cwd=folder)
     # Without the user's hooks, which may need other files, and without signing, which may need a passphrase.
     commit = ["-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", "--message", message]
-    try:
-        git(*commit, cwd=folder)
-    except InputError:
-        if _identity(folder):
-            raise
-        git(*commit, cwd=folder, env=_FALLBACK_IDENTITY)
-        progress.say(
-            "git has no user.name and user.email, so the author of the first commit is mlops-bootstrap. "
-            "Set them: git config --global user.name NAME; git config --global user.email ADDRESS"
-        )
-
-
-def _identity(folder: Path) -> bool:
-    """Whether git has a name and an address for commits."""
+    identity = {}
     try:
         git("var", "GIT_AUTHOR_IDENT", cwd=folder)
         git("var", "GIT_COMMITTER_IDENT", cwd=folder)
     except InputError:
-        return False
-    return True
+        identity = _FALLBACK_IDENTITY
+        progress.say(
+            "git has no user.name and user.email, so the author of the first commit is mlops-bootstrap. "
+            "Set them: git config --global user.name NAME; git config --global user.email ADDRESS"
+        )
+    git(*commit, cwd=folder, env=identity)
 
 
 def _move_into_place(folder: Path, path: Path) -> None:
@@ -307,14 +286,7 @@ def _move_into_place(folder: Path, path: Path) -> None:
         for child in sorted(folder.iterdir()):
             child.rename(path / child.name)
             moved.append(child)
-    except BaseException as error:
+    except BaseException:
         for child in moved:
             (path / child.name).rename(child)
-        if isinstance(error, OSError):
-            raise InputError(f"The project cannot be moved to {path}.", why=_words(error)) from error
         raise
-
-
-def _words(error: Exception) -> str:
-    """The system's message, without the paths of temporary folders."""
-    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -3,7 +3,7 @@
 Copier can update only projects that were rendered from a git repository:
 
 - a checkout of mlops-bootstrap uses itself, at its commit, or at a temporary commit with uncommitted edits;
-- an installed wheel contains the repository as a git bundle and unpacks it once into the user's cache.
+- an installed wheel contains the repository as a git bundle and clones it into a temporary folder.
 
 In both cases the project's answers file has `URL` and a commit: git's `insteadOf`, set in the environment of its child
 processes only, maps the URL to the local repository.
@@ -17,8 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bootstrap
-from bootstrap.digest import digest_file, digest_tree
-from bootstrap.errors import BootstrapError, MissingError
+from bootstrap.errors import MissingError
 from bootstrap.processes import git
 
 URL = "https://github.com/mlops-bootstrap/mlops-bootstrap.git"
@@ -30,9 +29,6 @@ BUNDLE_NAME = "_blueprints.bundle"
 _PACKAGE = Path(bootstrap.__file__).parent
 _BRANCH = "refs/heads/blueprints"
 _BLUEPRINT_PATHS = ("copier.yml", "blueprints")
-
-_LONGEST_UNPACKING = 120.0
-"""How many seconds to wait for another process that unpacks the same bundle."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +70,17 @@ def installed_blueprints() -> Iterator[Snapshot]:
     """
     checkout, bundle = _PACKAGE.parent, _PACKAGE / BUNDLE_NAME
     if (checkout / ".git").exists() and (checkout / "copier.yml").is_file():
-        with snapshot_of_checkout(checkout) as snapshot:
-            yield snapshot
+        opened = snapshot_of_checkout(checkout)
     elif bundle.is_file():
-        yield unpack(bundle)
+        opened = snapshot_of_bundle(bundle)
     else:
         raise MissingError(
             "This installation of mlops-bootstrap has no blueprints.",
             why=f"{bundle} is missing.",
             hint="Install it again: uv tool install --reinstall mlops-bootstrap",
         )
+    with opened as snapshot:
+        yield snapshot
 
 
 @contextlib.contextmanager
@@ -105,67 +102,15 @@ def snapshot_of_checkout(checkout: Path) -> Iterator[Snapshot]:
         yield Snapshot(repository, commit, edited=edited)
 
 
-def unpack(bundle: Path, cache: Path | None = None) -> Snapshot:
-    """The blueprints in a git bundle, unpacked into the user's cache if they are missing or damaged there.
-
-    Of several concurrent processes one unpacks, and the others wait.
-
-    Args:
-        bundle: A bundle whose HEAD is the commit to use.
-        cache: The folder for unpacked bundles; None is the user's cache folder.
-    """
-    if cache is None:
-        from platformdirs import user_cache_path
-
-        cache = user_cache_path("mlops-bootstrap", appauthor=False) / "blueprints"
-    home = cache / digest_file(bundle)[:32]
-    if not _is_whole(home):
-        _unpack(bundle, home)
-    commit = (home / "commit").read_text(encoding="utf-8")
-    return Snapshot(home / "blueprints.git", commit)
-
-
-def _unpack(bundle: Path, home: Path) -> None:
-    from filelock import FileLock
-
-    try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.parent / f".{home.name}.lock", timeout=_LONGEST_UNPACKING):
-            if not _is_whole(home):  # else another process was faster
-                _replace(bundle, home)
-    except (OSError, BootstrapError) as error:
-        if isinstance(error, MissingError):
-            raise
-        raise MissingError(
-            f"The blueprints cannot be unpacked into {home.parent}.",
-            why=str(error),
-            hint="Make that folder writable, or choose another one by the variable XDG_CACHE_HOME (on Linux).",
-        ) from error
-
-
-def _replace(bundle: Path, home: Path) -> None:
-    """Unpack into a temporary folder, and replace `home` by it."""
-    with TemporaryDirectory(prefix=".unpacking-", dir=home.parent) as folder:
-        fresh, damaged = Path(folder) / "fresh", Path(folder) / "damaged"
-        repository = fresh / "blueprints.git"
-        repository.mkdir(parents=True)
-        git("init", "--quiet", "--bare", cwd=repository)
-        git("fetch", "--quiet", str(bundle), f"+HEAD:{_BRANCH}", "+refs/tags/*:refs/tags/*", cwd=repository)
-        git("symbolic-ref", "HEAD", _BRANCH, cwd=repository)
+@contextlib.contextmanager
+def snapshot_of_bundle(bundle: Path) -> Iterator[Snapshot]:
+    """The blueprints in a git bundle, whose HEAD is the commit to use, cloned into a temporary repository."""
+    with TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
+        repository = Path(folder) / "blueprints.git"
+        git("clone", "--quiet", "--bare", str(bundle), str(repository), cwd=bundle.parent)
         commit = git("rev-parse", "HEAD", cwd=repository)
-        (fresh / "commit").write_text(commit, encoding="utf-8")
-        (fresh / "sha256").write_text(digest_tree(repository), encoding="utf-8")
-        with contextlib.suppress(FileNotFoundError):
-            home.rename(damaged)
-        fresh.rename(home)
-
-
-def _is_whole(home: Path) -> bool:
-    """Whether the unpacked repository exists and has the digest that it had after unpacking."""
-    try:
-        return (home / "sha256").read_text(encoding="utf-8") == digest_tree(home / "blueprints.git")
-    except OSError:
-        return False
+        git("update-ref", _BRANCH, commit, cwd=repository)
+        yield Snapshot(repository, commit)
 
 
 def _commit_edits(checkout: Path, repository: Path, parent: str) -> str:

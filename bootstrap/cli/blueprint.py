@@ -1,5 +1,7 @@
 """`blueprint`: the catalogue."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,13 +9,14 @@ import typer
 from bootstrap.cli.app import blueprint as group
 from bootstrap.cli.command import Session, command
 from bootstrap.cli.new import complete_blueprint
+from bootstrap.errors import InputError, did_you_mean
+from bootstrap.terminal.table import table
 
 
 @command(group, "blueprint list", examples=["mlops-bootstrap blueprint list"])
 def list_(session: Session) -> None:
     """List the blueprints that `new` can use."""
     from bootstrap.blueprint import catalogue, installed_blueprints
-    from bootstrap.terminal.table import table
 
     with installed_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
@@ -32,12 +35,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="BLUEPRINT", autocompletion=complete_blueprint)],
 ) -> None:
     """Show the questions of a blueprint, with their defaults."""
-    from dataclasses import asdict
-    from pathlib import Path
-
     from bootstrap.blueprint import catalogue, installed_blueprints, open_template
-    from bootstrap.errors import InputError, did_you_mean
-    from bootstrap.terminal.table import table
 
     with installed_blueprints() as snapshot:
         blueprints = catalogue(snapshot)

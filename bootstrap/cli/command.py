@@ -12,13 +12,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperArgument, TyperCommand
 
 from bootstrap.errors import ExitCode
 from bootstrap.terminal.console import Console
+
+if TYPE_CHECKING:
+    from bootstrap.manifests.platform import Platform
+    from bootstrap.project import Project
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,18 @@ class Session:
     directory: Path
     output: str
     console: Console
+
+    def project(self) -> "Project":
+        """The project that contains the folder. Raises as `find_project` does."""
+        from bootstrap.project import find_project
+
+        return find_project(self.directory)
+
+    def platform(self) -> "Platform":
+        """The platform that contains the folder, with its manifests. Raises as `find_platform` does."""
+        from bootstrap.manifests.platform import find_platform
+
+        return find_platform(self.directory)
 
     def here(self, command: str) -> str:
         """The command as the user types it next, in their current folder: with `-C` when this command had it."""

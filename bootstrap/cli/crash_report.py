@@ -39,17 +39,10 @@ def _report(error: BaseException, arguments: list[str]) -> dict[str, object]:
         "mlops-bootstrap": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "libraries": {name: version for name in _LIBRARIES if (version := _version(name))},
+        "libraries": {one.name: one.version for name in _LIBRARIES for one in metadata.distributions(name=name)},
         "command": _own_words(arguments),
         "exceptions": [_exception(single) for single in _chain(error)],
     }
-
-
-def _version(library: str) -> str | None:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _own_words(arguments: list[str]) -> list[str]:
@@ -57,8 +50,7 @@ def _own_words(arguments: list[str]) -> list[str]:
     from bootstrap.cli.command import EXAMPLES
 
     ours = {word for words in EXAMPLES for word in words.split()}
-    kept = (argument.split("=")[0] for argument in arguments if argument.startswith("--") or argument in ours)
-    return list(kept)
+    return [argument.split("=")[0] for argument in arguments if argument.startswith("--") or argument in ours]
 
 
 def _chain(error: BaseException) -> list[BaseException]:

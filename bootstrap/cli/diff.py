@@ -43,13 +43,12 @@ def diff(
 
     The earlier commit is planned by the version of mlops-bootstrap that it pins.
     """
-    from bootstrap.manifests.platform import find_platform
     from bootstrap.stack.diff.commits import compare, resolve
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.checks import collect_refusals, refuse
     from bootstrap.stack.report import report
 
-    platform = find_platform(session.directory)
+    platform = session.platform()
     commit = resolve(platform, ref)
     cache = None if no_cache else Cache()
     refusals: list[str] = []

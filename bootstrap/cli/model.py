@@ -1,15 +1,17 @@
 """`model gate`, `register`, `list`, `show`, `serve`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bootstrap.cli.app import model
 from bootstrap.cli.command import Session, command
+from bootstrap.errors import BootstrapError, InputError, RefusedError
+from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
     from bootstrap.model.records import Decision, Version
-    from bootstrap.model.serve import Check
 
 _SHORT = 12
 """The length of digests and commits in tables."""
@@ -17,9 +19,6 @@ _SHORT = 12
 
 def _versions(context: typer.Context, incomplete: str) -> list[str]:
     """The registered versions, for shell completion."""
-    from pathlib import Path
-
-    from bootstrap.errors import BootstrapError
     from bootstrap.model import registry
     from bootstrap.project import find_project
 
@@ -52,11 +51,9 @@ def gate(session: Session, run: Run = None) -> None:
 
     Writes decision.json beside the run. Exit code 5 when the model is refused.
     """
-    from bootstrap.errors import RefusedError
     from bootstrap.model.gate import decide, earlier_decision, failed_rules, find_run, write_decision
-    from bootstrap.project import find_project
 
-    project = find_project(session.directory)
+    project = session.project()
     found = find_run(project, run)
     decision = earlier_decision(project, found)
     if decision is not None:
@@ -96,17 +93,14 @@ def register(
     A model that did not pass the gate is refused; no option overrides that.
     """
     from bootstrap.model import gate, registry
-    from bootstrap.model.register import find_challenger
-    from bootstrap.model.register import register as create_version
-    from bootstrap.project import find_project
+    from bootstrap.model import register as service
 
-    project = find_project(session.directory)
+    project = session.project()
     found = gate.find_run(project, run)
     name = project.manifest.model.name
     if dry_run:
-        challenger = find_challenger(project, found)
-        known = challenger.existing
-        number = f"version {known.version}" if known else "a new version"
+        challenger = service.find_challenger(project, found)
+        number = f"version {challenger.existing.version}" if challenger.existing else "a new version"
         what = "is already the champion" if challenger.is_champion else f"would become the champion, as {number}"
         text = f"{name}: the model of run {found.id} {what}.\n{_lineage_table(challenger.tags)}"
         document = {
@@ -117,7 +111,7 @@ def register(
         }
         session.console.result(text, document)
         return
-    challenger, version = create_version(project, found, session.console)
+    challenger, version = service.register(project, found, session.console)
     what = "is already version" if challenger.is_champion else "is now the champion, version"
     text = f"{name}: the model of run {found.id} {what} {version.version}.\n{_lineage_table(version.tags)}"
     document = {
@@ -134,10 +128,8 @@ def register(
 def list_versions(session: Session) -> None:
     """List the registered versions."""
     from bootstrap.model import registry
-    from bootstrap.project import find_project
-    from bootstrap.terminal.table import table
 
-    project = find_project(session.directory)
+    project = session.project()
     found = registry.versions(project)
     name = project.manifest.model.name
     rows = [_list_row(version) for version in reversed(found)]
@@ -155,9 +147,8 @@ def list_versions(session: Session) -> None:
 def show(session: Session, version: VersionArgument = None) -> None:
     """Show a version: its lineage, the decision that accepted it, and whether its folder is unchanged."""
     from bootstrap.model import registry
-    from bootstrap.project import find_project
 
-    project = find_project(session.directory)
+    project = session.project()
     found = registry.version(project, version)
     intact = registry.is_intact(project, found.model)
     decision = registry.decision(project, found)
@@ -199,14 +190,12 @@ def serve(
     """
     import contextlib
 
-    from bootstrap.errors import InputError, RefusedError
     from bootstrap.model import gate, registry
     from bootstrap.model import serve as server
-    from bootstrap.project import find_project
 
     if version is not None and run is not None:
         raise InputError("A version and --run were given; they name two models.", hint="Use only one of them.")
-    project = find_project(session.directory)
+    project = session.project()
     progress = session.console
     with contextlib.ExitStack() as stack:
         if run is not None:
@@ -235,9 +224,9 @@ def serve(
             session.console.say("stopped")
             return
         result = server.check(project, served, port=port, progress=progress)
-    session.console.result(_check_text(result), result.document())
-    if not result.passed:
-        raise RefusedError(f"The check of {served.name} failed.", details=result.problems)
+    session.console.result(_check_text(result), result)
+    if not result["passed"]:
+        raise RefusedError(f"The check of {served.name} failed.", details=result["problems"])
 
 
 def _gate_text(decision: "Decision", path: str) -> str:
@@ -246,8 +235,6 @@ def _gate_text(decision: "Decision", path: str) -> str:
 
 
 def _rules_table(decision: "Decision") -> str:
-    from bootstrap.terminal.table import table
-
     rows = [[rule.rule, "passed" if rule.passed else "REFUSED", rule.message] for rule in decision.rules]
     return table(["rule", "result", "finding"], rows)
 
@@ -263,9 +250,11 @@ def _gate_markdown(decision: "Decision") -> str:
         "| Rule | Result | Finding |",
         "|---|---|---|",
     ]
-    for rule in decision.rules:
-        result = "passed" if rule.passed else "**refused**"
-        lines.append(f"| {_markdown_cell(rule.rule)} | {result} | {_markdown_cell(rule.message)} |")
+    results = {True: "passed", False: "**refused**"}
+    lines += [
+        f"| {_markdown_cell(rule.rule)} | {results[rule.passed]} | {_markdown_cell(rule.message)} |"
+        for rule in decision.rules
+    ]
     return "\n".join(lines)
 
 
@@ -275,8 +264,6 @@ def _markdown_cell(text: str) -> str:
 
 
 def _lineage_table(tags: dict[str, str]) -> str:
-    from bootstrap.terminal.table import table
-
     return table(["lineage", ""], [[name.removeprefix("mlops."), value] for name, value in sorted(tags.items())])
 
 
@@ -294,15 +281,14 @@ def _list_row(version: "Version") -> list[str]:
     ]
 
 
-def _check_text(check: "Check") -> str:
-    from bootstrap.terminal.table import table
-
-    difference = "not comparable" if check.largest_difference is None else f"{check.largest_difference:.3g}"
-    rows: list[list[Any]] = [
-        ["ready in", f"{check.ready_seconds:.1f} s"],
-        ["sample request", f"{len(check.answers)} answers, largest difference from the model's {difference}"],
-        *[["invalid request", f"{bad.status}: {bad.reason}"] for bad in check.bad_requests],
-        ["latency", f"p50 {check.p50_ms:.1f} ms, p95 {check.p95_ms:.1f} ms of {check.requests} requests"],
+def _check_text(check: dict[str, Any]) -> str:
+    largest = check["largest_difference"]
+    difference = "not comparable" if largest is None else f"{largest:.3g}"
+    rows = [
+        ["ready in", f"{check['ready_seconds']:.1f} s"],
+        ["sample request", f"{len(check['answers'])} answers, largest difference from the model's {difference}"],
+        *[["invalid request", f"{bad['status']}: {bad['reason']}"] for bad in check["bad_requests"]],
+        ["latency", f"p50 {check['p50_ms']:.1f} ms, p95 {check['p95_ms']:.1f} ms of {check['requests']} requests"],
     ]
-    outcome = "passed the check" if check.passed else "FAILED the check"
-    return f"{check.model} {outcome}\n\n" + table(["check", "result"], rows)
+    outcome = "passed the check" if check["passed"] else "FAILED the check"
+    return f"{check['model']} {outcome}\n\n" + table(["check", "result"], rows)

@@ -74,14 +74,13 @@ def plan(
         )
     if prices and session.output == "table":
         raise InputError("--prices cannot be combined with --output table.", hint="All other forms print prices.")
-    from bootstrap.manifests.platform import find_platform
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.checks import collect_refusals, refuse
     from bootstrap.stack.plan.observed import NOTHING, read_observed
     from bootstrap.stack.plan.planner import plan_stacks, with_prices
     from bootstrap.stack.report import PlanOptions, report
 
-    platform = find_platform(session.directory)
+    platform = session.platform()
     cache = None if no_cache else Cache()
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
     refusals: list[str] = []

@@ -12,7 +12,8 @@ import typer
 from bootstrap.cli.app import platform
 from bootstrap.cli.command import Session, command
 from bootstrap.cli.stack import complete_stack
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, did_you_mean
+from bootstrap.terminal.table import table
 
 
 @command(
@@ -105,11 +106,11 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
 )
 def validate(session: Session) -> None:
     """Check all manifests, and report every mistake with its file, line and column; in CI, as annotations."""
-    from bootstrap.manifests.platform import find_platform, warnings_of
+    from bootstrap.manifests.platform import warnings_of
     from bootstrap.manifests.report import render
 
     try:
-        found = find_platform(session.directory)
+        found = session.platform()
     except InputError as error:
         if error.problems and session.output != "text":
             session.console.parts([render(session.output, (), error.problems, ()), "\n"])
@@ -138,8 +139,6 @@ def show(
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.manifests.origins import find_origins
-    from bootstrap.manifests.platform import find_platform
-    from bootstrap.terminal.table import table
     from bootstrap.yaml import as_yaml
     from infra.hub import state_store_of
 
@@ -152,7 +151,7 @@ def show(
         )
         return
 
-    settings = find_platform(session.directory).selected([stack])[0]
+    settings = session.platform().selected([stack])[0]
     document, store = settings.model_dump(mode="json"), state_store_of(settings)
     state = f"# State: {store.backend_url}\n# Secrets provider: {store.secrets_provider}\n"
     session.console.result(state + as_yaml(document), document)
@@ -231,12 +230,11 @@ def access(
     ] = None,
 ) -> None:
     """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
-    from bootstrap.manifests.platform import find_platform
     from bootstrap.stack.access import access_as_markdown, access_as_table, access_document, find_grants
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.planner import plan_stacks
 
-    found = find_platform(session.directory)
+    found = session.platform()
     grants = find_grants(plan_stacks(found, stacks or [], session.console, cache=Cache()))
     render = {"table": access_as_table, "markdown": access_as_markdown}
     text = render[session.output](grants) if session.output != "json" else ""
@@ -254,7 +252,6 @@ def schema(
     manifest: Annotated[str, typer.Argument(help="platform, team or links.")],
 ) -> None:
     """Print the JSON Schema of a manifest."""
-    from bootstrap.errors import did_you_mean
     from bootstrap.manifests.json_schema import MODELS
     from bootstrap.manifests.json_schema import schema as schema_of
 

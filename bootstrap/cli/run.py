@@ -1,5 +1,6 @@
 """`run`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
+from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
     from bootstrap.model.records import DataCheck, Run
@@ -42,9 +44,8 @@ def run(
     """Run the project's Azure ML pipeline on this machine. Steps that have not changed do not run again."""
     from bootstrap.model import run as service
     from bootstrap.model.pipeline_file import settings
-    from bootstrap.project import find_project
 
-    project = find_project(session.directory)
+    project = session.project()
     file = (session.directory / pipeline if pipeline else project.path(project.manifest.pipeline.file)).resolve()
     given = settings(values or [])
     if dry_run:
@@ -61,16 +62,10 @@ def run(
 
 
 def _preview_text(cached: dict[str, bool]) -> str:
-    from bootstrap.terminal.table import table
-
     return table(["step", ""], [[name, "cached" if is_cached else "would run"] for name, is_cached in cached.items()])
 
 
 def _text(session: Session, project: "Project", record: "Run", *, changed: bool) -> str:
-    import os
-
-    from bootstrap.terminal.table import table
-
     rows = [[name, step.status, f"{step.seconds:.1f}"] for name, step in record.jobs.items()]
     if changed:
         rows += [[_OVERHEAD[activity], "", f"{seconds:.1f}"] for activity, seconds in record.overhead.items()]

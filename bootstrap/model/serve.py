@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -108,48 +108,6 @@ class Server:
         return f"http://{HOST}:{self.port}/score"
 
 
-@dataclass(frozen=True)
-class BadRequest:
-    """The server's answer to an invalid request."""
-
-    sent: str
-    status: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of `check`, also as JSON.
-
-    Attributes:
-        problems: What is wrong; empty if the check passed.
-        answers: The server's answers to the sample request.
-        largest_difference: The largest relative difference between the answers and the model's predictions; None if
-            they cannot be compared.
-        ready_seconds: The time from the server's start to its first answer.
-        p50_ms: The median latency of the sample request in milliseconds, after warm-up.
-        p95_ms: The 95th percentile of the same latency.
-    """
-
-    schema_version: int
-    model: str
-    model_sha256: str
-    passed: bool
-    problems: list[str]
-    answers: list[Any]
-    tolerance: float
-    largest_difference: float | None
-    bad_requests: list[BadRequest]
-    ready_seconds: float
-    requests: int
-    p50_ms: float
-    p95_ms: float
-
-    def document(self) -> dict[str, Any]:
-        """The check as JSON."""
-        return asdict(self)
-
-
 def model_of_version(project: Project, version: Version) -> Model:
     """The model of a registered version. Raises RefusedError if its folder has changed since the registration."""
     if not registry.is_intact(project, version.model):
@@ -197,15 +155,15 @@ def start_server(
         InputError: The deployment names no scoring script that exists, or the server exited during its start (the end
             of its log is in `details`).
     """
-    script = _scoring_script(project)
+    folder, script, variables = _scoring_script(project)
     port = _free_port(DEFAULT_PORT if port is None else port)
     if python is None:
         progress.started("serve environment")
         python = project_python(project, project.manifest.serve.group)
         progress.finished("serve environment")
-    command = [str(python), str(_SCRIPTS / "serve.py")]
-    command += ["--entry_script", str(script.folder / script.name), "--port", str(port)]
-    environment = _environment(script, model)
+    command = [str(python), str(_SCRIPTS / "serve.py"), "--entry_script", str(folder / script), "--port", str(port)]
+    fixed = {"AML_APP_ROOT": str(folder), "AZUREML_MODEL_DIR": str(model.folder), "PYTHONUNBUFFERED": "1"}
+    environment = _inherited() | variables | fixed
     log = project.state / f"serve-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     progress.started("inference server")
@@ -213,7 +171,7 @@ def start_server(
     with (
         log.open("wb") as output,
         child(
-            command, cwd=script.folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         ) as process,
         contextlib.closing(cast(IO[bytes], process.stdin)),  # the server exits when this pipe is closed
     ):
@@ -232,8 +190,10 @@ def wait(server: Server) -> None:
     raise _ended(server.process, server.log)
 
 
-def check(project: Project, model: Model, *, port: int | None, progress: Progress) -> Check:
+def check(project: Project, model: Model, *, port: int | None, progress: Progress) -> dict[str, Any]:
     """Serve the model, compare answers with predictions, send invalid requests, measure the latency, stop the server.
+
+    Returns the JSON document of `model serve --check` (docs/serve.md); `problems` is empty if the check passed.
 
     Args:
         port: As for `start_server`, but None selects a free port.
@@ -253,7 +213,7 @@ def check(project: Project, model: Model, *, port: int | None, progress: Progres
         contextlib.closing(http.client.HTTPConnection(HOST, server.port, timeout=_REQUEST_SECONDS)) as connection,
     ):
         status, body = _post(connection, sample)
-        bad = [BadRequest(text.decode(), *_post(connection, text)) for text in BAD_REQUESTS]
+        bad = [(text.decode(), *_post(connection, text)) for text in BAD_REQUESTS]
         progress.started("predictions without a server")
         predicted = predictions()
         progress.finished("predictions without a server")
@@ -262,33 +222,26 @@ def check(project: Project, model: Model, *, port: int | None, progress: Progres
         progress.finished("latency", f"{REQUESTS} requests")
     answers = _answers(body) if status == http.HTTPStatus.OK else None
     largest = _largest_difference(answers, predicted) if answers is not None else None
-    problems = list(_problems(status, body, largest)) + [text for request in bad for text in _bad_request(request)]
-    return Check(
-        schema_version=1,
-        model=model.name,
-        model_sha256=model.sha256,
-        passed=not problems,
-        problems=problems,
-        answers=answers or [],
-        tolerance=TOLERANCE,
-        largest_difference=largest,
-        bad_requests=bad,
-        ready_seconds=round(server.ready_seconds, 3),
-        requests=REQUESTS,
-        p50_ms=round(statistics.median(milliseconds), 3),
-        p95_ms=round(statistics.quantiles(milliseconds, n=20)[-1], 3),
-    )
+    problems = list(_problems(status, body, largest)) + [text for answer in bad for text in _bad_request(*answer)]
+    return {
+        "schema_version": 1,
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "passed": not problems,
+        "problems": problems,
+        "answers": answers or [],
+        "tolerance": TOLERANCE,
+        "largest_difference": largest,
+        "bad_requests": [{"sent": sent, "status": code, "reason": reason} for sent, code, reason in bad],
+        "ready_seconds": round(server.ready_seconds, 3),
+        "requests": REQUESTS,
+        "p50_ms": round(statistics.median(milliseconds), 3),
+        "p95_ms": round(statistics.quantiles(milliseconds, n=20)[-1], 3),
+    }
 
 
-@dataclass(frozen=True)
-class _Script:
-    folder: Path
-    name: str
-    variables: dict[str, str]
-
-
-def _scoring_script(project: Project) -> _Script:
-    """The scoring script and the environment variables of the online deployment."""
+def _scoring_script(project: Project) -> tuple[Path, str, dict[str, str]]:
+    """The code folder of the online deployment, its scoring script in it, and its environment variables."""
     path = project.path(project.manifest.serve.deployment)
     deployment = load(path, _Deployment)
     code = deployment.code_configuration
@@ -299,21 +252,11 @@ def _scoring_script(project: Project) -> _Script:
             why=f"{path} names it in code_configuration.",
             hint="Correct code_configuration. Only a code folder on this machine can be served here.",
         )
-    variables = {name: _as_variable(value) for name, value in deployment.environment_variables.items()}
-    return _Script(folder, code.scoring_script, variables)
-
-
-def _as_variable(value: str | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _environment(script: _Script, model: Model) -> dict[str, str]:
-    fixed = {
-        "AML_APP_ROOT": str(script.folder),
-        "AZUREML_MODEL_DIR": str(model.folder),
-        "PYTHONUNBUFFERED": "1",
+    variables = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in deployment.environment_variables.items()
     }
-    return {**_inherited(), **script.variables, **fixed}
+    return folder, code.scoring_script, variables
 
 
 def _inherited() -> dict[str, str]:
@@ -457,11 +400,11 @@ def _problems(status: int, body: str, largest: float | None) -> Iterator[str]:
         yield f"the answers differ from the model's predictions by {largest:.3g} (relative); allowed: {TOLERANCE:g}"
 
 
-def _bad_request(request: BadRequest) -> Iterator[str]:
-    if request.status != http.HTTPStatus.BAD_REQUEST:
-        yield f"the invalid request {request.sent} got status {request.status} instead of 400"
-    elif not request.reason.strip():
-        yield f"the invalid request {request.sent} got status 400 without a reason"
+def _bad_request(sent: str, status: int, reason: str) -> Iterator[str]:
+    if status != http.HTTPStatus.BAD_REQUEST:
+        yield f"the invalid request {sent} got status {status} instead of 400"
+    elif not reason.strip():
+        yield f"the invalid request {sent} got status 400 without a reason"
 
 
 def _largest_difference(answers: Any, predicted: Any) -> float | None:

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from bootstrap.blueprint import NewProject, Snapshot, create, snapshot_of_checkout
 from bootstrap.blueprint.repository import URL
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
+from bootstrap.files import file_error
 from bootstrap.progress import Progress
 from tests.helpers import git, tree
 from tests.unit.blueprint.worlds import blueprints
@@ -52,10 +53,17 @@ def refused(
 ) -> BootstrapError:
     """The error of a creation that must fail and leave `folder` unchanged."""
     before = sorted(folder.rglob("*"))
-    with pytest.raises(kind) as raised:
+    with pytest.raises((kind, OSError)) as raised:
         new(snapshot, folder, **options)
     assert sorted(folder.rglob("*")) == before
-    return raised.value
+    return shown(raised.value)
+
+
+def shown(error: BootstrapError | OSError) -> BootstrapError:
+    """The error that the command line prints."""
+    shown = file_error(error) if isinstance(error, OSError) else error
+    assert shown is not None
+    return shown
 
 
 def test_new_project_is_repository_with_one_commit(snapshot: Snapshot, tmp_path: Path) -> None:
@@ -257,10 +265,12 @@ def test_file_in_path_of_destination_is_refused(snapshot: Snapshot, tmp_path: Pa
     assert "Not a directory" in refused(snapshot, tmp_path, name="file/churn").why
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even an administrator cannot write to")
+@pytest.mark.skipif(not Path("/sys/class").exists(), reason="needs a folder that even an administrator cannot write to")
 def test_read_only_folder_is_refused(snapshot: Snapshot) -> None:
-    with pytest.raises(InputError, match="A project cannot be created in /proc"):
-        create_in(Path("/proc"), snapshot, GIVEN)
+    with pytest.raises(OSError, match="/sys/class") as raised:
+        create_in(Path("/sys/class"), snapshot, GIVEN)
+
+    assert "-C DIR" in shown(raised.value).hint
 
 
 def test_missing_git_names_download_page(snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

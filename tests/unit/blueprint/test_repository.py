@@ -1,13 +1,12 @@
 """Where blueprints come from: a checkout, edited or not, or the bundle of a wheel."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bootstrap.blueprint import repository
-from bootstrap.blueprint.repository import installed_blueprints, snapshot_of_checkout, unpack
-from bootstrap.errors import MissingError
+from bootstrap.blueprint.repository import installed_blueprints, snapshot_of_bundle, snapshot_of_checkout
+from bootstrap.errors import InputError, MissingError
 from tests.helpers import git
 from tests.unit.blueprint.worlds import blueprints, bundle, commit
 
@@ -84,75 +83,29 @@ def test_git_variables_of_user_are_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert added["GIT_CONFIG_VALUE_1"] == repository.URL
 
 
-def test_bundle_is_unpacked_once(tmp_path: Path) -> None:
+def test_bundle_is_cloned_into_temporary_repository(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
     git("tag", "v1.0.0", cwd=root)
-    file = bundle(root, tmp_path / "blueprints.bundle")
-
-    first = unpack(file, tmp_path / "cache")
-    stamp = (first.repository / "HEAD").stat().st_mtime_ns
-    second = unpack(file, tmp_path / "cache")
-
-    assert first == second
-    assert first.commit == git("rev-parse", "HEAD", cwd=root)
-    assert (second.repository / "HEAD").stat().st_mtime_ns == stamp
-    assert git("describe", "--tags", first.commit, cwd=first.repository) == "v1.0.0"
-    assert _folders(tmp_path / "cache") == [first.repository.parent.name]
-
-
-def test_each_bundle_has_its_own_folder(tmp_path: Path) -> None:
-    root = blueprints(tmp_path / "ours")
-    old = unpack(bundle(root, tmp_path / "old.bundle"), tmp_path / "cache")
+    commit_of_tag = git("rev-parse", "HEAD", cwd=root)
     (root / "notes.txt").write_text("more\n", encoding="utf-8")
     commit(root, "More")
-    new = unpack(bundle(root, tmp_path / "new.bundle"), tmp_path / "cache")
 
-    assert old.repository != new.repository
-    assert old.commit != new.commit
+    with snapshot_of_bundle(bundle(root, tmp_path / "blueprints.bundle")) as snapshot:
+        assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
+        assert not snapshot.edited
+        assert "project_name" in snapshot.read("copier.yml")
+        assert git("rev-parse", "v1.0.0", cwd=snapshot.repository) == commit_of_tag
+        git("fsck", "--strict", cwd=snapshot.repository)
+
+    assert not snapshot.repository.exists()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "removed", "emptied"])
-def test_damaged_cache_is_repaired(tmp_path: Path, damage: str) -> None:
+def test_damaged_bundle_is_reported(tmp_path: Path) -> None:
     file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
-    snapshot = unpack(file, tmp_path / "cache")
-    (victim,) = (snapshot.repository / "objects/pack").glob("*.pack")
-    victim.chmod(0o644)
-    content = victim.read_bytes()
-    if damage == "removed":
-        victim.unlink()
-    elif damage == "emptied":
-        (snapshot.repository.parent / "sha256").write_text("", encoding="utf-8")
-    else:
-        middle = len(content) // 2
-        flipped = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
-        victim.write_bytes(content[:middle] if damage == "truncated" else flipped)
+    file.write_bytes(file.read_bytes()[:-100])
 
-    repaired = unpack(file, tmp_path / "cache")
-
-    assert repaired == snapshot
-    git("fsck", "--strict", cwd=repaired.repository)
-    assert len(_folders(tmp_path / "cache")) == 1
-
-
-def test_concurrent_processes_unpack_once(tmp_path: Path) -> None:
-    file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
-
-    with ThreadPoolExecutor(6) as pool:
-        snapshots = list(pool.map(lambda _: unpack(file, tmp_path / "cache"), range(6)))
-
-    assert len(set(snapshots)) == 1
-    git("fsck", "--strict", cwd=snapshots[0].repository)
-    assert len(_folders(tmp_path / "cache")) == 1
-
-
-def test_read_only_cache_is_reported(tmp_path: Path) -> None:
-    file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
-    (tmp_path / "cache").write_text("a file\n", encoding="utf-8")
-
-    with pytest.raises(MissingError, match="cannot be unpacked") as raised:
-        unpack(file, tmp_path / "cache")
-
-    assert str(tmp_path / "cache") in raised.value.what
+    with pytest.raises(InputError, match="git clone failed"), snapshot_of_bundle(file):
+        pass
 
 
 def test_installation_without_blueprints_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,8 +113,3 @@ def test_installation_without_blueprints_is_reported(tmp_path: Path, monkeypatch
 
     with pytest.raises(MissingError, match="no blueprints"), installed_blueprints():
         pass
-
-
-def _folders(cache: Path) -> list[str]:
-    """What was unpacked, and what was left half unpacked."""
-    return [path.name for path in cache.iterdir() if path.is_dir()]
