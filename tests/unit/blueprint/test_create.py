@@ -59,11 +59,11 @@ def refused(
     return shown(raised.value)
 
 
-def shown(error: BootstrapError | OSError) -> BootstrapError:
+def shown(error: Exception) -> BootstrapError:
     """The error that the command line prints."""
-    shown = file_error(error) if isinstance(error, OSError) else error
-    assert shown is not None
-    return shown
+    printed = file_error(error) if isinstance(error, OSError) else error
+    assert isinstance(printed, BootstrapError)
+    return printed
 
 
 def test_new_project_is_repository_with_one_commit(snapshot: Snapshot, tmp_path: Path) -> None:
