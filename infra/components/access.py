@@ -1,21 +1,25 @@
-"""Role assignments, from the tables in `infra.tables.roles`."""
+"""User-assigned identities, none with a secret, and role assignments, from the tables in `infra.tables.roles`."""
 
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import authorization
+from pulumi_azure_native import authorization, managedidentity
 
-from infra.components.context import Component
+from infra.components.context import Component, StackContext
+from infra.origin import set_origin
 from infra.reference import Reference
-from infra.settings import GroupSettings
+from infra.settings import Federation, GroupSettings
 from infra.tables.names import Names
 from infra.tables.roles import CustomRole, Entitlement, Target
 
 _ELIGIBLE_FOR = "P365D"
 """A year: the longest that Privileged Identity Management allows with its default settings.
 https://learn.microsoft.com/entra/id-governance/privileged-identity-management/pim-resource-roles-configure-role-settings"""
+
+
+_AUDIENCE = "api://AzureADTokenExchange"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,63 @@ class Principal:
 def group_principal(group: GroupSettings) -> Principal:
     """A group of people as a principal."""
     return Principal(group.object_id, group.object_id, authorization.PrincipalType.GROUP)
+
+
+class Identity(Component):
+    """A user-assigned identity, with a federated credential where a forge logs in with it.
+
+    Attributes:
+        client_id: Its client id, known after its creation.
+    """
+
+    identity: Reference
+    principal: Principal
+    client_id: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        context: StackContext,
+        purpose: str,
+        federation: Federation | None = None,
+        origin: str | None = None,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Create the identity.
+
+        Args:
+            purpose: The last part of its name in Azure.
+            federation: The tokens that it accepts.
+            origin: The manifest line that configures it.
+        """
+        super().__init__("identity:Identity", name, opts, origin)
+        identity = managedidentity.UserAssignedIdentity(
+            name,
+            resource_group_name=context.group.name_output,
+            resource_name_=context.name("identity", purpose),
+            location=context.location,
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.identity = context.reference(identity, "identity", purpose)
+        self.principal = Principal(
+            self.identity.id, identity.principal_id, authorization.PrincipalType.SERVICE_PRINCIPAL
+        )
+        self.client_id = identity.client_id
+        if federation is not None:
+            credential = managedidentity.FederatedIdentityCredential(
+                f"{name}-1",
+                resource_group_name=context.group.name_output,
+                resource_name_=self.identity.name_output,
+                federated_identity_credential_resource_name=context.name("federated_credential", purpose, "1"),
+                audiences=[_AUDIENCE],
+                issuer=federation.issuer,
+                subject=federation.subject,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            set_origin(credential, federation.origin)
+        self.register_outputs({})
 
 
 def create_role_assignments(

@@ -7,8 +7,7 @@ import pulumi
 from pulumi_azure_native import containerregistry
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.context import Component, StackContext
-from infra.components.customer_key import CustomerKey
+from infra.components.context import Component, CustomerKey, StackContext
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess
 

@@ -1,15 +1,24 @@
-"""The Azure ML workspace."""
+"""The Azure ML workspace, its compute, and the outbound rules of its managed network.
 
-from collections.abc import Sequence
+Compute are clusters, compute instances and attached Kubernetes clusters.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from infra.components.context import Component, StackContext
-from infra.components.customer_key import CustomerKey
+from infra.components.context import Component, CustomerKey, StackContext
+from infra.origin import set_origin
 from infra.reference import Reference
-from infra.settings import FirewallSku
+from infra.settings import ClusterSettings, FirewallSku, InstanceSettings, KubernetesSettings, OutboundSettings
 from infra.tables.network_modes import Isolation, PublicAccess
+
+_NODE_IDLE_TIME = "PT5M"
+"""The idle time after which a cluster removes a node: five minutes."""
+
+_Properties = ml.FqdnOutboundRuleArgs | ml.ServiceTagOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs
 
 
 def create_workspace(
@@ -101,7 +110,227 @@ def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:
 
 
 def _managed_network(isolation: Isolation, firewall_sku: FirewallSku) -> ml.ManagedNetworkSettingsArgs:
-    # Its rules are separate resources: see infra.components.outbound.
+    # Its rules are separate resources: see create_outbound_rules.
     if isolation == "AllowOnlyApprovedOutbound":
         return ml.ManagedNetworkSettingsArgs(isolation_mode=isolation, firewall_sku=ml.FirewallSku(firewall_sku))
     return ml.ManagedNetworkSettingsArgs(isolation_mode=isolation)
+
+
+def create_cluster(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    identity: Reference,
+    cluster: ClusterSettings,
+    public_nodes: bool,
+    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create a cluster without SSH and local logins, which scales down to no nodes.
+
+    Args:
+        identity: The identity of its jobs.
+        public_nodes: Whether its nodes have public IP addresses.
+        depends_on: Resources that must exist before its first node, such as outbound rules.
+    """
+    properties = ml.AmlComputeArgs(
+        compute_type="AmlCompute",
+        disable_local_auth=True,
+        properties=ml.AmlComputePropertiesArgs(
+            vm_size=cluster.size,
+            vm_priority=ml.VmPriority.LOW_PRIORITY if cluster.low_priority else ml.VmPriority.DEDICATED,
+            os_type=ml.OsType.LINUX,
+            scale_settings=ml.ScaleSettingsArgs(
+                min_node_count=0, max_node_count=cluster.max_nodes, node_idle_time_before_scale_down=_NODE_IDLE_TIME
+            ),
+            remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
+            # Outside of a managed network, a node without a public address could not reach Azure ML.
+            enable_node_public_ip=public_nodes,
+        ),
+    )
+    with Component("compute:Cluster", name, opts, cluster.origin) as parent:
+        _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
+
+
+def create_instance(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    tenant_id: str,
+    instance: InstanceSettings,
+    public_node: bool,
+    depends_on: Sequence[pulumi.Resource] = (),
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create one person's compute instance, which only its owner can open and which stops when it is idle.
+
+    It has no identity: its owner is logged in on it, and reads data as that owner. An instance with an identity would
+    stop when idle only if the identity were a Contributor on the workspace.
+    https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance#configure-idle-shutdown
+
+    Args:
+        tenant_id: The tenant of its owner.
+        public_node: Whether it has a public IP address.
+        depends_on: Resources that must exist first, such as outbound rules.
+    """
+    owner = ml.AssignedUserArgs(object_id=instance.owner, tenant_id=tenant_id)
+    properties = ml.ComputeInstanceArgs(
+        compute_type="ComputeInstance",
+        disable_local_auth=True,
+        properties=ml.ComputeInstancePropertiesArgs(
+            vm_size=instance.size,
+            application_sharing_policy=ml.ApplicationSharingPolicy.PERSONAL,
+            compute_instance_authorization_type=ml.ComputeInstanceAuthorizationType.PERSONAL,
+            personal_compute_instance_settings=ml.PersonalComputeInstanceSettingsArgs(assigned_user=owner),
+            ssh_settings=ml.ComputeInstanceSshSettingsArgs(ssh_public_access=ml.SshPublicAccess.DISABLED),
+            enable_sso=True,
+            idle_time_before_shutdown=f"PT{instance.idle_minutes}M",
+            schedules=_daily_stop(instance.stop_at) if instance.stop_at is not None else None,
+            enable_node_public_ip=public_node,
+        ),
+    )
+    compute_name = context.names.of("instance", instance.name, *context.name_parts)
+    with Component("compute:Instance", name, opts, instance.origin) as parent:
+        _create_compute(name, context, workspace, compute_name, properties, None, depends_on, parent)
+
+
+def attach_kubernetes(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    identity: Reference,
+    cluster: KubernetesSettings,
+    depends_on: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Attach a Kubernetes cluster of the organization to the workspace.
+
+    Args:
+        identity: The identity of its jobs and endpoints.
+        depends_on: Resources that must exist first, such as the workspace's roles on the cluster.
+    """
+    properties = ml.KubernetesArgs(
+        compute_type="Kubernetes",
+        resource_id=cluster.cluster_id,
+        disable_local_auth=True,
+        properties=ml.KubernetesPropertiesArgs(namespace=cluster.namespace),
+    )
+    with Component("compute:Kubernetes", name, opts, cluster.origin) as parent:
+        _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
+
+
+def _create_compute(
+    name: str,
+    context: StackContext,
+    workspace: Reference,
+    compute_name: str,
+    properties: ml.AmlComputeArgs | ml.ComputeInstanceArgs | ml.KubernetesArgs,
+    identity: Reference | None,
+    depends_on: Sequence[pulumi.Resource],
+    parent: pulumi.Resource,
+) -> None:
+    ml.Compute(
+        name,
+        resource_group_name=context.group.name_output,
+        workspace_name=workspace.name_output,
+        compute_name=compute_name,
+        location=context.location,
+        identity=ml.ManagedServiceIdentityArgs(
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id_output]
+        )
+        if identity is not None
+        else None,
+        properties=properties,
+        tags=context.tags,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+    )
+
+
+def _daily_stop(at: str) -> ml.ComputeSchedulesArgs:
+    """A stop every day at `HH:MM` in UTC: Azure's time zones have no daylight saving time."""
+    hour, minute = map(int, at.split(":"))
+    daily = ml.ComputeStartStopScheduleArgs(
+        action=ml.ComputePowerAction.STOP,
+        trigger_type=ml.ComputeTriggerType.CRON,
+        cron=ml.CronArgs(expression=f"{minute} {hour} * * *", time_zone="UTC"),
+        status=ml.ScheduleStatus.ENABLED,
+    )
+    return ml.ComputeSchedulesArgs(compute_start_stop=[daily])
+
+
+def create_outbound_rules(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    resources: Mapping[str, tuple[Reference, str]],
+    rules: Sequence[OutboundSettings],
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Create the outbound rules that a workspace needs beside those that Azure ML adds itself.
+
+    They are separate resources, not properties of the workspace: Azure ML adds rules too, and an update of a workspace
+    without those rules would delete them. Azure answers 409 to two writes at once, so each rule waits for the previous.
+    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
+
+    Args:
+        resources: What the platform itself reaches by private endpoint, by the rule's name: the resource, and the
+            sub-resource that the endpoint leads to.
+        rules: The rules in the manifests.
+    """
+    created: list[pulumi.Resource] = []
+    with Component("outbound:Outbound", name, opts) as parent:
+
+        def create(rule_name: str, properties: _Properties) -> pulumi.Resource:
+            rule = ml.ManagedNetworkSettingsRule(
+                f"{name}-{rule_name}",
+                resource_group_name=context.group.name_output,
+                workspace_name=workspace.name_output,
+                rule_name=rule_name,
+                properties=properties,
+                opts=pulumi.ResourceOptions(parent=parent, depends_on=created[-1:]),
+            )
+            created.append(rule)
+            return rule
+
+        for rule_name, (target, group) in resources.items():
+            create(rule_name, _private_endpoint(target.id_output, group))
+        for rule in rules:
+            set_origin(create(rule.name, _properties(rule)), rule.origin)
+    return created
+
+
+def _properties(rule: OutboundSettings) -> _Properties:
+    match rule.kind:
+        case "fqdn":
+            return ml.FqdnOutboundRuleArgs(
+                type=ml.RuleType.FQDN, category=ml.RuleCategory.USER_DEFINED, destination=rule.destination
+            )
+        case "service_tag":
+            return ml.ServiceTagOutboundRuleArgs(
+                type=ml.RuleType.SERVICE_TAG,
+                category=ml.RuleCategory.USER_DEFINED,
+                destination=ml.ServiceTagDestinationArgs(
+                    action=ml.RuleAction.ALLOW,
+                    service_tag=rule.destination,
+                    protocol=rule.protocol,
+                    port_ranges=rule.ports,
+                ),
+            )
+        case "private_endpoint":
+            return _private_endpoint(rule.destination, rule.group)
+        case _:
+            assert_never(rule.kind)
+
+
+def _private_endpoint(target: pulumi.Input[str], group: str | None) -> _Properties:
+    return ml.PrivateEndpointOutboundRuleArgs(
+        type=ml.RuleType.PRIVATE_ENDPOINT,
+        category=ml.RuleCategory.USER_DEFINED,
+        destination=ml.PrivateEndpointDestinationArgs(
+            service_resource_id=target, subresource_target=group, spark_enabled=False
+        ),
+    )

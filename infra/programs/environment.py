@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.components import access, alerts, compute, guardrails, monitoring, outbound
+from infra.components import access, alerts, guardrails, monitoring
 from infra.components.context import StackContext, create_resource_group, in_subscription
-from infra.components.identity import Identity
+from infra.components.workspace import attach_kubernetes, create_cluster, create_instance, create_outbound_rules
 from infra.hub import Hub, hub_of
 from infra.programs.workspace import (
     WorkspaceResources,
@@ -60,8 +60,8 @@ def create_environment(settings: EnvironmentSettings) -> None:
         if settings.referenced is None
         else referenced_workspace(settings.referenced)
     )
-    cluster_identity = Identity("cluster-identity", context=context, purpose="cluster", opts=opts)
-    endpoint_identity = Identity("endpoint-identity", context=context, purpose="endpoint", opts=opts)
+    cluster_identity = access.Identity("cluster-identity", context=context, purpose="cluster", opts=opts)
+    endpoint_identity = access.Identity("endpoint-identity", context=context, purpose="endpoint", opts=opts)
     targets: dict[Target, Reference] = {
         "resource group": context.group,
         "cluster identity": cluster_identity.identity,
@@ -112,7 +112,7 @@ def create_environment(settings: EnvironmentSettings) -> None:
             identities.append(("pr", DELIVERY_READER, project.reader))
         for prefix, roles, federation in identities:
             name = f"{prefix}-{project.name}"
-            identity = Identity(
+            identity = access.Identity(
                 name, context=context, purpose=name, federation=federation, origin=project.origin, opts=opts
             )
             assign(f"{name}-access", identity.principal, roles, project.origin)
@@ -179,7 +179,7 @@ def _create_compute(
     public_nodes = not MODES[settings.network].has_managed_network
     rules = [] if public_nodes else _create_outbound_rules(settings, context, targets, opts)
     for cluster in settings.clusters:
-        compute.create_cluster(
+        create_cluster(
             f"cluster-{cluster.name}",
             context=context,
             workspace=workspace,
@@ -190,7 +190,7 @@ def _create_compute(
             opts=opts,
         )
     for instance in settings.instances:
-        compute.create_instance(
+        create_instance(
             f"instance-{instance.name}",
             context=context,
             workspace=workspace,
@@ -217,7 +217,7 @@ def _create_compute(
                 origin=attached.origin,
                 opts=opts,
             )
-        compute.attach_kubernetes(
+        attach_kubernetes(
             f"kubernetes-{attached.name}",
             context=context,
             workspace=workspace,
@@ -241,7 +241,7 @@ def _create_outbound_rules(
     endpoints = _required_endpoints(settings) if settings.referenced is None else {}
     if not (endpoints or rules):
         return []
-    return outbound.create_outbound_rules(
+    return create_outbound_rules(
         "outbound",
         context=context,
         workspace=targets["workspace"],

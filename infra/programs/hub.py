@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.components import access, alerts, guardrails, monitoring, registries, state, workbook
+from infra.components import access, alerts, guardrails, monitoring, registries, storage, workbook
 from infra.components.context import StackContext, create_resource_group, in_subscription
-from infra.components.identity import Identity
 from infra.components.vault import create_key_vault
 from infra.hub import hub_of
 from infra.reference import Reference
@@ -38,7 +37,7 @@ def create_hub(settings: HubSettings) -> None:
         "models", context=context, locations=settings.registry_locations, public=settings.public_registry, opts=opts
     )
     public = PublicAccess(enabled=not settings.private_state)
-    account, blobs = state.create_state_storage(
+    account, blobs = storage.create_state_storage(
         "state", context=context, account_name=hub.state_store().account, access=public, opts=opts
     )
     vault = create_key_vault("vault", context=context, tenant_id=settings.tenant_id, access=public, opts=opts)
@@ -48,7 +47,7 @@ def create_hub(settings: HubSettings) -> None:
     state_targets: dict[str, Mapping[Target, Reference]] = {}
     for environment in (None, *settings.environments):
         store = hub.state_store(environment)
-        container, key = state.create_state_store(
+        container, key = storage.create_state_store(
             f"states-{environment}" if environment else "states",
             context=context,
             store=store,
@@ -151,13 +150,15 @@ def _create_platform_ci(
 ) -> None:
     """Create the identities of the platform repository's CI: a reader, and a deployer for each environment."""
 
-    def create_identity(purpose: str, federation: Federation | None, origin: str) -> Identity:
-        identity = Identity(purpose, context=context, purpose=purpose, federation=federation, origin=origin, opts=opts)
+    def create_identity(purpose: str, federation: Federation | None, origin: str) -> access.Identity:
+        identity = access.Identity(
+            purpose, context=context, purpose=purpose, federation=federation, origin=origin, opts=opts
+        )
         pulumi.export(f"{purpose.replace('-', '_')}_client_id", identity.client_id)
         return identity
 
     def assign(
-        identity: Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]
+        identity: access.Identity, name: str, entitlements: Sequence[Entitlement], on: Mapping[Target, Reference]
     ) -> None:
         access.create_role_assignments(
             name,
@@ -171,7 +172,7 @@ def _create_platform_ci(
         )
 
     def assign_in_subscriptions(
-        identity: Identity, name: str, entitlements: Sequence[Entitlement], subscriptions: Sequence[str]
+        identity: access.Identity, name: str, entitlements: Sequence[Entitlement], subscriptions: Sequence[str]
     ) -> None:
         for subscription in subscriptions:
             on: dict[Target, Reference] = {"subscription": Reference(f"/subscriptions/{subscription}")}

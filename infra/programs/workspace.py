@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.components.access import Principal, create_role_assignments
-from infra.components.context import StackContext
-from infra.components.customer_key import CustomerKey
-from infra.components.identity import Identity
+from infra.components.access import Identity, Principal, create_role_assignments
+from infra.components.context import CustomerKey, StackContext
 from infra.components.monitoring import create_application_insights
 from infra.components.registries import create_container_registry
 from infra.components.storage import create_workspace_storage

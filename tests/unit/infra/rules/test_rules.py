@@ -7,8 +7,7 @@ import pytest
 
 from bootstrap.stack.plan.checks import check_change
 from infra.rules import limits
-from infra.rules.page import as_page
-from infra.rules.rule import Finding
+from infra.rules.rule import Finding, Rule
 from infra.rules.rules import RULES
 from tests.conftest import Golden
 from tests.plans import Plan
@@ -101,5 +100,29 @@ def test_rules_have_all_texts() -> None:
         assert rule.link.startswith("https://")
 
 
+HEAD = """\
+# The rules of a plan
+
+*This page is reference. To begin, read [Getting started](getting-started.md).*
+
+This page is generated from the tables in `infra/rules`; a test compares them. `mlops-bootstrap plan` checks every
+planned stack by these rules, and the engine checks deployments by the same ones (see docs/plan.md).
+
+An **error** means: do not deploy. A **warning**: something will not work, or is missing. A **note** is information.
+Rules that compare stacks use all related stacks of the platform, also when only some are planned.
+"""
+
+
+def section(rule: Rule) -> Iterator[str]:
+    yield from (f"## {rule.id}", f"{rule.title}. ({rule.severity})", "")
+    yield from (f"- Why: {rule.reason}", f"- Fix: {rule.fix}", f"- Source: <{rule.link}>", "")
+
+
 def test_page_is_generated_from_the_rules(golden: Golden) -> None:
-    golden(DOCS / "rules.md", as_page())
+    rows = [f"| [`{rule.id}`](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in RULES.values()]
+    sections = [line for rule in RULES.values() for line in section(rule)]
+
+    golden(
+        DOCS / "rules.md",
+        "\n".join([HEAD, "| Rule | Severity | Requirement |", "| --- | --- | --- |", *rows, "", *sections]),
+    )
