@@ -53,8 +53,10 @@ def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
         OSError: It cannot be read.
     """
     if within is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
-        hint = "Put the file itself into the repository."
-        raise InputError(f"{path} is a symbolic link out of {within}, so it is not read.", hint=hint)
+        raise InputError(
+            f"{path} is a symbolic link out of {within}, so it is not read.",
+            hint="Put the file itself into the repository.",
+        )
     # A pipe that nobody writes must not block, and what is opened is what is checked.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor

@@ -19,9 +19,11 @@ def instances(manifests: Manifests, stack: str, layers: Layers) -> tuple[Instanc
     """The compute instances of an environment; none where people only read."""
     items = _items(layers, "instances")
     if items and innermost_value(layers, "protect"):
-        message = f"{stack} is protected: people only read there, and a compute instance is for a person who works."
-        suggestion = f"Set instances where people work, or instances: [] in {stack}."
-        manifests.report(items[0].position, message, suggestion)
+        manifests.report(
+            items[0].position,
+            f"{stack} is protected: people only read there, and a compute instance is for a person who works.",
+            f"Set instances where people work, or instances: [] in {stack}.",
+        )
     return tuple(InstanceSettings(**dict(item.value), origin=manifests.origin(item.position)) for item in items)
 
 
@@ -34,12 +36,15 @@ def kubernetes(manifests: Manifests, stack: str, layers: Layers) -> tuple[Kubern
     for item in items:
         cluster, by_arc = item.value, "/Microsoft.Kubernetes/" in item.value.cluster_id
         if by_arc and cluster.relay_id is None:
-            message = f"kubernetes {cluster.name}: Azure Arc connects this cluster, so relay_id is needed."
-            suggestion = "Add relay_id: Azure ML's extension created the relay in the cluster's resource group."
-            manifests.report(item.position, message, suggestion)
+            manifests.report(
+                item.position,
+                f"kubernetes {cluster.name}: Azure Arc connects this cluster, so relay_id is needed.",
+                "Add relay_id: Azure ML's extension created the relay in the cluster's resource group.",
+            )
         if not by_arc and cluster.relay_id is not None:
-            message = f"kubernetes {cluster.name}: relay_id is for clusters of Azure Arc; this one is in AKS."
-            manifests.report(item.position, message)
+            manifests.report(
+                item.position, f"kubernetes {cluster.name}: relay_id is for clusters of Azure Arc; this one is in AKS."
+            )
     return tuple(KubernetesSettings(**dict(item.value), origin=manifests.origin(item.position)) for item in items)
 
 
@@ -50,8 +55,9 @@ def check_names(manifests: Manifests, layers: Layers) -> None:
         for item in _items(layers, key):
             name = item.value.name
             if name in owners:
-                message = f"{key}: {owners[name]} already has the name {name!r} in the same workspace."
-                manifests.report(item.position, message)
+                manifests.report(
+                    item.position, f"{key}: {owners[name]} already has the name {name!r} in the same workspace."
+                )
             owners.setdefault(name, key)
 
 

@@ -26,8 +26,11 @@ def problems_of_links(links: Sourced, platform: Sourced, teams: Sequence[Sourced
         for project in projects:
             source = links.get("teams", team, project)
             if project not in known_projects:
-                message = f"the team {team!r} has no project {project!r}."
-                yield Problem(source.position, message, did_you_mean(project, known_projects))
+                yield Problem(
+                    source.position,
+                    f"the team {team!r} has no project {project!r}.",
+                    did_you_mean(project, known_projects),
+                )
             yield from _unknown_environments(source, known_teams[team].environments, f"the team {team!r}")
     yield from _problems_of_subjects(links)
 
@@ -50,8 +53,11 @@ def _problems_of_subjects(links: Sourced) -> Iterator[Problem]:
         name = ".".join(str(part) for part in source.location)
         owner = owners.setdefault((link.issuer, link.subject), name)
         if owner != name:
-            message = f"the subject {link.subject!r} already is that of {owner}, so one token would open both."
-            yield Problem(source.at("subject"), message, "Give each environment a subject of its own.")
+            yield Problem(
+                source.at("subject"),
+                f"the subject {link.subject!r} already is that of {owner}, so one token would open both.",
+                "Give each environment a subject of its own.",
+            )
 
 
 def _all(links: Sourced) -> Iterator[Sourced]:

@@ -70,8 +70,11 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
     budget_settings = _budget(manifests, budget, innermost(layers, "budget_start"), hub.alert_emails)
     vnet = network.hub_vnet(manifests)
     if hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set:
-        message = "hub.log_retention_days: log_analytics_id names a workspace that exists already and has its own."
-        manifests.report(source.at("log_retention_days"), message, "Leave log_retention_days out.")
+        manifests.report(
+            source.at("log_retention_days"),
+            "hub.log_retention_days: log_analytics_id names a workspace that exists already and has its own.",
+            "Leave log_retention_days out.",
+        )
     if location is None or subscription is None:
         return None
     return HubSettings(
@@ -206,11 +209,15 @@ def _budget(
     if amount is None:
         return None
     if start is None:
-        suggestion = "Add budget_start: the first day of the month in which the budget is created, as 2026-11-01."
-        manifests.report(amount.position, "there is a budget, and no budget_start.", suggestion)
+        manifests.report(
+            amount.position,
+            "there is a budget, and no budget_start.",
+            "Add budget_start: the first day of the month in which the budget is created, as 2026-11-01.",
+        )
         return None
-    origin = manifests.origin(amount.position)
-    return BudgetSettings(amount=amount.value, start=start.value, emails=tuple(emails), origin=origin)
+    return BudgetSettings(
+        amount=amount.value, start=start.value, emails=tuple(emails), origin=manifests.origin(amount.position)
+    )
 
 
 def _groups(manifests: Manifests, team: str, environment: str) -> tuple[GroupSettings, ...]:
@@ -225,9 +232,11 @@ def _groups(manifests: Manifests, team: str, environment: str) -> tuple[GroupSet
             continue
         other = groups.setdefault(group.value.id.lower(), _group(manifests, persona, group))
         if other.persona != persona:
-            message = f"the group {group.value.id} already is that of {other.persona} ({other.origin})."
-            suggestion = "Azure refuses a second assignment of one role: name each group once."
-            manifests.report(group.position, message, suggestion)
+            manifests.report(
+                group.position,
+                f"the group {group.value.id} already is that of {other.persona} ({other.origin}).",
+                "Azure refuses a second assignment of one role: name each group once.",
+            )
     return tuple(groups.values())
 
 
@@ -237,8 +246,12 @@ def _platform_groups(manifests: Manifests) -> tuple[GroupSettings, ...]:
 
 
 def _group(manifests: Manifests, persona: Persona, group: Sourced) -> GroupSettings:
-    origin = manifests.origin(group.position)
-    return GroupSettings(persona=persona, object_id=group.value.id, eligible=group.value.eligible, origin=origin)
+    return GroupSettings(
+        persona=persona,
+        object_id=group.value.id,
+        eligible=group.value.eligible,
+        origin=manifests.origin(group.position),
+    )
 
 
 def _projects(manifests: Manifests, team: str, environment: str) -> tuple[ProjectSettings, ...]:
@@ -284,8 +297,7 @@ def _deployers(manifests: Manifests, environments: Sequence[EnvironmentSettings]
 
 
 def _federation(manifests: Manifests, link: Sourced) -> Federation:
-    origin = manifests.origin(link.position)
-    return Federation(issuer=link.value.issuer, subject=link.value.subject, origin=origin)
+    return Federation(issuer=link.value.issuer, subject=link.value.subject, origin=manifests.origin(link.position))
 
 
 def _group_id(manifests: Manifests, layers: Layers, subscription_id: str) -> str | None:
@@ -294,8 +306,10 @@ def _group_id(manifests: Manifests, layers: Layers, subscription_id: str) -> str
         return None
     found = source.value.split("/")[2]
     if found.lower() != subscription_id.lower():
-        message = f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}."
-        manifests.report(source.position, message)
+        manifests.report(
+            source.position,
+            f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}.",
+        )
     return str(source.value)
 
 
@@ -312,8 +326,7 @@ def _customer_key(manifests: Manifests, layers: Layers) -> CustomerKeySettings |
         return None
     vault = source.value.vault_id.rsplit("/", 1)[1]
     if not source.value.key.lower().startswith(f"https://{vault.lower()}."):
-        message = f"customer_key.key is not in the vault {vault}, which vault_id names."
-        manifests.report(source.at("key"), message)
+        manifests.report(source.at("key"), f"customer_key.key is not in the vault {vault}, which vault_id names.")
     return CustomerKeySettings(**dict(source.value), origin=manifests.origin(source.position))
 
 

@@ -53,14 +53,22 @@ def hub_vnet(manifests: Manifests) -> NewVnet | ExistingSubnet | None:
         return _existing(manifests, source)
     whole = ipaddress.IPv4Network(hub.vnet.address_space)
     if whole.prefixlen > MAX_SUBNET_PREFIX - 1:
-        message = f"{whole} is too small: the endpoints' half must be /{MAX_SUBNET_PREFIX} at least"
-        _report(manifests, source, "address_space", message)
+        _report(
+            manifests,
+            source,
+            "address_space",
+            f"{whole} is too small: the endpoints' half must be /{MAX_SUBNET_PREFIX} at least",
+        )
         return None
     endpoints, rest = whole.subnets(1)
     runner_subnet, gateway = rest.subnets(1)
     if hub.vnet.gateway and gateway.prefixlen > MAX_GATEWAY_PREFIX:
-        message = f"{whole} is too small for a gateway, whose quarter must be /{MAX_GATEWAY_PREFIX} at least"
-        _report(manifests, source, "address_space", message)
+        _report(
+            manifests,
+            source,
+            "address_space",
+            f"{whole} is too small for a gateway, whose quarter must be /{MAX_GATEWAY_PREFIX} at least",
+        )
     return NewVnet(
         address_space=str(whole),
         endpoint_subnet=str(endpoints),
@@ -82,13 +90,17 @@ def runners(manifests: Manifests) -> RunnerSettings | None:
     if created is None and hub.runners.subnet_id is None:
         manifests.report(at, "hub.runners need a network of the hub: add hub.vnet, or runners.subnet_id.")
     elif created is not None and hub.runners.subnet_id is not None:
-        message = "hub.runners: subnet_id is for a network that exists already, and hub.vnet creates one."
-        manifests.report(at, message, "Leave one of the two out.")
+        manifests.report(
+            at,
+            "hub.runners: subnet_id is for a network that exists already, and hub.vnet creates one.",
+            "Leave one of the two out.",
+        )
     elif created is not None:
         free = ipaddress.IPv4Network(created).num_addresses // 4 - RESERVED_ADDRESSES
         if free < hub.runners.max_runners:
-            message = f"hub.runners: their quarter of {created} has room for {free}, and max_runners is more."
-            manifests.report(at, message)
+            manifests.report(
+                at, f"hub.runners: their quarter of {created} has room for {free}, and max_runners is more."
+            )
     return RunnerSettings(**dict(hub.runners), origin=manifests.origin(at))
 
 
@@ -180,8 +192,11 @@ def _vnet(
     if source is None:
         manifests.report(at, f"{stack} has private endpoints, and no vnet is set for them.", _VNET_HINT)
         if hub.vnet is None:
-            message = "the hub has no vnet, with which networks that are created for environments are peered."
-            manifests.report(manifests.platform.at("hub"), message, _HUB_HINT)
+            manifests.report(
+                manifests.platform.at("hub"),
+                "the hub has no vnet, with which networks that are created for environments are peered.",
+                _HUB_HINT,
+            )
         return None
     _check_zones(manifests, (endpoint for endpoint in ENDPOINTS if endpoint.service in private))
     vnet: Vnet = source.value
@@ -197,8 +212,9 @@ def _vnet(
     if not subnet.subnet_of(whole):
         _report(manifests, source, key, f"{subnet} is not within {whole}")
     elif subnet.prefixlen > MAX_SUBNET_PREFIX:
-        message = f"{subnet} is too small for the private endpoints: at least /{MAX_SUBNET_PREFIX}"
-        _report(manifests, source, key, message)
+        _report(
+            manifests, source, key, f"{subnet} is too small for the private endpoints: at least /{MAX_SUBNET_PREFIX}"
+        )
     return NewVnet(
         address_space=str(whole),
         endpoint_subnet=str(subnet),
@@ -264,13 +280,13 @@ def _outbound_rule(manifests: Manifests, source: Sourced) -> OutboundSettings | 
     }
     set_kinds = [(kind, destination) for kind, destination in kinds.items() if destination is not None]
     if len(set_kinds) != 1:
-        message = f"outbound rule {rule.name}: set one of fqdn, service_tag and resource_id."
-        manifests.report(source.position, message)
+        manifests.report(source.position, f"outbound rule {rule.name}: set one of fqdn, service_tag and resource_id.")
         return None
     kind, destination = set_kinds[0]
     if (kind == "private_endpoint") != (rule.group is not None):
-        message = f"outbound rule {rule.name}: group goes with resource_id, and resource_id with group."
-        manifests.report(source.position, message)
+        manifests.report(
+            source.position, f"outbound rule {rule.name}: group goes with resource_id, and resource_id with group."
+        )
         return None
     return OutboundSettings(
         name=rule.name,

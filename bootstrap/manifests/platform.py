@@ -139,8 +139,11 @@ def warnings_of(manifests: Manifests) -> Iterator[Problem]:
         location = section.value.location
         if location is not None and not regions.is_known(location):
             near = nearest(location, regions.REGIONS)
-            message = f"the location {location!r} is not in the list of Azure's regions as of {regions.AS_OF}."
-            yield Problem(section.at("location"), message, f"Did you mean {near!r}?" if near is not None else "")
+            yield Problem(
+                section.at("location"),
+                f"the location {location!r} is not in the list of Azure's regions as of {regions.AS_OF}.",
+                f"Did you mean {near!r}?" if near is not None else "",
+            )
     for manifest in (manifests.platform, *teams):
         for location, position in manifest.document.values.items():
             value = manifest.document.value(location)
@@ -169,23 +172,30 @@ def _problems_of_teams(platform: Sourced | None, teams: Sequence[Sourced]) -> It
     for team in teams:
         manifest, path = team.value, team.document.path
         if path.stem != manifest.name:
-            suggestion = f"Rename the file to {manifest.name}.yaml, or the team to {path.stem}."
             yield Problem(
-                team.at("name"), f"the team {manifest.name!r} is in a file with the name {path.name!r}.", suggestion
+                team.at("name"),
+                f"the team {manifest.name!r} is in a file with the name {path.name!r}.",
+                f"Rename the file to {manifest.name}.yaml, or the team to {path.stem}.",
             )
         known: Mapping[str, Any] = platform.value.environments if platform is not None else manifest.environments
         for name in manifest.environments:
             if name not in known:
-                message = f"the environment {name!r} is not in {FILE_NAME}."
-                yield Problem(team.at("environments", name), message, did_you_mean(name, known))
+                yield Problem(
+                    team.at("environments", name),
+                    f"the environment {name!r} is not in {FILE_NAME}.",
+                    did_you_mean(name, known),
+                )
 
 
 def _problems_of_names(platform: Sourced | None, teams: Sequence[Sourced]) -> Iterator[Problem]:
     """Words that cannot be in names: the hub's own, and those that Azure reserves."""
     for team in teams:
         if team.value.name == HUB:
-            message = f"a team cannot have the name {HUB!r}: its stacks would have the names of the hub's."
-            yield Problem(team.at("name"), message, "Give it another name.")
+            yield Problem(
+                team.at("name"),
+                f"a team cannot have the name {HUB!r}: its stacks would have the names of the hub's.",
+                "Give it another name.",
+            )
     if platform is None:
         return
     organization = platform.value.organization
@@ -197,8 +207,11 @@ def _problems_of_names(platform: Sourced | None, teams: Sequence[Sourced]) -> It
         for environment in team.value.environments:
             if (word := reserved_in(organization, team.value.name, environment)) is not None:
                 stack = f"{team.value.name}-{environment}"
-                message = f"Azure refuses names that contain {word!r}, as those of {stack} would."
-                yield Problem(team.at("name"), message, suggestion)
+                yield Problem(
+                    team.at("name"),
+                    f"Azure refuses names that contain {word!r}, as those of {stack} would.",
+                    suggestion,
+                )
                 break
 
 

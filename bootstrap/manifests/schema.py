@@ -93,8 +93,11 @@ def _as_written(resource_id: str) -> str:
 def _id_of(what: str, path: str, name: str) -> GetPydanticSchema:
     """A resource id whose last part is a name; `path` is the provider and the kind, as a regular expression."""
     shown = path.replace("\\", "")
-    wanted = f"the resource id of {what}, /subscriptions/.../{shown}/NAME"
-    return matching(wanted, rf"{_PROVIDERS}/{_any_case(path)}/{name}", _as_written)
+    return matching(
+        f"the resource id of {what}, /subscriptions/.../{shown}/NAME",
+        rf"{_PROVIDERS}/{_any_case(path)}/{name}",
+        _as_written,
+    )
 
 
 def _range(value: str) -> str:

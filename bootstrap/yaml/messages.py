@@ -53,8 +53,7 @@ def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, st
         return f"must have {item['ctx']['min_length']} or more entries", ""
     wanted = [_WANTED[one["type"]].format(**one.get("ctx", {})) for one in items if one["type"] in _WANTED]
     if not wanted:
-        message = item["msg"].removeprefix("Value error, ") + _found(value)
-        return message, item.get("ctx", {}).get("suggestion", "")
+        return item["msg"].removeprefix("Value error, ") + _found(value), item.get("ctx", {}).get("suggestion", "")
     words = " or ".join(dict.fromkeys(wanted))
     if value is None:
         return f"is empty, and must be {words}", _instead_of_nothing(words, key)

@@ -21,8 +21,11 @@ def matching(wanted: str, pattern: str, normalize: Callable[[str], str] = str) -
         if not matches(value):
             words = re.sub(r"[\s_]+", "-", value.strip().lower())
             near = next((one for one in (words, words.replace("-", "")) if matches(one)), None)
-            suggestion = f"Did you mean {near!r}?" if near is not None else ""
-            raise PydanticCustomError("pattern", "must be {wanted}", {"wanted": wanted, "suggestion": suggestion})
+            raise PydanticCustomError(
+                "pattern",
+                "must be {wanted}",
+                {"wanted": wanted, "suggestion": f"Did you mean {near!r}?" if near is not None else ""},
+            )
         return normalize(value)
 
     published = {"pattern": f"^(?:{pattern})$", "description": f"Must be {wanted}."}

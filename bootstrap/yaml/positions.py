@@ -46,5 +46,4 @@ def invalid(path: Path, problems: Iterable[Problem]) -> InputError:
     """The error that reports all problems of a document."""
     problems = list(problems)
     count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-    hint = "Correct the file and run the command again."
-    return InputError(f"{path} has {count}.", problems=problems, hint=hint)
+    return InputError(f"{path} has {count}.", problems=problems, hint="Correct the file and run the command again.")

@@ -44,8 +44,13 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
     if "schema_version" in model.model_fields and isinstance(version, int) and version > _SCHEMA_VERSION:
         # Its other mistakes are only what this version does not know yet.
         at = document.position(("schema_version",))
-        message = f"written for a newer mlops-bootstrap: it says {version}, and this one reads {_SCHEMA_VERSION}."
-        return None, [Problem(at, message, "Update it: uv tool upgrade mlops-bootstrap")]
+        return None, [
+            Problem(
+                at,
+                f"written for a newer mlops-bootstrap: it says {version}, and this one reads {_SCHEMA_VERSION}.",
+                "Update it: uv tool upgrade mlops-bootstrap",
+            )
+        ]
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
@@ -64,8 +69,11 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
             continue  # it could have been another thing, too; what is wrong within it says more
         if first["type"] == "extra_forbidden":
             key = str(location[-1])
-            suggestion = did_you_mean(key, _known_keys(model, first["loc"][:-1]))
-            yield Problem(document.position(location, of_key=True), f"unknown key {shown(key)}.", suggestion)
+            yield Problem(
+                document.position(location, of_key=True),
+                f"unknown key {shown(key)}.",
+                did_you_mean(key, _known_keys(model, first["loc"][:-1])),
+            )
             continue
         key = location[-1] if location and isinstance(location[-1], str) else ""
         message, suggestion = in_words(errors, key)
