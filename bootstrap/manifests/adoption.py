@@ -25,19 +25,12 @@ def refusals(adopt: Adopt, environment: TeamEnvironment, subscription_id: str) -
     if environment.generation != 1:
         yield "workspace_id", "it has its name already, so leave out generation"
     if adopt.mode == "manage":
-        for key, id_ in _parts(adopt):
-            if _group(id_).lower() != group.lower():
+        for key in ("storage_id", "key_vault_id", "container_registry_id", "application_insights_id"):
+            part = getattr(adopt, key)
+            if part is not None and _group(part).lower() != group.lower():
                 yield key, f"manage wants all of it in one resource group, and this is not in {group}"
     elif adopt.identity_id is not None:
         yield "identity_id", "a workspace that is referred to keeps its identity: leave it out"
-
-
-def _parts(adopt: Adopt) -> Iterator[tuple[str, str]]:
-    """What the workspace is made of: the keys, and the ids."""
-    for key in ("storage_id", "key_vault_id", "container_registry_id", "application_insights_id"):
-        id_ = getattr(adopt, key)
-        if id_ is not None:
-            yield key, id_
 
 
 def _group(resource_id: str) -> str:

@@ -4,7 +4,7 @@ The layers are merged from the outermost to the innermost: built-in values, the 
 the team's environment. The innermost value wins, and keeps the line that it comes from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bootstrap.errors import Position
 from bootstrap.manifests import compute, network
@@ -62,10 +62,7 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
     hub, layers = manifest.hub, manifests.layers()
     location = hub.location or manifest.location
     subscription = hub.subscription_id or manifest.subscription_id
-    for key, value in (("location", location), ("subscription_id", subscription)):
-        if value is None:
-            _report_missing(manifests, source.position, "the hub", key)
-    links = manifests.links.get("platform")
+    _report_missing(manifests, source.position, "the hub", location=location, subscription_id=subscription)
     budget = source.get("budget") if hub.budget is not None else None
     budget_settings = _budget(manifests, budget, innermost(layers, "budget_start"), hub.alert_emails)
     vnet = network.hub_vnet(manifests)
@@ -103,7 +100,7 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         linked_vnets=_existing_vnets(vnet, *(made.networking.vnet for made in environments)),
         environments=tuple(manifest.environments),
         deployers=_deployers(manifests, environments),
-        reader=_federation(manifests, links.get(PULL_REQUEST)) if PULL_REQUEST in links.value else None,
+        reader=_federation(manifests, "platform", PULL_REQUEST),
     )
 
 
@@ -113,9 +110,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
     source, layers = manifests.teams[team].get("environments", name), manifests.layers(team, name)
     own, at = source.value, source.position
     location, subscription = innermost(layers, "location"), innermost(layers, "subscription_id")
-    for key, found in (("location", location), ("subscription_id", subscription)):
-        if found is None:
-            _report_missing(manifests, at, stack, key)
+    _report_missing(manifests, at, stack, location=location, subscription_id=subscription)
     protected = innermost_value(layers, "protect")
     mode, networking = network.environment_network(manifests, stack, layers, at, own.adopt)
     hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
@@ -259,44 +254,42 @@ def _projects(manifests: Manifests, team: str, environment: str) -> tuple[Projec
     # The identity of pull requests is in the environment that is changed first.
     known = (name for name in source.value.environments if name in rings)
     first = min(known, key=lambda name: (rings[name].ring, name))
-    projects = []
-    for project in source.get("projects").items():
-        links: Mapping[str, Sourced] = {}
-        if project.value.name in manifests.links.value.teams.get(team, {}):
-            linked = manifests.links.get("teams", team, project.value.name)
-            links = {name: linked.get(name) for name in linked.value}
-        reads = PULL_REQUEST in links and environment == first
-        projects.append(
-            ProjectSettings(
-                name=project.value.name,
-                federation=_federation(manifests, links[environment]) if environment in links else None,
-                reader=_federation(manifests, links[PULL_REQUEST]) if reads else None,
-                origin=manifests.origin(project.position),
-            )
+    return tuple(
+        ProjectSettings(
+            name=project.value.name,
+            federation=_federation(manifests, "teams", team, project.value.name, environment),
+            reader=_federation(manifests, "teams", team, project.value.name, PULL_REQUEST)
+            if environment == first
+            else None,
+            origin=manifests.origin(project.position),
         )
-    return tuple(projects)
+        for project in source.get("projects").items()
+    )
 
 
 def _deployers(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
     """The platform's CI in each environment that has stacks."""
-    links = manifests.links.get("platform")
-    deployers = []
-    for name in manifests.organization.environments:
-        stacks = [made for made in environments if made.environment == name]
-        if stacks:
-            deployers.append(
-                DeployerSettings(
-                    environment=name,
-                    subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
-                    private_endpoints=any(made.networking.vnet is not None for made in stacks),
-                    federation=_federation(manifests, links.get(name)) if name in links.value else None,
-                    origin=manifests.origin(manifests.platform.at("environments", name)),
-                )
-            )
-    return tuple(deployers)
+    known = manifests.organization.environments
+    stacks_of = {name: [made for made in environments if made.environment == name] for name in known}
+    return tuple(
+        DeployerSettings(
+            environment=name,
+            subscriptions=tuple(sorted({made.subscription_id for made in stacks})),
+            private_endpoints=any(made.networking.vnet is not None for made in stacks),
+            federation=_federation(manifests, "platform", name),
+            origin=manifests.origin(manifests.platform.at("environments", name)),
+        )
+        for name, stacks in stacks_of.items()
+        if stacks
+    )
 
 
-def _federation(manifests: Manifests, link: Sourced) -> Federation:
+def _federation(manifests: Manifests, *path: str) -> Federation | None:
+    """The issuer and subject at a path of `links.yaml`; None where there is no link."""
+    try:
+        link = manifests.links.get(*path)
+    except KeyError:
+        return None
     return Federation(issuer=link.value.issuer, subject=link.value.subject, origin=manifests.origin(link.position))
 
 
@@ -330,8 +323,11 @@ def _customer_key(manifests: Manifests, layers: Layers) -> CustomerKeySettings |
     return CustomerKeySettings(**dict(source.value), origin=manifests.origin(source.position))
 
 
-def _report_missing(manifests: Manifests, at: Position, stack: str, key: str) -> None:
-    manifests.report(at, f"no manifest sets the {key} of {stack}.", f"Add {key} there, or to platform.yaml for all.")
+def _report_missing(manifests: Manifests, at: Position, stack: str, **found: object) -> None:
+    for key in (key for key, value in found.items() if value is None):
+        manifests.report(
+            at, f"no manifest sets the {key} of {stack}.", f"Add {key} there, or to platform.yaml for all."
+        )
 
 
 def _existing_vnets(*vnets: NewVnet | ExistingSubnet | None) -> tuple[str, ...]:

@@ -264,17 +264,16 @@ def _plain_1_2(text: str) -> Any:
 
 
 @functools.cache
-def _yaml_1_1() -> tuple[Any, Any]:
-    from yaml.constructor import SafeConstructor
-    from yaml.resolver import Resolver
+def _loader_1_1() -> Any:
+    import yaml
 
-    return Resolver(), SafeConstructor()
+    return yaml.SafeLoader("")
 
 
 def _plain_1_1(text: str) -> Any:
     """A plain word as PyYAML's safe loader reads it; dates stay text."""
     from yaml.nodes import ScalarNode
 
-    resolver, constructor = _yaml_1_1()
-    tag = resolver.resolve(ScalarNode, text, (True, False))
-    return constructor.construct_object(ScalarNode(tag, text)) if tag in _TAGS else text
+    loader = _loader_1_1()
+    tag = loader.resolve(ScalarNode, text, (True, False))
+    return loader.construct_object(ScalarNode(tag, text)) if tag in _TAGS else text

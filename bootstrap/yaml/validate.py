@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from bootstrap.errors import Problem, did_you_mean
 from bootstrap.yaml.messages import in_words, shown
@@ -101,31 +101,26 @@ def _place(document: Document, item: "ErrorDetails") -> Location:
 
 def _known_keys(model: "type[BaseModel]", location: Location) -> set[str]:
     """The keys that the mapping at `location` of a document of type `model` may have."""
+    found = [(model, 0)]
+    for part in location:
+        found = [below for one, levels in found for below in _below(one, levels, part)]
+    return {info.alias or name for one, _ in found for name, info in one.model_fields.items()}
+
+
+def _below(model: "type[BaseModel]", levels: int, part: str | int) -> "list[tuple[type[BaseModel], int]]":
+    """The models below a part of a path, with the levels of mappings and lists that are still around them."""
+    if levels:
+        return [(model, levels - 1)]
+    fields = [info.annotation for name, info in model.model_fields.items() if (info.alias or name) == part]
+    return [found for annotation in fields for found in _models(annotation)] or [(model, 0)]
+
+
+def _models(annotation: Any, levels: int = 0) -> "Iterator[tuple[type[BaseModel], int]]":
+    """The models that an annotation names, with the levels of mappings and lists around each."""
     from pydantic import BaseModel
 
-    types: list[Any] = [model]
-    for part in location:
-        following: list[Any] = []
-        for candidate in types:
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                fields = {(info.alias or name): info.annotation for name, info in candidate.model_fields.items()}
-                following += _unfold(fields[str(part)]) if str(part) in fields else []
-            else:  # a dict's or list's arguments: the last is that of its values; a union's tag is passed by
-                arguments = get_args(candidate)
-                following += _unfold(arguments[-1]) if arguments else []
-        types = following or types
-    models = [candidate for candidate in types if isinstance(candidate, type) and issubclass(candidate, BaseModel)]
-    return {info.alias or name for candidate in models for name, info in candidate.model_fields.items()}
-
-
-def _unfold(annotation: Any) -> list[Any]:
-    """The alternatives of a union, without `Annotated` around them."""
-    import types
-    import typing
-
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        return _unfold(get_args(annotation)[0])
-    if origin in (typing.Union, types.UnionType):
-        return [single for argument in get_args(annotation) for single in _unfold(argument)]
-    return [annotation]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, levels
+    inner = levels + (get_origin(annotation) in (dict, list))
+    for argument in get_args(annotation):
+        yield from _models(argument, inner)
