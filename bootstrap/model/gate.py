@@ -75,8 +75,9 @@ def decide(project: Project, run: Run) -> Decision:
     looked_at, problems = _files(project, run)
     results: list[RuleResult] = []
     if not problems:
-        evaluation = _read_evaluation(project, run)
-        problems = list(_contradictions(project, run, evaluation, champion))
+        folder = project.path(_output(run, project.manifest.pipeline.evaluation).path)
+        evaluation = read_record(folder / "evaluation.json", Evaluation)
+        problems = list(_contradictions(model, evaluation, champion, folder))
         results = apply(gate.rules, evaluation, champion)
     if champion is not None:
         version = registry.version_folder(project, champion.sha256) / registry.RECORD
@@ -103,12 +104,9 @@ def require_completed(project: Project, run: Run) -> None:
         return
     logs = [f"{name} {step.status}" + (f": {step.log}" if step.log else "") for name, step in run.jobs.items()
             if step.status in ("failed", "interrupted")]  # fmt: skip
-    completed = (
-        path.parent.name
-        for path in sorted((project.state / "runs").glob("*/run.json"), reverse=True)
-        if path.parent.name < run.id and read_record(path, Run).status == "completed"
-    )
-    earlier = next(completed, None)
+    records = sorted((project.state / "runs").glob("*/run.json"), reverse=True)
+    older = (path for path in records if path.parent.name < run.id)
+    earlier = next((path.parent.name for path in older if read_record(path, Run).status == "completed"), None)
     raise RefusedError(
         f"The last run, {run.id}, {'failed' if run.status == 'failed' else 'was interrupted'}: it has no model.",
         details=logs,
@@ -178,17 +176,8 @@ def _artifact(project: Project, path: str) -> Artifact:
     return Artifact(path=path, sha256=digest_tree(project.path(path)))
 
 
-def _evaluation_folder(project: Project, run: Run) -> Path:
-    return project.path(_output(run, project.manifest.pipeline.evaluation).path)
-
-
-def _read_evaluation(project: Project, run: Run) -> Evaluation:
-    return read_record(_evaluation_folder(project, run) / "evaluation.json", Evaluation)
-
-
-def _contradictions(project: Project, run: Run, evaluation: Evaluation, champion: Champion | None) -> Iterator[str]:
+def _contradictions(model: Artifact, evaluation: Evaluation, champion: Champion | None, folder: Path) -> Iterator[str]:
     """Where the evaluation is not about this model, this champion or the same rows."""
-    model = model_of(project, run)
     if evaluation.challenger.sha256 != model.sha256:
         yield f"the evaluation is of model {evaluation.challenger.sha256}; the run's model is {model.sha256}"
     yield from _champion_contradictions(evaluation, champion)
@@ -196,7 +185,7 @@ def _contradictions(project: Project, run: Run, evaluation: Evaluation, champion
         yield f"the confidence of the intervals is {evaluation.confidence}, which is not between 0 and 1"
     if not evaluation.data_checks:
         yield "the evaluation has no data checks"
-    yield from _losses_contradictions(_evaluation_folder(project, run), evaluation)
+    yield from _losses_contradictions(folder, evaluation)
 
 
 def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) -> Iterator[str]:
@@ -204,16 +193,15 @@ def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) 
     if champion is None:
         if scored is not None:
             yield "the evaluation has a champion, but none is registered: run again"
-        return
-    others = scored is None or scored.sha256 != champion.sha256
-    if others and evaluation.challenger.sha256 == champion.sha256:
+    elif scored is not None and scored.sha256 == champion.sha256:
+        if evaluation.champion_rows != evaluation.rows:
+            yield "champion and challenger were scored on different rows"
+    elif evaluation.challenger.sha256 == champion.sha256:
         yield f"this model is already the champion, version {champion.version}; to compare it with itself, run again"
     elif scored is None:
         yield f"version {champion.version} is the champion, but the evaluation has no champion: run again"
-    elif scored.sha256 != champion.sha256:
+    else:
         yield f"the evaluation's champion is not version {champion.version}, which is the champion now: run again"
-    elif evaluation.champion_rows != evaluation.rows:
-        yield "champion and challenger were scored on different rows"
 
 
 def _losses_contradictions(folder: Path, evaluation: Evaluation) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from bootstrap.errors import InputError, MissingError
 from bootstrap.model.environment import project_python
@@ -61,7 +61,7 @@ class MlflowStore:
         self._python = python
         self._exit = contextlib.ExitStack()
         self._worker: Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
+        self._log = self._exit.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         self._opened = False
         # One thread keeps the order of the requests; a caller need not wait for the answer.
         self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
@@ -78,7 +78,13 @@ class MlflowStore:
                 for ending in self._unread:
                     ending.result()
         finally:
-            self._close()
+            # Stop the worker. No data is lost: an answer arrives only after the commit.
+            self._exit.close()
+            self._calls.shutdown(cancel_futures=True)
+            for pipe in (self._worker.stdin, self._worker.stdout) if self._worker else ():
+                with contextlib.suppress(OSError):  # the worker no longer reads the rest of the buffer
+                    if pipe is not None:
+                        pipe.close()
 
     def begin(self) -> None:
         """Start to open the store; do not wait for it."""
@@ -86,7 +92,6 @@ class MlflowStore:
             python = self._python or project_python(self._project)
             self._project.state.mkdir(exist_ok=True)
             artifacts = (self._project.state / "artifacts").as_uri()
-            self._log = log = self._exit.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
             self._worker = self._exit.enter_context(
                 child(
                     [str(python), str(_WORKER), store_uri(self._project), artifacts],
@@ -94,7 +99,7 @@ class MlflowStore:
                     env=mlflow_environment(),
                     stdin=PIPE,
                     stdout=PIPE,
-                    stderr=log,
+                    stderr=self._log,
                 )
             )
 
@@ -176,20 +181,7 @@ class MlflowStore:
         assert self._worker.stdout is not None
         line = self._worker.stdout.readline()
         if not line:
-            raise InputError("The MLflow process exited without an answer.", why=self._log_end())
+            self._log.seek(0)
+            last = self._log.read().decode("utf-8", "replace").splitlines()[-5:]
+            raise InputError("The MLflow process exited without an answer.", why="\n".join(last))
         return dict(json.loads(line))
-
-    def _log_end(self) -> str:
-        assert self._log is not None
-        self._log.seek(0)
-        return "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-5:])
-
-    def _close(self) -> None:
-        """Stop the worker. No data is lost: an answer arrives only after the commit."""
-        self._exit.close()
-        self._calls.shutdown(cancel_futures=True)
-        if self._worker is not None:
-            for pipe in (self._worker.stdin, self._worker.stdout):
-                with contextlib.suppress(OSError):  # the worker no longer reads the rest of the buffer
-                    if pipe is not None:
-                        pipe.close()

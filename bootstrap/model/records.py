@@ -212,14 +212,14 @@ Record = TypeVar("Record", bound=_Record)
 def read_record(path: Path, record: type[Record]) -> Record:
     """Read one of these documents. Raises InputError if it is missing, from a newer version of the tool, or invalid."""
     try:
-        content = path.read_bytes()
-        return record.model_validate_json(content)
+        return record.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
     except ValidationError as error:
-        if _written_by_a_newer_tool(content):
+        versions = [item["input"] for item in error.errors() if item["loc"] == ("schema_version",)]
+        if any(isinstance(version, int) and version > 1 for version in versions):
             raise InputError(
                 f"{path} was written by a newer version of mlops-bootstrap.",
                 hint="Update mlops-bootstrap: uv tool upgrade mlops-bootstrap",
@@ -231,12 +231,3 @@ def read_record(path: Path, record: type[Record]) -> Record:
 def write_record(path: Path, record: _Record) -> None:
     """Write a document atomically."""
     write_atomically(path, json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
-
-
-def _written_by_a_newer_tool(content: bytes) -> bool:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return False
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    return isinstance(version, int) and version > 1

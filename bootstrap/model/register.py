@@ -29,17 +29,11 @@ class Challenger:
     """The model of a run that may be registered.
 
     Attributes:
-        run: The id of the run that created it.
-        mlflow_run_id: That run in MLflow; None if MLflow has no record of it.
-        model: The model's folder.
         tags: The lineage.
         existing: The version that was registered from the same model; None for a new model.
         is_champion: That version is the champion, so there is nothing to register.
     """
 
-    run: str
-    mlflow_run_id: str | None
-    model: Artifact
     tags: dict[str, str]
     existing: Version | None
     is_champion: bool
@@ -72,7 +66,7 @@ def find_challenger(project: Project, run: Run) -> Challenger:
     is_champion = existing is not None and existing == registry.champion(project)
     if not is_champion:
         _verify(project, run, decision)
-    return Challenger(run.id, run.mlflow_run_id, model, _lineage(project, run, path), existing, is_champion)
+    return Challenger(_lineage(project, run, path), existing, is_champion)
 
 
 def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger, Version]:
@@ -89,7 +83,7 @@ def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger
             if challenger.existing is not None and challenger.is_champion:
                 version = challenger.existing
             else:
-                version = _create_champion(project, store, challenger, progress)
+                version = _create_champion(project, store, run, challenger.tags, progress)
             _retire_others(project, store, version, progress)
         return challenger, version
 
@@ -140,24 +134,27 @@ def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
     return tags
 
 
-def _create_champion(project: Project, store: MlflowStore, challenger: Challenger, progress: Progress) -> Version:
+def _create_champion(
+    project: Project, store: MlflowStore, run: Run, lineage: dict[str, str], progress: Progress
+) -> Version:
+    model = gate.model_of(project, run)
     progress.started("copy the model")
-    folder = registry.version_folder(project, challenger.model.sha256)
-    _copy(project.path(challenger.model.path), folder / registry.MODEL, challenger.model.sha256)
-    shutil.copyfile(gate.decision_path(project, challenger.run), folder / registry.DECISION)
+    folder = registry.version_folder(project, model.sha256)
+    _copy(project.path(model.path), folder / registry.MODEL, model.sha256)
+    shutil.copyfile(gate.decision_path(project, run.id), folder / registry.DECISION)
     progress.finished("copy the model")
 
     progress.started("register in MLflow")
     name = project.manifest.model.name
-    tags = {**challenger.tags, STAGE_TAG: "champion"}
-    number = store.find_version(name, DIGEST_TAG, challenger.model.sha256)
+    tags = {**lineage, STAGE_TAG: "champion"}
+    number = store.find_version(name, DIGEST_TAG, model.sha256)
     if number is None:
-        number = store.register_version(name, folder / registry.MODEL, run_id=challenger.mlflow_run_id, tags=tags)
+        number = store.register_version(name, folder / registry.MODEL, run_id=run.mlflow_run_id, tags=tags)
     else:  # from an interrupted registration, or this model was the champion before
         store.set_version_tags(name, number, tags)
     progress.finished("register in MLflow", f"version {number}")
     taken = [other for other in registry.versions(project) if other.version == number]
-    if any(other.model.sha256 != challenger.model.sha256 for other in taken):
+    if any(other.model.sha256 != model.sha256 for other in taken):
         raise ConflictError(
             f"Version {number} in MLflow's registry is this model; in .mlops/registry it is another model.",
             why="The MLflow store was replaced or created again, but .mlops/registry was not.",
@@ -168,11 +165,9 @@ def _create_champion(project: Project, store: MlflowStore, challenger: Challenge
         name=name,
         version=number,
         stage="champion",
-        model=Artifact(
-            path=(folder / registry.MODEL).relative_to(project.root).as_posix(), sha256=challenger.model.sha256
-        ),
+        model=Artifact(path=(folder / registry.MODEL).relative_to(project.root).as_posix(), sha256=model.sha256),
         registered_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        tags=challenger.tags,
+        tags=lineage,
     )
     write_record(folder / registry.RECORD, version)
     return version

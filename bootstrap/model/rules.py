@@ -115,17 +115,7 @@ def _absolute(rule: GateRule, evaluation: Evaluation) -> RuleResult:
         return _refused(rule, f"the challenger has no {rule.metric}{_known(evaluation.challenger.metrics)}")
     if flaw := _flaw(interval):
         return _refused(rule, f"{rule.metric} {flaw}", interval)
-    excess, words = _limit(rule, interval.value)
-    passed = excess <= 0
-    return RuleResult(
-        rule=rule.name,
-        passed=passed,
-        message=f"{rule.metric} {_number(interval.value)}, {words}" + ("" if passed else f": off by {_number(excess)}"),
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
-        limit=rule.at_most if rule.at_most is not None else rule.at_least,
-    )
+    return _limited(rule, f"{rule.metric} {_number(interval.value)}", **interval.model_dump())
 
 
 def _per_group(rule: GateRule, column: str, evaluation: Evaluation) -> RuleResult:
@@ -140,14 +130,22 @@ def _per_group(rule: GateRule, column: str, evaluation: Evaluation) -> RuleResul
             return _refused(rule, f"{rule.metric} of {column} {group} is {value}")
     found = {group: value for group, value in values.items() if value is not None}
     worst = max(found, key=lambda group: _limit(rule, found[group])[0])
-    excess, words = _limit(rule, found[worst])
-    passed = excess <= 0
-    message = f"{rule.metric} {_number(found[worst])} in the worst of {len(found)} groups, {column} {worst}, {words}"
+    what = f"{rule.metric} {_number(found[worst])} in the worst of {len(found)} groups, {column} {worst}"
+    return _limited(rule, what, found[worst])
+
+
+def _limited(
+    rule: GateRule, what: str, value: float, low: float | None = None, high: float | None = None
+) -> RuleResult:
+    """The result of `at_most` or `at_least` for `value`; `what` names the metric and the value."""
+    excess, words = _limit(rule, value)
     return RuleResult(
         rule=rule.name,
-        passed=passed,
-        message=message + ("" if passed else f": off by {_number(excess)}"),
-        value=found[worst],
+        passed=excess <= 0,
+        message=f"{what}, {words}" + (f": off by {_number(excess)}" if excess > 0 else ""),
+        value=value,
+        low=low,
+        high=high,
         limit=rule.at_most if rule.at_most is not None else rule.at_least,
     )
 
@@ -182,9 +180,7 @@ def _compared(rule: GateRule, evaluation: Evaluation, champion: Champion | None)
         rule=rule.name,
         passed=passed,
         message=message,
-        value=difference.value,
-        low=difference.low,
-        high=difference.high,
+        **difference.model_dump(),
         limit=margin if margin is not None else 0.0,
     )
 
@@ -223,7 +219,7 @@ def _disagreement(
 
 
 def _refused(rule: GateRule, message: str, interval: Interval | None = None) -> RuleResult:
-    numbers = {"value": interval.value, "low": interval.low, "high": interval.high} if interval else {}
+    numbers = interval.model_dump() if interval else {}
     finite = {key: value for key, value in numbers.items() if math.isfinite(value)}
     return RuleResult(rule=rule.name, passed=False, message=message, **finite)
 
