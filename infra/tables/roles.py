@@ -10,11 +10,11 @@ from typing import Literal
 from infra.tables.names import Names
 
 Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "platform"]
-"""The part that a group of people has: it works on models, reviews them, or operates them; `platform` maintains the
-platform of all teams."""
+"""The work of a group of people: they train models, review them or operate them; `platform` maintains the platform of
+all teams."""
 
 PeopleAccess = Literal["work", "read"]
-"""What people do in an environment: they work there, or they only read and CI does the work."""
+"""What people may do in an environment: change it, or only read it because CI changes it."""
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
@@ -81,7 +81,7 @@ TABLE_DATA_CONTRIBUTOR = Role("Storage Table Data Contributor", "0a9a7e1f-b9d0-4
 # The permissions by task: https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles
 SELF_SERVICE_INSTANCES = CustomRole(
     "ML compute instance self-service",
-    "Makes, opens and deletes compute instances. Nodes' keys, data mounts and other people's settings stay closed.",
+    "Creates, opens and deletes compute instances. No access to node keys, data mounts and other people's settings.",
     tuple(
         f"{_WORKSPACES}/computes/{action}"
         for action in (
@@ -94,7 +94,7 @@ SELF_SERVICE_INSTANCES = CustomRole(
 
 OPERATOR = CustomRole(
     "ML operator",
-    "Cancels jobs, starts and stops compute, and moves traffic between deployments. Makes no models and sees no data.",
+    "Cancels jobs, starts and stops compute, and moves traffic between deployments. No access to models and data.",
     (
         f"{_WORKSPACES}/read",
         f"{_WORKSPACES}/jobs/read",
@@ -116,7 +116,7 @@ OPERATOR = CustomRole(
 
 LOG_SENDER = CustomRole(
     "ML log sender",
-    "Points diagnostic settings of other resources at a Log Analytics workspace. Reads no logs.",
+    "Lets diagnostic settings of other resources send to a Log Analytics workspace. Reads no logs.",
     # https://learn.microsoft.com/azure/azure-monitor/logs/manage-access
     ("Microsoft.OperationalInsights/workspaces/read", "Microsoft.OperationalInsights/workspaces/sharedKeys/action"),
 )
@@ -124,7 +124,7 @@ LOG_SENDER = CustomRole(
 
 NETWORK_PEER = CustomRole(
     "ML network peer",
-    "Peers other networks with a network. Changes nothing else of it.",
+    "Creates peerings of other virtual networks with a virtual network. Changes nothing else in it.",
     # https://learn.microsoft.com/azure/virtual-network/virtual-network-manage-peering#permissions
     (
         "Microsoft.Network/virtualNetworks/read",
@@ -138,7 +138,7 @@ NETWORK_PEER = CustomRole(
 
 DNS_LINKER = CustomRole(
     "ML name linker",
-    "Links private DNS zones to networks, and lets private endpoints write their names there. Writes no records.",
+    "Links private DNS zones to networks, and lets private endpoints create their records. Writes no other records.",
     # https://learn.microsoft.com/azure/role-based-access-control/permissions/networking
     (
         "Microsoft.Network/privateDnsZones/read",
@@ -148,7 +148,7 @@ DNS_LINKER = CustomRole(
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks/delete",
     ),
 )
-"""The built-in Private DNS Zone Contributor can delete zones, and redirect the names of others."""
+"""The built-in Private DNS Zone Contributor can delete zones, and change the records of others."""
 
 CUSTOM_ROLES = (SELF_SERVICE_INSTANCES, OPERATOR, LOG_SENDER, NETWORK_PEER, DNS_LINKER)
 """The roles that the hub defines."""
@@ -194,28 +194,28 @@ class Entitlement:
 
 
 _WORK = (
-    Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "Runs jobs, and keeps data, models and endpoints"),
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes data, since the storage takes no keys"),
-    Entitlement(FILE_PRIVILEGED_CONTRIBUTOR, "storage", "Opens notebooks, since the storage takes no keys"),
+    Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "Runs jobs, and manages data, models and endpoints"),
+    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes data, since the storage accepts no keys"),
+    Entitlement(FILE_PRIVILEGED_CONTRIBUTOR, "storage", "Opens notebooks, since the storage accepts no keys"),
 )
 _READ = (
     # Not AzureML Data Scientist: it includes workspaces/*/write, hence endpoints.
-    Entitlement(READER, "resource group", "Sees what runs here; CI does the changes"),
+    Entitlement(READER, "resource group", "Sees the resources; only CI changes them"),
 )
-_MONITOR = (Entitlement(MONITORING_CONTRIBUTOR, "resource group", "Reads logs and sets alerts"),)
+_MONITOR = (Entitlement(MONITORING_CONTRIBUTOR, "resource group", "Reads logs and configures alerts"),)
 _REVIEW = (
-    Entitlement(READER, "resource group", "Sees what is to be approved, and what runs"),
-    Entitlement(BLOB_DATA_READER, "storage", "Reads the metrics and reports of runs, which lie in the storage"),
+    Entitlement(READER, "resource group", "Sees the resources to approve"),
+    Entitlement(BLOB_DATA_READER, "storage", "Reads the metrics and reports of runs, which are in the storage"),
 )
 _OPERATE = (
-    Entitlement(READER, "resource group", "Sees what runs here"),
+    Entitlement(READER, "resource group", "Sees the resources"),
     *_MONITOR,
-    Entitlement(OPERATOR, "workspace", "Stops what does harm, and moves traffic back"),
+    Entitlement(OPERATOR, "workspace", "Stops harmful jobs and compute, and moves traffic back"),
 )
 _KEEP = (
-    Entitlement(CONTRIBUTOR, "resource group", "Repairs what the platform's CI cannot"),
-    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "Repairs connections, whose secrets lie in the vault"),
-    Entitlement(COST_READER, "resource group", "Follows what is spent"),
+    Entitlement(CONTRIBUTOR, "resource group", "Repairs what the platform's CI cannot repair"),
+    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "Repairs connections, whose secrets are in the vault"),
+    Entitlement(COST_READER, "resource group", "Sees the costs"),
 )
 
 PEOPLE: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
@@ -233,7 +233,7 @@ PEOPLE: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
 """The roles of a persona in an environment."""
 
 _SHARE = (Entitlement(AZUREML_REGISTRY_USER, "model registry", "Uses and shares models, components and environments"),)
-_SEE_SHARED = (Entitlement(READER, "model registry", "Sees the models that are to be released"),)
+_SEE_SHARED = (Entitlement(READER, "model registry", "Sees the models to release"),)
 SHARED: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
     ("data_scientists", "work"): _SHARE,
     ("engineers", "work"): _SHARE,
@@ -244,23 +244,23 @@ SHARED: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
 so only one stack assigns it: the first of the team, and of the first team that names the group."""
 
 _SELF_SERVICE = (
-    Entitlement(SELF_SERVICE_INSTANCES, "workspace", "Makes compute instances, which shut down when idle"),
+    Entitlement(SELF_SERVICE_INSTANCES, "workspace", "Creates compute instances, which shut down when idle"),
 )
 SELF_SERVICE: dict[Persona, tuple[Entitlement, ...]] = {"data_scientists": _SELF_SERVICE, "engineers": _SELF_SERVICE}
 """The additional roles of a persona in an environment where people create compute instances themselves."""
 
 # https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
 WORKSPACE_BEFORE = (
-    Entitlement(CONTRIBUTOR, "storage", "The workspace makes its containers and shares"),
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "The workspace keeps run files and models there"),
+    Entitlement(CONTRIBUTOR, "storage", "The workspace creates its blob containers and file shares"),
+    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "The workspace stores run files and models there"),
     Entitlement(CONTRIBUTOR, "key vault", "The workspace manages its vault"),
-    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "The workspace keeps its connections' secrets there"),
+    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "The workspace stores the secrets of its connections there"),
     Entitlement(CONTRIBUTOR, "container registry", "The workspace builds and stores images"),
     Entitlement(CONTRIBUTOR, "application insights", "The workspace sends telemetry there"),
 )
 """The roles of the workspace's identity that must exist before the workspace."""
 
-WORKSPACE_AFTER = (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages what is in it"),)
+WORKSPACE_AFTER = (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages its own contents"),)
 
 WORKSPACE_SHARED_REGISTRY = (
     Entitlement(NETWORK_CONNECTION_APPROVER, "model registry", "The managed network connects to the model registry"),
@@ -273,7 +273,7 @@ WORKSPACE_MANAGED_NETWORK = (
 
 # https://learn.microsoft.com/azure/machine-learning/how-to-attach-kubernetes-to-workspace
 KUBERNETES = (
-    Entitlement(READER, "kubernetes cluster", "The workspace sees the cluster that it attaches"),
+    Entitlement(READER, "kubernetes cluster", "The workspace reads the cluster that it attaches"),
     Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
     Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
 )
@@ -285,35 +285,35 @@ KUBERNETES_RELAY = (Entitlement(RELAY_OWNER, "azure relay", "The workspace reach
 # https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
 WORKSPACE_PRIVATE_STORAGE = (
     Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
-    Entitlement(READER, "storage file endpoint", "The studio keeps notebooks and AutoML behind the private endpoint"),
+    Entitlement(READER, "storage file endpoint", "The studio reaches notebooks and AutoML behind the private endpoint"),
 )
 """The roles of the workspace's identity on the private endpoints of its storage. Without them the studio shows no data,
 even inside the network."""
 
 CLUSTER = (
     Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
-    Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs hand out mini-batches through a queue"),
-    Entitlement(TABLE_DATA_CONTRIBUTOR, "storage", "Parallel jobs keep their progress in a table"),
-    Entitlement(ACR_PULL, "container registry", "Jobs run in images from there"),
+    Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs distribute mini-batches through a queue"),
+    Entitlement(TABLE_DATA_CONTRIBUTOR, "storage", "Parallel jobs record their progress in a table"),
+    Entitlement(ACR_PULL, "container registry", "Jobs pull their images"),
 )
 
 ENDPOINT = (
-    Entitlement(ACR_PULL, "container registry", "Deployments run in images from there"),
-    Entitlement(BLOB_DATA_READER, "storage", "Deployments load models from there"),
+    Entitlement(ACR_PULL, "container registry", "Deployments pull their images"),
+    Entitlement(BLOB_DATA_READER, "storage", "Deployments load their models"),
     Entitlement(AZUREML_METRICS_WRITER, "workspace", "Deployments report their metrics"),
 )
 
 DELIVERY = (
     Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "CI submits pipelines and deploys models"),
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "CI uploads code and data, since the storage takes no keys"),
-    Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI makes endpoints that run as this identity"),
+    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "CI uploads code and data, since the storage accepts no keys"),
+    Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI creates endpoints that run as this identity"),
     Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
 )
 """The roles of a project's CI identity in an environment that it deploys to."""
 
 DELIVERY_READER = (
-    Entitlement(READER, "workspace", "Pull requests compare with what runs here; they see no data"),
-    Entitlement(READER, "model registry", "Pull requests see which models are shared"),
+    Entitlement(READER, "workspace", "CI of pull requests compares with the deployed resources; it sees no data"),
+    Entitlement(READER, "model registry", "CI of pull requests sees which models are shared"),
 )
 """The roles of the CI identity of a project's pull requests, whose code has not been reviewed yet."""
 
@@ -321,7 +321,7 @@ CUSTOMER_KEY = (
     Entitlement(
         KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER,
         "customer's vault",
-        "Storage, registry and workspace wrap their keys with the customer's",
+        "Storage, registry and workspace encrypt their keys with the customer's key",
     ),
 )
 """The role of the identity that uses the organization's key."""
@@ -361,7 +361,9 @@ ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
 )
 """The roles that stacks of environments assign on resources of the hub."""
 
-PLATFORM_READER = (Entitlement(READER, "subscription", "Pull requests compare manifests with what is there"),)
+PLATFORM_READER = (
+    Entitlement(READER, "subscription", "CI of pull requests compares the manifests with the deployed resources"),
+)
 """The roles of the CI identity of the platform repository's pull requests, in each subscription.
 
 It has none on states and their keys, so it cannot run `pulumi preview`, which decrypts the secrets of a stack: code
@@ -371,8 +373,8 @@ must be reviewed first. Pull requests run `plan`, which needs no state.
 # Contributor has no write operations of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
 # built-in-roles/privileged#contributor
 PLATFORM_DEPLOYER = (
-    Entitlement(CONTRIBUTOR, "subscription", "Makes resource groups and what is in them"),
-    Entitlement(LOCKS_CONTRIBUTOR, "subscription", "Locks what must not be deleted, which Contributor may not"),
+    Entitlement(CONTRIBUTOR, "subscription", "Creates resource groups and their resources"),
+    Entitlement(LOCKS_CONTRIBUTOR, "subscription", "Creates locks, which Contributor cannot do"),
     Entitlement(
         RBAC_ADMINISTRATOR, "subscription", "Assigns the roles of environments, and no others",
         ASSIGNED_IN_ENVIRONMENTS,
@@ -391,18 +393,18 @@ PLATFORM_DEPLOYER_ON: dict[Literal["states", "hub", "logs", "network", "zones"],
         Entitlement(KEY_VAULT_CRYPTO_USER, "secrets key", "Encrypts and decrypts the secrets in those states"),
     ),
     "hub": (
-        Entitlement(READER, "resource group", "Sees what environments refer to"),
+        Entitlement(READER, "resource group", "Reads the resources that environments use"),
         Entitlement(
-            RBAC_ADMINISTRATOR, "model registry", "Lets teams and their CI use the registry, and no more",
+            RBAC_ADMINISTRATOR, "model registry", "Assigns the registry roles of teams and their CI, and no others",
             ASSIGNED_ON_HUB,
         ),
     ),
     "logs": (Entitlement(LOG_SENDER, "log analytics", "Sends the logs and metrics of environments to the hub"),),
-    "network": (Entitlement(NETWORK_PEER, "hub network", "Peers the networks of environments with the hub's"),),
+    "network": (Entitlement(NETWORK_PEER, "hub network", "Peers the virtual networks of environments with the hub's"),),
     # On the group, which contains all zones; the role applies to zones only.
     "zones": (
         Entitlement(
-            DNS_LINKER, "resource group", "Lets the networks of environments find names, and endpoints write them"
+            DNS_LINKER, "resource group", "Links DNS zones to the networks of environments, for their endpoints"
         ),
     ),
 }  # fmt: skip
@@ -411,11 +413,14 @@ on the hub; on its Log Analytics workspace, its network and its DNS zones, if th
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (
-        Entitlement(CONTRIBUTOR, "resource group", "Keeps what all teams share"),
+        Entitlement(CONTRIBUTOR, "resource group", "Manages the resources that all teams share"),
         Entitlement(
-            RBAC_ADMINISTRATOR, "resource group", "Lets new environments use what is shared", ASSIGNED_IN_ENVIRONMENTS
+            RBAC_ADMINISTRATOR,
+            "resource group",
+            "Assigns the roles of environments, and no others",
+            ASSIGNED_IN_ENVIRONMENTS,
         ),
-        Entitlement(COST_READER, "resource group", "Follows what is spent"),
+        Entitlement(COST_READER, "resource group", "Sees the costs"),
         Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
         Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
     ),
@@ -424,7 +429,7 @@ HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
 
 # https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking
 RUNNERS = (
-    Entitlement(READER, "hub network", "The service of the runners sees the network that it puts them into"),
-    Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners puts them into their subnet"),
+    Entitlement(READER, "hub network", "The service of the runners reads the network"),
+    Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners attaches them to their subnet"),
 )
 """The roles of the service that creates CI runners."""
