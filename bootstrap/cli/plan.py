@@ -78,7 +78,8 @@ def plan(
     from bootstrap.stack.plan.checks import collect_refusals, refuse
     from bootstrap.stack.plan.observed import NOTHING, read_observed
     from bootstrap.stack.plan.planner import plan_stacks, with_prices
-    from bootstrap.stack.report import PlanOptions, report
+    from bootstrap.stack.report import report
+    from bootstrap.stack.report.interface import PlanOptions
 
     platform = session.platform()
     cache = None if no_cache else Cache()

@@ -1,50 +1,18 @@
-"""Reports of plans and comparisons, one module for each form.
+"""Reports of plans and comparisons, one module for each form; `interface.py` says what a form is.
 
 To add a form, add its module and its name here: both commands offer it then.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from bootstrap.stack.diff.commits import Commit
-    from bootstrap.stack.diff.difference import StackDiff
-    from bootstrap.stack.plan.model import StackPlan
+    from bootstrap.stack.report.interface import Report
 
 FORMS = ("tree", "table", "markdown", "html", "json")
 """The forms, each the name of a module of this package; the first is the default."""
 
 
-@dataclass(frozen=True)
-class PlanOptions:
-    """What a plan's report depends on besides the stacks.
-
-    Attributes:
-        as_of: The day that suppressions and retirement dates were judged by, `YYYY-MM-DD`; None for no day.
-        show: What the tree shows of each stack: counts and findings, its resources too, or its findings only. The other
-            forms always show everything.
-    """
-
-    as_of: str | None = None
-    show: Literal["summary", "resources", "findings"] = "summary"
-
-
-class Report(Protocol):
-    """A form of the result of `plan` and `diff`: a module of this package.
-
-    Both functions yield their text in parts and take one stack after the other, so that the report of a thousand stacks
-    needs no more memory than that of a few.
-    """
-
-    def render_plan(self, stacks: "Iterable[StackPlan]", options: PlanOptions, /) -> Iterator[str]:
-        """Render planned stacks."""
-
-    def render_diff(self, commit: "Commit", stacks: "Iterable[StackDiff]", /) -> Iterator[str]:
-        """Render how stacks differ from those of an earlier commit."""
-
-
-def report(form: str) -> Report:
+def report(form: str) -> "Report":
     """The report of that form."""
     return cast("Report", import_module(f"{__name__}.{form}"))

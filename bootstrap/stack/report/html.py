@@ -17,9 +17,9 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report import PlanOptions
 from bootstrap.stack.report.components import components
 from bootstrap.stack.report.differences import WORDS, count_changes, differs, in_words, new_warnings, values
+from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     counted,

@@ -7,7 +7,7 @@ from typing import Any
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report import PlanOptions
+from bootstrap.stack.report.interface import PlanOptions
 
 
 def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:

@@ -7,8 +7,8 @@ from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.checks import Judged
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report import PlanOptions
 from bootstrap.stack.report.differences import WORDS, effect, new_warnings, values
+from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import grave, kind, label, marks, notes_by_rule, suppressed
 from bootstrap.terminal.table import table_lines
 

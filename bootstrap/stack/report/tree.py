@@ -7,8 +7,8 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report import PlanOptions
 from bootstrap.stack.report.differences import count_changes, diff_lines, differs, in_words, new_warnings
+from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     counted,

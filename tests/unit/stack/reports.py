@@ -6,7 +6,8 @@ from typing import Any
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report import PlanOptions, report
+from bootstrap.stack.report import report
+from bootstrap.stack.report.interface import PlanOptions
 
 
 def plan_as(form: str, stacks: Iterable[StackPlan], **options: Any) -> str:

@@ -1,0 +1,37 @@
+"""What a report form is: a module of this package that renders plans and comparisons as text.
+
+Both functions yield their text in parts and take one stack after the other, so that the report of a thousand stacks
+needs no more memory than that of a few.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bootstrap.stack.diff.commits import Commit
+from bootstrap.stack.diff.difference import StackDiff
+from bootstrap.stack.plan.model import StackPlan
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What a plan's report depends on besides the stacks.
+
+    Attributes:
+        as_of: The day that suppressions and retirement dates were judged by, `YYYY-MM-DD`; None for no day.
+        show: What the tree shows of each stack: counts and findings, its resources too, or its findings only. The other
+            forms always show everything.
+    """
+
+    as_of: str | None = None
+    show: Literal["summary", "resources", "findings"] = "summary"
+
+
+class Report(Protocol):
+    """A form of the result of `plan` and `diff`."""
+
+    def render_plan(self, stacks: Iterable[StackPlan], options: PlanOptions, /) -> Iterator[str]:
+        """Render planned stacks."""
+
+    def render_diff(self, commit: Commit, stacks: Iterable[StackDiff], /) -> Iterator[str]:
+        """Render how stacks differ from those of an earlier commit."""
