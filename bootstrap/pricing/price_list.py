@@ -2,12 +2,15 @@
 
 It gives a price only for what it sells at one price; otherwise there is none, and a reason. Prices are those of today,
 so this is the only part of a plan that uses the clock.
+Requests are retried, and limited in time and in size. Proxies are those of the environment (HTTPS_PROXY, HTTP_PROXY,
+ALL_PROXY, NO_PROXY). TLS is always verified, by the system's certificate authorities or those of SSL_CERT_FILE.
 
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
 
 import os
 import re
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,11 +23,24 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic.alias_generators import to_camel, to_pascal
 
 from bootstrap.errors import InputError, RemoteError
-from bootstrap.pricing import http
 from bootstrap.pricing.price import IdleCost, Price, plain
 from bootstrap.progress import Progress
 
 ADDRESS = "https://prices.azure.com/api/retail/prices"
+
+ADDRESS_VARIABLE = "MLOPS_BOOTSTRAP_PRICES_URL"
+"""The environment variable with the URL of a mirror of the price list."""
+
+DEADLINE_SECONDS = 120.0
+"""The longest time for all requests together."""
+
+_CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
+_MOST_BYTES = 20_000_000
+"""The largest response after decompression; a page of the price list has about 100 kB."""
+_WAITS_SECONDS = (0.5, 1.0, 2.0)
+"""Before each further try, unless the response has a Retry-After."""
+_LONGEST_WAIT_SECONDS = 60.0
+_TRY_AGAIN = (429, 500, 502, 503, 504)
 
 NOT_PUBLISHED = "Microsoft does not publish which item of its price list this is."
 UNREADABLE = "Azure's price list could not be read."
@@ -94,15 +110,15 @@ class PriceList:
         self.currency = currency
         self.failure: RemoteError | None = None
         self._progress = progress
-        self._address = os.environ.get(http.ADDRESS_VARIABLE) or ADDRESS
+        self._address = os.environ.get(ADDRESS_VARIABLE) or ADDRESS
         if not _server(self._address):
             raise InputError(
-                f"{http.ADDRESS_VARIABLE} is not the URL of a price list.",
+                f"{ADDRESS_VARIABLE} is not the URL of a price list.",
                 why="A URL with a login would appear in reports." if "@" in self._address else self._address,
                 hint="Write https://HOST/PATH, or unset it.",
             )
         self._prices: dict[str, Price | str] = {}
-        self._deadline = time.monotonic() + http.DEADLINE_SECONDS
+        self._deadline = time.monotonic() + DEADLINE_SECONDS
         self._client: httpx.Client | None = None
 
     def price(self, cost: IdleCost) -> Price | str:
@@ -139,16 +155,16 @@ class PriceList:
         return Price(items[0].retail_price, self.currency, cost.per, effective, now.date().isoformat(), url)
 
     def _items(self, url: str) -> Iterator[_Item]:
-        self._client = self._client or http.new_client()
+        self._client = self._client or _new_client()
         for _ in range(_MOST_PAGES):
-            page = _page(http.get(self._client, url, self._deadline), url)
+            page = _page(_get(self._client, url, self._deadline), url)
             yield from page.items
             if not page.next_page_link:
                 return
             if _server(page.next_page_link) != _server(url):
-                raise http.failure(f"The next page of {url} is on another server: {page.next_page_link}")
+                raise _failure(f"The next page of {url} is on another server: {page.next_page_link}")
             url = page.next_page_link
-        raise http.failure(f"It has more than {_MOST_PAGES} pages: {url}")
+        raise _failure(f"It has more than {_MOST_PAGES} pages: {url}")
 
     def _doubt(self, items: Sequence[_Item], cost: IdleCost) -> str:
         """Why these items give no price; empty when they give one."""
@@ -174,7 +190,7 @@ def _page(body: bytes, url: str) -> _Page:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise http.failure(f"{url} did not answer with prices: {where}{': ' if where else ''}{first['msg']}") from error
+        raise _failure(f"{url} did not answer with prices: {where}{': ' if where else ''}{first['msg']}") from error
 
 
 def _server(url: str) -> str:
@@ -185,3 +201,61 @@ def _server(url: str) -> str:
         return ""
     known = server.scheme in ("http", "https") and server.host and not server.userinfo
     return f"{server.scheme}://{server.host}:{server.port}" if known else ""
+
+
+def _failure(why: str) -> RemoteError:
+    """The error to raise when the price list cannot be read."""
+    hint = f"Try again later, plan without --prices, or name a mirror in {ADDRESS_VARIABLE}."
+    return RemoteError("Azure's price list could not be read.", why=why, hint=hint)
+
+
+def _new_client() -> httpx.Client:
+    """A client for all requests. Raises RemoteError when the environment's proxy cannot be used."""
+    try:
+        return httpx.Client(
+            timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+            verify=ssl.create_default_context(),
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):  # their messages could contain the proxy's password
+        raise _failure("The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is not an HTTP proxy's URL.") from None
+
+
+def _get(client: httpx.Client, url: str, deadline: float) -> bytes:
+    """The body of a response with status 200, after three more tries at most.
+
+    Args:
+        deadline: When to give up, by `time.monotonic`.
+
+    Raises:
+        RemoteError: No such response came until the deadline, or it is too large.
+    """
+    for wait in (*_WAITS_SECONDS, None):
+        asked_to_wait = ""
+        try:
+            with client.stream("GET", url) as response:
+                if response.is_success:
+                    return _body(response, deadline)
+                error = _failure(f"{url} answered with status {response.status_code}.")
+                if response.status_code not in _TRY_AGAIN:
+                    raise error
+                asked_to_wait = response.headers.get("Retry-After", "")
+        except httpx.HTTPError as problem:
+            error = _failure(f"{url}: {problem}")
+        if wait is not None:
+            seconds = min(float(asked_to_wait), _LONGEST_WAIT_SECONDS) if asked_to_wait.isdecimal() else wait
+            if time.monotonic() + seconds > deadline:
+                break
+            time.sleep(seconds)
+    raise error
+
+
+def _body(response: httpx.Response, deadline: float) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise _failure(f"{response.url} sent more than {_MOST_BYTES:,} bytes.")
+        if time.monotonic() > deadline:
+            raise _failure(f"{response.url} sent no complete response within {DEADLINE_SECONDS:.0f} seconds.")
+    return bytes(body)

@@ -17,7 +17,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 from infra.rules.rule import Finding, Resource, Rule, Severity, Stack
-from infra.rules.rules import RULES, facts_of, judge_platform, judge_resource, judge_stack
+from infra.rules.rules import RESOURCE_RULES, RULES, facts_of, judge, judge_platform
 from infra.rules.wire import plain_inputs
 from infra.settings import StackSettings, from_json
 
@@ -87,7 +87,7 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             return analyzer_pb2.AnalyzeResponse()
         resource = Resource(request.urn, request.type, request.name, plain_inputs(request.properties))
         self._seen[request.urn] = resource
-        findings = judge_resource(self._stack([resource]))
+        findings = judge(self._stack([resource]), RESOURCE_RULES)
         return analyzer_pb2.AnalyzeResponse(diagnostics=_diagnostics(findings))
 
     def AnalyzeStack(  # noqa: N802 - gRPC's name
@@ -100,7 +100,7 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
             if (seen := self._seen.get(output.urn)) is not None
         ]
         stack = self._stack(inputs)
-        findings = judge_stack(stack)
+        findings = judge(stack, RULES.values())
         facts = {stack.name: facts_of(stack, findings)}
         found = [*findings, *(one for _, one in judge_platform({stack.name: stack}, facts))]
         # The engine has one stack: whether another one uses a suppression is unknown here.

@@ -8,8 +8,9 @@ from bootstrap.errors import RefusedError
 from bootstrap.stack.plan.model import StackPlan, made_of, most_severe_first
 from bootstrap.stack.plan.observed import NOTHING, Observed
 from infra.rules.adopted import before
+from infra.rules.changes import CHANGE_RULES
 from infra.rules.rule import Finding, Resource, Stack
-from infra.rules.rules import facts_of, judge_change, judge_platform, judge_stack
+from infra.rules.rules import RULES, facts_of, judge, judge_platform
 from infra.settings import StackSettings, SuppressionSettings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def check(
     """
     stack = Stack(settings.stack, made_of(resources), settings, as_of, observed=observed)
     stack = replace(stack, before=before(stack))
-    findings = judge_stack(stack)
+    findings = judge(stack, RULES.values())
     return StackPlan(settings, resources, most_severe_first(findings), facts_of(stack, findings))
 
 
@@ -50,7 +51,7 @@ def check_change(
         suppressions: The suppressions for a stack that is removed.
     """
     resources, settings = ((), None) if planned is None else (planned.made, planned.settings)
-    return judge_change(Stack(name, resources, settings, as_of, before, suppressions=suppressions))
+    return judge(Stack(name, resources, settings, as_of, before, suppressions=suppressions), CHANGE_RULES)
 
 
 def check_platform(

@@ -47,7 +47,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[AzurePrices]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.pricing.http._WAITS_SECONDS", (0, 0, 0))
+    monkeypatch.setattr("bootstrap.pricing.price_list._WAITS_SECONDS", (0, 0, 0))
 
 
 def ask(cost: IdleCost = INSTANCE, currency: str = "USD") -> Price | str:
@@ -166,7 +166,7 @@ def test_retry_after_is_respected(azure: AzurePrices) -> None:
 
 
 def test_retry_after_the_deadline_is_not_waited_for(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.pricing.http.DEADLINE_SECONDS", 5.0)
+    monkeypatch.setattr("bootstrap.pricing.price_list.DEADLINE_SECONDS", 5.0)
     azure.always = Answer(503, headers={"Retry-After": "3600"})
     began = time.monotonic()
 
@@ -177,7 +177,7 @@ def test_retry_after_the_deadline_is_not_waited_for(azure: AzurePrices, monkeypa
 
 def test_slow_response_ends_at_the_deadline(azure: AzurePrices, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each character comes in time, all of them do not."""
-    monkeypatch.setattr("bootstrap.pricing.http.DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr("bootstrap.pricing.price_list.DEADLINE_SECONDS", 0.5)
     azure.always = Answer(200, " " * 50, delay=0.1)
     began = time.monotonic()
 

@@ -11,7 +11,7 @@ from bootstrap.progress import Progress
 from bootstrap.stack.plan.checks import check, collect_refusals, refuse
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import UNKNOWN, Finding, Resource, Stack
-from infra.rules.rules import judge_resource
+from infra.rules.rules import RESOURCE_RULES, judge
 from tests.plans import make_plan
 from tests.unit.infra.rules.manifests import planned, suppressing, with_size
 
@@ -37,8 +37,8 @@ def test_unknown_inputs_violate_no_rule(contoso: Platform, name: str) -> None:
     for resource in made.made:
         unknown = Resource(resource.urn, resource.type, resource.name, dict.fromkeys(resource.inputs, UNKNOWN))
         nested = {key: _unknown_within(value) for key, value in resource.inputs.items()}
-        assert judge_resource(Stack(name, [unknown])) == []
-        assert judge_resource(Stack(name, [replace(unknown, inputs=nested)])) == []
+        assert judge(Stack(name, [unknown]), RESOURCE_RULES) == []
+        assert judge(Stack(name, [replace(unknown, inputs=nested)]), RESOURCE_RULES) == []
     resources = [replace(resource, inputs=dict.fromkeys(resource.inputs, UNKNOWN)) for resource in made.resources]
     found = {(finding.rule, finding.resource) for finding in check(made.settings, resources).findings}
     assert found - before == set()
