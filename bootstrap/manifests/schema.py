@@ -286,8 +286,8 @@ class Cluster(_Section):
 
     name: ClusterName
     size: VmSize
-    max_nodes: int = Field(ge=1, le=100, description="How many nodes it may grow to.")
-    low_priority: bool = Field(False, description="Cheaper nodes, which Azure may take away.")
+    max_nodes: int = Field(ge=1, le=100, description="The maximum number of nodes.")
+    low_priority: bool = Field(False, description="Low-priority nodes: cheaper, and Azure can evict them.")
     subnet_id: Annotated[
         None,
         not_offered(
@@ -300,38 +300,42 @@ class Cluster(_Section):
 class Instance(_Section):
     """A compute instance for one person. It stops when it is idle."""
 
-    name: InstanceName = Field(description="A word in its Azure name, which is made from it.")
+    name: InstanceName = Field(description="A part of its name in Azure.")
     size: VmSize
-    owner: Guid = Field(description="The object id of the person, who alone uses it.")
+    owner: Guid = Field(description="The object id of the only person who can use it.")
     # https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance#configure-idle-shutdown
-    idle_minutes: int = Field(60, ge=15, le=3 * 24 * 60, description="It stops after so long without use.")
+    idle_minutes: int = Field(
+        60, ge=15, le=3 * 24 * 60, description="It stops after this number of minutes without use."
+    )
     stop_at: TimeOfDay | None = Field(None, description="It stops every day at this time, in UTC.")
 
 
 class Kubernetes(_Section):
-    """A Kubernetes cluster of yours, attached to each workspace. It needs the network open."""
+    """An existing Kubernetes cluster to attach to each workspace. It requires the network mode open."""
 
     name: ClusterName
     cluster_id: KubernetesId = Field(description="The cluster: in AKS, or connected by Azure Arc.")
-    namespace: KubernetesNamespace = Field(description="Where jobs and endpoints run in it. It must be there already.")
-    relay_id: RelayId | None = Field(None, description="The Azure Relay of a cluster that Azure Arc connects.")
+    namespace: KubernetesNamespace = Field(description="The namespace of its jobs and endpoints. It must exist.")
+    relay_id: RelayId | None = Field(None, description="The Azure Relay of a cluster that is connected by Azure Arc.")
 
 
 class Vnet(_Section):
-    """A network for private endpoints: made, by its range, or given, by a subnet of it."""
+    """A virtual network for private endpoints: a new one with address_space, or an existing subnet with subnet_id."""
 
-    address_space: AddressRange | None = Field(None, description="The range of a network to be made.")
-    subnet: AddressRange | None = Field(None, description="Of the endpoints; by default all of address_space.")
-    dns_servers: list[Address] = Field([], description="Who answers names in it; by default Azure.")
-    next_hop: Address | None = Field(None, description="The firewall that everything goes out by; else nothing does.")
-    subnet_id: SubnetId | None = Field(None, description="A subnet of yours, instead of a network of ours.")
+    address_space: AddressRange | None = Field(None, description="The address range of a new virtual network.")
+    subnet: AddressRange | None = Field(
+        None, description="The range of the endpoints' subnet; by default all of address_space."
+    )
+    dns_servers: list[Address] = Field([], description="Its DNS servers; by default those of Azure.")
+    next_hop: Address | None = Field(None, description="The firewall for outbound traffic; by default there is none.")
+    subnet_id: SubnetId | None = Field(None, description="An existing subnet, instead of a new virtual network.")
 
 
 class Outbound(_Section):
-    """Something that jobs and endpoints may reach: one of fqdn, service_tag and resource_id."""
+    """A destination that jobs and endpoints can reach: one of fqdn, service_tag and resource_id."""
 
     name: RuleName
-    fqdn: HostName | None = Field(None, description="A name on the internet. The first one bills a firewall.")
+    fqdn: HostName | None = Field(None, description="A host name. The first one adds an Azure Firewall, which bills.")
     service_tag: ServiceTag | None = None
     protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
     ports: Ports = "443"
@@ -340,20 +344,20 @@ class Outbound(_Section):
 
 
 class Suppression(_Section):
-    """A rule that may be broken for a time: its findings are kept, and not counted."""
+    """A rule that may be violated until a date: its findings are shown, but not counted."""
 
     rule: RuleId
     resource: ResourceName | None = Field(None, description="Only this resource, by its name in the plan.")
-    reason: Reason = Field(description="Why it may be broken.")
-    until: Day = Field(description="The last day on which it may be broken.")
+    reason: Reason = Field(description="Why it may be violated.")
+    until: Day = Field(description="The last day of the suppression.")
 
 
 class Group(_Section):
-    """An Entra group: its object id alone, or with how it has its roles."""
+    """An Entra group: its object id alone, or with the kind of its role assignments."""
 
     id: Guid = Field(description="The group's object id.")
     eligible: bool = Field(
-        False, description="Its members activate their roles when they need them, instead of having them always."
+        False, description="Members activate their roles when they need them (Privileged Identity Management)."
     )
 
     @model_validator(mode="before")
@@ -370,11 +374,11 @@ class Group(_Section):
 class PlatformGroups(_Section):
     """Entra groups of the organization, by object id."""
 
-    platform: Group | None = Field(None, description="Who keeps the platform of all teams.")
+    platform: Group | None = Field(None, description="The people who maintain the platform of all teams.")
 
 
 class CustomerKey(_Section):
-    """A key of yours that data is encrypted with."""
+    """A customer-managed key that encrypts data."""
 
     vault_id: VaultId = Field(description="Its vault, with purge protection.")
     key: KeyAddress
@@ -384,42 +388,43 @@ class LayerKeys(_Section):
     """Keys of the organization, an environment, a team and a team's environment; the innermost value wins."""
 
     location: Location | None = Field(None, description="The Azure location.")
-    subscription_id: Guid | None = Field(None, description="The subscription that the resources are made in.")
+    subscription_id: Guid | None = Field(None, description="The subscription of the resources.")
     network: Network | None = Field(
         None,
-        description="open: no network of its own. managed: the workspace's managed network. locked: only what is "
-        "approved goes out, and nothing has a public address.",
+        description="open: no managed network. managed: the workspace's managed network. locked: approved destinations "
+        "only, and no public addresses.",
     )
-    resource_group_id: GroupId | None = Field(None, description="A resource group of yours, instead of one of ours.")
+    resource_group_id: GroupId | None = Field(None, description="An existing resource group, instead of a new one.")
     customer_key: CustomerKey | None = Field(
-        None, description="Encrypts storage, container registry and workspace. It cannot be taken back."
+        None, description="Encrypts storage, container registry and workspace. It cannot be removed."
     )
     ci: Ci | None = Field(
         None, description="private: CI runs inside the network, so storage, vault and registry need no public address."
     )
     firewall_sku: Literal["Basic", "Standard"] | None = Field(
-        None, description="Of the firewall that a locked network gets with its first rule for a name on the internet."
+        None, description="The SKU of Azure Firewall, which the first fqdn rule of a locked network adds."
     )
-    allow_ips: list[PublicRange] | None = Field(None, description="From where public addresses answer.")
-    vnet: Vnet | None = Field(None, description="The network of the private endpoints, where there are any.")
-    outbound: list[Outbound] | None = Field(None, description="What jobs and endpoints may reach in a locked network.")
+    allow_ips: list[PublicRange] | None = Field(None, description="The IP ranges that can use public addresses.")
+    vnet: Vnet | None = Field(None, description="The virtual network of the private endpoints.")
+    outbound: list[Outbound] | None = Field(
+        None, description="The destinations that jobs and endpoints can reach in a locked network."
+    )
     protect: bool | None = Field(
-        None, description="Production: what holds data is protected from deletion, and people only read."
+        None,
+        description="For production: data is protected from deletion, and people have read access only.",
     )
     tags: dict[TagName, TagValue] = Field({}, description="Tags on every resource; layers add to each other.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
-    budget_start: Month | None = Field(
-        None, description="The first day that budgets count. Azure never lets it change: write it once."
-    )
+    budget_start: Month | None = Field(None, description="The first day of the budget. It cannot be changed later.")
     compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
     instances: list[Instance] | None = Field(None, description="Compute instances, each for one person.")
-    kubernetes: list[Kubernetes] | None = Field(None, description="Kubernetes clusters of yours to attach.")
+    kubernetes: list[Kubernetes] | None = Field(None, description="Existing Kubernetes clusters to attach.")
     alert_emails: list[Email] | None = Field(
         None, min_length=1, description="The mail addresses for alerts and budgets; by default those of the hub."
     )
-    suppress: list[Suppression] = Field([], description="Rules that may be broken; layers add to each other.")
+    suppress: list[Suppression] = Field([], description="Rules that may be violated; layers add to each other.")
     self_service: bool | None = Field(
-        None, description="People make compute instances for themselves where they work; by default they do."
+        None, description="Whether people can create their own compute instances; by default they can."
     )
 
 
@@ -430,13 +435,13 @@ class Environment(LayerKeys):
 
 
 class HubVnet(_Section):
-    """The hub's network: made, by its range, or given, by a subnet of it."""
+    """The hub's virtual network: a new one with address_space, or an existing subnet with subnet_id."""
 
-    address_space: AddressRange | None = Field(None, description="The range of a network to be made.")
-    dns_servers: list[Address] = Field([], description="Who answers names in it; by default Azure.")
-    next_hop: Address | None = Field(None, description="The firewall that everything goes out by.")
-    gateway: bool = Field(False, description="It has a VPN or ExpressRoute gateway, which environments use.")
-    subnet_id: SubnetId | None = Field(None, description="A subnet of yours, instead of a network of ours.")
+    address_space: AddressRange | None = Field(None, description="The address range of a new virtual network.")
+    dns_servers: list[Address] = Field([], description="Its DNS servers; by default those of Azure.")
+    next_hop: Address | None = Field(None, description="The firewall for outbound traffic.")
+    gateway: bool = Field(False, description="Whether it has a VPN or ExpressRoute gateway, which environments use.")
+    subnet_id: SubnetId | None = Field(None, description="An existing subnet, instead of a new virtual network.")
 
 
 class Runners(_Section):
@@ -447,24 +452,26 @@ class Runners(_Section):
     principal_id: Guid = Field(description="The object id of the service DevOpsInfrastructure in your Entra tenant.")
     size: VmSize = "Standard_D2ads_v5"
     image: RunnerImage = "ubuntu-24.04/latest"
-    max_runners: int = Field(2, ge=1, le=100, description="How many jobs may run at once.")
-    subnet_id: SubnetId | None = Field(None, description="A subnet of yours, where the hub's network is yours.")
+    max_runners: int = Field(2, ge=1, le=100, description="The maximum number of machines.")
+    subnet_id: SubnetId | None = Field(
+        None, description="An existing subnet for runners, if the hub uses an existing virtual network."
+    )
 
 
 _Refusable = Literal["Audit", "Deny", "Disabled"]
 _Reportable = Literal["Audit", "Disabled"]
-_MODE = "Assigned where all environments of a subscription are locked."
+_MODE = "Assigned if all environments of a subscription are locked."
 
 
 class Policies(_Section):
-    """What Azure's own policies do in all subscriptions: report (Audit, by default), refuse (Deny), or nothing."""
+    """The effects of Azure's built-in policies in all subscriptions: Audit (report, the default), Deny, Disabled."""
 
     approved_outbound: _Refusable | None = Field(None, description=f"Approved destinations only. {_MODE}")
     public_access_off: _Refusable | None = Field(None, description=f"Workspaces without public access. {_MODE}")
     private_link: _Reportable | None = Field(None, description=f"Workspaces with private endpoints. {_MODE}")
-    compute_local_auth_off: _Refusable | None = Field(None, description="Compute without logins past Entra.")
+    compute_local_auth_off: _Refusable | None = Field(None, description="Compute that accepts Entra logins only.")
     idle_shutdown: _Refusable | None = Field(None, description="Compute instances that shut down when idle.")
-    user_assigned_identity: _Refusable | None = Field(None, description="Workspaces with an identity of their own.")
+    user_assigned_identity: _Refusable | None = Field(None, description="Workspaces with a user-assigned identity.")
     customer_managed_keys: _Refusable | None = Field(
         None, description="Workspaces encrypted with a key of the organization. By default Disabled."
     )
@@ -478,36 +485,36 @@ class Hub(_Section):
     subscription_id: Guid | None = Field(None, description="By default the organization's.")
     log_retention_days: int = Field(90, ge=30, le=730)
     log_analytics_id: LogsId | None = Field(
-        None, description="A Log Analytics workspace of yours, instead of one of the hub's."
+        None, description="An existing Log Analytics workspace, instead of a new one."
     )
-    alert_emails: list[Email] = Field(min_length=1, description="Who hears of the hub's alerts and budget.")
+    alert_emails: list[Email] = Field(min_length=1, description="The mail addresses for the hub's alerts and budget.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     network: HubNetwork | None = Field(
         None,
-        description="locked: the model registry has no public address, and with vnet neither have the states of stacks "
-        "and the keys of their secrets. By default as the organization's.",
+        description="locked: the model registry has no public address; with vnet, neither have state storage and "
+        "vault. By default the organization's network.",
     )
-    vnet: HubVnet | None = Field(None, description="The network that environments and people come through.")
+    vnet: HubVnet | None = Field(None, description="The virtual network that environments are peered with.")
     runners: Runners | None = Field(None, description="Runners inside the hub's network.")
     dns: Annotated[
         Annotated[Literal["hub", "policy"], Tag("word")] | Annotated[dict[ZoneName, ZoneId], Tag("zones")],
         Discriminator(_kind_of_dns),
     ] = Field(
         "hub",
-        description="Who keeps the private DNS zones: the hub, a policy of yours that writes the records, or you, by "
-        "the name and the resource id of each zone.",
+        description="hub: the hub creates the private DNS zones. policy: an Azure policy writes the records. Or "
+        "existing zones: each name with its resource id.",
     )
     policies: Policies = Policies()
-    generation: Generation = Field(1, description="Raise it when a deleted vault blocks its name.")
+    generation: Generation = Field(1, description="Increase it when the name of a deleted vault is reserved.")
 
 
 class PlatformManifest(LayerKeys):
     """The content of `platform.yaml`."""
 
     schema_version: Literal[1] = 1
-    tool: ToolVersion | None = Field(None, description="The version of mlops-bootstrap that everybody uses here.")
-    tool_source: ToolSource | None = Field(None, description="Where that version is installed from; by default PyPI.")
-    organization: Organization = Field(description="A short word that every Azure name carries. Never change it.")
+    tool: ToolVersion | None = Field(None, description="The version of mlops-bootstrap for this platform.")
+    tool_source: ToolSource | None = Field(None, description="The source of that version; by default PyPI.")
+    organization: Organization = Field(description="A short word in the name of every Azure resource. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
     groups: PlatformGroups = PlatformGroups()
     environments: dict[EnvironmentName, Environment] = Field(min_length=1)
@@ -517,10 +524,10 @@ class PlatformManifest(LayerKeys):
 class Groups(_Section):
     """Entra groups of a team, by object id."""
 
-    data_scientists: Group | None = Field(None, description="Who explores data and trains models.")
-    engineers: Group | None = Field(None, description="Who brings models into use.")
-    reviewers: Group | None = Field(None, description="Who approves releases; reads only.")
-    operators: Group | None = Field(None, description="Who keeps endpoints running; sees no data.")
+    data_scientists: Group | None = Field(None, description="The people who explore data and train models.")
+    engineers: Group | None = Field(None, description="The people who build pipelines and deploy models.")
+    reviewers: Group | None = Field(None, description="The people who approve releases; read access only.")
+    operators: Group | None = Field(None, description="The people who operate endpoints; no access to data.")
 
 
 class ProjectEntry(_Section):
@@ -531,31 +538,31 @@ class ProjectEntry(_Section):
 
 
 class Adopt(_Section):
-    """A workspace that is there already, and what it is made of."""
+    """An existing workspace and its parts."""
 
     mode: Literal["refer", "manage"] = Field(
         "refer",
-        description="refer: they stay as they are; access, compute, alerts and CI are made around them. manage: they "
-        "are imported, and are kept like those that are made here.",
+        description="refer: they stay unchanged; access, compute, alerts and CI are added. manage: they are "
+        "imported, and then configured like new ones.",
     )
     workspace_id: WorkspaceId
     storage_id: StorageId = Field(description="The storage account of its datastores.")
     key_vault_id: VaultId
-    container_registry_id: ImagesId | None = Field(None, description="Where it has one.")
-    application_insights_id: InsightsId | None = Field(None, description="Where it has one.")
+    container_registry_id: ImagesId | None = Field(None, description="If it has one.")
+    application_insights_id: InsightsId | None = Field(None, description="If it has one.")
     identity_id: IdentityId | None = Field(
-        None, description="With manage: the user-assigned identity that it acts as, unless that is the system's own."
+        None, description="With manage: its user-assigned identity; by default its system-assigned one."
     )
 
 
 class TeamEnvironment(LayerKeys):
     """A team's environment."""
 
-    adopt: Adopt | None = Field(None, description="A workspace that is there already, instead of one of ours.")
+    adopt: Adopt | None = Field(None, description="An existing workspace, instead of a new one.")
 
-    groups: Groups = Field(Groups(), description="Groups that stand for the team's ones here.")
+    groups: Groups = Field(Groups(), description="Groups that replace the team's groups in this environment.")
     generation: Generation = Field(
-        1, description="Raise it when a deleted workspace or vault blocks its name. Never lower it."
+        1, description="Increase it when the name of a deleted workspace or vault is reserved. Never decrease it."
     )
 
 
