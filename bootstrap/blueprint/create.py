@@ -53,18 +53,6 @@ class NewProject:
     repository: bool
     written: bool
 
-    def document(self) -> dict[str, Any]:
-        """The JSON document of `new`, version 1 (docs/new.md)."""
-        return {
-            "schema_version": 1,
-            "project": self.project,
-            "path": str(self.path),
-            "blueprint": self.blueprint,
-            "commit": self.commit,
-            "files": list(self.files),
-            "relocked": self.relocked,
-        }
-
 
 def create(
     snapshot: Snapshot,

@@ -20,13 +20,15 @@ def list_(session: Session) -> None:
 
     with installed_blueprints() as snapshot:
         blueprints = catalogue(snapshot)
-    document = {
-        "schema_version": 1,
-        "repository": snapshot.url,
-        "commit": snapshot.commit,
-        "blueprints": [{"name": name, "description": label} for name, label in blueprints.items()],
-    }
-    session.console.result(table(["blueprint", "what it is"], [[*item] for item in blueprints.items()]), document)
+    session.console.result(
+        table(["blueprint", "what it is"], [[*item] for item in blueprints.items()]),
+        {
+            "schema_version": 1,
+            "repository": snapshot.url,
+            "commit": snapshot.commit,
+            "blueprints": [{"name": name, "description": label} for name, label in blueprints.items()],
+        },
+    )
 
 
 @command(group, "blueprint show", examples=["mlops-bootstrap blueprint show tabular"])

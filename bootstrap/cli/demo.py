@@ -37,14 +37,16 @@ def demo(
             *_path_line(),
         ]
     )
-    document = {
-        "schema_version": 1,
-        "folder": str(place),
-        "page": str(report),
-        "seconds": total,
-        "steps": [{"command": result.command, "seconds": result.seconds} for result in results],
-    }
-    session.console.result(text, document)
+    session.console.result(
+        text,
+        {
+            "schema_version": 1,
+            "folder": str(place),
+            "page": str(report),
+            "seconds": total,
+            "steps": [{"command": result.command, "seconds": result.seconds} for result in results],
+        },
+    )
 
 
 def _path_line() -> list[str]:

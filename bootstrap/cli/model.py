@@ -102,26 +102,17 @@ def register(
         challenger = service.find_challenger(project, found)
         number = f"version {challenger.existing.version}" if challenger.existing else "a new version"
         what = "is already the champion" if challenger.is_champion else f"would become the champion, as {number}"
-        text = f"{name}: the model of run {found.id} {what}.\n{_lineage_table(challenger.tags)}"
-        document = {
-            "schema_version": 1,
-            "dry_run": True,
-            "changed": not challenger.is_champion,
-            "tags": challenger.tags,
-        }
-        session.console.result(text, document)
-        return
-    challenger, version = service.register(project, found, session.console)
-    what = "is already version" if challenger.is_champion else "is now the champion, version"
-    text = f"{name}: the model of run {found.id} {what} {version.version}.\n{_lineage_table(version.tags)}"
-    document = {
-        "schema_version": 1,
-        "dry_run": False,
-        "changed": not challenger.is_champion,
-        "version": version.model_dump(mode="json"),
-        "folder": registry.version_folder(project, version.model.sha256).relative_to(project.root).as_posix(),
-    }
-    session.console.result(text, document)
+        details: dict[str, Any] = {"tags": challenger.tags}
+    else:
+        challenger, version = service.register(project, found, session.console)
+        what = f"{'is already' if challenger.is_champion else 'is now the champion,'} version {version.version}"
+        folder = registry.version_folder(project, version.model.sha256).relative_to(project.root).as_posix()
+        details = {"version": version.model_dump(mode="json"), "folder": folder}
+    tags = challenger.tags if dry_run else version.tags
+    session.console.result(
+        f"{name}: the model of run {found.id} {what}.\n{_lineage_table(tags)}",
+        {"schema_version": 1, "dry_run": dry_run, "changed": not challenger.is_champion, **details},
+    )
 
 
 @command(model, "model list", examples=["mlops-bootstrap model list", "mlops-bootstrap model list --output json"])
@@ -135,12 +126,14 @@ def list_versions(session: Session) -> None:
     rows = [_list_row(version) for version in reversed(found)]
     headings = ["version", "stage", "registered (UTC)", "model", "commit", "run"]
     text = table(headings, rows) if rows else f"No version of {name} is registered yet."
-    document = {
-        "schema_version": 1,
-        "model": name,
-        "versions": [version.model_dump(mode="json") for version in found],
-    }
-    session.console.result(text, document)
+    session.console.result(
+        text,
+        {
+            "schema_version": 1,
+            "model": name,
+            "versions": [version.model_dump(mode="json") for version in found],
+        },
+    )
 
 
 @command(model, "model show", examples=["mlops-bootstrap model show", "mlops-bootstrap model show 1"])
@@ -159,13 +152,15 @@ def show(session: Session, version: VersionArgument = None) -> None:
         _lineage_table(found.tags),
     ]
     lines += ["", _rules_table(decision)] if decision else ["", "Its decision.json is missing or was changed."]
-    document = {
-        "schema_version": 1,
-        "version": found.model_dump(mode="json"),
-        "intact": intact,
-        "decision": decision.model_dump(mode="json") if decision else None,
-    }
-    session.console.result("\n".join(lines), document)
+    session.console.result(
+        "\n".join(lines),
+        {
+            "schema_version": 1,
+            "version": found.model_dump(mode="json"),
+            "intact": intact,
+            "decision": decision.model_dump(mode="json") if decision else None,
+        },
+    )
 
 
 @command(

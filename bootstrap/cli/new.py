@@ -95,7 +95,19 @@ def new(
         session.console.say("uv.lock was created again for your package index, with the blueprint's versions.")
     if created.written and not created.repository:
         session.console.say("The project is inside an existing git repository, so nothing was committed.")
-    session.console.result(_text(created, session.directory), {**created.document(), "from_platform": taken})
+    session.console.result(
+        _text(created, session.directory),
+        {
+            "schema_version": 1,
+            "project": created.project,
+            "path": str(created.path),
+            "blueprint": created.blueprint,
+            "commit": created.commit,
+            "files": created.files,
+            "relocked": created.relocked,
+            "from_platform": taken,
+        },
+    )
 
 
 def _from_platform(

@@ -205,12 +205,16 @@ def link(
         write_atomically(path, after)
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), LINKS, LINKS, lineterm="")
     difference = "\n".join(lines)
-    text = difference if changed else f"{path} already has this link."
-    document = {
-        "schema_version": 1, "path": str(path), "changed": changed, "written": changed and not dry_run,
-        "difference": difference,
-    }  # fmt: skip
-    session.console.result(text, document)
+    session.console.result(
+        difference if changed else f"{path} already has this link.",
+        {
+            "schema_version": 1,
+            "path": str(path),
+            "changed": changed,
+            "written": changed and not dry_run,
+            "difference": difference,
+        },
+    )
 
 
 @command(

@@ -50,12 +50,14 @@ def run(
     given = settings(values or [])
     if dry_run:
         cached = service.preview(project, file, given, session.directory)
-        document = {
-            "schema_version": 1,
-            "run": [name for name, is_cached in cached.items() if not is_cached],
-            "cached": [name for name, is_cached in cached.items() if is_cached],
-        }
-        session.console.result(_preview_text(cached), document)
+        session.console.result(
+            _preview_text(cached),
+            {
+                "schema_version": 1,
+                "run": [name for name, is_cached in cached.items() if not is_cached],
+                "cached": [name for name, is_cached in cached.items() if is_cached],
+            },
+        )
         return
     record, changed = service.run(project, file, given, session.directory, session.console, use_cache=cache)
     session.console.result(_text(session, project, record, changed=changed), record.model_dump(mode="json"))

@@ -100,8 +100,8 @@ def _verify(project: Project, run: Run, decision: Decision) -> None:
             why=f"The decision is about {_name(decision.champion)}; now the champion is {_name(fresh.champion)}.",
             hint=f"Compare with the new champion: mlops-bootstrap run, then {again}",
         )
-    keys = [key for key in Decision.model_fields if key != "decided_at"]
-    differing = [key for key in keys if getattr(decision, key) != getattr(fresh, key)]
+    new = fresh.model_dump()
+    differing = [key for key, value in decision.model_dump().items() if key != "decided_at" and value != new[key]]
     raise RefusedError(
         f"The gate now comes to another decision about run {run.id} than its decision.json has.",
         why=f"It differs in {', '.join(differing)}: a file was changed after the decision, or decision.json was.",
@@ -117,7 +117,7 @@ def _name(champion: Champion | None) -> str:
 def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
     """The lineage of a version as tags, for `version.json` and MLflow's registry."""
     pipeline = project.manifest.pipeline
-    tags = {
+    return {
         DIGEST_TAG: run.outputs[pipeline.model].sha256,
         registry.DECISION_TAG: digest_file(decision),
         "mlops.evaluation_sha256": run.outputs[pipeline.evaluation].sha256,
@@ -128,10 +128,12 @@ def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
         "mlops.pipeline_sha256": run.pipeline.sha256,
         "mlops.run": run.id,
         "mlops.tool": __version__,
+        **{
+            f"mlops.input.{name}_sha256": value.sha256
+            for name, value in sorted(run.inputs.items())
+            if isinstance(value, Artifact)
+        },
     }
-    data = {name: value for name, value in run.inputs.items() if isinstance(value, Artifact)}
-    tags |= {f"mlops.input.{name}_sha256": artifact.sha256 for name, artifact in sorted(data.items())}
-    return tags
 
 
 def _create_champion(

@@ -122,13 +122,12 @@ def _per_group(rule: GateRule, column: str, evaluation: Evaluation) -> RuleResul
     groups = evaluation.challenger.groups.get(column)
     if not groups:
         return _refused(rule, f"the evaluation has no groups by {column}{_known(evaluation.challenger.groups)}")
-    values = {group: metrics.get(rule.metric or "") for group, metrics in groups.items()}
-    for group, value in values.items():
-        if value is None:
+    found = {group: metrics[rule.metric] for group, metrics in groups.items() if rule.metric in metrics}
+    for group in groups:
+        if group not in found:
             return _refused(rule, f"{column} {group} has no {rule.metric}")
-        if not math.isfinite(value):
-            return _refused(rule, f"{rule.metric} of {column} {group} is {value}")
-    found = {group: value for group, value in values.items() if value is not None}
+        if not math.isfinite(found[group]):
+            return _refused(rule, f"{rule.metric} of {column} {group} is {found[group]}")
     worst = max(found, key=lambda group: _limit(rule, found[group])[0])
     what = f"{rule.metric} {_number(found[worst])} in the worst of {len(found)} groups, {column} {worst}"
     return _limited(rule, what, found[worst])
