@@ -6,6 +6,7 @@ stay as they are.
 
 import contextlib
 import functools
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,17 +65,17 @@ def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[st
     if data == expected:
         return text
     if expected is not None:
-        root = yaml.compose(text, Loader=yaml.SafeLoader) if _has_content(text) else None
-        block = _block(location, value, 0)
-        changed = _append(text, len(text), block) if root is None else _changed(text, root, location, value)
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(InputError, yaml.YAMLError):
+            changed = text
+            for key, new in value.items():
+                changed = _changed(changed, [*location, key], new)
             if parse(changed, path).data == expected:
                 return changed
     raise InputError(
         f"{path} cannot be changed without touching other entries.",
         why="An anchor, an alias, a tag or a value that is no mapping is in the way.",
         hint="Add the entry by hand.",
-        details=_block(location, value, 0).split("\n"),
+        details=_block(location, dict(value), 0).split("\n"),
     )
 
 
@@ -92,70 +93,56 @@ def _merged(data: Any, location: Sequence[str], value: Mapping[str, str]) -> Any
     return None if inner is None else {**(data or {}), location[0]: inner}
 
 
-def _block(location: Sequence[str], value: Mapping[str, str], indent: int) -> str:
-    nested: Any = dict(value)
-    for key in reversed(location):
-        nested = {key: nested}
-    return "\n".join(" " * indent + line for line in as_yaml(nested).split("\n"))
+def _changed(text: str, location: Sequence[str], value: str) -> str:
+    """The text with one value added or changed."""
+    import yaml
 
-
-def _changed(text: str, node: Any, location: Sequence[str], value: Mapping[str, str]) -> str:
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None:
+        return _append(text, len(text), _block(location, value, 0))
     key_node, in_block = node, True
     for depth, key in enumerate(location):
-        found = _entry(node, key)
+        entries = node.value if node.id == "mapping" else []
+        found = next((entry for entry in entries if entry[0].value == key), None)
         if found is None:
             return _inserted(text, key_node, node, location[depth:], value, in_block=in_block)
         in_block = not node.flow_style
         key_node, node = found
-    for key, new in value.items():
-        found = _entry(node, key)
-        if found is None:
-            return _inserted(text, key_node, node, (), value, in_block=in_block)
-        if found[1].value != new:
-            # One change moves what comes after it: go on with the document as it is now.
-            start, end = found[1].start_mark.index, found[1].end_mark.index
-            import yaml
-
-            text = text[:start] + yaml.dump(new, default_style='"', width=1_000_000).rstrip("\n") + text[end:]
-            return _changed(text, yaml.compose(text, Loader=yaml.SafeLoader), location, value)
-    return text
+    if node.value == value:
+        return text
+    return text[: node.start_mark.index] + _quoted(value) + text[node.end_mark.index :]
 
 
-def _entry(node: Any, key: str) -> Any:
-    """The key and the value at a key of a mapping; None when there is none."""
-    entries = node.value if node.id == "mapping" else []
-    return next((entry for entry in entries if entry[0].value == key), None)
-
-
-def _inserted(
-    text: str, key_node: Any, node: Any, location: Sequence[str], value: Mapping[str, str], *, in_block: bool
-) -> str:
+def _inserted(text: str, key_node: Any, node: Any, location: Sequence[str], value: str, *, in_block: bool) -> str:
     """The text with a new entry in the mapping `node`, which is the value at `key_node`."""
+    flow = _quoted(value)
+    for key in reversed(location[1:]):
+        flow = f"{{{key}: {flow}}}"
+    flow = f"{location[0]}: {flow}"
     if node.id == "mapping" and node.value and node.flow_style:
         end = node.value[-1][1].end_mark.index
-        return text[:end] + ", " + _flow(location, value) + text[end:]
+        return text[:end] + ", " + flow + text[end:]
     if node.id == "mapping" and node.value:
-        lines = _block(location, value, node.value[0][0].start_mark.column)
-        return _append(text, _content_end(node, text), lines)
+        return _append(text, _content_end(node, text), _block(location, value, node.value[0][0].start_mark.column))
     start, end = node.start_mark.index, node.end_mark.index
     if "#" in text[start:end]:
         start = text.index("{", start) + 1
-        return text[:start] + _flow(location, value) + text[start:]
+        return text[:start] + flow + text[start:]
+    before = text[:start].rstrip(" ")
     if not in_block:
-        return text[:start].rstrip(" ") + " {" + _flow(location, value) + "}" + text[end:]
+        return before + " {" + flow + "}" + text[end:]
     indent = 0 if key_node is node else key_node.start_mark.column + _INDENT
-    return _append(
-        text[:start].rstrip(" ") + text[end:], len(text[:start].rstrip(" ")), _block(location, value, indent)
-    )
+    return _append(before + text[end:], len(before), _block(location, value, indent))
 
 
-def _flow(location: Sequence[str], value: Mapping[str, str]) -> str:
-    import json
-
-    nested = "{" + ", ".join(f"{key}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items()) + "}"
+def _block(location: Sequence[str], value: Any, indent: int) -> str:
     for key in reversed(location):
-        nested = f"{{{key}: {nested}}}"
-    return nested[1:-1]
+        value = {key: value}
+    return "\n".join(" " * indent + line for line in as_yaml(value).split("\n"))
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _content_end(node: Any, text: str) -> int:
