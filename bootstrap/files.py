@@ -91,9 +91,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             if path.exists():
                 temporary.chmod(path.stat().st_mode)
             temporary.replace(path)
-        except BaseException:
+        finally:
             temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -145,10 +144,8 @@ def _is_left(path: Path) -> bool:
         return time.time() - path.lstat().st_mtime > _OLD_SECONDS
     try:
         os.kill(int(owner.group(2)), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # it runs, as another user
-        return False
+    except OSError as error:  # any other one: it runs, as another user
+        return isinstance(error, ProcessLookupError)
     return False
 
 

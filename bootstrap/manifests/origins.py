@@ -76,12 +76,9 @@ def _layered(manifests: Manifests, layers: Layers) -> Iterator[Origin]:
     for key in LayerKeys.model_fields:
         setting = [layer for layer in layers if getattr(layer.keys.value, key) is not None]
         if isinstance(getattr(BUILT_IN.keys.value, key), Mapping):
-            entries: dict[str, list[Origin]] = {}
-            for layer in setting:
-                for name in getattr(layer.keys.value, key):
-                    source = layer.keys.get(key, name)
-                    entries[name.lower()] = list(_leaves(manifests, source, layer.name, f"{key}.{name}"))
-            yield from (origin for name in sorted(entries) for origin in entries[name])
+            entries = {name.lower(): (layer, name) for layer in setting for name in getattr(layer.keys.value, key)}
+            for layer, name in (entries[name] for name in sorted(entries)):
+                yield from _leaves(manifests, layer.keys.get(key, name), layer.name, f"{key}.{name}")
         elif isinstance(getattr(BUILT_IN.keys.value, key), list):
             items = [(layer.name, item) for layer in setting for item in layer.keys.get(key).items()]
             for index, (name, item) in enumerate(items):

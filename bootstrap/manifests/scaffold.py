@@ -97,9 +97,7 @@ def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_r
 
 
 def _refuse_others(destination: Path, files: Mapping[str, str]) -> None:
-    if not destination.exists():
-        return
-    if not destination.is_dir():
+    if destination.exists() and not destination.is_dir():
         raise ConflictError(f"{destination} is a file.", hint="Name a folder that does not exist yet.")
     found = (path for path in destination.rglob("*") if path.is_file() or path.is_symlink())
     others = [

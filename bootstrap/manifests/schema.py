@@ -101,11 +101,10 @@ def _id_of(what: str, path: str, name: str) -> GetPydanticSchema:
 
 
 def _range(value: str) -> str:
-    try:
-        return str(ipaddress.IPv4Network(value))
-    except ValueError:
-        right = ipaddress.IPv4Network(value, strict=False)
-        raise ValueError(f"is an address within a range: the range is {right}") from None
+    right = str(ipaddress.IPv4Network(value, strict=False))
+    if value != right:
+        raise ValueError(f"is an address within a range: the range is {right}")
+    return value
 
 
 def _public(value: str) -> str:
