@@ -28,19 +28,7 @@ from infra.tables.private_endpoints import (
     STORAGE_TABLE,
     Endpoint,
 )
-from infra.tables.roles import (
-    CLUSTER,
-    DELIVERY,
-    DELIVERY_READER,
-    ENDPOINT,
-    KUBERNETES,
-    KUBERNETES_RELAY,
-    PEOPLE,
-    SELF_SERVICE,
-    SHARED,
-    Entitlement,
-    Target,
-)
+from infra.tables.roles import IDENTITIES, PEOPLE, SELF_SERVICE, SHARED, Entitlement, Target
 
 
 def create_environment(settings: EnvironmentSettings) -> None:
@@ -90,8 +78,10 @@ def create_environment(settings: EnvironmentSettings) -> None:
         )
 
     # An existing workspace may have no container registry.
-    assign("cluster-access", cluster_identity.principal, [role for role in CLUSTER if role.on in targets])
-    assign("endpoint-access", endpoint_identity.principal, [role for role in ENDPOINT if role.on in targets])
+    assign("cluster-access", cluster_identity.principal, [role for role in IDENTITIES["cluster"] if role.on in targets])
+    assign(
+        "endpoint-access", endpoint_identity.principal, [role for role in IDENTITIES["endpoint"] if role.on in targets]
+    )
     _create_compute(settings, context, resources, targets, opts)
     for group in settings.groups:
         self_service = SELF_SERVICE.get(group.persona, ()) if settings.self_service else ()
@@ -106,10 +96,12 @@ def create_environment(settings: EnvironmentSettings) -> None:
         name = f"shared-{object_id}"
         assign(name, access.group_principal(groups[0]), entitlements, groups[0].origin, eligible=eligible)
     for project in settings.projects:
-        identities: list[tuple[str, Sequence[Entitlement], Federation | None]] = [("ci", DELIVERY, project.federation)]
+        identities: list[tuple[str, Sequence[Entitlement], Federation | None]] = [
+            ("ci", IDENTITIES["ci"], project.federation)
+        ]
         if project.reader is not None:
             # Pull requests run code before its review: with another identity, which cannot deploy.
-            identities.append(("pr", DELIVERY_READER, project.reader))
+            identities.append(("pr", IDENTITIES["ci of pull requests"], project.reader))
         for prefix, roles, federation in identities:
             name = f"{prefix}-{project.name}"
             identity = access.Identity(
@@ -211,7 +203,10 @@ def _create_compute(
             role_assignments[cluster_id] = access.create_role_assignments(
                 f"kubernetes-{attached.name}-access",
                 principal=resources.principal,
-                entitlements=(*KUBERNETES, *(KUBERNETES_RELAY if attached.relay_id is not None else ())),
+                entitlements=(
+                    *IDENTITIES["workspace, kubernetes"],
+                    *(IDENTITIES["workspace, azure arc"] if attached.relay_id is not None else ()),
+                ),
                 targets=on,
                 names=context.names,
                 origin=attached.origin,

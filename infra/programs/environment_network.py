@@ -22,7 +22,7 @@ from infra.reference import Reference, references
 from infra.settings import EnvironmentSettings, ExistingSubnet, HubPeering, NewVnet
 from infra.tables.network_modes import MODES
 from infra.tables.private_endpoints import ENDPOINTS, STORAGE_BLOB, STORAGE_FILE
-from infra.tables.roles import WORKSPACE_PRIVATE_STORAGE, Target
+from infra.tables.roles import IDENTITIES, Target
 
 
 def create_environment_network(
@@ -68,7 +68,7 @@ def create_environment_network(
         create_role_assignments(
             "workspace-endpoints",
             principal=workspace,
-            entitlements=WORKSPACE_PRIVATE_STORAGE,
+            entitlements=IDENTITIES["workspace, private storage"],
             targets={
                 "storage blob endpoint": endpoints[STORAGE_BLOB.key,],
                 "storage file endpoint": endpoints[STORAGE_FILE.key,],

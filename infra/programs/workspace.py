@@ -17,14 +17,7 @@ from infra.reference import Reference
 from infra.settings import AdoptedSettings, CustomerKeySettings, EnvironmentSettings
 from infra.tables.names import Kind
 from infra.tables.network_modes import MODES, PublicAccess, Service
-from infra.tables.roles import (
-    CUSTOMER_KEY,
-    WORKSPACE_AFTER,
-    WORKSPACE_BEFORE,
-    WORKSPACE_MANAGED_NETWORK,
-    WORKSPACE_SHARED_REGISTRY,
-    Target,
-)
+from infra.tables.roles import IDENTITIES, Target
 
 
 @dataclass(frozen=True)
@@ -112,8 +105,10 @@ def create_workspace_resources(
     if settings.adopted is None:
         own = Identity("workspace-identity", context=context, purpose="workspace", opts=opts)
         identity, principal = own.identity, own.principal
-        before = WORKSPACE_BEFORE + (WORKSPACE_MANAGED_NETWORK if mode.has_managed_network else ())
-        before += WORKSPACE_SHARED_REGISTRY if connects_to_registry(settings) else ()
+        before = IDENTITIES["workspace before"] + (
+            IDENTITIES["workspace, managed network"] if mode.has_managed_network else ()
+        )
+        before += IDENTITIES["workspace, private model registry"] if connects_to_registry(settings) else ()
         targets: dict[Target, Reference] = {
             "resource group": context.group,
             "model registry": Reference(hub.model_registry_id),
@@ -153,7 +148,7 @@ def create_workspace_resources(
         create_role_assignments(
             "workspace-self",
             principal=principal,
-            entitlements=WORKSPACE_AFTER,
+            entitlements=IDENTITIES["workspace after"],
             targets={"workspace": parts["workspace"]},
             names=context.names,
             origin=settings.origin,
@@ -176,7 +171,7 @@ def _create_customer_key(
     role_assignments = create_role_assignments(
         "key-access",
         principal=user.principal,
-        entitlements=CUSTOMER_KEY,
+        entitlements=IDENTITIES["customer key"],
         targets={"customer's vault": Reference(settings.vault_id)},
         names=context.names,
         origin=settings.origin,

@@ -41,12 +41,11 @@ def _eligible(stack: Stack) -> Iterator[Violation]:
 
 
 def _unlinked_projects(stack: Stack) -> Iterable[Violation]:
-    urns = {resource.name: resource.urn for resource in stack.resources}
     for project in stack.environment.projects if stack.environment is not None else ():
         if project.federation is None:
             message = f"links.yaml has no link of {project.name} ({project.origin}) for {stack.name}"
             yield (
-                urns.get(f"ci-{project.name}"),
+                stack.urns.get(f"ci-{project.name}"),
                 f"{message}: no federated credential is created, and its CI cannot log in.",
             )
 
@@ -54,7 +53,6 @@ def _unlinked_projects(stack: Stack) -> Iterable[Violation]:
 def _unlinked_platform(stack: Stack) -> Iterable[Violation]:
     if not isinstance(stack.settings, HubSettings):
         return
-    urns = {resource.name: resource.urn for resource in stack.resources}
     logins = [("platform-reader", "pull requests", stack.settings.reader)]
     logins += [
         (f"platform-deployer-{deployer.environment}", f"deployments of {deployer.environment}", deployer.federation)
@@ -63,20 +61,19 @@ def _unlinked_platform(stack: Stack) -> Iterable[Violation]:
     for name, purpose, federation in logins:
         if federation is None:
             message = f"links.yaml has no link of the platform repository for {purpose}: its CI cannot log in."
-            yield urns.get(name), message
+            yield stack.urns.get(name), message
 
 
 def _ci_outside(stack: Stack) -> Iterable[Violation]:
-    urns = {resource.name: resource.urn for resource in stack.resources}
     if isinstance(stack.settings, HubSettings) and stack.settings.private_state and stack.settings.runners is None:
         message = "the states of stacks have no public address, and the hub has no runners for the platform's CI."
-        yield urns.get("state"), message
+        yield stack.urns.get("state"), message
     settings = stack.environment
     if settings is None or settings.networking.ci == "public" or settings.networking.runners:
         return
     for project in settings.projects:
         message = f"{project.name} ({project.origin}): {stack.name} has no public address, and the hub has no runners."
-        yield urns.get(f"ci-{project.name}"), message
+        yield stack.urns.get(f"ci-{project.name}"), message
 
 
 def _shared_subscriptions(stack: Stack) -> Iterable[Violation]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.rules.changes import Change, differences
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
-from infra.settings import AdoptedSettings
+from infra.settings import AdoptedSettings, EnvironmentSettings
 from infra.tables.names import TABLE
 from infra.tables.network_modes import MODES
 from infra.tables.resource_types import IMAGES, STORAGE, WORKSPACE
@@ -133,23 +133,17 @@ def _other_workspace(stack: Stack) -> Iterator[Violation]:
     environment = stack.environment
     if environment is None or environment.adopted is None:
         return
-    adopted = environment.adopted
-    described = stack.observed.get(adopted.workspace_id.lower())
-    if described is None:
-        return
-    workspace = adopted.workspace_id.rsplit("/", 1)[-1]
-    for message in (*_other_parts(adopted, described), *_other_location(described, environment.location)):
-        yield None, f"{workspace}: {message}."
-    isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
-    wanted = MODES[environment.network].isolation
-    # With mode: manage, the network can still be changed; with mode: refer, it stays as it is.
-    if adopted.mode == "refer" and isolation != wanted:
-        message = f"its managed network is {isolation}, and network: {environment.network} means {wanted}"
-        yield None, f"{workspace}: {message}."
+    described = stack.observed.get(environment.adopted.workspace_id.lower())
+    if described is not None:
+        workspace = environment.adopted.workspace_id.rsplit("/", 1)[-1]
+        for message in _mismatches(environment, environment.adopted, described):
+            yield None, f"{workspace}: {message}."
 
 
-def _other_parts(adopted: AdoptedSettings, described: Mapping[str, Any]) -> Iterator[str]:
-    """The parts of the workspace that the manifest gives differently."""
+def _mismatches(
+    environment: EnvironmentSettings, adopted: AdoptedSettings, described: Mapping[str, Any]
+) -> Iterator[str]:
+    """What the manifest has differently: parts of the workspace, its location, its managed network."""
     inner = described.get("properties") or {}
     for key, said in (
         ("storageAccount", adopted.storage_id),
@@ -160,12 +154,14 @@ def _other_parts(adopted: AdoptedSettings, described: Mapping[str, Any]) -> Iter
         found = inner.get(key) or None
         if (found or "").lower() != (said or "").lower():
             yield f"its {key} is {_shown(found)}, and the manifest says {_shown(said)}"
-
-
-def _other_location(described: Mapping[str, Any], location: str) -> Iterator[str]:
-    found = str(described.get("location", location)).replace(" ", "").lower()
-    if found != location:
-        yield f"it is in {found}, and the manifest says {location}"
+    location = str(described.get("location", environment.location)).replace(" ", "").lower()
+    if location != environment.location:
+        yield f"it is in {location}, and the manifest says {environment.location}"
+    isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
+    wanted = MODES[environment.network].isolation
+    # With mode: manage, the network can still be changed; with mode: refer, it stays as it is.
+    if adopted.mode == "refer" and isolation != wanted:
+        yield f"its managed network is {isolation}, and network: {environment.network} means {wanted}"
 
 
 def _spelled_as(planned: Any, found: Any) -> Any:

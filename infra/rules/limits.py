@@ -104,9 +104,7 @@ def _near(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
 
 def _totals(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, int, int]]:
     """The stack with most assignments in a subscription, the subscription, all assignments, and how many stacks."""
-    totals: Counter[str] = Counter()
-    for counts in facts.values():
-        totals.update(counts)
+    totals: Counter[str] = sum(map(Counter, facts.values()), Counter())
     for subscription, total in sorted(totals.items()):
         most = max(facts, key=lambda stack: facts[stack].get(subscription, 0))
         yield most, subscription, total, sum(subscription in counts for counts in facts.values())

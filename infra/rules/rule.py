@@ -139,6 +139,11 @@ class Stack:
         """The settings, where they are those of an environment."""
         return self.settings if isinstance(self.settings, EnvironmentSettings) else None
 
+    @property
+    def urns(self) -> dict[str, str]:
+        """The URNs of the resources by name."""
+        return {resource.name: resource.urn for resource in self.resources}
+
     def of(self, *types: str) -> Iterator[Resource]:
         """The resources of some types."""
         return (resource for resource in self.resources if resource.type in types)

@@ -249,82 +249,96 @@ _SELF_SERVICE = (
 SELF_SERVICE: dict[Persona, tuple[Entitlement, ...]] = {"data_scientists": _SELF_SERVICE, "engineers": _SELF_SERVICE}
 """The additional roles of a persona in an environment where people create compute instances themselves."""
 
-# https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
-WORKSPACE_BEFORE = (
-    Entitlement(CONTRIBUTOR, "storage", "The workspace creates its blob containers and file shares"),
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "The workspace stores run files and models there"),
-    Entitlement(CONTRIBUTOR, "key vault", "The workspace manages its vault"),
-    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "The workspace stores the secrets of its connections there"),
-    Entitlement(CONTRIBUTOR, "container registry", "The workspace builds and stores images"),
-    Entitlement(CONTRIBUTOR, "application insights", "The workspace sends telemetry there"),
-)
-"""The roles of the workspace's identity that must exist before the workspace."""
+Purpose = Literal[
+    "workspace before",
+    "workspace after",
+    "workspace, private model registry",
+    "workspace, managed network",
+    "workspace, kubernetes",
+    "workspace, azure arc",
+    "workspace, private storage",
+    "cluster",
+    "endpoint",
+    "ci",
+    "ci of pull requests",
+    "customer key",
+]
+"""What an identity of an environment has roles for: the identity, and when or for what."""
 
-WORKSPACE_AFTER = (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages its own contents"),)
-
-WORKSPACE_SHARED_REGISTRY = (
-    Entitlement(NETWORK_CONNECTION_APPROVER, "model registry", "The managed network connects to the model registry"),
-)
-"""Its additional role where it reaches the model registry by private endpoint."""
-
-WORKSPACE_MANAGED_NETWORK = (
-    Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
-)
-
-# https://learn.microsoft.com/azure/machine-learning/how-to-attach-kubernetes-to-workspace
-KUBERNETES = (
-    Entitlement(READER, "kubernetes cluster", "The workspace reads the cluster that it attaches"),
-    Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
-    Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
-)
-"""The roles of the workspace's identity on a Kubernetes cluster, before the cluster is attached."""
-
-KUBERNETES_RELAY = (Entitlement(RELAY_OWNER, "azure relay", "The workspace reaches a cluster of Azure Arc through it"),)
-"""Its additional role where Azure Arc connects the cluster."""
-
-# https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
-WORKSPACE_PRIVATE_STORAGE = (
-    Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
-    Entitlement(READER, "storage file endpoint", "The studio reaches notebooks and AutoML behind the private endpoint"),
-)
-"""The roles of the workspace's identity on the private endpoints of its storage. Without them the studio shows no data,
-even inside the network."""
-
-CLUSTER = (
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
-    Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs distribute mini-batches through a queue"),
-    Entitlement(TABLE_DATA_CONTRIBUTOR, "storage", "Parallel jobs record their progress in a table"),
-    Entitlement(ACR_PULL, "container registry", "Jobs pull their images"),
-)
-
-ENDPOINT = (
-    Entitlement(ACR_PULL, "container registry", "Deployments pull their images"),
-    Entitlement(BLOB_DATA_READER, "storage", "Deployments load their models"),
-    Entitlement(AZUREML_METRICS_WRITER, "workspace", "Deployments report their metrics"),
-)
-
-DELIVERY = (
-    Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "CI submits pipelines and deploys models"),
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "CI uploads code and data, since the storage accepts no keys"),
-    Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI creates endpoints that run as this identity"),
-    Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
-)
-"""The roles of a project's CI identity in an environment that it deploys to."""
-
-DELIVERY_READER = (
-    Entitlement(READER, "workspace", "CI of pull requests compares with the deployed resources; it sees no data"),
-    Entitlement(READER, "model registry", "CI of pull requests sees which models are shared"),
-)
-"""The roles of the CI identity of a project's pull requests, whose code has not been reviewed yet."""
-
-CUSTOMER_KEY = (
-    Entitlement(
-        KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER,
-        "customer's vault",
-        "Storage, registry and workspace encrypt their keys with the customer's key",
+IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
+    # The roles of the workspace's identity that must exist before the workspace.
+    # https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
+    "workspace before": (
+        Entitlement(CONTRIBUTOR, "storage", "The workspace creates its blob containers and file shares"),
+        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "The workspace stores run files and models there"),
+        Entitlement(CONTRIBUTOR, "key vault", "The workspace manages its vault"),
+        Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "The workspace stores the secrets of its connections there"),
+        Entitlement(CONTRIBUTOR, "container registry", "The workspace builds and stores images"),
+        Entitlement(CONTRIBUTOR, "application insights", "The workspace sends telemetry there"),
     ),
-)
-"""The role of the identity that uses the organization's key."""
+    "workspace after": (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages its own contents"),),
+    # Its additional role where it reaches the model registry by private endpoint.
+    "workspace, private model registry": (
+        Entitlement(
+            NETWORK_CONNECTION_APPROVER, "model registry", "The managed network connects to the model registry"
+        ),
+    ),
+    "workspace, managed network": (
+        Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
+    ),
+    # The roles of the workspace's identity on a Kubernetes cluster, before the cluster is attached.
+    # https://learn.microsoft.com/azure/machine-learning/how-to-attach-kubernetes-to-workspace
+    "workspace, kubernetes": (
+        Entitlement(READER, "kubernetes cluster", "The workspace reads the cluster that it attaches"),
+        Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
+        Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
+    ),
+    # Its additional role where Azure Arc connects the cluster.
+    "workspace, azure arc": (
+        Entitlement(RELAY_OWNER, "azure relay", "The workspace reaches a cluster of Azure Arc through it"),
+    ),
+    # The roles of the workspace's identity on the private endpoints of its storage. Without them the studio shows
+    # no data, even inside the network.
+    # https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
+    "workspace, private storage": (
+        Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
+        Entitlement(
+            READER, "storage file endpoint", "The studio reaches notebooks and AutoML behind the private endpoint"
+        ),
+    ),
+    "cluster": (
+        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
+        Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs distribute mini-batches through a queue"),
+        Entitlement(TABLE_DATA_CONTRIBUTOR, "storage", "Parallel jobs record their progress in a table"),
+        Entitlement(ACR_PULL, "container registry", "Jobs pull their images"),
+    ),
+    "endpoint": (
+        Entitlement(ACR_PULL, "container registry", "Deployments pull their images"),
+        Entitlement(BLOB_DATA_READER, "storage", "Deployments load their models"),
+        Entitlement(AZUREML_METRICS_WRITER, "workspace", "Deployments report their metrics"),
+    ),
+    # The roles of a project's CI identity in an environment that it deploys to.
+    "ci": (
+        Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "CI submits pipelines and deploys models"),
+        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "CI uploads code and data, since the storage accepts no keys"),
+        Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI creates endpoints that run as this identity"),
+        Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
+    ),
+    # The roles of the CI identity of a project's pull requests, whose code has not been reviewed yet.
+    "ci of pull requests": (
+        Entitlement(READER, "workspace", "CI of pull requests compares with the deployed resources; it sees no data"),
+        Entitlement(READER, "model registry", "CI of pull requests sees which models are shared"),
+    ),
+    # The role of the identity that uses the organization's key.
+    "customer key": (
+        Entitlement(
+            KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER,
+            "customer's vault",
+            "Storage, registry and workspace encrypt their keys with the customer's key",
+        ),
+    ),
+}
+"""The roles of the identities of an environment."""
 
 ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
@@ -333,18 +347,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             *PEOPLE.values(),
             *SELF_SERVICE.values(),
             *SHARED.values(),
-            WORKSPACE_BEFORE,
-            WORKSPACE_AFTER,
-            WORKSPACE_MANAGED_NETWORK,
-            WORKSPACE_SHARED_REGISTRY,
-            KUBERNETES,
-            KUBERNETES_RELAY,
-            WORKSPACE_PRIVATE_STORAGE,
-            CLUSTER,
-            ENDPOINT,
-            DELIVERY,
-            DELIVERY_READER,
-            CUSTOMER_KEY,
+            *IDENTITIES.values(),
         )
         for entitlement in table
     )
@@ -354,7 +357,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
 ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
         entitlement.role
-        for table in (*SHARED.values(), WORKSPACE_SHARED_REGISTRY, DELIVERY, DELIVERY_READER)
+        for table in (*SHARED.values(), *IDENTITIES.values())
         for entitlement in table
         if entitlement.on == "model registry"
     )
