@@ -1,14 +1,14 @@
 """The manifests of a platform, and the layers whose keys configure a stack: the innermost value of a key wins."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 
 from bootstrap.errors import Position, Problem
-from bootstrap.manifests.schema import LayerKeys, PlatformManifest, TeamManifest
+from bootstrap.manifests.schema import LayerKeys, PlatformManifest
 from bootstrap.yaml import Document, Location
 from infra.settings import SuppressionSettings
 from infra.tables.network_modes import DEFAULT_MODE
@@ -43,32 +43,22 @@ class Sourced:
         return (self.get(index) for index in range(len(self.value)))
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A part of the manifests that can set the keys of `LayerKeys`."""
-
-    name: Literal["built-in", "organization", "environment", "team", "team's environment"]
-    keys: Sourced
-
-
 BUILT_IN_FILE = Path("built-in")
 """The file of the values that no manifest sets."""
 
-BUILT_IN = Layer(
-    "built-in",
-    Sourced(
-        LayerKeys(network=DEFAULT_MODE, firewall_sku="Standard", protect=False, self_service=True),
-        Document(BUILT_IN_FILE, {}),
-    ),
+BUILT_IN = Sourced(
+    LayerKeys(network=DEFAULT_MODE, firewall_sku="Standard", protect=False, self_service=True),
+    Document(BUILT_IN_FILE, {}),
 )
 
-Layers = Sequence[Layer]
-"""The layers of one stack, from the outermost to the innermost."""
+Layers = dict[str, Sourced]
+"""The layers of one stack, from the outermost to the innermost: the parts of the manifests that can set the keys of
+`LayerKeys`, by "built-in", "organization", "environment", "team" and "team's environment"."""
 
 
 def innermost(layers: Layers, key: str) -> Sourced | None:
     """The innermost value of a key; None when no layer sets it."""
-    found = (layer.keys.get(key) for layer in reversed(layers))
+    found = (layer.get(key) for layer in reversed(layers.values()))
     return next((value for value in found if value.value is not None), None)
 
 
@@ -81,8 +71,8 @@ def innermost_value(layers: Layers, key: str) -> Any:
 def tags(layers: Layers, built_in: Mapping[str, str]) -> dict[str, str]:
     """The tags of all layers; an inner one replaces an outer one of the same name, in any case."""
     merged = {name.lower(): (name, value) for name, value in built_in.items()}
-    for layer in layers:
-        merged |= {name.lower(): (name, value) for name, value in layer.keys.value.tags.items()}
+    for layer in layers.values():
+        merged |= {name.lower(): (name, value) for name, value in layer.value.tags.items()}
     return dict(sorted(merged.values()))
 
 
@@ -114,24 +104,23 @@ class Manifests:
         Args:
             team: The layers of a team or an environment that the manifests do not have any more are left out.
         """
-        layers = [BUILT_IN, Layer("organization", self.platform)]
+        layers = {"built-in": BUILT_IN, "organization": self.platform}
         if team is None:
             return layers
         if environment in self.organization.environments:
-            layers.append(Layer("environment", self.platform.get("environments", environment)))
+            layers["environment"] = self.platform.get("environments", environment)
         if team in self.teams:
-            own: TeamManifest = self.teams[team].value
-            layers.append(Layer("team", self.teams[team]))
-            if environment in own.environments:
-                layers.append(Layer("team's environment", self.teams[team].get("environments", environment)))
+            layers["team"] = self.teams[team]
+            if environment in self.teams[team].value.environments:
+                layers["team's environment"] = self.teams[team].get("environments", environment)
         return layers
 
     def suppressions(self, layers: Layers) -> tuple[SuppressionSettings, ...]:
         """The suppressions of all layers, from the outermost."""
         return tuple(
             SuppressionSettings(**dict(item.value), origin=self.origin(item.position))
-            for layer in layers
-            for item in layer.keys.get("suppress").items()
+            for layer in layers.values()
+            for item in layer.get("suppress").items()
         )
 
     def origin(self, position: Position) -> str:

@@ -49,9 +49,9 @@ def hub_vnet(manifests: Manifests) -> NewVnet | ExistingSubnet | None:
         return None
     source = manifests.platform.get("hub", "vnet")
     _check_zones(manifests, [*REGISTRY_ENDPOINTS, *(() if public_registry(manifests) else HUB_ENDPOINTS)])
-    if not _is_created(manifests, source) or hub.vnet.address_space is None:
+    whole = _created_range(manifests, source)
+    if whole is None:
         return _existing(manifests, source)
-    whole = ipaddress.IPv4Network(hub.vnet.address_space)
     if whole.prefixlen > MAX_SUBNET_PREFIX - 1:
         _report(
             manifests,
@@ -200,14 +200,14 @@ def _vnet(
         return None
     _check_zones(manifests, (endpoint for endpoint in ENDPOINTS if endpoint.service in private))
     vnet: Vnet = source.value
-    if not _is_created(manifests, source) or vnet.address_space is None:
+    whole = _created_range(manifests, source)
+    if whole is None:
         return _existing(manifests, source)
     if hub.vnet is None:
         _report(
             manifests, source, "address_space", f"{stack} could not be reached: the hub has no vnet to peer it with"
         )
-    whole = ipaddress.IPv4Network(vnet.address_space)
-    subnet = ipaddress.IPv4Network(vnet.subnet or vnet.address_space)
+    subnet = ipaddress.IPv4Network(vnet.subnet or whole)
     key = "subnet" if vnet.subnet else "address_space"
     if not subnet.subnet_of(whole):
         _report(manifests, source, key, f"{subnet} is not within {whole}")
@@ -224,18 +224,17 @@ def _vnet(
     )
 
 
-def _is_created(manifests: Manifests, source: Sourced) -> bool:
-    """Whether a network is either to be created or exists already; a problem, when it is both or neither."""
-    created = {"address_space", "subnet", "dns_servers", "next_hop"} & source.value.model_fields_set
-    exists = source.value.subnet_id is not None
-    if exists and created:
+def _created_range(manifests: Manifests, source: Sourced) -> ipaddress.IPv4Network | None:
+    """The range of a network to be created, None for one that exists already; a problem, when it is both or neither."""
+    vnet = source.value
+    created = {"address_space", "subnet", "dns_servers", "next_hop"} & vnet.model_fields_set
+    if vnet.subnet_id is not None and created:
         names = ", ".join(sorted(created))
         _report(manifests, source, "subnet_id", f"the network of this subnet exists already, so leave out {names}")
-    elif not exists and source.value.address_space is None:
+    elif vnet.subnet_id is None and vnet.address_space is None:
         manifests.report(source.position, "vnet: set address_space, or subnet_id for a network that exists already.")
-    else:
-        return True
-    return False
+    is_created = vnet.subnet_id is None and vnet.address_space is not None
+    return ipaddress.IPv4Network(vnet.address_space) if is_created else None
 
 
 def _existing(manifests: Manifests, source: Sourced) -> ExistingSubnet | None:

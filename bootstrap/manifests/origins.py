@@ -74,17 +74,18 @@ def _own(manifests: Manifests, layer: str, section: Sourced) -> Iterator[Origin]
 def _layered(manifests: Manifests, layers: Layers) -> Iterator[Origin]:
     """The keys of the layers: the innermost value of each, or for tags and suppressions those of all layers."""
     for key in LayerKeys.model_fields:
-        setting = [layer for layer in layers if getattr(layer.keys.value, key) is not None]
-        if isinstance(getattr(BUILT_IN.keys.value, key), Mapping):
-            entries = {name.lower(): (layer, name) for layer in setting for name in getattr(layer.keys.value, key)}
-            for layer, name in (entries[name] for name in sorted(entries)):
-                yield from _leaves(manifests, layer.keys.get(key, name), layer.name, f"{key}.{name}")
-        elif isinstance(getattr(BUILT_IN.keys.value, key), list):
-            items = [(layer.name, item) for layer in setting for item in layer.keys.get(key).items()]
+        setting = [(name, keys) for name, keys in layers.items() if getattr(keys.value, key) is not None]
+        if isinstance(getattr(BUILT_IN.value, key), Mapping):
+            entries = {tag.lower(): (name, keys, tag) for name, keys in setting for tag in getattr(keys.value, key)}
+            for name, keys, tag in (entries[tag] for tag in sorted(entries)):
+                yield from _leaves(manifests, keys.get(key, tag), name, f"{key}.{tag}")
+        elif isinstance(getattr(BUILT_IN.value, key), list):
+            items = [(name, item) for name, keys in setting for item in keys.get(key).items()]
             for index, (name, item) in enumerate(items):
                 yield from _leaves(manifests, item, name, f"{key}.{index}")
         elif setting:
-            yield from _leaves(manifests, setting[-1].keys.get(key), setting[-1].name, key)
+            name, keys = setting[-1]
+            yield from _leaves(manifests, keys.get(key), name, key)
 
 
 def _layer_of(section: BaseModel, key: str, layer: str) -> str:

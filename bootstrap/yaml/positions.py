@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,7 @@ class Document:
         return functools.reduce(operator.getitem, location, self.data)
 
 
-def invalid(path: Path, problems: Iterable[Problem]) -> InputError:
+def invalid(path: Path, problems: Sequence[Problem]) -> InputError:
     """The error that reports all problems of a document."""
-    problems = list(problems)
     count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
     return InputError(f"{path} has {count}.", problems=problems, hint="Correct the file and run the command again.")
