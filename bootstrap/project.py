@@ -3,6 +3,8 @@
 The format is documented in docs/formats.md.
 """
 
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -127,6 +129,12 @@ class Project:
     def path(self, relative: str) -> Path:
         """The absolute path of something that the manifest names."""
         return self.root / relative
+
+    def command(self, words: str) -> str:
+        """A command of this tool for this project, as the user types it in their current folder: `-C` if needed."""
+        here = Path.cwd()
+        outside = "" if here.is_relative_to(self.root) else f" -C {shlex.quote(os.path.relpath(self.root, here))}"
+        return f"mlops-bootstrap {words}{outside}"
 
 
 def find_project(start: Path) -> Project:

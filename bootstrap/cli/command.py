@@ -6,8 +6,6 @@ A command is a plain Typer function whose first parameter is a `Session`. `comma
 
 import functools
 import inspect
-import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,12 +48,6 @@ class Session:
         from bootstrap.manifests.platform import find_platform
 
         return find_platform(self.directory)
-
-    def here(self, command: str) -> str:
-        """The command as the user types it next, in their current folder: with `-C` when this command had it."""
-        return (
-            command if self.directory == Path.cwd() else f"{command} -C {shlex.quote(os.path.relpath(self.directory))}"
-        )
 
 
 EXAMPLES: dict[str, tuple[str, ...]] = {}

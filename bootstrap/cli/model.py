@@ -59,7 +59,7 @@ def gate(session: Session, run: Run = None) -> None:
     if decision is not None:
         session.console.say(
             f"The model of run {found.id} is already the champion. The decision that accepted it is below. "
-            "To apply the current rules: mlops-bootstrap run, then mlops-bootstrap model gate."
+            f"To apply the current rules: {project.command('run')}, then {project.command('model gate')}."
         )
     else:
         session.console.started("gate")
@@ -72,8 +72,9 @@ def gate(session: Session, run: Run = None) -> None:
         raise RefusedError(
             f"The gate refuses the model of run {decision.run}.",
             details=failed_rules(decision),
-            hint="`model register` refuses this model too. If you changed only gate.yml: mlops-bootstrap model gate. "
-            "After any other change: mlops-bootstrap run first, with the same --set options.",
+            hint="`model register` refuses this model too. If you changed only gate.yml: "
+            f"{project.command('model gate')}. After any other change, first with the same --set options: "
+            f"{project.command('run')}.",
         )
 
 

@@ -72,7 +72,7 @@ def new(
     """Create a project from a blueprint: a repository that trains, tests, gates and serves a model."""
     from bootstrap.blueprint import create, installed_blueprints, question_names
 
-    path = session.directory / os.path.normpath(destination) if destination is not None else None
+    path = Path(os.path.normpath(session.directory / destination)) if destination is not None else None
     given = _given(session, blueprint, data or [], answers)
     with installed_blueprints() as snapshot:
         taken = _from_platform(session, platform, path, given, question_names(snapshot))

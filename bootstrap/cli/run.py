@@ -60,14 +60,14 @@ def run(
         )
         return
     record, changed = service.run(project, file, given, session.directory, session.console, use_cache=cache)
-    session.console.result(_text(session, project, record, changed=changed), record.model_dump(mode="json"))
+    session.console.result(_text(project, record, changed=changed), record.model_dump(mode="json"))
 
 
 def _preview_text(cached: dict[str, bool]) -> str:
     return table(["step", ""], [[name, "cached" if is_cached else "would run"] for name, is_cached in cached.items()])
 
 
-def _text(session: Session, project: "Project", record: "Run", *, changed: bool) -> str:
+def _text(project: "Project", record: "Run", *, changed: bool) -> str:
     rows = [[name, step.status, f"{step.seconds:.1f}"] for name, step in record.jobs.items()]
     if changed:
         rows += [[_OVERHEAD[activity], "", f"{seconds:.1f}"] for activity, seconds in record.overhead.items()]
@@ -82,7 +82,7 @@ def _text(session: Session, project: "Project", record: "Run", *, changed: bool)
     else:
         lines.append(f"no step had to run; run {record.id} consists of cached outputs of earlier runs")
     if project.manifest.pipeline.evaluation in record.outputs:
-        lines.append(f"next: {session.here('mlops-bootstrap model gate')}")
+        lines.append(f"next: {project.command('model gate')}")
     return "\n".join(lines)
 
 

@@ -47,7 +47,7 @@ def find_run(project: Project, run_id: str | None = None) -> Run:
             return run
     raise MissingError(
         f"The pipeline {project.manifest.pipeline.file} has not run on this machine yet.",
-        hint="Train a model first: mlops-bootstrap run",
+        hint=f"Train a model first: {project.command('run')}",
     )
 
 
@@ -107,11 +107,11 @@ def require_completed(project: Project, run: Run) -> None:
     records = sorted((project.state / "runs").glob("*/run.json"), reverse=True)
     older = (path for path in records if path.parent.name < run.id)
     earlier = next((path.parent.name for path in older if read_record(path, Run).status == "completed"), None)
+    use = f" To use the last completed run instead: {project.command(f'model gate --run {earlier}')}" if earlier else ""
     raise RefusedError(
         f"The last run, {run.id}, {'failed' if run.status == 'failed' else 'was interrupted'}: it has no model.",
         details=logs,
-        hint="Correct the step if it failed, then: mlops-bootstrap run."
-        + (f" To use the last completed run instead: mlops-bootstrap model gate --run {earlier}" if earlier else ""),
+        hint=f"Correct the step if it failed, then: {project.command('run')}.{use}",
     )
 
 
@@ -121,8 +121,9 @@ def earlier_decision(project: Project, run: Run) -> Decision | None:
     A run that started after the registration compares the champion with itself: its result is None, too.
 
     Raises:
-        InputError: The run has no model.
+        InputError: The run has no model, or `gate.yml` is invalid.
     """
+    load(project.path(project.manifest.model.gate), Gate)  # a rule file with mistakes is reported in any case
     champion = registry.champion(project)
     if champion is None or run.status != "completed" or run.champion == registry.champion_record(project):
         return None

@@ -52,14 +52,14 @@ def find_challenger(project: Project, run: Run) -> Challenger:
     if not path.exists():
         raise MissingError(
             f"There is no decision about the model of run {run.id} yet.",
-            hint=f"Let the gate decide first: mlops-bootstrap model gate --run {run.id}",
+            hint=f"Let the gate decide first: {project.command(f'model gate --run {run.id}')}",
         )
     decision = read_record(path, Decision)
     if not decision.passed:
         raise RefusedError(
             f"The gate refused the model of run {run.id}.",
             details=gate.failed_rules(decision),
-            hint="Only a model that passed the gate can be registered. Improve it, then: mlops-bootstrap run",
+            hint=f"Only a model that passed the gate can be registered. Improve it, then: {project.command('run')}",
         )
     model = gate.model_of(project, run)
     existing = next((known for known in registry.versions(project) if known.model.sha256 == model.sha256), None)
@@ -90,7 +90,7 @@ def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger
 
 def _verify(project: Project, run: Run, decision: Decision) -> None:
     """Raise RefusedError unless the gate comes to the same decision now."""
-    again = f"mlops-bootstrap model gate --run {run.id}"
+    again = project.command(f"model gate --run {run.id}")
     fresh = gate.decide(project, run)
     if decision.model_copy(update={"decided_at": fresh.decided_at}) == fresh:
         return
@@ -98,7 +98,7 @@ def _verify(project: Project, run: Run, decision: Decision) -> None:
         raise RefusedError(
             "The champion has changed since the decision of the gate.",
             why=f"The decision is about {_name(decision.champion)}; now the champion is {_name(fresh.champion)}.",
-            hint=f"Compare with the new champion: mlops-bootstrap run, then {again}",
+            hint=f"Compare with the new champion: {project.command('run')}, then {again}",
         )
     new = fresh.model_dump()
     differing = [key for key, value in decision.model_dump().items() if key != "decided_at" and value != new[key]]
@@ -199,6 +199,7 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
     if digest_tree(incoming) != sha256:
         shutil.rmtree(incoming)
         raise RefusedError(
-            f"{source} changed while it was copied.", hint="mlops-bootstrap run, then mlops-bootstrap model gate"
+            f"{source} changed while it was copied.",
+            hint="Run the pipeline again, then `model gate` and `model register`.",
         )
     incoming.rename(target)

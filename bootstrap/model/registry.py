@@ -60,7 +60,7 @@ def version(project: Project, name: str | None) -> Version:
     if not found:
         raise MissingError(
             f"No version of {project.manifest.model.name} is registered yet.",
-            hint="Train and register a model: mlops-bootstrap run, then model gate, then model register.",
+            hint=f"Train and register a model: {project.command('run')}, then model gate, then model register.",
         )
     if name is None:
         return champion(project) or found[-1]

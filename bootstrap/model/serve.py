@@ -114,7 +114,7 @@ def model_of_version(project: Project, version: Version) -> Model:
         raise RefusedError(
             f"The folder of version {version.version} has changed since it was registered.",
             why=f"{version.model.path} no longer has the digest {version.model.sha256}.",
-            hint="Restore it from a copy, or register the model again: mlops-bootstrap model register",
+            hint=f"Restore it from a copy, or register the model again: {project.command('model register')}",
         )
     return Model(f"version {version.version}", version.model.sha256, project.path(version.model.path).parent)
 
@@ -132,7 +132,7 @@ def model_of_run(project: Project, run: Run) -> Iterator[Model]:
         raise RefusedError(
             f"{model.path} has changed since run {run.id}.",
             why=f"It is missing, or no longer has the digest {model.sha256}.",
-            hint="Run the pipeline again: mlops-bootstrap run",
+            hint=f"Run the pipeline again: {project.command('run')}",
         )
     with tempfile.TemporaryDirectory(prefix="serve-", ignore_cleanup_errors=True) as folder:
         shutil.copytree(project.path(model.path), Path(folder) / registry.MODEL)

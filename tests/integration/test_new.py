@@ -60,6 +60,17 @@ def test_new_prints_one_document_as_json(checkout: Path, tmp_path: Path) -> None
     }
 
 
+def test_new_beside_a_platform_repository_is_a_git_repository(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "platform").mkdir()
+    git("init", cwd=tmp_path / "platform")
+
+    done = new(checkout, tmp_path / "platform", "new tabular ../churn --data team=fraud --defaults")
+
+    assert done.code == 0, done.err
+    assert "inside an existing git repository" not in done.err
+    assert git("rev-list", "--count", "HEAD", cwd=tmp_path / "churn") == "1"
+
+
 def test_data_option_overrides_answers_file(checkout: Path, tmp_path: Path) -> None:
     build_tree(tmp_path, {"answers.yml": "_commit: v1\nblueprint: tabular\nteam: fraud\nfolds: 3\n"})
 

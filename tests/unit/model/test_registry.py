@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.digest import digest_file
 from bootstrap.errors import InputError, LockedError, MissingError, RefusedError
 from bootstrap.lock import hold_lock
 from bootstrap.model import gate, register, registry
@@ -132,6 +133,40 @@ def test_challenger_that_passed_has_complete_lineage(world: World) -> None:
 def test_register_needs_decision(world: World) -> None:
     with pytest.raises(MissingError, match=f"model gate --run {RUN}"):
         examined(world.write())
+
+
+def test_gate_reports_broken_rules_also_for_champion(world: World) -> None:
+    project = judged(world)
+    champion = register_by_hand(world.root, world.model["MLmodel"])
+    folder = registry.version_folder(project, champion.sha256)
+    decision = gate.decision_path(project, RUN).rename(folder / registry.DECISION)
+    record = json.loads((folder / registry.RECORD).read_text(encoding="utf-8"))
+    tags = {registry.DECISION_TAG: digest_file(decision)}
+    (folder / registry.RECORD).write_text(json.dumps(record | {"tags": tags}), encoding="utf-8")
+    rules = project.root / "gate.yml"
+
+    assert run_here("model", "gate", cwd=world.root).code == 0
+    rules.write_text(rules.read_text(encoding="utf-8").replace("rules:", "rulez:"), encoding="utf-8")
+    done = run_here("model", "gate", cwd=world.root)
+
+    assert (done.code, done.out) == (2, "")
+    assert "gate.yml" in done.err
+
+
+def test_next_steps_keep_the_project_folder(world: World) -> None:
+    root = world.write().root
+
+    undecided = run_here("model", "register", "-C", root.name, cwd=root.parent)
+    inside = run_here("model", "register", cwd=root / "data")
+    unregistered = run_here("model", "serve", "-C", root.name, cwd=root.parent)
+    world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 90
+    world.write()
+    refused = run_here("model", "gate", "-C", root.name, cwd=root.parent)
+
+    assert undecided.err.endswith(f"mlops-bootstrap model gate --run {RUN} -C {root.name}\n")
+    assert inside.err.endswith(f"mlops-bootstrap model gate --run {RUN}\n")
+    assert f"mlops-bootstrap run -C {root.name}" in unregistered.err
+    assert f"mlops-bootstrap model gate -C {root.name}" in refused.err
 
 
 def test_register_after_failed_run_names_log_and_next_command(world: World) -> None:
