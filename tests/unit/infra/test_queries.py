@@ -102,7 +102,7 @@ def test_a_query_begins_with_its_question_and_its_logs(name: str) -> None:
     lines = queries.text(name).splitlines()
 
     assert queries.question(name).endswith("?")
-    assert lines[1].startswith("// Kept by: ")
+    assert lines[1].startswith("// Source: ")
 
 
 def test_a_query_is_limited_to_resource_groups() -> None:
