@@ -93,6 +93,7 @@ class Template:
         """
         from copier._types import MISSING, Phase
         from copier._user_data import AnswersMap
+        from copier._user_data import Question as CopierQuestion
 
         result = Answers()
         worker = self._worker
@@ -103,7 +104,14 @@ class Template:
         with Phase.use(Phase.PROMPT):
             for name in worker.template.questions_data:
                 with _explained(f"The question {name} of the blueprint cannot be evaluated."):
-                    question = self._question(name)
+                    question = CopierQuestion(
+                        answers=answers,
+                        context=worker._render_context(),
+                        jinja_env=worker.jinja_env,
+                        settings=worker.settings,
+                        var_name=name,
+                        **worker.template.questions_data[name],
+                    )
                     applies = question.get_when()
                 if not applies:
                     answers.hide(name)
@@ -143,29 +151,6 @@ class Template:
         """
         with _explained("The blueprint cannot be rendered."):
             self._worker.run_copy()
-
-    def refuse_code(self) -> None:
-        """Raise RefusedError if the template would run code."""
-        found = [key for key in _RUNS_CODE if self._worker.template._raw_config.get(key)]
-        if found:
-            raise RefusedError(
-                "This blueprint would run code on this machine.",
-                why=f"Its copier.yml has {', '.join(found)}.",
-                hint="Blueprints must not run code. Use one without these keys.",
-            )
-
-    def _question(self, name: str) -> "CopierQuestion":
-        from copier._user_data import Question as CopierQuestion
-
-        worker = self._worker
-        return CopierQuestion(
-            answers=worker.answers,
-            context=worker._render_context(),
-            jinja_env=worker.jinja_env,
-            settings=worker.settings,
-            var_name=name,
-            **worker.template.questions_data[name],
-        )
 
     def _default(self, question: "CopierQuestion", result: Answers) -> Any:
         from copier._types import MISSING
@@ -210,10 +195,15 @@ def open_template(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
         ) as worker,
     ):
         worker._ask = lambda: None  # type: ignore[method-assign] # `Template.answer` has all answers already
-        template = Template(worker)
         with _explained("The blueprints cannot be read."):
-            template.refuse_code()
-        yield template
+            found = [key for key in _RUNS_CODE if worker.template._raw_config.get(key)]
+        if found:
+            raise RefusedError(
+                "This blueprint would run code on this machine.",
+                why=f"Its copier.yml has {', '.join(found)}.",
+                hint="Blueprints must not run code. Use one without these keys.",
+            )
+        yield Template(worker)
 
 
 def ask_on_terminal(question: "CopierQuestion") -> Any:

@@ -41,7 +41,16 @@ def _report(error: BaseException, arguments: list[str]) -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "libraries": {one.name: one.version for name in _LIBRARIES for one in metadata.distributions(name=name)},
         "command": _own_words(arguments),
-        "exceptions": [_exception(single) for single in _chain(error)],
+        "exceptions": [
+            {
+                "type": f"{type(one).__module__}.{type(one).__qualname__}",
+                "frames": [
+                    f"{_library_path(frame.filename)}:{frame.lineno} {frame.name}"
+                    for frame in traceback.extract_tb(one.__traceback__)
+                ],
+            }
+            for one in _chain(error)
+        ],
     }
 
 
@@ -60,14 +69,6 @@ def _chain(error: BaseException) -> list[BaseException]:
         chain.append(following)
         following = following.__cause__ or following.__context__
     return chain
-
-
-def _exception(error: BaseException) -> dict[str, object]:
-    frames = traceback.extract_tb(error.__traceback__)
-    return {
-        "type": f"{type(error).__module__}.{type(error).__qualname__}",
-        "frames": [f"{_library_path(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames],
-    }
 
 
 def _library_path(filename: str) -> str:

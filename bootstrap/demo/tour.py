@@ -5,7 +5,6 @@ import json
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,13 +62,19 @@ def take(folder: Path, progress: Progress) -> list[CommandResult]:
 def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
     in_platform, in_project = ["-C", PLATFORM], ["-C", PROJECT]
     if not (folder / PLATFORM / "platform.yaml").is_file():
-        arguments = [PLATFORM, "--organization", "contoso", "--defaults"]
-        yield "platform init", arguments, f"Creates the organization's manifests; the tour adds the team {TEAM}."
+        yield (
+            "platform init",
+            [PLATFORM, "--organization", "contoso", "--defaults"],
+            f"Creates the organization's manifests; the tour adds the team {TEAM}.",
+        )
     yield "plan", ["--all", *in_platform], "Lists everything that Azure would contain, without an account."
     yield "platform access", in_platform, "Lists all role assignments."
     if not (folder / PROJECT / "mlops.yaml").is_file():
-        arguments = ["tabular", PROJECT, "--data", f"team={TEAM}", "--defaults"]
-        yield "new", arguments, "Creates a project that trains, tests, gates and serves."
+        yield (
+            "new",
+            ["tabular", PROJECT, "--data", f"team={TEAM}", "--defaults"],
+            "Creates a project that trains, tests, gates and serves.",
+        )
     yield "run", in_project, "Runs the Azure ML pipeline on this machine, on real data."
     yield "run", in_project, "Nothing changed, so that no job runs."
     yield "model gate", in_project, "Decides whether the new model may replace the one that serves."
@@ -113,19 +118,12 @@ def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Pro
     progress.started(command)
     started = time.monotonic()
     line = [sys.executable, "-m", "bootstrap", *words.split(), *arguments, "--output", "json"]
-    with (
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-        child(line, cwd=folder, stdout=out, stderr=err) as process,
-    ):
-        code = process.wait()
-        out.seek(0)
-        err.seek(0)
-        result, talk = out.read().decode(errors="replace"), err.read().decode(errors="replace")
+    with child(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process, process:
+        result, talk = (output.decode(errors="replace") for output in process.communicate())
     seconds = time.monotonic() - started
-    if code != ExitCode.DONE:
-        progress.finished(command, f"failed with exit code {code}")
-        raise _failure(command, code, talk)
+    if process.returncode != ExitCode.DONE:
+        progress.finished(command, f"failed with exit code {process.returncode}")
+        raise _failure(command, process.returncode, talk)
     progress.finished(command)
     return CommandResult(words, command, why, seconds, json.loads(result))
 
