@@ -12,10 +12,7 @@ from infra.tables.network_modes import MODES
 from infra.tables.resource_types import IMAGES, STORAGE, WORKSPACE
 
 _LEARN = "https://learn.microsoft.com/azure"
-_PUT = "https://github.com/pulumi/pulumi-azure-native/issues/3768"
 _IMPORT = "https://www.pulumi.com/docs/iac/guides/migration/import/"
-_SDK = "https://www.pulumi.com/registry/packages/azure-native/api-docs/"
-_WORKSPACE = f"{_LEARN}/machine-learning/concept-workspace"
 
 _IN_ID = frozenset({"resourceGroupName", *(rule.argument for rule in TABLE.values())})
 """Inputs that are parts of the id, which an import keeps."""
@@ -195,7 +192,8 @@ ADOPTED_RULES: tuple[Rule, ...] = (
     Rule(
         "adopted-differs", "error", "The adopted workspace is as the manifest describes it",
         "Access, compute and alerts would be created for the wrong resources.",
-        "Write the ids, the location and the network of the workspace in the manifest.", _WORKSPACE,
+        "Write the ids, the location and the network of the workspace in the manifest.",
+        f"{_LEARN}/machine-learning/concept-workspace",
         _other_workspace,
     ),
     Rule(
@@ -207,13 +205,15 @@ ADOPTED_RULES: tuple[Rule, ...] = (
     Rule(
         "adopted-loses", "warning", "An import removes nothing",
         "An update replaces all properties: the first one may remove what the manifests do not configure.",
-        "Write it in the manifests (tags, outbound, allow_ips), or write mode: refer instead.", _PUT,
+        "Write it in the manifests (tags, outbound, allow_ips), or write mode: refer instead.",
+        "https://github.com/pulumi/pulumi-azure-native/issues/3768",
         _losses,
     ),
     Rule(
         "argument-value", "warning", "The SDK knows every value of an imported resource",
         "The engine cannot keep a value that the SDK does not have.",
-        "Change the value in Azure, or write mode: refer in the manifest.", _SDK,
+        "Change the value in Azure, or write mode: refer in the manifest.",
+        "https://www.pulumi.com/registry/packages/azure-native/api-docs/",
         _unknown_values,
     ),
     Rule(

@@ -41,8 +41,6 @@ _INSTANCE = f"{_LEARN}/machine-learning/how-to-create-compute-instance"
 _INSTANCE_UPDATES = "https://github.com/Azure/bicep-types-az/issues/2543"
 _MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
 
-_DELETED = "https://www.pulumi.com/docs/iac/concepts/options/retainondelete/"
-
 Effect = Literal["replaced", "refused", "one way"]
 """replaced: Azure deletes the resource and creates a new one. refused: Azure refuses or ignores the update. one way:
 Azure accepts the change, and never the opposite one."""
@@ -320,7 +318,8 @@ CHANGE_RULES: tuple[Rule, ...] = (
         "change-removes-data", "error", "No resource with data is removed",
         "The next deployment deletes what the manifests no longer configure.",
         "Move the data first; or accept the loss and suppress this rule for the resource: in the team's file, or in "
-        "platform.yaml when that file is removed too.", _DELETED, _removed,
+        "platform.yaml when that file is removed too.",
+        "https://www.pulumi.com/docs/iac/concepts/options/retainondelete/", _removed,
     ),
 )  # fmt: skip
 """The rules on changes. They need the inputs before the change."""

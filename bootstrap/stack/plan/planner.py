@@ -96,7 +96,7 @@ def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | 
     missing = [request for request, key in zip(requests, keys, strict=True) if cache is None or key not in cache]
     not_cached = {request.settings.stack for request in missing}
     workers = _workers(len(missing))
-    fresh = _by_workers(missing, workers) if workers > 1 else _here(missing)
+    fresh = _by_workers(missing, workers) if workers > 1 else (_packed(request) for request in missing)
     if cache is not None and missing:
         cache.sweep()
     with contextlib.closing(fresh):
@@ -111,7 +111,7 @@ def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | 
                 continue
             try:
                 # Damaged entries of the cache are rare, so they are planned in this process.
-                packed = next(fresh if stack in not_cached else _here([request]))
+                packed = next(fresh) if stack in not_cached else _packed(request)
             except BaseException:
                 progress.finished(task, "failed")
                 raise
@@ -119,12 +119,6 @@ def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | 
                 cache.keep(key, packed)
             progress.finished(task, f"{header(packed)['made']} resources")
             yield packed
-
-
-def _here(requests: Iterable[Request]) -> Generator[bytes, None, None]:
-    """Plan in this process."""
-    for request in requests:
-        yield _packed(request)
 
 
 def _by_workers(requests: Sequence[Request], workers: int) -> Generator[bytes, None, None]:
