@@ -146,6 +146,10 @@ def test_a_document_that_has_the_entry_already_stays_byte_for_byte(text: str) ->
             'teams:\n  fraud:\n    churn:\n      dev: {issuer: "I", subject: S} # Anna\n',
         ),
         (
+            "teams:\n  fraud:\n    churn:\n      dev: {issuer: I} # Anna\n",
+            'teams:\n  fraud:\n    churn:\n      dev: {issuer: I, subject: "S"} # Anna\n',
+        ),
+        (
             "teams:\n  fraud:\n      churn:\n          prod: {}\n\n  vision: {}\n",
             f"teams:\n  fraud:\n      churn:\n          prod: {{}}\n{DEV}\n  vision: {{}}\n",
         ),
@@ -157,7 +161,13 @@ def test_an_entry_is_written_in_the_style_that_surrounds_it(before: str, after: 
 
 @pytest.mark.parametrize(
     "text",
-    ["teams: &all {fraud: {churn: {prod: {a: b}}}}\nmore: *all\n", "teams: text\n", "teams: [fraud]\n", "- teams\n"],
+    [
+        "teams: &all {fraud: {churn: {prod: {a: b}}}}\nmore: *all\n",
+        "teams: text\n",
+        "teams: [fraud]\n",
+        "- teams\n",
+        "a: &x b\nc: &x d\n",
+    ],
 )
 def test_a_document_that_cannot_be_changed_alone_is_refused_with_what_to_add(text: str) -> None:
     with pytest.raises(InputError) as caught:
