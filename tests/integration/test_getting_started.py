@@ -30,13 +30,13 @@ class Step(NamedTuple):
 
 
 def steps() -> Iterator[Step]:
-    """What the page tells its reader to do, in order: `$ ` begins a command, `# PATH` a file."""
+    """What the page tells its reader to do, in order: `$ ` begins a command; a file's path is before its text."""
     for block in re.finditer(r"^```(console|yaml)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
         language, text = block.groups()
         in_checkout = PAGE[: block.start()].endswith(PLACE)
         if language == "yaml":
-            first, _, content = text.partition("\n")
-            yield Step("file", first.removeprefix("# "), content, in_checkout)
+            path = re.findall(r"`([\w./-]+\.yaml)`", PAGE[: block.start()])[-1]
+            yield Step("file", path, text, in_checkout)
             continue
         for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             command, _, output = part.replace("\\\n", " ").partition("\n")
