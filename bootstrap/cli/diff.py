@@ -53,6 +53,7 @@ def diff(
     cache = None if no_cache else Cache()
     refusals: list[str] = []
     compared = collect_refusals(compare(platform, commit, stacks or [], session.console, as_of, cache), refusals)
-    session.console.parts(report(session.output).render_diff(commit, collect_refusals(compared, refusals)))
+    form = report(session.output)
+    session.console.parts(form.render_diff(commit, collect_refusals(compared, refusals)))
     if check:
-        refuse(refusals, printed=session.output not in ("html", "json"))
+        refuse(refusals, printed=form.LISTS_ERRORS)

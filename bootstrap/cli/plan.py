@@ -95,8 +95,9 @@ def plan(
     show: Literal["summary", "resources", "findings"] = (
         "findings" if findings else "resources" if resources or len(named) == 1 else "summary"
     )
-    session.console.parts(report(session.output).render_plan(planned, PlanOptions(as_of, show)))
+    form = report(session.output)
+    session.console.parts(form.render_plan(planned, PlanOptions(as_of, show)))
     if check:
-        refuse(refusals, printed=session.output not in ("html", "json"))
+        refuse(refusals, printed=form.LISTS_ERRORS)
     if price_list is not None and price_list.failure is not None:
         raise price_list.failure

@@ -18,6 +18,7 @@ from infra.settings import (
     OutboundSettings,
     RunnerSettings,
 )
+from infra.tables import outbound_rules
 from infra.tables.network_modes import DEFAULT_MODE, MODES, Ci, Mode, Network, Service
 from infra.tables.private_endpoints import ENDPOINTS, HUB_ENDPOINTS, REGISTRY_ENDPOINTS, ZONES, Endpoint
 
@@ -31,12 +32,6 @@ https://learn.microsoft.com/azure/expressroute/expressroute-about-virtual-networ
 
 RESERVED_ADDRESSES = 5
 """Addresses that Azure reserves in every subnet."""
-
-RESERVED_RULES = (
-    "storage-queue", "storage-table", "storage-blob", "storage-file", "key-vault", "container-registry",
-    "model-registry",
-)  # fmt: skip
-"""The names of the outbound rules that every locked environment has."""
 
 
 def hub_vnet(manifests: Manifests) -> NewVnet | ExistingSubnet | None:
@@ -260,7 +255,7 @@ def _outbound(manifests: Manifests, stack: str, layers: Layers, mode: Mode) -> t
     for item in source.items() if source is not None else ():
         settings = _outbound_rule(manifests, item)
         name = item.value.name
-        if name in (*RESERVED_RULES, *rules):
+        if name in (*outbound_rules.RESERVED, *rules):
             manifests.report(item.position, f"there already is an outbound rule with the name {name!r}.")
         elif settings is not None and settings.kind == "private_endpoint" and not mode.has_managed_network:
             reason = "its jobs have no network of their own that a private endpoint could be in"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from bootstrap.errors import Problem, did_you_mean
-from bootstrap.yaml.messages import in_words, shown
+from bootstrap.yaml.messages import in_words, unknown_key
 from bootstrap.yaml.parse import read
 from bootstrap.yaml.positions import Document, Location, invalid
 
@@ -71,7 +71,7 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
             key = str(location[-1])
             yield Problem(
                 document.position(location, of_key=True),
-                f"unknown key {shown(key)}.",
+                unknown_key(key),
                 did_you_mean(key, _known_keys(model, first["loc"][:-1])),
             )
             continue

@@ -18,16 +18,7 @@ from infra.reference import Reference
 from infra.settings import EnvironmentSettings, Federation, SharedGroupSettings
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS, ENDPOINT_ALERTS, METRIC_ALERTS
 from infra.tables.network_modes import MODES
-from infra.tables.private_endpoints import (
-    CONTAINER_REGISTRY,
-    KEY_VAULT,
-    MODEL_REGISTRY,
-    STORAGE_BLOB,
-    STORAGE_FILE,
-    STORAGE_QUEUE,
-    STORAGE_TABLE,
-    Endpoint,
-)
+from infra.tables.outbound_rules import required_rules
 from infra.tables.roles import IDENTITIES, PEOPLE, SELF_SERVICE, SHARED, Entitlement, Target
 
 
@@ -233,7 +224,11 @@ def _create_outbound_rules(
     approved_only = MODES[settings.network].approved_outbound_only
     # A network that reaches the whole internet needs no rule for a part of it.
     rules = [rule for rule in settings.networking.outbound if approved_only or rule.kind == "private_endpoint"]
-    endpoints = _required_endpoints(settings) if settings.referenced is None else {}
+    networking = settings.networking
+    storage = MODES[settings.network].public_access("storage", networking.ci, networking.allow_ips)
+    endpoints = (
+        required_rules(storage, shared_registry=connects_to_registry(settings)) if settings.referenced is None else {}
+    )
     if not (endpoints or rules):
         return []
     return create_outbound_rules(
@@ -244,23 +239,6 @@ def _create_outbound_rules(
         rules=rules,
         opts=opts,
     )
-
-
-def _required_endpoints(settings: EnvironmentSettings) -> dict[str, Endpoint]:
-    """The private endpoints that a managed network needs, by the names of their outbound rules."""
-    endpoints: dict[str, Endpoint] = {}
-    networking = settings.networking
-    storage = MODES[settings.network].public_access("storage", networking.ci, networking.allow_ips)
-    if not storage.unrestricted:
-        endpoints |= {STORAGE_QUEUE.key: STORAGE_QUEUE, STORAGE_TABLE.key: STORAGE_TABLE}
-    if storage.allowed_ips:
-        # Azure ML creates endpoints itself only to services without a public address, and jobs have no allowed address.
-        # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-of-required-rules
-        endpoints |= {STORAGE_BLOB.key: STORAGE_BLOB, STORAGE_FILE.key: STORAGE_FILE}
-        endpoints |= {"key-vault": KEY_VAULT, "container-registry": CONTAINER_REGISTRY}
-    if connects_to_registry(settings):
-        endpoints["model-registry"] = MODEL_REGISTRY
-    return endpoints
 
 
 def _shared_groups(settings: EnvironmentSettings) -> dict[str, list[SharedGroupSettings]]:

@@ -32,6 +32,8 @@ from bootstrap.stack.report.words import (
 )
 from infra.rules.rule import SEVERITIES, Finding
 
+LISTS_ERRORS = False
+
 _WITH_INPUTS = 50
 """The number of stacks whose resources are shown with inputs. Browsers are slow with those of a thousand stacks."""
 

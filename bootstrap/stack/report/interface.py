@@ -28,7 +28,13 @@ class PlanOptions:
 
 
 class Report(Protocol):
-    """A form of the result of `plan` and `diff`."""
+    """A form of the result of `plan` and `diff`.
+
+    Attributes:
+        LISTS_ERRORS: Whether a reader sees the findings that refuse a deployment; else `--check` prints them too.
+    """
+
+    LISTS_ERRORS: bool
 
     def render_plan(self, stacks: Iterable[StackPlan], options: PlanOptions, /) -> Iterator[str]:
         """Render planned stacks."""

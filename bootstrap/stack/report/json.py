@@ -9,6 +9,8 @@ from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.interface import PlanOptions
 
+LISTS_ERRORS = False
+
 
 def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
     """The document, a part for each stack."""

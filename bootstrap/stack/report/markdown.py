@@ -31,6 +31,8 @@ from bootstrap.stack.report.words import (
 )
 from infra.rules.rule import Finding
 
+LISTS_ERRORS = True
+
 LONGEST = 65_536
 """The most characters in a comment of GitHub; Azure DevOps allows 150,000.
 https://github.com/orgs/community/discussions/41331

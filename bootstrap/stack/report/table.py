@@ -12,6 +12,8 @@ from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import grave, kind, label, marks, notes_by_rule, suppressed
 from bootstrap.terminal.table import table_lines
 
+LISTS_ERRORS = True
+
 
 def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """One line for each resource that Azure would hold; below the table the findings."""

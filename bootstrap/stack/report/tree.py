@@ -26,6 +26,8 @@ from bootstrap.stack.report.words import (
 )
 from infra.rules.rule import SEVERITIES, Finding, Resource, Severity
 
+LISTS_ERRORS = True
+
 
 def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
     """The stacks as `options.show` says: a summary of all, each with its resources, or the findings only."""

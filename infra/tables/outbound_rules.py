@@ -1,0 +1,50 @@
+"""The outbound rules of a managed network beside those of the manifests and those that Azure ML adds itself: a table.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-of-required-rules
+"""
+
+from collections.abc import Mapping
+
+from infra.tables.network_modes import PublicAccess
+from infra.tables.private_endpoints import (
+    CONTAINER_REGISTRY,
+    KEY_VAULT,
+    MODEL_REGISTRY,
+    STORAGE_BLOB,
+    STORAGE_FILE,
+    STORAGE_QUEUE,
+    STORAGE_TABLE,
+    Endpoint,
+)
+
+RESTRICTED_STORAGE: Mapping[str, Endpoint] = {STORAGE_QUEUE.key: STORAGE_QUEUE, STORAGE_TABLE.key: STORAGE_TABLE}
+"""Where the storage account does not answer the whole internet: parallel jobs use its queues and tables."""
+
+ALLOWED_ADDRESSES: Mapping[str, Endpoint] = {
+    STORAGE_BLOB.key: STORAGE_BLOB,
+    STORAGE_FILE.key: STORAGE_FILE,
+    "key-vault": KEY_VAULT,
+    "container-registry": CONTAINER_REGISTRY,
+}
+"""Where services answer allowed addresses only: Azure ML creates endpoints only to services without a public address,
+and jobs have no allowed address."""
+
+SHARED_REGISTRY: Mapping[str, Endpoint] = {"model-registry": MODEL_REGISTRY}
+"""Where jobs reach the shared model registry by a private endpoint."""
+
+RESERVED = (*RESTRICTED_STORAGE, *ALLOWED_ADDRESSES, *SHARED_REGISTRY)
+"""The names of these rules, which a rule of a manifest cannot have."""
+
+
+def required_rules(storage: PublicAccess, *, shared_registry: bool) -> dict[str, Endpoint]:
+    """The private endpoints that a managed network needs, by the names of their rules.
+
+    Args:
+        storage: From where the public address of the storage account can be reached.
+        shared_registry: Whether jobs reach the shared model registry by a private endpoint.
+    """
+    return {
+        **(RESTRICTED_STORAGE if not storage.unrestricted else {}),
+        **(ALLOWED_ADDRESSES if storage.allowed_ips else {}),
+        **(SHARED_REGISTRY if shared_registry else {}),
+    }
