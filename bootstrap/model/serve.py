@@ -193,7 +193,7 @@ def wait(server: Server) -> None:
 def check(project: Project, model: Model, *, port: int | None, progress: Progress) -> dict[str, Any]:
     """Serve the model, compare answers with predictions, send invalid requests, measure the latency, stop the server.
 
-    Returns the JSON document of `model serve --check` (docs/serve.md); `problems` is empty if the check passed.
+    Returns the JSON document of `model serve --check` (docs/model.md); `problems` is empty if the check passed.
 
     Args:
         port: As for `start_server`, but None selects a free port.
