@@ -193,7 +193,10 @@ def wait(server: Server) -> None:
 def check(project: Project, model: Model, *, port: int | None, progress: Progress) -> dict[str, Any]:
     """Serve the model, compare answers with predictions, send invalid requests, measure the latency, stop the server.
 
-    Returns the JSON document of `model serve --check` (docs/model.md); `problems` is empty if the check passed.
+    Returns the JSON document of `model serve --check`: `problems` is empty if the check passed; `answers` are those to
+    the sample request; `largest_difference` is the largest relative difference from the predictions,
+    or None if they cannot be compared; `ready_seconds` is the time from start to first answer; `p50_ms`
+    and `p95_ms` are the median and the 95th percentile of the latency of the sample request, after warm-up.
 
     Args:
         port: As for `start_server`, but None selects a free port.
