@@ -24,6 +24,8 @@ from infra.settings import EnvironmentSettings
 from infra.tables.azure_policies import LEGACY_MODE
 from infra.tables.names import TABLE, rule_of
 from infra.tables.resource_types import (
+    ACTION_GROUP,
+    BUDGET,
     COMPUTE,
     ELIGIBILITY,
     GROUP,
@@ -33,6 +35,7 @@ from infra.tables.resource_types import (
     NETWORK,
     OUTBOUND_RULE,
     ROLE,
+    RUNNERS,
     STORAGE,
     SUBNET,
     VAULT,
@@ -49,16 +52,20 @@ from tests.unit.infra.rules.manifests import (
     LOCKED,
     OTHER_PEOPLE,
     PEOPLE,
-    RUNNERS,
     Edits,
     on_platform,
     on_team,
     planned,
 )
+from tests.unit.infra.rules.manifests import RUNNERS as RUNNER_SETTINGS
 from tests.unit.infra.sdk_arguments import mistakes
 
+BLOBS = "azure-native:storage:BlobServiceProperties"
 CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
 DEFINITION = "azure-native:authorization:RoleDefinition"
+ACTIVITY_ALERT = "azure-native:monitor:ActivityLogAlert"
+METRIC_ALERT = "azure-native:monitor:MetricAlert"
+QUERY_ALERT = "azure-native:monitor:ScheduledQueryRule"
 IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 LOCK = "azure-native:authorization:ManagementLockByScope"
 POLICY = "azure-native:authorization:PolicyAssignment"
@@ -86,9 +93,9 @@ LINKED: Edits = {(LINKS, "teams.fraud.churn.dev"): CHURN_LINK}
 PLATFORMS: dict[str, Edits] = {
     "open": {**EVERYTHING, **LINKED, **on_team(kubernetes=[{"name": "aks", "cluster_id": _AKS, "namespace": "ml"}])},
     "managed": {**LOCKED, **EVERYTHING, **LINKED, **on_team(network="managed", allow_ips=["20.1.2.0/24"])},
-    "private CI": {**LOCKED, **RUNNERS, **EVERYTHING, **LINKED, **on_team(network="managed", ci="private")},
+    "private CI": {**LOCKED, **RUNNER_SETTINGS, **EVERYTHING, **LINKED, **on_team(network="managed", ci="private")},
     "locked": {
-        **LOCKED, **RUNNERS, **EVERYTHING, **LINKED, **on_platform(hub__network="locked", hub__dns="policy"),
+        **LOCKED, **RUNNER_SETTINGS, **EVERYTHING, **LINKED, **on_platform(hub__network="locked", hub__dns="policy"),
         **on_team(outbound=[{"name": "pypi", "fqdn": "pypi.org"}]),
     },
     "adopted": {**ADOPT, **LINKED, **on_team(projects=[CHURN])},
@@ -114,18 +121,38 @@ VALUES: list[tuple[str, str, str, Any]] = [
     (STORAGE, "", "minimumTlsVersion", "TLS1_2"),
     (STORAGE, "", "enableHttpsTrafficOnly", True),
     (STORAGE, "", "isLocalUserEnabled", False),
+    (STORAGE, "", "allowCrossTenantReplication", False),
+    (STORAGE, "", "isSftpEnabled", False),
+    (BLOBS, "", "deleteRetentionPolicy.enabled", True),
+    (BLOBS, "", "deleteRetentionPolicy.allowPermanentDelete", False),
+    (BLOBS, "", "containerDeleteRetentionPolicy.enabled", True),
+    (BLOBS, "", "isVersioningEnabled", True),
     (VAULT, "", "properties.enableRbacAuthorization", True),
     (VAULT, "", "properties.enablePurgeProtection", True),
+    (VAULT, "", "properties.enableSoftDelete", True),
+    (VAULT, "", "properties.softDeleteRetentionInDays", 90),
+    (VAULT, "", "properties.enabledForDeployment", False),
+    (VAULT, "", "properties.enabledForDiskEncryption", False),
+    (VAULT, "", "properties.enabledForTemplateDeployment", False),
     (IMAGES, "", "adminUserEnabled", False),
     (IMAGES, "", "anonymousPullEnabled", False),
     (WORKSPACE, "", "systemDatastoresAuthMode", "Identity"),
     (WORKSPACE, "", "v1LegacyMode", False),
     (LOGS, "", "features.disableLocalAuth", True),
+    (ACTIVITY_ALERT, "", "enabled", True),
+    (METRIC_ALERT, "", "enabled", True),
+    (QUERY_ALERT, "", "enabled", True),
+    (QUERY_ALERT, "", "muteActionsDuration", None),
+    (ACTION_GROUP, "", "enabled", True),
+    *((BUDGET, "", f"notifications.{one}.enabled", True) for one in ("actual80", "actual100", "forecast100")),
+    (POLICY, "", "enforcementMode", "Default"),
+    (RUNNERS, "", "agentProfile.kind", "Stateless"),
     (SUBNET, "", "defaultOutboundAccess", False),
     (COMPUTE, "AmlCompute", "properties.disableLocalAuth", True),
     (COMPUTE, "ComputeInstance", "properties.disableLocalAuth", True),
     (*_compute("AmlCompute", "remoteLoginPortPublicAccess"), "Disabled"),
     (*_compute("AmlCompute", "scaleSettings.minNodeCount"), 0),
+    (*_compute("AmlCompute", "scaleSettings.nodeIdleTimeBeforeScaleDown"), "PT5M"),
     (*_compute("ComputeInstance", "applicationSharingPolicy"), "Personal"),
     (*_compute("ComputeInstance", "sshSettings.sshPublicAccess"), "Disabled"),
 ]
@@ -162,6 +189,20 @@ def _storage_services(stack: Stack) -> Iterator[str]:
             for details in entries(region.get("storageAccountDetails")):
                 if details["systemCreatedStorageAccount"].get("allowBlobPublicAccess") is not False:
                     yield f"{models.name}: public containers in {region['location']}"
+                if details["systemCreatedStorageAccount"].get("storageAccountType") != "Standard_LRS":
+                    yield f"{models.name}: another type of storage account in {region['location']}"
+
+
+def _state_and_data(stack: Stack) -> Iterator[str]:
+    """Pulumi's state survives the loss of a zone, and is recoverable longer than the data of a workspace."""
+    is_hub = stack.environment is None
+    for account in stack.of(STORAGE):
+        if account.at("sku.name") != ("Standard_ZRS" if is_hub else "Standard_LRS"):
+            yield f"{account.name}: {account.at('sku.name')}"
+    for blobs in stack.of(BLOBS):
+        for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+            if blobs.at(f"{policy}.days") != (90 if is_hub else 14):
+                yield f"{blobs.name}: {policy} of {blobs.at(f'{policy}.days')} days"
 
 
 def _customer_key(stack: Stack) -> Iterator[str]:
@@ -329,7 +370,7 @@ def _keyless(stack: Stack) -> Iterator[str]:
 REQUIREMENTS: Mapping[str, Requirement] = {
     check.__name__.strip("_"): check
     for check in (
-        _storage_services, _customer_key, _registries, _managed_network, _locked, _subnets, _inbound,
+        _storage_services, _state_and_data, _customer_key, _registries, _managed_network, _locked, _subnets, _inbound,
         _locks_and_policies, _assigning, _wide, _principals, _credentials, _tags, _names, _arguments, _keyless,
     )
 }  # fmt: skip
@@ -351,6 +392,11 @@ WRONG: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [
     ("storage_services", STORAGE, lambda one: one.update(encryption={"services": {"blob": {"enabled": False}}})),
     ("storage_services", MODELS, lambda one: one["regionDetails"][0]["storageAccountDetails"][0]
         ["systemCreatedStorageAccount"].update(allowBlobPublicAccess=True)),
+    ("storage_services", MODELS, lambda one: one["regionDetails"][0]["storageAccountDetails"][0]
+        ["systemCreatedStorageAccount"].pop("storageAccountType")),
+    ("state_and_data", STORAGE, lambda one: one["sku"].update(name="Standard_GRS")),
+    ("state_and_data", BLOBS, lambda one: one["deleteRetentionPolicy"].update(days=7)),
+    ("state_and_data", BLOBS, lambda one: one["containerDeleteRetentionPolicy"].update(days=7)),
     ("customer_key", STORAGE, lambda one: one.pop("encryption", None)),
     ("customer_key", IMAGES, lambda one: one.pop("encryption", None)),
     ("customer_key", WORKSPACE, lambda one: one.pop("encryption", None)),
