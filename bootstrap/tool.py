@@ -5,10 +5,9 @@
 
 import re
 import shlex
-from pathlib import Path
 
 from bootstrap import __version__
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, Position, Problem
 
 VERSION = 'a version such as "0.1.*"'
 VERSION_PATTERN = r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?"
@@ -70,12 +69,19 @@ def other_version(data: object) -> tuple[str, str | None] | None:
     return None if SpecifierSet(f"=={version}").contains(__version__, prereleases=True) else (version, source)
 
 
-def require_this_version(file: Path, data: object, *, extra: str = "") -> None:
-    """Raise InputError, with the command that starts the right version, when `file` pins another one than this."""
+def require_this_version(position: Position, data: object, *, extra: str = "") -> None:
+    """Raise InputError, with the command that starts the right version, when a manifest pins another one than this.
+
+    Args:
+        position: That of `tool` in the manifest.
+        data: As for `other_version`.
+        extra: As for `uvx_arguments`.
+    """
     pinned = other_version(data)
     if pinned is not None:
         raise InputError(
-            f"{file} pins mlops-bootstrap {pinned[0]}; this is {__version__}.",
-            why="`tool` pins one version, so that everybody gets the same results.",
+            f"{position.path} pins mlops-bootstrap {pinned[0]}; this is {__version__}.",
+            problems=[Problem(position, f"`tool` pins {pinned[0]}, and the running version is {__version__}.")],
+            why="`tool` pins one version, so that everyone gets the same results.",
             hint=f"Run the pinned version: uvx {shlex.join(uvx_arguments(*pinned, extra=extra))} mlops-bootstrap",
         )

@@ -57,4 +57,9 @@ def _address(root: Path, folder: Path) -> str:
         url = git("remote", "get-url", "origin", cwd=root)
     except InputError:  # no repository, or no remote
         return Path(os.path.relpath(root, folder)).as_posix()
-    return re.sub(r"(?<=^https://)[^/@]*@", "", url)
+    return without_credentials(url)
+
+
+def without_credentials(url: str) -> str:
+    """A URL without its user and password; `ssh://git@` is the user of every ssh URL of a forge, and stays."""
+    return re.sub(r"^(?!ssh://git@[^@]*$)([\w+.-]+://)[^/?#]*@", r"\1", url, flags=re.IGNORECASE)

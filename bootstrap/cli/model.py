@@ -8,6 +8,7 @@ import typer
 from bootstrap.cli.app import model
 from bootstrap.cli.command import Session, command
 from bootstrap.errors import BootstrapError, InputError, RefusedError
+from bootstrap.terminal.markdown import escaped
 from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
@@ -247,16 +248,8 @@ def _gate_markdown(decision: "Decision") -> str:
         "|---|---|---|",
     ]
     results = {True: "passed", False: "**refused**"}
-    lines += [
-        f"| {_markdown_cell(rule.rule)} | {results[rule.passed]} | {_markdown_cell(rule.message)} |"
-        for rule in decision.rules
-    ]
+    lines += [f"| {escaped(rule.rule)} | {results[rule.passed]} | {escaped(rule.message)} |" for rule in decision.rules]
     return "\n".join(lines)
-
-
-def _markdown_cell(text: str) -> str:
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return " ".join(escaped.split())
 
 
 def _lineage_table(tags: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ import typer
 from bootstrap.cli.app import platform
 from bootstrap.cli.command import Session, command
 from bootstrap.cli.stack import complete_stack
-from bootstrap.errors import InputError, did_you_mean
+from bootstrap.errors import InputError, Position, Problem, did_you_mean
 from bootstrap.terminal.table import table
 
 
@@ -106,18 +106,21 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
 )
 def validate(session: Session) -> None:
     """Check all manifests, and report every mistake with its file, line and column; in CI, as annotations."""
+    from bootstrap.manifests.locate import FILE_NAME
     from bootstrap.manifests.platform import warnings_of
     from bootstrap.manifests.report import render
 
     try:
         found = session.platform()
     except InputError as error:
-        if error.problems and session.output != "text":
-            session.console.parts([render(session.output, (), error.problems, ()), "\n"])
+        if session.output != "text":
+            message = f"{error.what} {error.why}".strip()
+            problems = error.problems or [Problem(Position(session.directory / FILE_NAME, 1, 1), message, error.hint)]
+            session.console.parts([render(session.output, session.directory, (), problems, ()), "\n"])
         raise
 
     warnings = list(warnings_of(found.manifests))
-    report = render(session.output, list(found.stacks), (), warnings)
+    report = render(session.output, session.directory, list(found.stacks), (), warnings)
     session.console.parts([report, "\n"] if report else [])
 
 
@@ -134,7 +137,7 @@ def show(
     stack: Annotated[str, typer.Argument(help="The stack.", autocompletion=complete_stack)],
     *,
     origin: Annotated[
-        bool, typer.Option("--origin", help="Each value as the manifests say it, with the layer, file and line.")
+        bool, typer.Option("--origin", help="Print each configured value with its layer, file and line.")
     ] = False,
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
@@ -184,10 +187,10 @@ def link(
     subject: Annotated[str, typer.Option(help="The token's sub, as read from the forge.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of links.yaml, and stop.")] = False,
 ) -> None:
-    """Record in links.yaml what a forge's tokens say, so that a project's CI can log in without a secret."""
+    """Record the issuer and subject of a forge's tokens in links.yaml, so that CI can log in without a secret."""
     import difflib
 
-    from bootstrap.files import write_atomically
+    from bootstrap.files import read_bounded, write_atomically
     from bootstrap.manifests.links import link_of, with_link
     from bootstrap.manifests.locate import LINKS, find_root
     from bootstrap.manifests.platform import check_with_links
@@ -195,14 +198,15 @@ def link(
 
     root = find_root(session.directory)
     path = root / LINKS
+    before = ""
     if path.exists():
-        read(path)  # reports what is no YAML
-    before = path.read_bytes().decode() if path.exists() else ""
+        read(path, within=root)  # reports invalid YAML
+        before = read_bounded(path, within=root).decode()
     after = with_link(before, path, target, environment, link_of(issuer, subject))
     check_with_links(root, after, f"{target} {environment}")
     changed = before != after
     if changed and not dry_run:
-        write_atomically(path, after)
+        write_atomically(path.resolve(), after)
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), LINKS, LINKS, lineterm="")
     difference = "\n".join(lines)
     session.console.result(
@@ -233,7 +237,7 @@ def access(
         typer.Argument(metavar="STACK...", help="Only these stacks.", autocompletion=complete_stack),
     ] = None,
 ) -> None:
-    """Print who may do what, where and why, as the plan of all stacks says; no account is needed."""
+    """Print all planned roles: who has them, on which resource and why. No account is needed."""
     from bootstrap.stack.access import access_as_markdown, access_as_table, access_document, find_grants
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.planner import plan_stacks
@@ -270,7 +274,7 @@ def schema(
     examples=["mlops-bootstrap platform policy-pack"],
 )
 def policy_pack(session: Session) -> None:
-    """Print the folder of the policy pack, for `pulumi --policy-pack`: the engine judges by the rules of a plan."""
+    """Print the folder of the policy pack, for `pulumi --policy-pack`: it has the rules of `plan`."""
     from infra.rules import PACK_FOLDER
 
     session.console.result(str(PACK_FOLDER), {"schema_version": 1, "folder": str(PACK_FOLDER)})

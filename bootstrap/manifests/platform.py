@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from bootstrap.errors import InputError, Position, Problem, did_you_mean, nearest
 from bootstrap.manifests.layers import Manifests, Sourced
 from bootstrap.manifests.links import problems_of_links
-from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, team_files
+from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, pinned_tool, team_files
 from bootstrap.manifests.merge import stack_settings
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.tool import require_this_version
@@ -105,8 +105,8 @@ def check_with_links(root: Path, text: str, linked: str) -> None:
     try:
         load_platform(root, links=text)
     except InputError as error:
-        if not error.problems:
-            raise  # another version is pinned
+        if not error.problems or pinned_tool(root) is not None:
+            raise
         known = {problem.message: problem for problem in _problems(root)}
         raise InputError(
             f"{linked} cannot be linked.",
@@ -162,7 +162,7 @@ def _manifest(
         problems += error.problems or [Problem(Position(path, 1, 1), f"{error.what} {error.why}".strip())]
         return None
     if model is PlatformManifest:  # mistakes in the files of another version are for that version to report
-        require_this_version(path, document.data, extra="infra")
+        require_this_version(document.position(("tool",)), document.data, extra="infra")
     manifest, found = check(document, model)
     problems += found
     return Sourced(manifest, document) if manifest is not None else None

@@ -1,26 +1,35 @@
 """The reports of `platform validate`: for a person, as JSON, and as annotations in CI."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from bootstrap import __version__
-from bootstrap.errors import Problem
+from bootstrap.errors import InputError, MissingError, Problem
+from bootstrap.processes import read_git
 
 _ADDRESS = "https://github.com/mlops-bootstrap/mlops-bootstrap"
 
 
-def render(form: str, stacks: Sequence[str], errors: Sequence[Problem], warnings: Sequence[Problem]) -> str:
-    """The report of a validation as `json`, `github` or `sarif`, or as `text`, which is for valid manifests."""
+def render(
+    form: str, directory: Path, stacks: Sequence[str], errors: Sequence[Problem], warnings: Sequence[Problem]
+) -> str:
+    """The report of a validation as `json`, `github` or `sarif`, or as `text`, which is for valid manifests.
+
+    Args:
+        directory: The folder of the command: annotations are relative to the root of its git repository.
+    """
     found = [*(("error", problem) for problem in errors), *(("warning", problem) for problem in warnings)]
     if form == "github":
-        return "\n".join(_command(level, problem) for level, problem in found)
+        root = _repository(directory)
+        return "\n".join(_command(level, problem, root) for level, problem in found)
     if form == "text":
         valid = f"The manifests are valid. Stacks: {', '.join(stacks)}."
         return "\n".join([valid, *(f"{level}: {problem}" for level, problem in found)])
-    document = _sarif(found) if form == "sarif" else _document(stacks, found)
+    document = _sarif(found, _repository(directory)) if form == "sarif" else _document(stacks, found)
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
@@ -45,13 +54,13 @@ def _document(stacks: Sequence[str], found: Sequence[tuple[str, Problem]]) -> di
     }
 
 
-def _command(level: str, problem: Problem) -> str:
+def _command(level: str, problem: Problem, root: Path | None) -> str:
     """A workflow command of GitHub Actions, which annotates a line of a pull request.
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
-    file = _escaped(_file_name(problem)).replace(":", "%3A").replace(",", "%2C")
     at = problem.position
+    file = _escaped(_below(at.path, root) or at.path.as_posix()).replace(":", "%3A").replace(",", "%2C")
     return f"::{level} file={file},line={at.line},col={at.column}::{_escaped(_message(problem))}"
 
 
@@ -59,7 +68,7 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _sarif(found: Sequence[tuple[str, Problem]]) -> dict[str, Any]:
+def _sarif(found: Sequence[tuple[str, Problem]], root: Path | None) -> dict[str, Any]:
     """A log of SARIF 2.1.0, which GitHub's code scanning and Azure DevOps' scans tab read.
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
@@ -81,7 +90,7 @@ def _sarif(found: Sequence[tuple[str, Problem]]) -> dict[str, Any]:
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": quote(_file_name(problem))},
+                        "artifactLocation": _artifact(problem.position.path, root),
                         "region": {"startLine": problem.position.line, "startColumn": problem.position.column},
                     }
                 }
@@ -96,8 +105,29 @@ def _sarif(found: Sequence[tuple[str, Problem]]) -> dict[str, Any]:
     }
 
 
+def _artifact(path: Path, root: Path | None) -> dict[str, str]:
+    below = _below(path, root)
+    return {"uri": path.resolve().as_uri()} if below is None else {"uri": quote(below), "uriBaseId": "%SRCROOT%"}
+
+
+def _repository(directory: Path) -> Path | None:
+    """The root of the git repository: in a job of GitHub its workspace; None outside of a repository."""
+    if workspace := os.environ.get("GITHUB_WORKSPACE"):
+        return Path(workspace).resolve()
+    try:
+        return Path(read_git("rev-parse", "--show-toplevel", cwd=directory)).resolve()
+    except (InputError, MissingError):
+        return None
+
+
+def _below(path: Path, root: Path | None) -> str | None:
+    """The path relative to the repository, with forward slashes; None for a file outside of it."""
+    path = path.resolve()
+    return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else None
+
+
 def _file_name(problem: Problem) -> str:
-    """The problem's file as CI finds it: relative to the current folder, where it is below it, with forward slashes."""
+    """The problem's file in the JSON document: relative to the current folder where it is below it."""
     path, here = problem.position.path, Path.cwd()
     return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 

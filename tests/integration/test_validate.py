@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ExitCode
-from tests.helpers import Done, build_tree, run_cli
+from bootstrap.errors import ExitCode, InputError
+from tests.helpers import Done, build_tree, git, run_cli, run_here
 
 PLATFORM = """\
 organization: contoso
@@ -45,6 +45,11 @@ def test_mistakes_are_a_json_document_with_positions(tmp_path: Path) -> None:
         },
     ]  # fmt: skip
     assert "error: The manifests in" in done.err
+
+
+@pytest.fixture(autouse=True)
+def _in_the_root_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
 
 
 @pytest.mark.parametrize("output", ["json", "github", "sarif"])
@@ -90,7 +95,8 @@ def test_a_report_in_sarif_has_what_github_requires(tmp_path: Path) -> None:
     )  # fmt: skip
     [location] = result["locations"]
     assert location["physicalLocation"] == {
-        "artifactLocation": {"uri": "teams/fraud.yaml"}, "region": {"startLine": 2, "startColumn": 16}
+        "artifactLocation": {"uri": "teams/fraud.yaml", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 2, "startColumn": 16}
     }  # fmt: skip
 
 
@@ -120,8 +126,62 @@ def test_valid_manifests_have_no_annotations(tmp_path: Path) -> None:
     assert validate(tmp_path, TEAM, "github") == Done(ExitCode.DONE, "", "")
 
 
-def test_another_pinned_version_is_no_mistake_in_a_line(tmp_path: Path) -> None:
+def test_another_pinned_version_is_a_mistake_at_its_line(tmp_path: Path) -> None:
     done = validate(tmp_path, TEAM, "json", platform=PLATFORM + 'tool: "99.*"\n')
 
-    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert (done.code, done.document["valid"]) == (ExitCode.INPUT, False)
+    [problem] = done.document["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == ("platform.yaml", 9, 7)
+    assert "`tool` pins 99.*" in problem["message"]
     assert "Run the pinned version: uvx --from 'mlops-bootstrap[infra]==99.*' mlops-bootstrap" in done.err
+
+
+@pytest.mark.parametrize("output", ["json", "github", "sarif"])
+def test_an_error_without_a_line_is_reported_in_every_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    def refuse(start: Path) -> Path:
+        raise InputError("This is no platform.", hint="Choose another folder.")
+
+    monkeypatch.setattr("bootstrap.manifests.platform.find_root", refuse)
+
+    done = run_here("platform", "validate", "-o", output, cwd=tmp_path)
+
+    assert done.code == ExitCode.INPUT
+    assert "This is no platform. Choose another folder." in done.out if output != "json" else not done.document["valid"]
+
+
+@pytest.mark.parametrize("folder", [".", "manifests", "manifests/teams"])
+@pytest.mark.parametrize("in_job", [False, True])
+def test_annotations_are_relative_to_the_root_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, in_job: bool
+) -> None:
+    root = build_tree(
+        tmp_path, {"manifests/platform.yaml": PLATFORM + "extra: 1\n", "manifests/teams/fraud.yaml": TEAM}
+    )
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    if in_job:
+        monkeypatch.setenv("GITHUB_WORKSPACE", str(root))
+    else:
+        git("init", "--quiet", cwd=root)
+    options = ["-C", "manifests"] if folder == "." else []
+
+    github = run_here("platform", "validate", "-o", "github", *options, cwd=root / folder)
+    sarif = run_here("platform", "validate", "-o", "sarif", *options, cwd=root / folder)
+
+    assert github.out.startswith("::error file=manifests/platform.yaml,line=9,col=1::")
+    [result] = sarif.document["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {
+        "uri": "manifests/platform.yaml", "uriBaseId": "%SRCROOT%"
+    }  # fmt: skip
+
+
+def test_a_file_outside_of_a_repository_has_its_file_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    root = build_tree(tmp_path, {"platform.yaml": PLATFORM + "extra: 1\n", "teams/fraud.yaml": TEAM})
+
+    done = run_here("platform", "validate", "-o", "sarif", cwd=root)
+
+    [result] = done.document["runs"][0]["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert uri == {"uri": (root.resolve() / "platform.yaml").as_uri()}

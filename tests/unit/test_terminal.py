@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.errors import InputError
 from bootstrap.terminal.console import Console, print_error
+from bootstrap.terminal.markdown import escaped
 from bootstrap.terminal.table import table
 
 HEADINGS = ["stack", "role", "why"]
@@ -106,3 +107,12 @@ def test_a_result_is_printed_whole_or_not_at_all(capsys: pytest.CaptureFixture[s
         Console().parts(parts())
 
     assert capsys.readouterr().out == ""
+
+
+def test_text_is_no_markup_in_markdown() -> None:
+    reason = "![x](https://a.example/t.png) @contoso/admins [ok](https://a.example) `a` *b* _c_\n<i> a|b \\| & ~d~"
+
+    assert escaped(reason) == (
+        r"\!\[x\](https://a.example/t.png) &#64;<!-- -->contoso/admins \[ok\](https://a.example) \`a\` \*b\* \_c\_"
+        r" &lt;i&gt; a\|b \\\| &amp; \~d\~"
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, Position
 from bootstrap.tool import SOURCE_PATTERN, other_version, require_this_version, uvx_arguments
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -76,7 +76,7 @@ def test_another_pinned_version_is_refused_with_the_command_that_starts_it() -> 
     data = {"tool": "99.*", "tool_source": INDEX, "a key of that version": 1}
 
     with pytest.raises(InputError) as caught:
-        require_this_version(Path("mlops.yaml"), data)
+        require_this_version(Position(Path("mlops.yaml"), 2, 7), data)
 
     assert caught.value.what.startswith("mlops.yaml pins mlops-bootstrap 99.*; this is ")
     assert caught.value.hint.endswith(f"uvx --default-index {INDEX} --from 'mlops-bootstrap==99.*' mlops-bootstrap")

@@ -29,6 +29,7 @@ from bootstrap.stack.report.words import (
     suppressed,
     tally,
 )
+from bootstrap.terminal.markdown import escaped
 from infra.rules.rule import Finding
 
 LISTS_ERRORS = True
@@ -121,7 +122,7 @@ def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:
     yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
-    table = "\n".join(["| Type | Name | Marked | Asked for in |", "| --- | --- | --- | --- |", *rows])
+    table = "\n".join(["| Type | Name | Marked | Manifest |", "| --- | --- | --- | --- |", *rows])
     idle = "".join(f"- {cost.count} {escaped(cost.text)}\n" for cost in grouped(stack.idle))
     total = f"\nIn all **{stack.prices.text}**.\n" if stack.prices is not None else ""
     billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
@@ -185,8 +186,3 @@ def _of_stacks(fitting: _Fitting) -> dict[str, list[str]]:
 
 def _all(texts: Mapping[str, list[str]]) -> list[str]:
     return [text for of_stack in texts.values() for text in of_stack]
-
-
-def escaped(text: str) -> str:
-    """Text in which no character is markup of Markdown tables or HTML."""
-    return text.replace("|", "\\|").replace("<", "&lt;")

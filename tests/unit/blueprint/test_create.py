@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from bootstrap.blueprint import NewProject, Snapshot, create, snapshot_of_checkout
+from bootstrap.blueprint.from_platform import without_credentials
 from bootstrap.blueprint.repository import URL
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
 from bootstrap.files import file_error
@@ -487,3 +488,18 @@ def test_any_project_name_is_refused_or_creates_whole_project(snapshot: Snapshot
     else:
         assert f"{created.project.replace('-', '_')}/__init__.py" in created.files
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://user:p@ss@host/x", "https://host/x"),
+        ("http://user:token@host/x", "http://host/x"),
+        ("HTTPS://token@host/x", "HTTPS://host/x"),
+        ("ssh://user:password@host/x", "ssh://host/x"),
+        ("ssh://git@host/x", "ssh://git@host/x"),
+        ("git@host:x", "git@host:x"),
+    ],
+)
+def test_the_address_of_a_remote_has_no_credentials(remote: str, address: str) -> None:
+    assert without_credentials(remote) == address

@@ -30,6 +30,26 @@ teams:
     churn: # moved in May
       dev: {issuer: https://token.actions.githubusercontent.com, subject: "repo:contoso@1/churn@2:environment:dev"}
 """
+LINK = [
+    "platform",
+    "link",
+    "fraud/churn",
+    "test",
+    "--issuer",
+    GITHUB,
+    "--subject",
+    "repo:contoso@1/churn@2:environment:test",
+]
+LINK = [
+    "platform",
+    "link",
+    "fraud/churn",
+    "test",
+    "--issuer",
+    GITHUB,
+    "--subject",
+    "repo:contoso@1/churn@2:environment:test",
+]
 
 
 def world(root: Path, links: str = LINKS) -> Path:
@@ -203,3 +223,39 @@ def test_mistakes_that_links_already_had_are_reported_with_their_lines(tmp_path:
     assert code == ExitCode.INPUT
     assert f"links.yaml:{line}:3: there is no team 'frod'." in err
     assert "fraud/churn prod:" not in err
+
+
+def test_a_symbolic_link_out_of_the_repository_is_not_read(tmp_path: Path) -> None:
+    root = world(tmp_path / "platform")
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("secret: value\n")
+    (root / "links.yaml").unlink()
+    (root / "links.yaml").symlink_to(outside)
+
+    done = run_here(*LINK, cwd=root)
+
+    assert done.code == ExitCode.INPUT
+    assert "symbolic link out of" in done.err
+    assert "secret" not in done.out + done.err
+    assert outside.read_text() == "secret: value\n"
+
+
+def test_a_symbolic_link_within_the_repository_is_kept(tmp_path: Path) -> None:
+    root = world(tmp_path)
+    (root / "links.yaml").rename(root / "shared.yaml")
+    (root / "links.yaml").symlink_to("shared.yaml")
+
+    done = run_here(*LINK, cwd=root)
+
+    assert done.code == ExitCode.DONE, done.err
+    assert (root / "links.yaml").is_symlink()
+    assert "environment:test" in (root / "shared.yaml").read_text()
+
+
+def test_a_link_is_refused_where_another_version_is_pinned(tmp_path: Path) -> None:
+    root = build_tree(world(tmp_path), {"platform.yaml": PLATFORM + 'tool: "99.*"\n'})
+
+    done = run_here(*LINK, cwd=root)
+
+    assert done.code == ExitCode.INPUT
+    assert "Run the pinned version: uvx" in done.err

@@ -270,7 +270,7 @@ def test_gate_prints_markdown(world: World) -> None:
 
     assert done.code == 0
     assert done.out.startswith("### Gate: passed\n")
-    assert "| a \\| &lt;b> | passed | rmse 54, at most 65 |" in done.out
+    assert "| a \\| &lt;b&gt; | passed | rmse 54, at most 65 |" in done.out
 
 
 def test_list_and_show_print_registered_versions(world: World) -> None:
