@@ -291,7 +291,7 @@ CASES: dict[str, Case] = {
     "LayerKeys.self_service": Case(
         (TEAM, "self_service"), False,
         ("azure-native:authorization:RoleAssignment", "inputs.description"),
-        [], ["Makes compute instances, which shut down when idle."],
+        [], ["Creates compute instances, which shut down when idle."],
         {(TEAM, "groups.data_scientists"): GROUP},
     ),
     "LayerKeys.subscription_id": Case((TEAM, "subscription_id"), SUBSCRIPTION, PROVIDER, [SUBSCRIPTION], [f"{ZERO}0b"]),
