@@ -70,8 +70,10 @@ def covered(processes: int) -> dict[str, Covered]:
         found: dict[str, Covered] = {}
         for number, measured in sessions.in_forks(tasks, processes, 900):
             if measured is None:
-                raise SystemExit(f"{files[number]} must pass before code is changed")
+                raise SystemExit(f"{files[number]} does not end")
             found |= measured
+        if failed := [test for test, covers in found.items() if covers.failed]:
+            raise SystemExit("\n".join(["These tests must pass before code is changed:", *failed]))
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(pickle.dumps({test: found[test] for test in sorted(found)}))
     loaded: dict[str, Covered] = pickle.loads(kept.read_bytes())
