@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.errors import ExitCode
 from tests import worlds
-from tests.helpers import build_tree, run_cli
+from tests.helpers import build_tree, run_here
 from tests.worlds import PLATFORM
 
 
@@ -80,7 +80,7 @@ def world(root: Path, team: str) -> Path:
     ],
 )
 def test_mistakes_are_reported_with_position_and_no_plan_is_printed(tmp_path: Path, team: str, told: str) -> None:
-    done = run_cli("plan", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
+    done = run_here("plan", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert told in done.err
@@ -96,7 +96,7 @@ def test_anchors_and_merge_keys_within_a_key_are_resolved(tmp_path: Path) -> Non
               - &small {name: cpu, size: Standard_D4ds_v5, max_nodes: 2}
               - {<<: *small, name: more}
         """
-    done = run_cli("platform", "show", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
+    done = run_here("platform", "show", "fraud-dev", "-o", "json", "-C", world(tmp_path, team), cwd=tmp_path)
 
     assert [(one["name"], one["size"]) for one in done.document["clusters"]] == [
         ("cpu", "Standard_D4ds_v5"),
@@ -112,7 +112,7 @@ def test_one_subscription_in_two_spellings_is_one(tmp_path: Path) -> None:
         tmp_path, {"platform.yaml": spelled, "teams/fraud.yaml": "name: fraud\nenvironments: {dev: {}}\n"}
     )
 
-    done = run_cli("plan", "-o", "json", "-C", root, cwd=tmp_path)
+    done = run_here("plan", "-o", "json", "-C", root, cwd=tmp_path)
 
     assert done.code == ExitCode.DONE, done.err
     assert "00000000-0000-0000-0000-0000000000AB" not in done.out
@@ -128,7 +128,7 @@ def test_a_size_that_is_not_known_is_a_warning_with_its_line_and_the_nearest_siz
               - {name: cpu, size: Standard_D4ds_v55, max_nodes: 2}
               - {name: old, size: Standard_NC6s_v3, max_nodes: 2}
         """
-    done = run_cli("plan", "fraud-dev", "-C", world(tmp_path, team), cwd=tmp_path)
+    done = run_here("plan", "fraud-dev", "-C", world(tmp_path, team), cwd=tmp_path)
 
     said = "warning  size-known: cluster-cpu: the size 'Standard_D4ds_v55' is not in the table of 20"
     place = done.out.index(said)

@@ -10,13 +10,13 @@ import pytest
 
 from bootstrap.errors import ExitCode
 from bootstrap.manifests.scaffold import QUESTIONS
-from tests.helpers import finish, on_a_terminal, run_cli, wait_for
+from tests.helpers import finish, on_a_terminal, run_here, wait_for
 
 
 def test_all_wrong_options_are_named_at_once_with_what_was_probably_meant(tmp_path: Path) -> None:
     options = ["--organization", "Contoso", "--location", "West Europe", "--tenant", "1234", "--email", "nobody"]
 
-    done = run_cli("platform", "init", "acme", "--defaults", *options, cwd=tmp_path)
+    done = run_here("platform", "init", "acme", "--defaults", *options, cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert "error: 4 options have wrong values." in done.err
@@ -49,10 +49,10 @@ def test_prompts_fit_a_terminal_of_80_columns() -> None:
 
 
 def test_the_error_without_a_terminal_shows_examples_that_are_accepted(tmp_path: Path) -> None:
-    done = run_cli("platform", "init", "acme", cwd=tmp_path)
+    done = run_here("platform", "init", "acme", cwd=tmp_path)
 
     lines = [line.strip() for line in done.err.splitlines() if line.startswith("  --")]
     options = [(line.split(":")[0], line.rpartition("such as ")[2]) for line in lines]
     assert len(options) == len(QUESTIONS)
     arguments = shlex.split(" ".join(f"{option} {example}" for option, example in options))
-    assert run_cli("platform", "init", "acme", *arguments, cwd=tmp_path).code == ExitCode.DONE
+    assert run_here("platform", "init", "acme", *arguments, cwd=tmp_path).code == ExitCode.DONE

@@ -16,7 +16,7 @@ from bootstrap.cli.main import execute
 from bootstrap.demo.tour import write_team
 from bootstrap.errors import ExitCode
 from bootstrap.yaml import parse
-from tests.helpers import CONTOSO, build_tree, finish, git, on_a_terminal, run_cli, tree, wait_for
+from tests.helpers import CONTOSO, build_tree, finish, git, on_a_terminal, run_cli, run_here, tree, wait_for
 from tests.prices import azure_prices
 
 ROOT = Path(__file__).parents[2]
@@ -48,17 +48,17 @@ def test_the_examples_of_diff_work(tmp_path: Path, example: str) -> None:
     team = root / "teams" / "fraud.yaml"
     team.write_text(team.read_text().replace("budget: 500", "budget: 600"))
 
-    done = run_cli(*shlex.split(example)[1:], cwd=root)
+    done = run_here(*shlex.split(example)[1:], cwd=root)
 
     assert done.code == ExitCode.DONE, done.err
     assert "0 to add, 1 to change, 0 to replace, 0 to remove" in done.out
 
 
 def test_one_named_stack_prints_its_resources_and_several_a_summary(tmp_path: Path) -> None:
-    one = run_cli("plan", "fraud-dev", "-C", CONTOSO, cwd=tmp_path)
-    several = run_cli("plan", "fraud-dev", "hub", "-C", CONTOSO, cwd=tmp_path)
-    resources = run_cli("plan", "fraud-dev", "hub", "--resources", "-C", CONTOSO, cwd=tmp_path)
-    findings = run_cli("plan", "fraud-dev", "hub", "--findings", "-C", CONTOSO, cwd=tmp_path)
+    one = run_here("plan", "fraud-dev", "-C", CONTOSO, cwd=tmp_path)
+    several = run_here("plan", "fraud-dev", "hub", "-C", CONTOSO, cwd=tmp_path)
+    resources = run_here("plan", "fraud-dev", "hub", "--resources", "-C", CONTOSO, cwd=tmp_path)
+    findings = run_here("plan", "fraud-dev", "hub", "--findings", "-C", CONTOSO, cwd=tmp_path)
 
     assert "├─ group  (" in one.out
     assert "├─" not in several.out
@@ -77,28 +77,28 @@ def test_one_named_stack_prints_its_resources_and_several_a_summary(tmp_path: Pa
     ],
 )
 def test_options_that_contradict_each_other_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
-    done = run_cli("plan", *options, "-C", CONTOSO, cwd=tmp_path)
+    done = run_here("plan", *options, "-C", CONTOSO, cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert f"error: {message}\n" in done.err
 
 
 def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
-    assert run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
+    assert run_here("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
 
-    done = run_cli("plan", "-C", "acme", "-o", "json", cwd=tmp_path)
+    done = run_here("plan", "-C", "acme", "-o", "json", cwd=tmp_path)
 
     assert [stack["name"] for stack in done.document["stacks"]] == ["hub", "example-dev", "example-prod"]
     assert done.code == ExitCode.DONE
 
 
 def test_example_values_of_init_are_reported_until_replaced(tmp_path: Path) -> None:
-    run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path)
+    run_here("platform", "init", "acme", "--defaults", cwd=tmp_path)
     own = ["--subscription", "11111111-2222-3333-4444-555555555555", "--tenant", "66666666-7777-8888-9999-000000000000"]
-    run_cli("platform", "init", "ours", "--defaults", *own, "--email", "ml@acme.example", cwd=tmp_path)
+    run_here("platform", "init", "ours", "--defaults", *own, "--email", "ml@acme.example", cwd=tmp_path)
 
-    planned = run_cli("plan", "hub", "-C", "acme", cwd=tmp_path).out
-    validated = [run_cli("platform", "validate", "-C", name, cwd=tmp_path).out for name in ("acme", "ours")]
+    planned = run_here("plan", "hub", "-C", "acme", cwd=tmp_path).out
+    validated = [run_here("platform", "validate", "-C", name, cwd=tmp_path).out for name in ("acme", "ours")]
 
     examples = [
         "tenant_id 00000000-0000-0000-0000-000000000002",
@@ -111,10 +111,10 @@ def test_example_values_of_init_are_reported_until_replaced(tmp_path: Path) -> N
 
 
 def test_the_readme_shows_the_plan_of_the_demo(tmp_path: Path) -> None:
-    run_cli("platform", "init", "platform", "--organization", "contoso", "--defaults", cwd=tmp_path)
+    run_here("platform", "init", "platform", "--organization", "contoso", "--defaults", cwd=tmp_path)
     write_team(tmp_path / "platform")
 
-    printed = run_cli("plan", "health-dev", "-C", "platform", cwd=tmp_path).out.splitlines()
+    printed = run_here("plan", "health-dev", "-C", "platform", cwd=tmp_path).out.splitlines()
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = readme[readme.index("health-dev: ") :].partition("\n…")[0].splitlines()
@@ -147,11 +147,11 @@ def test_check_refuses_unsuppressed_errors_and_prints_the_plan(tmp_path: Path) -
     build_tree(tmp_path / "wrong", files)
     build_tree(tmp_path / "known", {**files, "teams/fraud.yaml": dedent(RETIRED) + dedent(SUPPRESSED)})
 
-    shown = run_cli("plan", "fraud-dev", "-C", "wrong", cwd=tmp_path)
-    refused = run_cli("plan", "fraud-dev", "--check", "-C", "wrong", cwd=tmp_path)
-    as_json = run_cli("plan", "fraud-dev", "--check", "-C", "wrong", "-o", "json", cwd=tmp_path)
-    known = run_cli("plan", "fraud-dev", "--check", "-C", "known", cwd=tmp_path)
-    late = run_cli("plan", "fraud-dev", "--check", "--as-of", "2027-01-01", "-C", "known", cwd=tmp_path)
+    shown = run_here("plan", "fraud-dev", "-C", "wrong", cwd=tmp_path)
+    refused = run_here("plan", "fraud-dev", "--check", "-C", "wrong", cwd=tmp_path)
+    as_json = run_here("plan", "fraud-dev", "--check", "-C", "wrong", "-o", "json", cwd=tmp_path)
+    known = run_here("plan", "fraud-dev", "--check", "-C", "known", cwd=tmp_path)
+    late = run_here("plan", "fraud-dev", "--check", "--as-of", "2027-01-01", "-C", "known", cwd=tmp_path)
 
     assert [done.code for done in (shown, refused, known, late)] == [
         ExitCode.DONE, ExitCode.REFUSED, ExitCode.DONE, ExitCode.REFUSED,
@@ -166,21 +166,21 @@ def test_check_refuses_unsuppressed_errors_and_prints_the_plan(tmp_path: Path) -
 
 
 def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:
-    done = run_cli("plan", "hub", "-C", CONTOSO, "-o", "markdown", cwd=tmp_path)
+    done = run_here("plan", "hub", "-C", CONTOSO, "-o", "markdown", cwd=tmp_path)
 
     assert "```mermaid\nflowchart LR\n" in done.out
     assert "| machinelearningservices.Registry | 1 |" in done.out
 
 
 def test_an_unknown_stack_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    done = run_cli("plan", "fraud-prd", "-C", CONTOSO, cwd=tmp_path)
+    done = run_here("plan", "fraud-prd", "-C", CONTOSO, cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert "Did you mean 'fraud-prod'?" in done.err
 
 
 def test_plan_outside_of_a_platform_prints_the_next_step(tmp_path: Path) -> None:
-    done = run_cli("plan", cwd=tmp_path)
+    done = run_here("plan", cwd=tmp_path)
 
     assert done.code == ExitCode.MISSING
     assert "mlops-bootstrap platform init" in done.err
@@ -191,7 +191,7 @@ def test_broken_manifests_make_no_plan(tmp_path: Path) -> None:
     team = tmp_path / "contoso" / "teams" / "fraud.yaml"
     team.write_text(team.read_text().replace("budget: 500", "budgt: 500"))
 
-    done = run_cli("plan", "hub", "-C", "contoso", "-o", "json", cwd=tmp_path)
+    done = run_here("plan", "hub", "-C", "contoso", "-o", "json", cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert "teams/fraud.yaml:10:5: unknown key 'budgt'. Did you mean 'budget'?" in done.err
@@ -216,7 +216,7 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_all_missing_values_are_named_at_once(tmp_path: Path) -> None:
-    done = run_cli("platform", "init", "acme", "--location", "westeurope", cwd=tmp_path)
+    done = run_here("platform", "init", "acme", "--location", "westeurope", cwd=tmp_path)
 
     assert done.code == ExitCode.INPUT
     assert all(option in done.err for option in ("--organization", "--subscription", "--tenant", "--email"))
@@ -245,7 +245,7 @@ def test_terminal_prompts_until_the_answer_is_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ['a"b', "a b", "ümlaut", "a" * 300])
 def test_an_organization_that_no_azure_name_can_carry_is_refused(tmp_path: Path, name: str) -> None:
-    done = run_cli("platform", "init", "acme", "--defaults", "--organization", name, cwd=tmp_path)
+    done = run_here("platform", "init", "acme", "--defaults", "--organization", name, cwd=tmp_path)
 
     assert done.code == ExitCode.INPUT
     assert "--organization must be" in done.err
@@ -255,7 +255,7 @@ def test_an_organization_that_no_azure_name_can_carry_is_refused(tmp_path: Path,
 def test_a_folder_with_other_files_is_a_conflict(tmp_path: Path) -> None:
     build_tree(tmp_path, {"acme/notes.txt": "mine"})
 
-    done = run_cli("platform", "init", "acme", "--defaults", cwd=tmp_path)
+    done = run_here("platform", "init", "acme", "--defaults", cwd=tmp_path)
 
     assert done.code == ExitCode.CONFLICT
     assert tree(tmp_path) == ["acme/notes.txt"]
@@ -264,15 +264,15 @@ def test_a_folder_with_other_files_is_a_conflict(tmp_path: Path) -> None:
 def test_shown_settings_are_those_that_plain_pulumi_takes(tmp_path: Path) -> None:
     from infra.settings import from_json
 
-    done = run_cli("platform", "show", "fraud-dev", "-C", CONTOSO, "-o", "json", cwd=tmp_path)
+    done = run_here("platform", "show", "fraud-dev", "-C", CONTOSO, "-o", "json", cwd=tmp_path)
 
     assert from_json(done.out).stack == "fraud-dev"
 
 
 @pytest.mark.parametrize("stack", ["hub", "fraud-prod", "vision-dev"])
 def test_shown_settings_are_yaml_equal_to_json(tmp_path: Path, stack: str) -> None:
-    shown = run_cli("platform", "show", stack, "-C", CONTOSO, cwd=tmp_path).out
-    document = run_cli("platform", "show", stack, "-C", CONTOSO, "-o", "json", cwd=tmp_path).document
+    shown = run_here("platform", "show", stack, "-C", CONTOSO, cwd=tmp_path).out
+    document = run_here("platform", "show", stack, "-C", CONTOSO, "-o", "json", cwd=tmp_path).document
 
     assert parse(shown, Path("shown.yaml")).data == document
     assert shown.startswith("# State: azblob://state-contoso-hub")
@@ -280,7 +280,7 @@ def test_shown_settings_are_yaml_equal_to_json(tmp_path: Path, stack: str) -> No
 
 
 def test_shown_origins_spell_values_as_manifests_do(tmp_path: Path) -> None:
-    rows = run_cli("platform", "show", "fraud-prod", "--origin", "-C", CONTOSO, cwd=tmp_path).out.splitlines()
+    rows = run_here("platform", "show", "fraud-prod", "--origin", "-C", CONTOSO, cwd=tmp_path).out.splitlines()
 
     values = {row.split()[0]: row.split()[1] for row in rows}
     assert (values["protect"], values["self_service"], values["tags.cost-center"]) == ("true", "true", "'1234'")
@@ -314,7 +314,7 @@ def test_schemas_accept_the_example(tmp_path: Path) -> None:
     manifests = {"platform": ["platform.yaml"], "team": ["teams/fraud.yaml"], "links": ["links.yaml"]}
     for name, files in manifests.items():
         schema = tmp_path / f"{name}.json"
-        schema.write_text(run_cli("platform", "schema", name, cwd=tmp_path).out)
+        schema.write_text(run_here("platform", "schema", name, cwd=tmp_path).out)
         documents = [str(CONTOSO / file) for file in files]
         command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema), *documents]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)

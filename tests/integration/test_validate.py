@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode, InputError
-from tests.helpers import Done, build_tree, git, run_cli, run_here
+from tests.helpers import Done, build_tree, git, run_here
 
 PLATFORM = """\
 organization: contoso
@@ -24,7 +24,7 @@ TEAM = "name: fraud\nenvironments: {dev: {}}\n"
 
 def validate(root: Path, team: str, output: str, *, platform: str = PLATFORM, links: str = "") -> Done:
     files = {"platform.yaml": platform, "teams/fraud.yaml": team, **({"links.yaml": links} if links else {})}
-    return run_cli("platform", "validate", "-o", output, cwd=build_tree(root, files))
+    return run_here("platform", "validate", "-o", output, cwd=build_tree(root, files))
 
 
 def test_mistakes_are_a_json_document_with_positions(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_mistakes_are_workflow_commands_of_github(tmp_path: Path) -> None:
 def test_a_file_name_is_escaped_in_workflow_commands(tmp_path: Path) -> None:
     root = build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/a,b:c%.yaml": TEAM})
 
-    done = run_cli("platform", "validate", "-o", "github", cwd=root)
+    done = run_here("platform", "validate", "-o", "github", cwd=root)
 
     assert done.out.startswith("::error file=teams/a%2Cb%3Ac%25.yaml,line=1,col=1::the team 'fraud' is in a file")
 

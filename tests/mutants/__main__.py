@@ -18,7 +18,12 @@ from tests.mutants import sessions
 from tests.mutants.mutations import KINDS, Mutant, mutants_of, sample
 from tests.mutants.sessions import CODE, ROOT, Covered, Verdict
 
-TESTS = ("tests/unit/infra", "tests/unit/manifests", "tests/unit/pricing", "tests/unit/stack")
+TESTS = (
+    "tests/unit/infra", "tests/unit/manifests", "tests/unit/pricing", "tests/unit/stack",
+    "tests/integration/test_bad_manifests.py", "tests/integration/test_init.py", "tests/integration/test_plan.py",
+    "tests/integration/test_validate.py",
+)  # fmt: skip
+"""Folders and files of the tests that run the changed code in their own process."""
 KEPT = ROOT / ".tools" / "mutants"
 """Where the measured coverage is kept, by the digest of code and tests."""
 SURVIVORS = Path(__file__).parent / "survivors.yaml"
@@ -34,13 +39,14 @@ def main() -> int:
     parser.add_argument("--least", type=float, default=95.0, help="percent that must be noticed (default: 95)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
-        "--seconds", type=float, default=15.0, help="for each mutant, beside golden files (default: 15)"
+        "--seconds", type=float, default=10.0, help="for each mutant, beside golden files (default: 10)"
     )
     arguments = parser.parse_args()
 
     every = [mutant for path in modules() if arguments.only in path.as_posix() for mutant in mutants_of(ROOT, path)]
     chosen = list(dict.fromkeys(one for seed in arguments.seeds for one in sample(every, arguments.count, seed)))
     started = time.monotonic()
+    sys.dont_write_bytecode = False  # each fork reads what the first one compiled
     sessions.preload()
     sessions.forget_ours()
     tests = covered(arguments.processes)
@@ -57,7 +63,9 @@ def modules() -> list[Path]:
 
 def covered(processes: int) -> dict[str, Covered]:
     """What each test covers; measured anew when code or tests are others."""
-    files = sorted(path.relative_to(ROOT).as_posix() for folder in TESTS for path in (ROOT / folder).rglob("test_*.py"))
+    paths = [ROOT / test for test in TESTS]
+    found_in = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("test_*.py")))]
+    files = [file.relative_to(ROOT).as_posix() for file in found_in]
     digest = hashlib.sha256()
     for path in sorted(
         path for folder in ("infra", "bootstrap", "tests", "examples") for path in (ROOT / folder).rglob("*.*")

@@ -300,6 +300,8 @@ def judge(mutant: Mutant, tests: Sequence[str], golden: Iterable[str], seconds: 
         golden: Those of them that compare to golden files. They run in any case.
         seconds: The time that the others have, in seconds of the processor.
     """
+    if not tests:
+        return Verdict(None, golden=False, ran=0, complete=True)
     _skip_other_processes()
     sys.meta_path.insert(0, _Finder(lambda file: mutant.tree(ROOT) if file == mutant.path else None))
     judged = _Judge(tests, golden, seconds)

@@ -101,6 +101,10 @@ def test_a_resource_id_in_any_case_is_written_in_one_and_keeps_its_names(name: s
         assert subscription == subscription.lower()
         assert group == resource_id.split("/")[4]
         assert validated.split("/")[8::2] == resource_id.split("/")[8::2]
+        spelled = re.split(r"[/ .]+", f"providers.Microsoft.Network.{_SCHEMAS[name]['description']}")
+        if name != "ResourceId":  # of any kind: Azure's spelling of the others is not known here
+            words = "/".join(validated.split("/")[5:7] + validated.split("/")[7::2])
+            assert set(re.split(r"[/.]", words)) <= set(spelled)
 
     lowered()
 
