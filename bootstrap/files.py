@@ -57,11 +57,12 @@ def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
             f"{path} is a symbolic link out of {within}, so it is not read.",
             hint="Put the file itself into the repository.",
         )
-    # A pipe that nobody writes must not block, and what is opened is what is checked.
+    # Opened without blocking, so that a pipe without a writer does not stop us; the check is on what was opened.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{path} is a device, a pipe or a folder, so it is not read.", hint="Write a file.")
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{path} is a device, a pipe or a folder, so it is not read.", hint="Write a file.")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise InputError(f"{path} has more than {MAX_BYTES // 2**20} MiB, so it is not read.")
@@ -115,10 +116,9 @@ def staging_folder(where: Path) -> Iterator[Path]:
 
 def remove_leftovers(where: Path) -> None:
     """Remove the temporary files and folders that killed processes of this machine left in a folder."""
-    with os.scandir(where) as entries:
-        left = [Path(entry.path) for entry in entries if entry.name.startswith(_PREFIX) and _is_left(Path(entry.path))]
-    for path in left:
-        with contextlib.suppress(OSError):  # another process was faster, or may do it and we may not
+    # Where another process is faster, or we have no right, they stay: the command does not depend on it.
+    with contextlib.suppress(OSError):
+        for path in [path for path in where.iterdir() if path.name.startswith(_PREFIX) and _is_left(path)]:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -127,8 +127,14 @@ _OLD_SECONDS = 24 * 60 * 60
 
 
 def _machine() -> str:
-    """A word for this machine: folders can be shared with others, whose processes we do not see."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    """An identifier of the processes that we see: folders can be shared with other machines and containers."""
+    with contextlib.suppress(OSError):  # Linux has it: containers with one host name have different namespaces
+        return _short_digest(platform.node() + os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - not a path
+    return _short_digest(platform.node())
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _temporary(where: Path) -> Path:
@@ -137,7 +143,7 @@ def _temporary(where: Path) -> Path:
 
 def _is_left(path: Path) -> bool:
     """Whether the process that owns a temporary file or folder has ended."""
-    owner = re.fullmatch(rf"{re.escape(_PREFIX)}([0-9a-f]{{8}})-(\d+)-[0-9a-f]{{16}}", path.name)
+    owner = re.fullmatch(rf"{re.escape(_PREFIX)}([0-9a-f]{{8}})-([0-9]{{1,9}})-[0-9a-f]{{16}}", path.name)
     if owner is None or owner.group(1) != _machine():
         return False
     if sys.platform == "win32":  # a signal 0 would end the process there
@@ -147,6 +153,15 @@ def _is_left(path: Path) -> bool:
     except OSError as error:  # any other one: it runs, as another user
         return isinstance(error, ProcessLookupError)
     return False
+
+
+def is_git_folder(name: str) -> bool:
+    """Whether a file with this name is `.git`, also on file systems that ignore case, and with NTFS's other names.
+
+    https://github.com/git/git/blob/master/path.c, `is_ntfs_dotgit`
+    """
+    name = name.casefold().split(":")[0].rstrip(". ")
+    return name == ".git" or name.startswith("git~")
 
 
 def file_error(error: OSError) -> InputError | None:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bootstrap.errors import InputError, MissingError
+from bootstrap.files import is_git_folder
 
 GIT_REPOSITORY_VARIABLES = (
     "GIT_DIR",
@@ -91,24 +93,49 @@ def write_commit(repository: Path, commit: str, folder: Path) -> None:
     """
     listing = read_git("ls-tree", "-r", "-z", "--full-tree", commit, cwd=repository).split("\0")
     entries = [(*entry.split("\t", 1)[0].split(), entry.split("\t", 1)[1]) for entry in listing if entry]
-    # Links come last: no file is written through one.
-    files = sorted(((mode == _LINK, id_, path) for mode, kind, id_, path in entries if kind == "blob"))
-    for _, _, path in files:
-        if any(part in ("", ".", "..") or part.lower() == ".git" or "\\" in part for part in path.split("/")):
-            raise InputError(f"The commit {commit} has a path that leaves its folder: {path!r}.")
+    files = [(mode == _LINK, id_, path) for mode, kind, id_, path in entries if kind == "blob"]
+    _check_paths(commit, files)
     command = [_git_executable(), *_READING, "cat-file", "--batch"]
-    with child(command, cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process, process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    environment = {key: value for key, value in os.environ.items() if key not in GIT_REPOSITORY_VARIABLES}
+    with child(command, cwd=repository, env=environment, **pipes) as process, process:
         assert process.stdin is not None
         assert process.stdout is not None
         for is_link, id_, path in files:
-            process.stdin.write(id_.encode() + b"\n")
-            process.stdin.flush()
-            size = int(process.stdout.readline().split()[2])
-            content = process.stdout.read(size)
+            with contextlib.suppress(BrokenPipeError):  # git has ended: it gives no answer then
+                process.stdin.write(id_.encode() + b"\n")
+                process.stdin.flush()
+            answer = process.stdout.readline().split()
+            if answer[1:2] != [b"blob"]:
+                raise InputError(
+                    f"{repository} does not have the file {path} of the commit {commit}.",
+                    why="The clone is partial, or it is damaged.",
+                    hint="Get all files: git fetch --refetch --no-filter",
+                )
+            content = process.stdout.read(int(answer[2]))
             process.stdout.read(1)  # a newline ends each object
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(os.fsdecode(content)) if is_link else target.write_bytes(content)
+
+
+def _check_paths(commit: str, files: Sequence[tuple[bool, str, str]]) -> None:
+    """Raise InputError when a path of a commit would be written outside of its folder, on any file system."""
+    paths = [path for _, _, path in files]
+    around = {path[:at] for path in paths for at, character in enumerate(path) if character == "/"}
+    through = {path.casefold() for path in around} & {path.casefold() for is_link, _, path in files if is_link}
+    if through or len(set(paths)) < len(paths) or not around.isdisjoint(paths):
+        raise InputError(f"The commit {commit} has paths that lead through a link or a file.")
+    for path in paths:
+        parts = path.split("/")
+        leaves = any(part in ("", ".", "..") or is_git_folder(part) or "\\" in part for part in parts)
+        if leaves or (sys.platform == "win32" and any(_WINDOWS_NAMES.search(part) for part in parts)):
+            raise InputError(f"The commit {commit} has a path that leaves its folder: {path!r}.")
+
+
+_WINDOWS_NAMES = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)', re.IGNORECASE)
+"""Names that Windows does not allow, or that are devices or streams:
+https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:

@@ -11,7 +11,7 @@ from bootstrap.blueprint.lock import relock
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.blueprint.template import Question, Template, ask_on_terminal, open_template
 from bootstrap.errors import ConflictError, InputError, RefusedError, did_you_mean
-from bootstrap.files import staging_folder
+from bootstrap.files import is_git_folder, staging_folder
 from bootstrap.processes import git
 from bootstrap.progress import Progress
 
@@ -202,7 +202,7 @@ def _rendered_files(folder: Path) -> tuple[str, ...]:
     A blueprint could create `.git/hooks/post-commit` with an expression as file name; the first commit would run it.
     """
     found = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-    git_folders = [path.as_posix() for path in found if any(map(_is_git_folder, path.parts))]
+    git_folders = [path.as_posix() for path in found if any(map(is_git_folder, path.parts))]
     links = [path.as_posix() for path in found if (folder / path).is_symlink()]
     if git_folders or links:
         raise RefusedError(
@@ -214,15 +214,6 @@ def _rendered_files(folder: Path) -> tuple[str, ...]:
     if not files:
         raise InputError("The blueprint rendered no file.")
     return files
-
-
-def _is_git_folder(name: str) -> bool:
-    """Whether a file with this name is `.git`, also on file systems that ignore case, and with NTFS's other names.
-
-    https://github.com/git/git/blob/master/path.c, `is_ntfs_dotgit`
-    """
-    name = name.casefold().split(":")[0].rstrip(". ")
-    return name == ".git" or name.startswith("git~")
 
 
 def _repository_around(path: Path) -> Path | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ExitCode
+from bootstrap import files
+from bootstrap.errors import ExitCode, InputError
 from bootstrap.files import file_error, write_atomically
 
 
@@ -61,3 +62,28 @@ def test_refusal_of_the_file_system_says_what_to_do(code: int) -> None:
 def test_missing_file_of_ours_is_no_mistake_of_the_user() -> None:
     assert file_error(OSError(errno.ENOENT, "No such file or directory", "ours.sql")) is None
     assert file_error(OSError("no number")) is None
+
+
+def test_leftovers_of_ended_processes_are_removed_and_all_others_stay(tmp_path: Path) -> None:
+    own = files._temporary(tmp_path)
+    own.mkdir()
+    ended = tmp_path / own.name.replace(f"-{os.getpid()}-", "-999999999-")
+    ended.mkdir()
+    elsewhere = tmp_path / f".mlops-bootstrap-00000000-999999999-{'0' * 16}"
+    elsewhere.mkdir()
+    huge = tmp_path / own.name.replace(f"-{os.getpid()}-", f"-{'9' * 20}-")
+    huge.mkdir()
+
+    files.remove_leftovers(tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {own.name, elsewhere.name, huge.name}
+
+
+def test_folder_is_not_read_as_a_file_and_no_descriptor_stays_open(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
+
+    with pytest.raises(InputError, match="so it is not read"):
+        files.read_bounded(tmp_path)
+
+    after = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
+    assert after == before

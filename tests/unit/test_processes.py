@@ -103,19 +103,55 @@ def test_commit_is_written_without_filters_and_links_come_last(tmp_path: Path) -
     assert (tmp_path / "written/teams/b.yaml").read_bytes() == b"a: 1\n"
 
 
-def test_path_of_a_commit_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    helpers.git("init", "--quiet", cwd=repository)
-    blob = subprocess.run(
-        ["git", "hash-object", "-w", "--stdin"], cwd=repository, input=b"x", capture_output=True, check=True
-    ).stdout.decode().strip()  # fmt: skip
-    entry = b"100644 ..\\evil\0" + bytes.fromhex(blob)
-    tree = subprocess.run(
-        ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
-        cwd=repository, input=entry, capture_output=True, check=True,
-    ).stdout.decode().strip()  # fmt: skip
-    commit = helpers.git("commit-tree", tree, "-m", "evil", cwd=repository)
+def _blob(repository: Path, content: bytes = b"x") -> str:
+    return _object(repository, "blob", content)
 
-    with pytest.raises(InputError, match="leaves its folder"):
+
+def _object(repository: Path, kind: str, content: bytes) -> str:
+    command = ["git", "hash-object", "-w", "-t", kind, "--literally", "--stdin"]
+    done = subprocess.run(command, cwd=repository, input=content, capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+def _tree(*entries: tuple[str, str, str]) -> bytes:
+    return b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(id_) for mode, name, id_ in entries)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    helpers.git("init", "--quiet", cwd=folder)
+    return folder
+
+
+def test_path_of_a_commit_that_leaves_its_folder_is_refused(repository: Path, tmp_path: Path) -> None:
+    for name in ("..\\evil", "GIT~1", ".git "):
+        tree = _object(repository, "tree", _tree(("100644", name, _blob(repository))))
+        commit = helpers.git("commit-tree", tree, "-m", "evil", cwd=repository)
+
+        with pytest.raises(InputError, match="leaves its folder"):
+            write_commit(repository, commit, tmp_path / "written")
+
+
+@pytest.mark.parametrize("link", ["a", "A"])
+def test_commit_that_writes_through_a_link_is_refused(repository: Path, tmp_path: Path, link: str) -> None:
+    (tmp_path / "outside").mkdir()
+    to = _blob(repository, str(tmp_path / "outside").encode())
+    inner = _object(repository, "tree", _tree(("120000", "pwned", _blob(repository))))
+    entries = sorted([("120000", link, to), ("40000", "a", inner)], key=lambda entry: entry[1])
+    commit = helpers.git("commit-tree", _object(repository, "tree", _tree(*entries)), "-m", "evil", cwd=repository)
+
+    with pytest.raises(InputError, match="lead through a link or a file"):
+        write_commit(repository, commit, tmp_path / "written")
+
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_file_that_a_partial_clone_lacks_is_reported(repository: Path, tmp_path: Path) -> None:
+    missing = "0123456789" * 4
+    tree = _object(repository, "tree", _tree(("100644", "platform.yaml", missing)))
+    commit = helpers.git("commit-tree", tree, "-m", "partial", cwd=repository)
+
+    with pytest.raises(InputError, match=r"does not have the file platform\.yaml"):
         write_commit(repository, commit, tmp_path / "written")
