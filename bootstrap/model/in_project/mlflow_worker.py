@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Store:
+class _Store:
     """The calls by name. Each receives the arguments of a request and returns the answer."""
 
     def __init__(self, store_uri: str, artifacts_uri: str) -> None:
@@ -86,12 +86,12 @@ def main(store_uri: str, artifacts_uri: str) -> None:
         answers.flush()
         return "ok" in line
 
-    opened: list[Store] = []
+    opened: list[_Store] = []
 
     def open_store() -> dict[str, str]:
         import mlflow
 
-        opened.append(Store(store_uri, artifacts_uri))
+        opened.append(_Store(store_uri, artifacts_uri))
         return {"mlflow": mlflow.__version__}
 
     if not answer(open_store):
