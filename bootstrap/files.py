@@ -41,6 +41,14 @@ MAX_BYTES = 10 * 2**20
 """The size of the largest file that people write and that is read whole."""
 
 
+def relative_path(path: Path, start: Path | None = None) -> str:
+    """The path as seen from a folder, by default the current one; absolute where there is none: on another drive."""
+    try:
+        return os.path.relpath(path, start)
+    except ValueError:
+        return str(path.absolute())
+
+
 def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
     """Read a file that people write.
 
@@ -118,11 +126,13 @@ def remove_leftovers(where: Path) -> None:
     """Remove the temporary files and folders that killed processes of this machine left in a folder."""
     # Where another process is faster, or we have no right, they stay: the command does not depend on it.
     with contextlib.suppress(OSError):
-        for path in [path for path in where.iterdir() if path.name.startswith(_PREFIX) and _is_left(path)]:
+        for path in [path for path in where.iterdir() if path.name.startswith(PREFIX) and _is_left(path)]:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-_PREFIX = ".mlops-bootstrap-"
+PREFIX = ".mlops-bootstrap-"
+"""The start of the names of temporary files and folders."""
+
 _OLD_SECONDS = 24 * 60 * 60
 
 
@@ -138,12 +148,12 @@ def _short_digest(text: str) -> str:
 
 
 def _temporary(where: Path) -> Path:
-    return where / f"{_PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
+    return where / f"{PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def _is_left(path: Path) -> bool:
     """Whether the process that owns a temporary file or folder has ended."""
-    owner = re.fullmatch(rf"{re.escape(_PREFIX)}([0-9a-f]{{8}})-([0-9]{{1,9}})-[0-9a-f]{{16}}", path.name)
+    owner = re.fullmatch(rf"{re.escape(PREFIX)}([0-9a-f]{{8}})-([0-9]{{1,9}})-[0-9a-f]{{16}}", path.name)
     if owner is None or owner.group(1) != _machine():
         return False
     if sys.platform == "win32":  # a signal 0 would end the process there

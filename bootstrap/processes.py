@@ -35,6 +35,11 @@ _GRACE_SECONDS = 5.0
 """The time that a child has to end after SIGTERM, before SIGKILL."""
 
 
+def shell_line(*words: str) -> str:
+    """A command line as the user's shell reads it: cmd.exe and PowerShell on Windows, a POSIX shell elsewhere."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
 def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run git and return what it printed, without the last newline.
 

@@ -3,8 +3,6 @@
 The format is documented in docs/formats.md.
 """
 
-import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import tool
 from bootstrap.errors import MissingError
+from bootstrap.files import relative_path
+from bootstrap.processes import shell_line
 from bootstrap.yaml import read, validated
 from bootstrap.yaml.patterns import matching
 
@@ -133,7 +133,7 @@ class Project:
     def command(self, words: str) -> str:
         """A command of this tool for this project, as the user types it in their current folder: `-C` if needed."""
         here = Path.cwd()
-        outside = "" if here.is_relative_to(self.root) else f" -C {shlex.quote(os.path.relpath(self.root, here))}"
+        outside = "" if here.is_relative_to(self.root) else f" -C {shell_line(relative_path(self.root, here))}"
         return f"mlops-bootstrap {words}{outside}"
 
 

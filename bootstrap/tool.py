@@ -4,10 +4,10 @@
 """
 
 import re
-import shlex
 
 from bootstrap import __version__
 from bootstrap.errors import InputError, Position, Problem
+from bootstrap.processes import shell_line
 
 VERSION = 'a version such as "0.1.*"'
 VERSION_PATTERN = r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?"
@@ -83,5 +83,5 @@ def require_this_version(position: Position, data: object, *, extra: str = "") -
             f"{position.path} pins mlops-bootstrap {pinned[0]}; this is {__version__}.",
             problems=[Problem(position, f"`tool` pins {pinned[0]}, and the running version is {__version__}.")],
             why="`tool` pins one version, so that everyone gets the same results.",
-            hint=f"Run the pinned version: uvx {shlex.join(uvx_arguments(*pinned, extra=extra))} mlops-bootstrap",
+            hint=f"Run the pinned version: uvx {shell_line(*uvx_arguments(*pinned, extra=extra))} mlops-bootstrap",
         )

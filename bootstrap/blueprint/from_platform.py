@@ -1,10 +1,10 @@
 """Answers to a blueprint's questions from the manifests of a platform repository."""
 
-import os
 import re
 from pathlib import Path
 
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.files import relative_path
 from bootstrap.manifests.platform import Platform
 from bootstrap.manifests.schema import TeamManifest
 from bootstrap.processes import git
@@ -56,7 +56,7 @@ def _address(root: Path, folder: Path) -> str:
     try:
         url = git("remote", "get-url", "origin", cwd=root)
     except InputError:  # no repository, or no remote
-        return Path(os.path.relpath(root, folder)).as_posix()
+        return Path(relative_path(root, folder)).as_posix()
     return without_credentials(url)
 
 

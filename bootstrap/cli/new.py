@@ -1,8 +1,6 @@
 """`new`: a project from a blueprint."""
 
 import os
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,8 @@ import typer
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
 from bootstrap.errors import InputError, MissingError
+from bootstrap.files import relative_path
+from bootstrap.processes import shell_line
 
 if TYPE_CHECKING:
     from bootstrap.blueprint import NewProject
@@ -170,8 +170,7 @@ def _text(created: "NewProject", directory: Path) -> str:
             f"{len(created.files)} files from {created.blueprint} {created.commit} would be created in {created.path}:"
         )
         return "\n".join([head, *(f"  {file}" for file in created.files)])
-    folder = os.path.relpath(created.path, directory)
-    quoted = subprocess.list2cmdline([folder]) if sys.platform == "win32" else shlex.quote(folder)
-    steps = ([f"cd {quoted}"] if folder != "." else []) + ["uv sync", "mlops-bootstrap run"]
+    folder = relative_path(created.path, directory)
+    steps = ([shell_line("cd", folder)] if folder != "." else []) + ["uv sync", "mlops-bootstrap run"]
     head = f"{created.project}: {len(created.files)} files from {created.blueprint} {created.commit} in {created.path}"
     return "\n".join([head, "Next:", *(f"  {step}" for step in steps)])

@@ -1,8 +1,6 @@
 """`platform`: init, validate, show, link, access, schema."""
 
 import dataclasses
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +11,8 @@ from bootstrap.cli.app import platform
 from bootstrap.cli.command import Session, command
 from bootstrap.cli.stack import complete_stack
 from bootstrap.errors import InputError, Position, Problem, did_you_mean
+from bootstrap.files import relative_path
+from bootstrap.processes import shell_line
 from bootstrap.terminal.table import table
 
 
@@ -59,8 +59,8 @@ def init(
     path = session.directory / destination
     files = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
     if not dry_run:
-        quoted = shlex.quote(os.path.relpath(path))
-        text = f"{path}: {len(files)} files.\nNext:\n  mlops-bootstrap plan -C {quoted}"
+        command_line = shell_line("mlops-bootstrap", "plan", "-C", relative_path(path))
+        text = f"{path}: {len(files)} files.\nNext:\n  {command_line}"
     else:
         text = "\n".join([f"{path} would get {len(files)} files:", *(f"  {file}" for file in files)])
     session.console.result(text, {"schema_version": 1, "path": str(path), "files": files, "written": not dry_run})
@@ -88,8 +88,8 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
                 except InputError as error:
                     typer.echo(error.what, err=True)
     except (KeyboardInterrupt, typer.Abort):
-        options = " ".join(f"{QUESTIONS[name].option} {shlex.quote(value)}" for name, value in given.items())
-        command_line = f"mlops-bootstrap platform init {shlex.quote(str(destination))} {options}".rstrip()
+        options = [word for name, value in given.items() for word in (QUESTIONS[name].option, value)]
+        command_line = shell_line("mlops-bootstrap", "platform", "init", str(destination), *options)
         typer.echo(f"\nNo file was written. To continue with the answers so far:\n  {command_line}", err=True)
         raise
     return given

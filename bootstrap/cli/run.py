@@ -1,6 +1,5 @@
 """`run`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from bootstrap.cli.app import app
 from bootstrap.cli.command import Session, command
+from bootstrap.files import relative_path
 from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _text(project: "Project", record: "Run", *, changed: bool) -> str:
     rows = [[name, step.status, f"{step.seconds:.1f}"] for name, step in record.jobs.items()]
     if changed:
         rows += [[_OVERHEAD[activity], "", f"{seconds:.1f}"] for activity, seconds in record.overhead.items()]
-    paths = {name: os.path.relpath(project.path(artifact.path)) for name, artifact in record.outputs.items()}
+    paths = {name: relative_path(project.path(artifact.path)) for name, artifact in record.outputs.items()}
     lines = [table(["step", "status", "seconds"], rows), "", *(f"{name}: {path}" for name, path in paths.items()), ""]
     if record.data_checks is not None:
         lines += _data_checks_lines(record.data_checks)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import shlex
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, MissingError
-from bootstrap.processes import child, git
+from bootstrap.files import PREFIX, remove_leftovers, write_atomically
+from bootstrap.processes import child, git, shell_line
 from bootstrap.progress import Progress
 
 PLATFORM, TEAM, PROJECT, PAGE = "platform", "health", "disease-progression", "report.html"
@@ -53,9 +53,9 @@ def take(folder: Path, progress: Progress) -> list[CommandResult]:
     folder.mkdir(parents=True, exist_ok=True)
     results = []
     for words, arguments, why in _itinerary(folder):
-        results.append(_run(words, arguments, why, folder, progress))
-        if words == "platform init":
+        if words != "platform init" and not (folder / PLATFORM / "teams" / f"{TEAM}.yaml").is_file():
             write_team(folder / PLATFORM)
+        results.append(_run(words, arguments, why, folder, progress))
     return results
 
 
@@ -87,14 +87,20 @@ def write_team(platform: Path) -> None:
     """Replace the example team of a new platform by the team of the tour, which owns its project."""
     teams = platform / "teams"
     text = resources.files("bootstrap.demo").joinpath(f"{TEAM}.yaml").read_text(encoding="utf-8")
-    (teams / f"{TEAM}.yaml").write_text(text, encoding="utf-8")
     (teams / "example.yaml").unlink(missing_ok=True)
+    write_atomically(teams / f"{TEAM}.yaml", text)
 
 
 def _check(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConflictError(f"{folder} is a file.", hint="Name a folder: mlops-bootstrap demo DIR")
-    others = [path.name for path in folder.glob("*") if path.name not in {PLATFORM, PROJECT, PAGE}]
+    if folder.exists():
+        remove_leftovers(folder)
+    others = [
+        path.name
+        for path in folder.glob("*")
+        if path.name not in {PLATFORM, PROJECT, PAGE} and not path.name.startswith(PREFIX)
+    ]
     if others:
         raise ConflictError(
             f"{folder} has files that are not of the demo.",
@@ -114,7 +120,7 @@ def _check_tools() -> None:
 
 
 def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Progress) -> CommandResult:
-    command = shlex.join(["mlops-bootstrap", *words.split(), *arguments])
+    command = shell_line(*["mlops-bootstrap", *words.split(), *arguments])
     progress.started(command)
     started = time.monotonic()
     line = [sys.executable, "-m", "bootstrap", *words.split(), *arguments, "--output", "json"]

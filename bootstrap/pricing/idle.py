@@ -15,12 +15,12 @@ class Meter:
 
     Attributes:
         type: The type of the resources that have it.
-        what: What Azure bills, in words; `{}` stands for the variant.
-        per: The time that Azure bills it by.
+        what: The billed thing in words; `{}` is replaced by the variant.
+        per: The period of the price: an hour, a day or a month.
         source: Microsoft's page about this price.
-        count: How many of it a resource has, in view of all resources of the stack.
+        count: The number of billed units of a resource; its second argument is all resources of the stack.
         variant: The SKU or size of a resource.
-        names: As in `IdleCost`, by resource and location. Where they are from is said beside them.
+        names: The names of the price in Azure's price list, by resource and location, as in `IdleCost`.
     """
 
     type: str

@@ -50,9 +50,9 @@ class IdleCost:
 
     Attributes:
         resource: Its URN.
-        what: What Azure bills, in words.
-        count: How many of it the resource has.
-        per: The time that Azure bills it by.
+        what: The billed thing, in words.
+        count: The number of billed units of the resource.
+        per: The period of the price: an hour, a day or a month.
         names: The properties that its items in Azure's price list have; empty if Microsoft does not publish them.
         price: The price of one, or the reason why it has none; None unless prices were requested.
     """

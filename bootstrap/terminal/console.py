@@ -55,10 +55,13 @@ class Console(Progress):
         self.close()
         if self.json_output:
             text = json.dumps(document, indent=2, ensure_ascii=False)
-        _write(sys.stdout, text)
+        _write(sys.stdout, text, coloured=False)
 
     def parts(self, texts: Iterable[str]) -> None:
-        """Print a long result that comes in parts. Nothing is printed when one of them raises an exception."""
+        """Print a long result that comes in parts, its errors and warnings in colour.
+
+        Nothing is printed when one of the parts raises an exception.
+        """
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
             file.writelines(texts)
             self.close()
@@ -135,9 +138,9 @@ def print_error(error: "BootstrapError") -> None:
     _write(sys.stderr, "\n".join(lines))
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str, *, coloured: bool = True) -> None:
     text = text if text.endswith("\n") else text + "\n"
-    if stream.isatty():
+    if coloured and stream.isatty():
         from rich.console import Console as RichConsole
         from rich.text import Text
 

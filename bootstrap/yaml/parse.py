@@ -36,6 +36,9 @@ Entry = tuple[Position, Node]
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters, which a terminal would obey, halves of surrogate pairs, and what is no character in Unicode."""
 
+_REFUSED = re.compile(f"{_CONTROL.pattern}|[\x85\u2028\u2029]")
+"""Characters that a file cannot have: also Unicode's line breaks, which PyYAML counts as lines and editors do not."""
+
 
 def read(path: Path, *, within: Path | None = None, yaml_1_1: bool = False) -> Document:
     """Read the YAML file at `path`.
@@ -65,7 +68,7 @@ def parse(text: str, path: Path, *, yaml_1_1: bool = False) -> Document:
     """Read YAML from `text`; `path` is only for positions. Raises as `read` does."""
     import yaml
 
-    if (found := _CONTROL.search(text)) is not None:
+    if (found := _REFUSED.search(text)) is not None:
         before = text[: found.start()]
         position = Position(path, before.count("\n") + 1, found.start() - before.rfind("\n"))
         raise invalid(path, [Problem(position, f"the character {found[0]!r} is not allowed here.")])

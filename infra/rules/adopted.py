@@ -140,25 +140,25 @@ def _other_workspace(stack: Stack) -> Iterator[Violation]:
 def _mismatches(
     environment: EnvironmentSettings, adopted: AdoptedSettings, described: Mapping[str, Any]
 ) -> Iterator[str]:
-    """What the manifest has differently: parts of the workspace, its location, its managed network."""
+    """The values of Azure that differ from the manifest: parts of the workspace, its location, its managed network."""
     inner = described.get("properties") or {}
-    for key, said in (
+    for key, configured in (
         ("storageAccount", adopted.storage_id),
         ("keyVault", adopted.key_vault_id),
         ("containerRegistry", adopted.container_registry_id),
         ("applicationInsights", adopted.application_insights_id),
     ):
         found = inner.get(key) or None
-        if (found or "").lower() != (said or "").lower():
-            yield f"its {key} is {_shown(found)}, and the manifest says {_shown(said)}"
+        if (found or "").lower() != (configured or "").lower():
+            yield f"{key} is {_shown(found)} in Azure, but {_shown(configured)} in the manifest"
     location = str(described.get("location", environment.location)).replace(" ", "").lower()
     if location != environment.location:
-        yield f"it is in {location}, and the manifest says {environment.location}"
+        yield f"location is {location} in Azure, but {environment.location} in the manifest"
     isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
     wanted = MODES[environment.network].isolation
     # With mode: manage, the network can still be changed; with mode: refer, it stays as it is.
     if adopted.mode == "refer" and isolation != wanted:
-        yield f"its managed network is {isolation}, and network: {environment.network} means {wanted}"
+        yield f"the managed network is {isolation} in Azure, but network: {environment.network} configures {wanted}"
 
 
 def _spelled_as(planned: Any, found: Any) -> Any:
@@ -190,7 +190,7 @@ def _shown(value: Any) -> str:
 
 ADOPTED_RULES: tuple[Rule, ...] = (
     Rule(
-        "adopted-differs", "error", "The adopted workspace is as the manifest describes it",
+        "adopted-differs", "error", "The adopted workspace is as the manifest configures it",
         "Access, compute and alerts would be created for the wrong resources.",
         "Write the ids, the location and the network of the workspace in the manifest.",
         f"{_LEARN}/machine-learning/concept-workspace",

@@ -91,6 +91,6 @@ def test_differences_are_changed_by_the_import_and_predicted(engine: Path, tmp_p
     foretold = plan_stack(Request(other, observed=observed)).findings
 
     assert (first["import"], first["update"]) == (len(KINDS), len(KINDS))
-    assert len([one for one in foretold if 'tags.owner is not said, and becomes "somebody"' in one.message]) == len(
+    assert len([one for one in foretold if 'tags.owner is not set, and becomes "somebody"' in one.message]) == len(
         KINDS
     )

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap import files
 from bootstrap.errors import ExitCode, InputError
-from bootstrap.files import file_error, write_atomically
+from bootstrap.files import file_error, relative_path, write_atomically
 
 
 def test_new_file_and_its_folder_are_made(tmp_path: Path) -> None:
@@ -87,3 +87,12 @@ def test_folder_is_not_read_as_a_file_and_no_descriptor_stays_open(tmp_path: Pat
 
     after = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     assert after == before
+
+
+def test_a_path_on_another_drive_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(path: Path, start: Path | None) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", refuse)
+
+    assert relative_path(tmp_path / "churn") == str(tmp_path / "churn")

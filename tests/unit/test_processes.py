@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import InputError, MissingError
-from bootstrap.processes import child, git, uv, write_commit
+from bootstrap.processes import child, git, shell_line, uv, write_commit
 from tests import helpers
 from tests.helpers import build_tree
 
@@ -155,3 +155,10 @@ def test_file_that_a_partial_clone_lacks_is_reported(repository: Path, tmp_path:
 
     with pytest.raises(InputError, match=r"does not have the file platform\.yaml"):
         write_commit(repository, commit, tmp_path / "written")
+
+
+@pytest.mark.parametrize(("platform", "line"), [("linux", "cd 'a b' 'c&d'"), ("win32", 'cd "a b" c&d')])
+def test_a_command_line_is_quoted_for_the_shell(monkeypatch: pytest.MonkeyPatch, platform: str, line: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert shell_line("cd", "a b", "c&d") == line

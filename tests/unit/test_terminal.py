@@ -76,7 +76,7 @@ def test_errors_and_warnings_have_colours_on_a_terminal(monkeypatch: pytest.Monk
     terminal = on_terminal(monkeypatch)
 
     print_error(InputError("It broke.", why="It is glass."))
-    Console().result("hub: 1 resource\n  warning  names: too long", {})
+    Console().parts(["hub: 1 resource\n  warning  names: too long"])
 
     written = terminal.getvalue()
     assert "\x1b[1;31merror\x1b[0m: It broke.\n  why: It is glass.\n" in written
@@ -116,3 +116,11 @@ def test_text_is_no_markup_in_markdown() -> None:
         r"\!\[x\](https://a.example/t.png) &#64;<!-- -->contoso/admins \[ok\](https://a.example) \`a\` \*b\* \_c\_"
         r" &lt;i&gt; a\|b \\\| &amp; \~d\~"
     )
+
+
+def test_a_key_of_a_manifest_has_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+
+    Console().result("errors: 1\nerror: 2\n", {})
+
+    assert terminal.getvalue() == "errors: 1\nerror: 2\n"

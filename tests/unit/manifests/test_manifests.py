@@ -16,6 +16,7 @@ from bootstrap.manifests import schema as manifests
 from bootstrap.manifests.json_schema import MODELS, schema_files
 from bootstrap.manifests.locate import stack_names
 from bootstrap.manifests.platform import Platform, find_platform, load_platform
+from bootstrap.yaml import parse
 from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import CONTOSO, build_tree
 from tests.worlds import PLATFORM, TEAM, world
@@ -402,3 +403,14 @@ def test_a_name_in_another_spelling_gets_the_spelling_that_is_accepted(
     tmp_path: Path, team: str, suggestion: str
 ) -> None:
     assert any(mistake.endswith(suggestion) for mistake in mistakes(world(tmp_path, team=team)))
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
+def test_a_line_break_of_unicode_is_refused_at_the_line_of_editors(tmp_path: Path, character: str) -> None:
+    [mistake] = mistakes(world(tmp_path, PLATFORM + f"# a{character}b\nextra: 1\n"))
+
+    assert mistake == f"platform.yaml:10:4: the character {character!r} is not allowed here."
+
+
+def test_a_line_break_of_unicode_can_be_escaped() -> None:
+    assert parse('key: "a\\u2028b"\n', Path("file.yaml")).data == {"key": "a\u2028b"}

@@ -207,10 +207,14 @@ def test_configured_network_gets_endpoints_of_private_services(tmp_path: Path) -
         (
             {"workspace_id": WORKSPACE.replace("00b/", "00c/")},
             {},
-            "fraud.yaml:1:54: adopt: the workspace is in the subscription 00000000-0000-0000-0000-00000000000c, and",
+            "fraud.yaml:1:54: adopt: the workspace is in the subscription 00000000-0000-0000-0000-00000000000c, but",
         ),
-        ({"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")}, {}, "manage wants all of it in one"),
-        ({"identity_id": IDENTITY}, {}, "a workspace that is referred to keeps its identity: leave it out"),
+        (
+            {"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")},
+            {},
+            "mode: manage needs it in the workspace's",
+        ),
+        ({"identity_id": IDENTITY}, {}, "with mode: refer, the workspace keeps its identity: remove identity_id"),
         ({"storage_id": VAULT}, {}, "adopt.storage_id: must be the resource id of a storage account"),
         ({"mode": "take"}, {}, "adopt.mode: must be 'refer' or 'manage' (found 'take')"),
     ],
@@ -263,9 +267,9 @@ OUR_GROUP = GROUP.replace("old", "new")
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"generation": 2}, "leave out generation"),
-        ({"customer_key": OUR_KEY}, "its encryption cannot be changed any more"),
-        ({"resource_group_id": OUR_GROUP}, "its environment lies in the workspace's resource"),
+        ({"generation": 2}, "remove generation"),
+        ({"customer_key": OUR_KEY}, "cannot be changed: remove customer_key"),
+        ({"resource_group_id": OUR_GROUP}, ", but the workspace is in /subscriptions/"),
     ],
 )
 def test_settings_that_an_existing_workspace_has_are_refused(
@@ -349,10 +353,10 @@ def test_impossible_changes_by_an_import_are_errors(tmp_path: Path) -> None:
     ("properties", "reason"),
     [
         ({"storageAccount": STORAGE.replace("stold", "stother")}, f'its storageAccount is "{STORAGE[:-3]}other", and'),
-        ({"containerRegistry": None}, f'its containerRegistry is not set, and the manifest says "{IMAGES}"'),
+        ({"containerRegistry": None}, f'containerRegistry is not set in Azure, but "{IMAGES}" in the manifest'),
         (
             {"managedNetwork": {"isolationMode": "AllowInternetOutbound"}},
-            "its managed network is AllowInternetOutbound, and network: open means Disabled",
+            "the managed network is AllowInternetOutbound in Azure, but network: open configures Disabled",
         ),
     ],
 )
@@ -370,7 +374,7 @@ def test_another_location_is_an_error(tmp_path: Path) -> None:
 
     assert (rule, message) == (
         "adopted-differs",
-        "mlw-old: it is in eastus, and the manifest says westeurope.",
+        "mlw-old: location is eastus in Azure, but westeurope in the manifest.",
     )
 
 
