@@ -352,7 +352,7 @@ def test_impossible_changes_by_an_import_are_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("properties", "reason"),
     [
-        ({"storageAccount": STORAGE.replace("stold", "stother")}, f'its storageAccount is "{STORAGE[:-3]}other", and'),
+        ({"storageAccount": STORAGE.replace("stold", "stother")}, f'storageAccount is "{STORAGE[:-3]}other" in Azure'),
         ({"containerRegistry": None}, f'containerRegistry is not set in Azure, but "{IMAGES}" in the manifest'),
         (
             {"managedNetwork": {"isolationMode": "AllowInternetOutbound"}},
