@@ -80,11 +80,12 @@ def covered(processes: int) -> dict[str, Covered]:
             if measured is None:
                 raise SystemExit(f"{files[number]} does not end")
             found |= measured
-        if failed := [test for test, covers in found.items() if covers.failed]:
-            raise SystemExit("\n".join(["These tests must pass before code is changed:", *failed]))
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(pickle.dumps({test: found[test] for test in sorted(found)}))
     loaded: dict[str, Covered] = pickle.loads(kept.read_bytes())
+    for test in [test for test, covers in loaded.items() if covers.failed]:
+        print(f"left out, since it fails without a mutant: {test}")
+        del loaded[test]
     return loaded
 
 
