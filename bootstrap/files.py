@@ -111,11 +111,14 @@ def staging_folder(where: Path) -> Iterator[Path]:
     """A hidden folder in `where` to prepare something in, on the same disk; it is removed when the block ends.
 
     Raises:
-        OSError: There can be none.
+        OSError: There can be none; `filename` is `where`.
     """
     remove_leftovers(where)
     folder = _temporary(where)
-    folder.mkdir(mode=0o700)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(where)) from error
     try:
         yield folder
     finally:

@@ -153,7 +153,10 @@ def _given(session: Session, blueprint: str | None, data: list[str], answers: Pa
         given = {name: value for name, value in content.items() if not name.startswith("_")}
     wrong = [item for item in data if "=" not in item or item.startswith("=")]
     if wrong:
-        raise InputError(f"--data needs NAME=VALUE, not {', '.join(map(repr, wrong))}.")
+        raise InputError(
+            f"--data needs NAME=VALUE, not {', '.join(map(repr, wrong))}.",
+            hint="List the questions: mlops-bootstrap blueprint show BLUEPRINT",
+        )
     given |= dict(item.split("=", 1) for item in data)
     if blueprint is not None:
         if given.get("blueprint", blueprint) != blueprint:

@@ -64,9 +64,13 @@ def plan(
     """
     named = list(dict.fromkeys(stacks or []))
     if every and named:
-        raise InputError("--all cannot be combined with the name of a stack.", why=f"You named {', '.join(named)}.")
+        raise InputError(
+            "--all cannot be combined with the name of a stack.",
+            why=f"You named {', '.join(named)}.",
+            hint="Leave out --all or the names.",
+        )
     if resources and findings:
-        raise InputError("--resources and --findings cannot be combined.")
+        raise InputError("--resources and --findings cannot be combined.", hint="Leave out one.")
     if (resources or findings) and session.output != "tree":
         raise InputError(
             f"--{'resources' if resources else 'findings'} cannot be combined with --output {session.output}.",

@@ -45,6 +45,8 @@ def init(
     import datetime as dt
 
     from bootstrap.manifests import scaffold
+    from bootstrap.manifests.platform import unknown_location
+    from infra.tables.regions import is_known
 
     options = {
         "organization": organization,
@@ -56,6 +58,8 @@ def init(
     given = scaffold.validated({name: value for name, value in options.items() if value is not None})
     if not defaults:
         given = _complete(destination, given)
+    if "location" in given and not is_known(given["location"]):
+        session.console.say(f"warning: {' '.join(unknown_location(given['location']))}")
     path = session.directory / destination
     files = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
     if not dry_run:

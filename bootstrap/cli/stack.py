@@ -27,7 +27,11 @@ def day(text: str) -> str:
     try:
         return dt.date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise InputError("--as-of must be a day such as 2026-11-24.", why=f"The value is {text!r}.") from error
+        raise InputError(
+            "--as-of must be a day of the calendar.",
+            why=f"The value is {text!r}.",
+            hint="Write it as: --as-of 2026-11-24",
+        ) from error
 
 
 Stacks = Annotated[

@@ -76,7 +76,11 @@ def link_of(issuer: str, subject: str) -> Link:
         return Link(issuer=issuer, subject=subject)
     except ValidationError as error:
         details = [f"--{item['loc'][0]} {in_words([item])[0]}." for item in error.errors(include_url=False)]
-        raise InputError("A link needs an issuer and a subject as the forge writes them.", details=details) from error
+        raise InputError(
+            "A link needs an issuer and a subject as the forge writes them.",
+            details=details,
+            hint="Read both from the forge. The issuer is a URL such as https://token.actions.githubusercontent.com.",
+        ) from error
 
 
 def with_link(text: str, path: Path, target: str, environment: str, link: Link) -> str:

@@ -46,13 +46,14 @@ class Platform:
         Raises:
             InputError: There is no such stack.
         """
-        for name in names:
-            if name not in self.stacks:
-                raise InputError(
-                    f"There is no stack {name!r} in {self.root}.",
-                    why="The manifests describe a stack for each team and environment, and the hub.",
-                    hint=did_you_mean(name, self.stacks),
-                )
+        unknown = [name for name in dict.fromkeys(names) if name not in self.stacks]
+        if unknown:
+            subject = "is no stack" if len(unknown) == 1 else "are no stacks"
+            raise InputError(
+                f"There {subject} {', '.join(map(repr, unknown))} in {self.root}.",
+                why="The manifests describe a stack for each team and environment, and the hub.",
+                hint=" ".join(dict.fromkeys(did_you_mean(name, self.stacks) for name in unknown)),
+            )
         return [self.stacks[name] for name in dict.fromkeys(names or self.stacks)]
 
 
@@ -138,17 +139,19 @@ def warnings_of(manifests: Manifests) -> Iterator[Problem]:
     for section in sections:
         location = section.value.location
         if location is not None and not regions.is_known(location):
-            near = nearest(location, regions.REGIONS)
-            yield Problem(
-                section.at("location"),
-                f"the location {location!r} is not in the list of Azure's regions as of {regions.AS_OF}.",
-                f"Did you mean {near!r}?" if near is not None else "",
-            )
+            yield Problem(section.at("location"), *unknown_location(location))
     for manifest in (manifests.platform, *teams):
         for location, position in manifest.document.values.items():
             value = manifest.document.value(location)
             if isinstance(value, str) and value in EXAMPLES:
                 yield Problem(position, f"{value} is an example.", "Replace it before you deploy.")
+
+
+def unknown_location(location: str) -> tuple[str, str]:
+    """The warning for a location that is not in the list of Azure's regions, and what was probably meant."""
+    near = nearest(location, regions.REGIONS)
+    message = f"the location {location!r} is not in the list of Azure's regions as of {regions.AS_OF}."
+    return message, f"Did you mean {near!r}?" if near is not None else ""
 
 
 def _manifest(

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -99,27 +99,46 @@ def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_r
 def _refuse_others(destination: Path, files: Mapping[str, str]) -> None:
     if destination.exists() and not destination.is_dir():
         raise ConflictError(f"{destination} is a file.", hint="Name a folder that does not exist yet.")
-    found = (path for path in destination.rglob("*") if path.is_file() or path.is_symlink())
-    others = [
-        path
-        for path in sorted(path.relative_to(destination).as_posix() for path in found)
-        if not path.startswith(".git/") and not _is_ours(destination / path, files.get(path))
-    ]
-    if others:
+    folders = sorted({parent.as_posix() for file in files for parent in PurePosixPath(file).parents} - {"."})
+    differing = [path for path in folders if not _is_free_or(destination / path, None)]
+    differing += [path for path, text in sorted(files.items()) if not _is_free_or(destination / path, text)]
+    inside = (
+        path for folder in (".", *folders) if (destination / folder).is_dir() for path in _entries(destination, folder)
+    )
+    other = next((path for path in inside if path not in {".git", *folders, *files}), None)
+    if differing or other is not None:
         raise ConflictError(
             f"{destination} is not empty.",
-            details=[*others[:10], *([f"and {len(others) - 10} more"] if len(others) > 10 else [])],  # noqa: PLR2004
-            why="These files differ from those that would be written, and init overwrites nothing.",
+            details=differing,
+            why="These files differ from those that would be written, and init overwrites nothing."
+            if differing
+            else f"It has files that are not of a new platform, for example {other}.",
             hint="Name a folder that does not exist yet.",
         )
 
 
-def _is_ours(path: Path, text: str | None) -> bool:
-    return text is not None and path.is_file() and path.read_bytes() == text.encode()
+def _is_free_or(path: Path, text: str | None) -> bool:
+    """Whether nothing has this path, or only a folder (without `text`) or a file with this text."""
+    if not path.exists() and not path.is_symlink():
+        return True
+    if text is None:
+        return path.is_dir() and not path.is_symlink()
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+def _entries(destination: Path, folder: str) -> list[str]:
+    return sorted(path.relative_to(destination).as_posix() for path in (destination / folder).iterdir())
 
 
 def _write(destination: Path, files: Mapping[str, str]) -> None:
     """Write into a temporary folder first, so that a new destination appears as a whole."""
+    try:
+        _write_staged(destination, files)
+    except OSError as error:  # it names the temporary folder
+        raise OSError(error.errno, error.strerror, str(destination)) from error
+
+
+def _write_staged(destination: Path, files: Mapping[str, str]) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     with staging_folder(destination.parent) as folder:
         made = folder / "new"

@@ -709,5 +709,9 @@ def settings(given: list[str]) -> dict[str, str]:
     """`NAME=VALUE` words of the command line as a mapping. Raises InputError for any other word."""
     wrong = [word for word in given if "=" not in word.lstrip("=")]
     if wrong:
-        raise InputError("--set needs NAME=VALUE.", details=[f"found {word!r}" for word in wrong])
+        raise InputError(
+            "--set needs NAME=VALUE.",
+            details=[f"found {word!r}" for word in wrong],
+            hint="Write it as: --set trials=20",
+        )
     return dict(word.split("=", 1) for word in given)

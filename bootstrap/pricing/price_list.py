@@ -106,7 +106,11 @@ class PriceList:
 
     def __init__(self, currency: str, progress: Progress) -> None:
         if not re.fullmatch("[A-Z]{3}", currency):
-            raise InputError("--currency must be three capital letters, such as EUR.", why=f"It is {currency!r}.")
+            raise InputError(
+                "--currency must be three capital letters.",
+                why=f"It is {currency!r}.",
+                hint="Write it as: --currency EUR",
+            )
         self.currency = currency
         self.failure: RemoteError | None = None
         self._progress = progress
@@ -190,7 +194,9 @@ def _page(body: bytes, url: str) -> _Page:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise _failure(f"{url} did not answer with prices: {where}{': ' if where else ''}{first['msg']}") from error
+        raise _failure(
+            f"{_host(url)} did not answer with prices: {where}{': ' if where else ''}{first['msg']}"
+        ) from error
 
 
 def _server(url: str) -> str:
@@ -201,6 +207,18 @@ def _server(url: str) -> str:
         return ""
     known = server.scheme in ("http", "https") and server.host and not server.userinfo
     return f"{server.scheme}://{server.host}:{server.port}" if known else ""
+
+
+def _in_words(problem: httpx.HTTPError, url: str) -> str:
+    """Why a request failed, with the host only: the whole URL is long and percent-encoded."""
+    if isinstance(problem, httpx.TimeoutException):
+        return f"{_host(url)} did not answer in time."
+    reason = re.sub(r"^\[Errno -?\d+\] ", "", str(problem)).rstrip(".") or type(problem).__name__
+    return f"The request to {_host(url)} failed: {reason}."
+
+
+def _host(url: str) -> str:
+    return httpx.URL(url).netloc.decode()
 
 
 def _failure(why: str) -> RemoteError:
@@ -236,12 +254,12 @@ def _get(client: httpx.Client, url: str, deadline: float) -> bytes:
             with client.stream("GET", url) as response:
                 if response.is_success:
                     return _body(response, deadline)
-                error = _failure(f"{url} answered with status {response.status_code}.")
+                error = _failure(f"{_host(url)} answered with status {response.status_code}.")
                 if response.status_code not in _TRY_AGAIN:
                     raise error
                 asked_to_wait = response.headers.get("Retry-After", "")
         except httpx.HTTPError as problem:
-            error = _failure(f"{url}: {problem}")
+            error = _failure(_in_words(problem, url))
         if wait is not None:
             seconds = min(float(asked_to_wait), _LONGEST_WAIT_SECONDS) if asked_to_wait.isdecimal() else wait
             if time.monotonic() + seconds > deadline:
@@ -255,7 +273,7 @@ def _body(response: httpx.Response, deadline: float) -> bytes:
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > _MOST_BYTES:
-            raise _failure(f"{response.url} sent more than {_MOST_BYTES:,} bytes.")
+            raise _failure(f"{response.url.host} sent more than {_MOST_BYTES:,} bytes.")
         if time.monotonic() > deadline:
-            raise _failure(f"{response.url} sent no complete response within {DEADLINE_SECONDS:.0f} seconds.")
+            raise _failure(f"{response.url.host} sent no complete response within {DEADLINE_SECONDS:.0f} seconds.")
     return bytes(body)

@@ -53,7 +53,7 @@ def read(path: Path, *, within: Path | None = None, yaml_1_1: bool = False) -> D
     try:
         text = read_bounded(path, within=within).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}.") from error
+        raise InputError(f"There is no file {path}.", hint="Correct the path, or create the file.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
     except UnicodeDecodeError as error:

@@ -89,7 +89,9 @@ def _shared_subscriptions(stack: Stack) -> Iterable[Violation]:
             message = f"{named} have stacks in the subscription {subscription}"
             yield None, f"{message}: the deployer of one can change the others."
         if subscription == stack.settings.subscription_id.lower():
-            yield None, f"{named} share the hub's subscription: a deployer there can read all states and keys."
+            subject = f"environments {named} are" if len(environments) > 1 else f"environment {named} is"
+            deployers = "their deployers" if len(environments) > 1 else "its deployer"
+            yield None, f"The {subject} in the hub's subscription: {deployers} can read all states and keys."
 
 
 _LINKS = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation"

@@ -28,6 +28,14 @@ def test_all_wrong_options_are_named_at_once_with_what_was_probably_meant(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_unknown_location_is_a_warning(tmp_path: Path) -> None:
+    done = run_cli("platform", "init", "acme", "--defaults", "--location", "westeurop", "--dry-run", cwd=tmp_path)
+
+    assert done.code == ExitCode.DONE
+    assert "warning: the location 'westeurop' is not in the list of Azure's regions" in done.err
+    assert "Did you mean 'westeurope'?" in done.err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_an_interrupted_init_writes_nothing_and_prints_the_command_that_continues(tmp_path: Path) -> None:
     with on_a_terminal("platform init acme --organization acme", cwd=tmp_path) as (process, terminal):

@@ -179,6 +179,33 @@ def test_an_unknown_stack_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     assert "Did you mean 'fraud-prod'?" in done.err
 
 
+def test_unknown_stacks_are_named_at_once(tmp_path: Path) -> None:
+    done = run_cli("plan", "hub", "frud-dev", "visoin-dev", "-C", CONTOSO, cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert "There are no stacks 'frud-dev', 'visoin-dev' in" in done.err
+    assert "Did you mean 'fraud-dev'? Did you mean 'vision-dev'?" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        ("plan --as-of 2026-13-01", "--as-of 2026-11-24"),
+        ("plan --prices --currency EURO", "--currency EUR"),
+        ("plan --observed nofile.json", "az resource show"),
+        ("plan --all fraud-dev", "Leave out --all"),
+        ("new tabular --data team", "mlops-bootstrap blueprint show"),
+        ("new tabular --answers nofile.yml", "Correct the path"),
+        ("platform link fraud/scoring dev --issuer http://a.b --subject x", "https://token.actions"),
+    ],
+)
+def test_wrong_arguments_have_a_next_step(tmp_path: Path, arguments: str, step: str) -> None:
+    done = run_cli(*shlex.split(arguments), "-C", CONTOSO, cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, ""), done.err
+    assert step in done.err.partition("  next: ")[2]
+
+
 def test_plan_outside_of_a_platform_prints_the_next_step(tmp_path: Path) -> None:
     done = run_here("plan", cwd=tmp_path)
 

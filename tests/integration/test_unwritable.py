@@ -89,7 +89,7 @@ def test_command_without_the_right_to_write_is_a_plain_error(
 def test_init_on_a_full_disk_is_a_plain_error(tmp_path: Path) -> None:
     done = run_cli("platform", "init", "p", "--defaults", "-C", tmp_path, cwd=ROOT, prefix=full_disk(tmp_path))
 
-    check(done, Path("a file or folder"), "No space left on device.")
+    check(done, tmp_path / "p", "No space left on device.")
 
 
 def test_deleted_current_folder_is_a_plain_error(tmp_path: Path) -> None:

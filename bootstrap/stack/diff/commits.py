@@ -63,14 +63,20 @@ def resolve(platform: Platform, ref: str) -> Commit:
     try:
         read_git("rev-parse", "--show-toplevel", cwd=platform.root)
     except InputError as error:
-        raise InputError(f"{platform.root} is not in a git repository.", why=error.why) from error
+        raise InputError(
+            f"{platform.root} is not in a git repository.",
+            why=error.why,
+            hint="Create one with a first commit: git init, git add --all, git commit. Or work in a clone (-C DIR).",
+        ) from error
     try:
         arguments = ["--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
         return Commit(ref, read_git("rev-parse", *arguments, cwd=platform.root))
     except InputError as error:
         raise InputError(
             f"There is no commit {ref!r} in the repository of {platform.root}.",
-            hint="Name a branch, tag or commit of this clone; git fetch gets those of the remote.",
+            hint=f"{ref!r} is a stack: mlops-bootstrap diff REF {ref}"
+            if ref in platform.stacks
+            else "Name a branch, tag or commit of this clone; git fetch gets those of the remote.",
         ) from error
 
 

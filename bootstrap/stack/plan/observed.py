@@ -30,7 +30,7 @@ def read_observed(path: Path) -> Observed:
     try:
         content = json.loads(read_bounded(path).decode("utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path} cannot be read.", why=f"{error.strerror}.") from error
+        raise InputError(f"{path} cannot be read.", why=f"{error.strerror}.", hint=_HINT) from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise InputError(f"{path} is not JSON.", why=f"{error}.", hint=_HINT) from error
     if isinstance(content, dict) and isinstance(content.get("value"), list):

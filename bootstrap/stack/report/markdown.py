@@ -24,7 +24,7 @@ from bootstrap.stack.report.words import (
     label,
     marks,
     most_first,
-    notes_by_rule,
+    notes,
     severities_in_words,
     suppressed,
     tally,
@@ -118,7 +118,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
 def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:
     yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
     yield from ((finding.severity, _finding(stack.name, finding)) for finding in grave(stack))
-    yield from (("note", f"- `{stack.name}` {escaped(line)}") for line in notes_by_rule(stack))
+    yield from (("note", f"- `{stack.name}` {escaped(f'{one.rule}: {one.message}')}") for one in notes(stack))
     yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
     rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
@@ -160,8 +160,9 @@ def _findings(fitting: _Fitting) -> Iterator[str]:
     for part in ("error", "warning"):
         if fitting[part]:
             yield "\n" + "\n".join(_all(fitting[part])) + "\n"
-    if notes := _all(fitting.get("note", {})):
-        yield f"\n<details><summary>{counted(len(notes), 'note')}</summary>\n\n" + "\n".join(notes) + "\n\n</details>\n"
+    if folded := _all(fitting.get("note", {})):
+        summary = f"<summary>{counted(len(folded), 'note')}</summary>"
+        yield f"\n<details>{summary}\n\n" + "\n".join(folded) + "\n\n</details>\n"
 
 
 def _details(stack: StackDiff, counts: str) -> str:

@@ -9,7 +9,7 @@ from bootstrap.stack.plan.checks import Judged
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.differences import WORDS, effect, new_warnings, values
 from bootstrap.stack.report.interface import PlanOptions
-from bootstrap.stack.report.words import grave, kind, label, marks, notes_by_rule, suppressed
+from bootstrap.stack.report.words import grave, kind, label, marks, notes, suppressed
 from bootstrap.terminal.table import table_lines
 
 LISTS_ERRORS = True
@@ -57,7 +57,7 @@ def _plan_rows(stack: StackPlan) -> Iterator[list[str]]:
 def _plan_findings(stack: StackPlan) -> Iterator[str]:
     for one in grave(stack):
         yield f"{one.severity}  {stack.name}: {one.rule}: {one.message} ({one.manifest})\n"
-    yield from (f"note  {stack.name}: {line}\n" for line in notes_by_rule(stack))
+    yield from (f"note  {stack.name}: {one.rule}: {one.message}\n" for one in notes(stack))
     yield from (f"suppressed  {stack.name}: {line}\n" for line in suppressed(stack))
 
 

@@ -19,7 +19,7 @@ from bootstrap.stack.report.words import (
     label,
     marks,
     most_first,
-    notes_by_rule,
+    notes,
     severities_in_words,
     suppressed,
     tally,
@@ -45,8 +45,7 @@ def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[s
             rules.update((one.severity, one.rule) for one in stack.findings if one.suppressed is None)
             yield ("\n" if count > 1 else "") + "\n".join(_stack(stack)) + "\n"
             continue
-        found += [(_prefix(stack, finding.message), finding) for finding in grave(stack)]
-        others += [f"note  {_with_stack(stack, line)}" for line in notes_by_rule(stack)]
+        found += [(_prefix(stack, finding.message), finding) for finding in (*grave(stack), *notes(stack))]
         others += [f"suppressed  {_with_stack(stack, line)}" for line in suppressed(stack)]
         if options.show == "summary":
             yield f"{_heading(stack)}\n"
@@ -107,10 +106,10 @@ def _stack(stack: StackPlan) -> Iterator[str]:
         yield "bills while idle:"
     yield from (f"  {cost.count:3}  {cost.text}" for cost in grouped(stack.idle))
     if stack.prices is not None:
-        yield f"       in all {stack.prices.text}"
+        yield f"       in all: {stack.prices.text}"
     yield from _findings(
-        [("", finding) for finding in grave(stack)],
-        [*(f"note  {line}" for line in notes_by_rule(stack)), *(f"suppressed  {line}" for line in suppressed(stack))],
+        [("", finding) for finding in (*grave(stack), *notes(stack))],
+        [f"suppressed  {line}" for line in suppressed(stack)],
     )
 
 

@@ -1,5 +1,6 @@
 """The words for resources, counts and findings, the same in every form."""
 
+import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -76,15 +77,19 @@ def severities_in_words(counts: "Counter[Tally]") -> str:
     return ", ".join(words) or "no findings"
 
 
-def notes_by_rule(stack: StackPlan) -> list[str]:
-    """The notes, equal ones of several resources in one line."""
+def notes(stack: StackPlan) -> list[Finding]:
+    """The notes that nothing suppresses; one for equal ones of several resources, with the names of all."""
     names = {resource.urn: resource.name for resource in stack.resources}
-    by_rule: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
     for finding in stack.findings:
         if finding.severity == "note" and finding.suppressed is None:
             subject = names.get(finding.resource or "", stack.name)
-            by_rule.setdefault((finding.rule, finding.message.removeprefix(f"{subject}: ")), []).append(subject)
-    return [f"{rule}: {', '.join(subjects)}: {message}" for (rule, message), subjects in by_rule.items()]
+            message = finding.message.removeprefix(f"{subject}: ")
+            found.setdefault((finding.rule, message), (finding, []))[1].append(subject)
+    return [
+        dataclasses.replace(finding, message=f"{', '.join(subjects)}: {message}")
+        for (_, message), (finding, subjects) in found.items()
+    ]
 
 
 def grave(stack: StackPlan) -> list[Finding]:

@@ -1,6 +1,7 @@
 """`platform init`: written whole, rerunnable, nothing of the user's overwritten."""
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,17 +63,44 @@ def test_another_file_in_the_folder_is_a_conflict(tmp_path: Path) -> None:
     with pytest.raises(ConflictError) as caught:
         init(tmp_path, {}, TODAY, dry_run=False)
 
-    assert caught.value.details == ("notes.txt",)
+    assert caught.value.details == ()
+    assert caught.value.why == "It has files that are not of a new platform, for example notes.txt."
     assert tree(tmp_path) == ["notes.txt"]
+
+
+def test_another_folder_is_a_conflict_and_is_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".venv" / "lib").mkdir(parents=True)
+    listed: list[Path] = []
+    listing = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        listed.append(folder)
+        return iter(listing(folder))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    with pytest.raises(ConflictError, match=r"for example \.venv\."):
+        init(tmp_path, {}, TODAY, dry_run=False)
+
+    assert listed == [tmp_path]
+
+
+def test_another_file_among_the_teams_is_a_conflict(tmp_path: Path) -> None:
+    init(tmp_path, {}, TODAY, dry_run=False)
+    (tmp_path / "teams" / "fraud.yaml").write_text("mine")
+
+    with pytest.raises(ConflictError, match=r"for example teams/fraud\.yaml"):
+        init(tmp_path, {}, TODAY, dry_run=False)
 
 
 def test_an_edited_file_is_a_conflict(tmp_path: Path) -> None:
     init(tmp_path / "new", {}, TODAY, dry_run=False)
     (tmp_path / "new" / "platform.yaml").write_text("mine")
 
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError, match="files differ") as caught:
         init(tmp_path / "new", {}, TODAY, dry_run=False)
 
+    assert caught.value.details == ("platform.yaml",)
     assert (tmp_path / "new" / "platform.yaml").read_text() == "mine"
 
 

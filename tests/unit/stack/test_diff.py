@@ -195,9 +195,11 @@ def test_an_unknown_commit_and_a_platform_without_git_are_refused(root: Path, tm
 
     with pytest.raises(InputError, match="There is no commit 'nowhere'"):
         resolve(load_platform(root), "nowhere")
+    with pytest.raises(InputError, match="'hub' is a stack: mlops-bootstrap diff REF hub"):
+        resolve(load_platform(root), "hub")
     with pytest.raises(InputError, match="There is no commit '--help'"):
         resolve(load_platform(root), "--help")
-    with pytest.raises(InputError, match="is not in a git repository"):
+    with pytest.raises(InputError, match=r"is not in a git repository[\s\S]*git init"):
         resolve(load_platform(alone), "HEAD")
 
 

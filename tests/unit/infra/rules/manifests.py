@@ -211,7 +211,12 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "deployers-apart": [
-        Case(on_platform(environments__dev__subscription_id=ABSENT), None, "share the hub's subscription", "hub"),
+        Case(
+            on_platform(environments__dev__subscription_id=ABSENT),
+            None,
+            "The environment dev is in the hub's subscription: its deployer can read all states and keys.",
+            "hub",
+        ),
         Case(
             two_environments(f"{ZERO}0d"),
             two_environments(f"{ZERO}0c"),
