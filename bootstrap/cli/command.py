@@ -54,6 +54,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {}
 """The examples in the help of each command, by the command's words ("model gate"); filled as commands are declared."""
 
 
+COMMON_OPTIONS = ("-C", "--output", "-o", "--quiet", "-q", "--verbose", "-v")
+"""The options that every command has; the groups have none of them."""
+
+
 class _Command(TyperCommand):
     """A command whose help page is plain: whole summaries, and arguments without their Python types."""
 

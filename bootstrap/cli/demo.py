@@ -13,7 +13,7 @@ from bootstrap.files import write_atomically
 @command(app, "demo", examples=["mlops-bootstrap demo tour"])
 def demo(
     session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to create.")] = Path("mlops-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create.")] = Path("mlops-demo"),
 ) -> None:
     """Run the tour: platform, plan, project, pipeline, gate, registry, serving, and write a page with the results.
 

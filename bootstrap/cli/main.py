@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from types import FrameType
@@ -11,6 +12,7 @@ import typer
 
 from bootstrap.cli import blueprint, demo, diff, model, new, plan, platform, run
 from bootstrap.cli.app import app
+from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES
 from bootstrap.errors import BootstrapError, ExitCode
 
 # The order of the groups in the help page; importing a module declares its commands.
@@ -80,10 +82,22 @@ def _wrong_usage(error: typer.TyperException) -> int:
         details.show()  # no command: print the help page
     else:
         path = context.command_path if context else "mlops-bootstrap"
+        name, option = _unknown_command(details.format_message()), getattr(error, "option_name", "")
+        step = f"{path} --help"
+        if found := [words for words in sorted(EXAMPLES) if words.endswith(f" {name}")]:
+            step = f"Did you mean {' or '.join(map(repr, found))}?"
+        elif option in COMMON_OPTIONS:
+            step = f"{option} comes after the command: mlops-bootstrap COMMAND {option} ..."
         # Typer checks choices with Pydantic, whose messages begin with the name of a class.
         message = details.format_message().replace("Value error, ", "")
-        sys.stderr.write(f"error: {message}\n  next: {path} --help\n")
+        sys.stderr.write(f"error: {message}\n  next: {step}\n")
     return ExitCode.INPUT
+
+
+def _unknown_command(message: str) -> str:
+    """The name in Typer's message about an unknown command; empty for other messages."""
+    found = re.match(r"No such command '([^']+)'", message)
+    return found[1] if found else ""
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -40,10 +40,14 @@ def new(
     session: Session,
     blueprint: Annotated[
         str | None,
-        typer.Argument(help="The kind of project: see `blueprint list`.", autocompletion=complete_blueprint),
+        typer.Argument(
+            metavar="BLUEPRINT",
+            help="The kind of project: see `blueprint list`.",
+            autocompletion=complete_blueprint,
+        ),
     ] = None,
     destination: Annotated[
-        Path | None, typer.Argument(metavar="[DEST]", help="The folder to create; default: the project's name.")
+        Path | None, typer.Argument(metavar="DEST", help="The folder to create; default: the project's name.")
     ] = None,
     *,
     data: Annotated[

@@ -138,7 +138,7 @@ def validate(session: Session) -> None:
 )
 def show(
     session: Session,
-    stack: Annotated[str, typer.Argument(help="The stack.", autocompletion=complete_stack)],
+    stack: Annotated[str, typer.Argument(metavar="STACK", help="The stack.", autocompletion=complete_stack)],
     *,
     origin: Annotated[
         bool, typer.Option("--origin", help="Print each configured value with its layer, file and line.")
@@ -185,7 +185,9 @@ def link(
     target: Annotated[
         str, typer.Argument(metavar="TEAM/PROJECT", help="The project, or platform for the platform's own CI.")
     ],
-    environment: Annotated[str, typer.Argument(help="The environment that is deployed to, or pull-request.")],
+    environment: Annotated[
+        str, typer.Argument(metavar="ENVIRONMENT", help="The environment that is deployed to, or pull-request.")
+    ],
     *,
     issuer: Annotated[str, typer.Option(help="The token's iss, as read from the forge.")],
     subject: Annotated[str, typer.Option(help="The token's sub, as read from the forge.")],
@@ -261,7 +263,7 @@ def access(
 )
 def schema(
     session: Session,
-    manifest: Annotated[str, typer.Argument(help="platform, team or links.")],
+    manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="platform, team or links.")],
 ) -> None:
     """Print the JSON Schema of a manifest."""
     from bootstrap.manifests.json_schema import MODELS

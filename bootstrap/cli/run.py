@@ -31,7 +31,7 @@ _OVERHEAD = {"environment": "environment (uv)", "mlflow": "waiting for MLflow", 
 def run(
     session: Session,
     pipeline: Annotated[
-        Path | None, typer.Argument(metavar="[PIPELINE]", help="The pipeline file; default: the one in mlops.yaml.")
+        Path | None, typer.Argument(metavar="PIPELINE", help="The pipeline file; default: the one in mlops.yaml.")
     ] = None,
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A pipeline input. Repeatable.")

@@ -29,7 +29,7 @@ def test_all_wrong_options_are_named_at_once_with_what_was_probably_meant(tmp_pa
 
 
 def test_an_unknown_location_is_a_warning(tmp_path: Path) -> None:
-    done = run_cli("platform", "init", "acme", "--defaults", "--location", "westeurop", "--dry-run", cwd=tmp_path)
+    done = run_here("platform", "init", "acme", "--defaults", "--location", "westeurop", "--dry-run", cwd=tmp_path)
 
     assert done.code == ExitCode.DONE
     assert "warning: the location 'westeurop' is not in the list of Azure's regions" in done.err

@@ -180,7 +180,7 @@ def test_an_unknown_stack_is_refused_with_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_unknown_stacks_are_named_at_once(tmp_path: Path) -> None:
-    done = run_cli("plan", "hub", "frud-dev", "visoin-dev", "-C", CONTOSO, cwd=tmp_path)
+    done = run_here("plan", "hub", "frud-dev", "visoin-dev", "-C", CONTOSO, cwd=tmp_path)
 
     assert (done.code, done.out) == (ExitCode.INPUT, "")
     assert "There are no stacks 'frud-dev', 'visoin-dev' in" in done.err

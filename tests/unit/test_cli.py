@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap import __version__
+from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
-from tests.helpers import run_cli, started
+from tests.helpers import run_cli, run_here, started
 
 
 def test_version(tmp_path: Path) -> None:
@@ -27,6 +28,37 @@ def test_an_unknown_command_suggests_the_nearest_one(tmp_path: Path) -> None:
     assert "error: No such command 'modle'." in done.err
     assert "Did you mean 'model'?" in done.err
     assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        ("validate", "Did you mean 'platform validate'?"),
+        ("init", "Did you mean 'platform init'?"),
+        ("register --dry-run", "Did you mean 'model register'?"),
+        ("list", "Did you mean 'blueprint list' or 'model list'?"),
+        ("platform plan", "mlops-bootstrap platform --help"),
+        ("-C platform plan", "-C comes after the command: mlops-bootstrap COMMAND -C ..."),
+        ("platform -C . validate", "-C comes after the command: mlops-bootstrap COMMAND -C ..."),
+        ("--outputs json plan", "mlops-bootstrap --help"),
+    ],
+)
+def test_wrong_order_of_words_has_a_next_step(tmp_path: Path, arguments: str, step: str) -> None:
+    done = run_cli(*arguments.split(), cwd=tmp_path)
+
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert done.err.endswith(f"  next: {step}\n")
+
+
+def test_usage_has_arguments_in_upper_case_with_one_pair_of_brackets(tmp_path: Path) -> None:
+    usages = {words: run_here(*words.split(), "--help", cwd=tmp_path).out.splitlines()[0] for words in EXAMPLES}
+
+    for words, usage in usages.items():
+        arguments = usage.partition("[OPTIONS]")[2]
+        assert arguments == arguments.upper(), words
+        assert "[[" not in arguments, words
+    assert usages["new"] == "Usage: mlops-bootstrap new [OPTIONS] [BLUEPRINT] [DEST]"
+    assert "Missing argument 'STACK'" in run_here("platform", "show", cwd=tmp_path).err
 
 
 def test_an_unknown_option_suggests_the_nearest_one(tmp_path: Path) -> None:
