@@ -58,6 +58,7 @@ def no_right(tmp_path: Path) -> Iterator[tuple[Path, Sequence[str]]]:
 
 def check(done: Done, path: Path, why: str) -> None:
     assert done.code == ExitCode.INPUT, done.err
+    assert ".mlops-bootstrap-" not in done.err, "the temporary folder is not the user's"
     assert str(path) in done.err
     assert f"  why: {why}" in done.err
     assert "  next: " in done.err
