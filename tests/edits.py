@@ -129,7 +129,13 @@ def _of_answer(command: str, done: Done) -> Iterator[str]:
         yield f"{command}: exit code {done.code}: {done.err[-300:]}"
     if "Traceback" in done.err or "Warning" in done.err:
         yield f"{command}: printed {done.err[-300:]}"
-    if done.code != ExitCode.DONE and done.out:
+    if (
+        command == "validate"
+        and done.code != ExitCode.DONE
+        and (done.document["valid"] or not done.document["problems"])
+    ):
+        yield f"{command}: failed, and its document names no problem"
+    if command != "validate" and done.code != ExitCode.DONE and done.out:
         yield f"{command}: failed, and printed {done.out[:100]}"
     if done.code != ExitCode.DONE and not re.match(r"error: .+", done.err):
         yield f"{command}: failed without a word: {done.err[-300:]}"
