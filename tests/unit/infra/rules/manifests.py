@@ -269,14 +269,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "adopted-differs": [
         Case(
-            ADOPT, ADOPT, "its storageAccount is",
+            ADOPT, ADOPT, "storageAccount is",
             observed=(
                 [{**OLD_WORKSPACE, "properties": {**OLD_WORKSPACE["properties"], "storageAccount": f"{_OLD}/other"}}],
                 [OLD_WORKSPACE],
             ),
         ),
         Case(
-            ADOPT, ADOPT, "it is in uksouth",
+            ADOPT, ADOPT, "location is uksouth in Azure",
             observed=([{**OLD_WORKSPACE, "location": "uksouth"}], [OLD_WORKSPACE]),
         ),
     ],
