@@ -1,15 +1,14 @@
 """A plan or a comparison as one HTML file that loads nothing.
 
-The page of a plan shows the findings by rule, then each stack with its components and resources. Findings and stacks
-are kept in temporary files until the last stack is planned, since the page begins with the totals.
+The page of a plan shows the findings by rule, then each stack with its components and resources. Stacks are kept in a
+temporary file until the last one is planned, since the page begins with the totals.
 """
 
-import contextlib
 import json
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import Any
 
 from bootstrap.page import template
 from bootstrap.page.graph import levels
@@ -18,17 +17,22 @@ from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import components
-from bootstrap.stack.report.differences import WORDS, count_changes, differs, in_words, new_warnings, values
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
+    WORDS,
     Tally,
+    count_changes,
     counted,
+    differs,
     findings_in_words,
+    in_words,
     kind,
     label,
     marks,
     most_first,
+    new_warnings,
     tally,
+    values,
 )
 from infra.rules.rule import SEVERITIES, Finding
 
@@ -46,36 +50,27 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     part: Any = template("bootstrap.stack.report", "plan.html.j2").module
     organization = ""
     kinds: Counter[str] = Counter()
-    severities: Counter[Tally] = Counter()
     count = 0
-    first: dict[tuple[Tally, str], Finding] = {}
-    entries: Counter[tuple[Tally, str]] = Counter()
-    in_stacks: Counter[tuple[Tally, str]] = Counter()
-    with contextlib.ExitStack() as files:
-        sections = files.enter_context(_spool())
-        of_rule: defaultdict[tuple[Tally, str], IO[str]] = defaultdict(lambda: files.enter_context(_spool()))
+    found: dict[tuple[Tally, str], list[tuple[str, Finding]]] = {}
+    with tempfile.SpooledTemporaryFile(1 << 16, "w+", encoding="utf-8", newline="") as sections:
         for stack in stacks:
             organization = stack.settings.organization
             count += 1
             kinds.update(kind(resource.type) for resource in stack.made)
-            found = [(tally(one), one) for one in stack.findings]
-            severities.update(map(tally, stack.findings))
-            in_stacks.update({(counts_as, one.rule) for counts_as, one in found})
-            for counts_as, one in found:
-                key = counts_as, one.rule
-                entries[key] += 1
-                of_rule[key].write(part.entry(stack.name, one, first.setdefault(key, one).fix))
+            for one in stack.findings:
+                found.setdefault((tally(one), one.rule), []).append((stack.name, one))
             sections.write(part.stack(_stack(stack, with_inputs=count <= _WITH_INPUTS)))
         total = counted(count, "stack"), counted(sum(kinds.values()), "resource")
+        severities = Counter(counts_as for (counts_as, _), entries in found.items() for _ in entries)
         yield str(
             part.head(organization, total, [(one, severities[one]) for one in SEVERITIES], most_first(kinds))
         ).lstrip()
-        for key in sorted(of_rule, key=lambda key: (_TALLIES.index(key[0]), key[1])):
-            yield part.before_rule(key[0], first[key], entries[key], counted(in_stacks[key], "stack"))
-            yield from _read(of_rule[key])
-            yield part.after_rule()
-        yield part.before_stacks(bool(of_rule))
-        yield from _read(sections)
+        for key in sorted(found, key=lambda key: (_TALLIES.index(key[0]), key[1])):
+            in_stacks = counted(len({name for name, _ in found[key]}), "stack")
+            yield part.of_rule(key[0], found[key], in_stacks)
+        yield part.before_stacks(bool(found))
+        sections.seek(0)
+        yield from sections
         yield part.tail(_WITH_INPUTS if count > _WITH_INPUTS else None)
 
 
@@ -106,17 +101,6 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
             for one in stack.made
         ],
     }
-
-
-def _spool() -> IO[str]:
-    """A temporary file that stays in memory while it is small."""
-    return tempfile.SpooledTemporaryFile(1 << 16, "w+", encoding="utf-8", newline="")
-
-
-def _read(file: IO[str]) -> Iterator[str]:
-    file.seek(0)
-    while text := file.read(1 << 16):
-        yield text
 
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:

@@ -5,25 +5,27 @@ command that prints everything.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
-from bootstrap.stack.report.differences import count_changes, diff_lines, in_words, new_warnings
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
+    count_changes,
     counted,
+    diff_lines,
     findings_in_words,
     grave,
+    in_words,
     kind,
     label,
     marks,
     most_first,
+    new_warnings,
     notes,
     severities_in_words,
     suppressed,
@@ -48,39 +50,24 @@ _PARTS = ("error", "stack", "warning", "note", "graph", "resource list")
 _DIFF_PARTS = ("error", "stack", "warning", "change list")
 """The parts of a comparison, the most important first."""
 
-_Fitting = Mapping[str, Mapping[str, list[str]]]
-"""The parts that fit into a comment, by kind and stack."""
-
-
-@dataclass
-class _Kept:
-    """The parts of one kind by stack, as many as a comment can hold, and the number of all."""
-
-    texts: dict[str, list[str]] = field(default_factory=dict)
-    size: int = 0
-    count: int = 0
-
-    def add(self, stack: str, text: str) -> None:
-        self.count += 1
-        if self.size + len(text) <= LONGEST:
-            self.size += len(text) + 1
-            self.texts.setdefault(stack, []).append(text)
+_Texts = dict[str, list[tuple[str, str]]]
+"""The texts of each part, each with the name of its stack."""
 
 
 def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
     """The comment, never longer than `LONGEST` characters."""
-    kept = {part: _Kept() for part in _PARTS}
+    texts: _Texts = {part: [] for part in _PARTS}
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
     for stack in stacks:
         kinds.update(kind(resource.type) for resource in stack.made)
         severities.update(map(tally, stack.findings))
         for part, text in _parts(stack):
-            kept[part].add(stack.name, text)
-    total = f"{counted(kept['stack'].count, 'stack')}, {counted(sum(kinds.values()), 'resource')}"
+            texts[part].append((stack.name, text))
+    total = f"{counted(len(texts['stack']), 'stack')}, {counted(sum(kinds.values()), 'resource')}"
     head = f"# Plan\n\n{total}, {severities_in_words(severities)}.\n"
     summary = "\n".join(["| Type | Count |", "| --- | ---: |", *(f"| {name} | {n} |" for name, n in most_first(kinds))])
-    fitting, left_out = _fitting(kept, LONGEST - _RESERVED - len(head) - len(summary))
+    fitting, left_out = _fitting(texts, LONGEST - _RESERVED - len(head) - len(summary))
     yield head
     yield from _findings(fitting)
     yield "\n".join(["", "| Stack | Resources | Findings |", "| --- | ---: | --- |", *_all(fitting["stack"])]) + "\n"
@@ -92,20 +79,19 @@ def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """The comment: the total, errors with their fix, a row for each stack, new warnings, then details."""
-    kept = {part: _Kept() for part in _DIFF_PARTS}
+    texts: _Texts = {part: [] for part in _DIFF_PARTS}
     total: Counter[str] = Counter()
-    unchanged = 0
     for stack in stacks:
-        unchanged += stack.status == "unchanged"
         counts = count_changes(stack)
         total += counts
         for finding in (*stack.refusals, *new_warnings(stack)):
-            kept["error" if finding.refuses else "warning"].add(stack.name, _finding(stack.name, finding))
+            part = "error" if finding.refuses else "warning"
+            texts[part].append((stack.name, _finding(stack.name, finding)))
         if stack.status != "unchanged":
-            kept["stack"].add(stack.name, f"| `{stack.name}` | {stack.status} | {in_words(counts)} |")
-            kept["change list"].add(stack.name, _details(stack, in_words(counts)))
-    head = f"# Changes against {commit}\n\n{in_words(total)}, {counted(unchanged, 'stack')} unchanged.\n"
-    fitting, left_out = _fitting(kept, LONGEST - _RESERVED - len(head))
+            texts["stack"].append((stack.name, f"| `{stack.name}` | {stack.status} | {in_words(counts)} |"))
+            texts["change list"].append((stack.name, _details(stack, in_words(counts))))
+    head = f"# Changes against {commit}\n\n{in_words(total)}, {counted(total['unchanged'], 'stack')} unchanged.\n"
+    fitting, left_out = _fitting(texts, LONGEST - _RESERVED - len(head))
     yield head
     yield from _findings(fitting)
     if fitting["stack"]:
@@ -135,32 +121,26 @@ def _finding(stack: str, finding: Finding) -> str:
     return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {text}"
 
 
-def _fitting(kept: Mapping[str, _Kept], room: int) -> tuple[_Fitting, list[str]]:
-    """The parts that fit, by kind and stack, and the counts of those that do not."""
-    fitting: dict[str, dict[str, list[str]]] = {}
-    left_out: list[str] = []
-    for part, of_part in kept.items():
-        fitting[part] = {}
-        shown = 0
-        for stack, texts in of_part.texts.items():
-            for text in texts:
-                # A heading comes with a stack's first graph or list.
-                needed = len(text) + 1 + (len(stack) + 10 if part in ("graph", "resource list") else 0)
-                if needed <= room:
-                    room -= needed
-                    shown += 1
-                    fitting[part].setdefault(stack, []).append(text)
-        if shown < of_part.count:
-            left_out.append(counted(of_part.count - shown, part))
-    return fitting, left_out
+def _fitting(texts: _Texts, room: int) -> tuple[_Texts, list[str]]:
+    """The texts that fit, and the counts of those that do not."""
+    fitting: _Texts = {part: [] for part in texts}
+    for part, of_part in texts.items():
+        for stack, text in of_part:
+            # A heading comes with a stack's first graph or list.
+            needed = len(text) + 1 + (len(stack) + 10 if part in ("graph", "resource list") else 0)
+            if needed <= room:
+                room -= needed
+                fitting[part].append((stack, text))
+    missing = {part: len(of_part) - len(fitting[part]) for part, of_part in texts.items()}
+    return fitting, [counted(count, part) for part, count in missing.items() if count]
 
 
-def _findings(fitting: _Fitting) -> Iterator[str]:
+def _findings(fitting: _Texts) -> Iterator[str]:
     """Errors of all stacks, then warnings, then the notes, folded."""
     for part in ("error", "warning"):
         if fitting[part]:
             yield "\n" + "\n".join(_all(fitting[part])) + "\n"
-    if folded := _all(fitting.get("note", {})):
+    if folded := _all(fitting.get("note", [])):
         summary = f"<summary>{counted(len(folded), 'note')}</summary>"
         yield f"\n<details>{summary}\n\n" + "\n".join(folded) + "\n\n</details>\n"
 
@@ -177,13 +157,12 @@ def _left_out(parts: Sequence[str], command: str) -> str:
     return f"\n*Left out, since a comment holds {LONGEST:,} characters: {listed}. Everything: `{command}`.*\n"
 
 
-def _of_stacks(fitting: _Fitting) -> dict[str, list[str]]:
+def _of_stacks(fitting: _Texts) -> dict[str, list[str]]:
     by_stack: dict[str, list[str]] = {}
-    for part in ("graph", "resource list"):
-        for stack, texts in fitting[part].items():
-            by_stack.setdefault(stack, []).extend(texts)
+    for stack, text in (*fitting["graph"], *fitting["resource list"]):
+        by_stack.setdefault(stack, []).append(text)
     return by_stack
 
 
-def _all(texts: Mapping[str, list[str]]) -> list[str]:
-    return [text for of_stack in texts.values() for text in of_stack]
+def _all(texts: Sequence[tuple[str, str]]) -> list[str]:
+    return [text for _, text in texts]

@@ -1,15 +1,24 @@
 """Tables: a line for each resource, which `grep` finds."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.checks import Judged
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.differences import WORDS, effect, new_warnings, values
 from bootstrap.stack.report.interface import PlanOptions
-from bootstrap.stack.report.words import grave, kind, label, marks, notes, suppressed
+from bootstrap.stack.report.words import (
+    WORDS,
+    effect,
+    grave,
+    kind,
+    label,
+    marks,
+    new_warnings,
+    notes,
+    suppressed,
+    values,
+)
 from bootstrap.terminal.table import table_lines
 
 LISTS_ERRORS = True
@@ -33,20 +42,18 @@ def _table(
     rows_of: Callable[[Judged], Iterable[list[str]]],
     findings_of: Callable[[Judged], Iterable[str]],
 ) -> Iterator[str]:
-    """The table, then the findings, which wait in a file until the table is complete."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as findings:
+    """The table, then the findings, which wait until the table is complete."""
+    findings: list[str] = []
 
-        def rows() -> Iterator[list[str]]:
-            for stack in stacks:
-                findings.writelines(findings_of(stack))
-                yield from rows_of(stack)
+    def rows() -> Iterator[list[str]]:
+        for stack in stacks:
+            findings.extend(findings_of(stack))
+            yield from rows_of(stack)
 
-        yield from table_lines(headings, rows())
-        findings.seek(0)
-        first = findings.readline()
-        if first:
-            yield f"\nfindings:\n{first}"
-        yield from findings
+    yield from table_lines(headings, rows())
+    if findings:
+        yield "\nfindings:\n"
+    yield from findings
 
 
 def _plan_rows(stack: StackPlan) -> Iterator[list[str]]:

@@ -7,18 +7,22 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.commits import Commit
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.differences import count_changes, diff_lines, differs, in_words, new_warnings
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
+    count_changes,
     counted,
+    diff_lines,
+    differs,
     finding_lines,
     findings_in_words,
     grave,
+    in_words,
     kind,
     label,
     marks,
     most_first,
+    new_warnings,
     notes,
     severities_in_words,
     suppressed,
@@ -67,9 +71,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """Each stack that differs, its errors and new warnings, its resources with their properties; then the total."""
     yield f"compared with {commit}\n"
     total: Counter[str] = Counter()
-    unchanged = 0
     for stack in stacks:
-        unchanged += stack.status == "unchanged"
         counts = count_changes(stack)
         total += counts
         if differs(stack):
@@ -77,7 +79,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
             lines += finding_lines(("", finding) for finding in (*stack.refusals, *new_warnings(stack)))
             lines += [line for resource in stack.resources for line in diff_lines(stack, resource)]
             yield "\n" + "\n".join(lines) + "\n"
-    yield f"\nin all: {in_words(total)}, {counted(unchanged, 'stack')} unchanged\n"
+    yield f"\nin all: {in_words(total)}, {counted(total['unchanged'], 'stack')} unchanged\n"
 
 
 def _heading(stack: StackPlan) -> str:

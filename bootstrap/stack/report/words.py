@@ -1,12 +1,18 @@
-"""The words for resources, counts and findings, the same in every form."""
+"""The words for resources, findings, counts and differences, the same in every form.
+
+The report of a comparison shows only what differs: first the errors and the new warnings, then the resources.
+"""
 
 import dataclasses
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
+from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.yaml import as_yaml_line
+from infra.rules.changes import Change
 from infra.rules.rule import SEVERITIES, UNKNOWN, Finding, Resource, Severity
 from infra.tables.names import TABLE
 
@@ -14,6 +20,21 @@ Tally = Severity | Literal["suppressed"]
 """The categories in which findings are counted."""
 
 _NAME_OF = {rule.type: rule.argument for rule in TABLE.values()}
+
+SIGNS: dict[Action, str] = {"add": "+", "import": "→", "remove": "-", "change": "~", "replace": "±"}
+WORDS: dict[Action, str] = {
+    "add": "added",
+    "import": "imported",
+    "remove": "removed",
+    "change": "changed",
+    "replace": "replaced",
+}
+_ACTIONS: tuple[Action, ...] = ("add", "change", "replace", "remove")
+"""The actions that are counted even where there are none; imports are rare."""
+
+_LONGEST_VALUE = 120
+_MOST_ENTRIES = 20
+_KNOWN_LATER = "(known after deployment)"
 
 
 def kind(type_: str) -> str:
@@ -102,3 +123,82 @@ def suppressed(stack: StackPlan) -> Iterator[str]:
     for finding in stack.findings:
         if (by := finding.suppressed) is not None:
             yield f"{finding.rule}: {finding.message} {by.origin}, until {by.until}: {by.reason}"
+
+
+def differs(stack: StackDiff) -> bool:
+    """Whether a report shows the stack: it changed, or it has findings."""
+    return stack.status != "unchanged" or bool(stack.refusals) or bool(stack.findings)
+
+
+def new_warnings(stack: StackDiff) -> list[Finding]:
+    """The new warnings. The refusals have all errors, new or not; notes are only counted."""
+    return [one for one in stack.findings if one.severity == "warning"]
+
+
+def count_changes(stack: StackDiff) -> "Counter[str]":
+    """The counts of a stack: its resources by action, the changes that Azure does not make, and its findings."""
+    counts: Counter[str] = Counter(resource.action for resource in stack.resources)
+    counts["unchanged"] = stack.status == "unchanged"
+    counts["losing data"] = sum(resource.loses_data for resource in stack.resources)
+    counts.update(one.effect for resource in stack.resources for one in resource.effects if one.effect)
+    counts["error"] = len(stack.refusals)
+    counts.update(f"new {one.severity}" for one in stack.findings)
+    return counts
+
+
+def in_words(counts: "Counter[str]") -> str:
+    """`1 to add, 0 to change, 0 to replace, 0 to remove, 1 error, 2 new notes`."""
+    words = [f"{counts[action]:,} to {action}" for action in _ACTIONS]
+    words += [f"{counts['import']:,} to import"] if counts["import"] else []
+    words += [f"{counts[one]:,} {one}" for one in ("losing data", "refused", "one way") if counts[one]]
+    words += [counted(counts[one], one) for one in ("error", "new warning", "new note") if counts[one]]
+    return ", ".join(words)
+
+
+def change_in_words(one: Change) -> str:
+    """The old value and the new one on one line."""
+    between = " " if _are_lists(one) else " → "
+    return between.join(side for side in values(one) if side)
+
+
+def values(one: Change) -> tuple[str, str]:
+    """The old value and the new one, as YAML; of two lists, the entries that are removed and those that are added."""
+    if not _are_lists(one):
+        return _cut(_text(one.old)), _cut(_text(one.new))
+    old, new = (Counter(map(_text, side)) for side in (one.old, one.new))
+    return _entries("-", old - new), _entries("+", new - old)
+
+
+def effect(resource: ResourceDiff, at: str) -> str:
+    """`replaced`, `refused` or `one way` for a property that Azure does not change in place; else empty."""
+    return next((one.effect or "" for one in resource.effects if f"{at}.".startswith(f"{one.at}.")), "")
+
+
+def diff_lines(stack: StackDiff, resource: ResourceDiff) -> Iterator[str]:
+    """A resource that differs: its sign (+ added, → imported, - removed, ~ changed, ± replaced) and its properties."""
+    data = "  [loses data]" if resource.loses_data else ""
+    yield f"  {SIGNS[resource.action]} {kind(resource.type)}  {resource.name}  ({resource.manifest}){data}"
+    if resource.action == "import":
+        yield f"      imported: {resource.import_id}"
+    for one in resource.changed if stack.status == "changed" else ():
+        mark = f"  [{found}]" if (found := effect(resource, one.at)) else ""
+        yield f"      {one.at}: {change_in_words(one)}{mark}"
+
+
+def _are_lists(one: Change) -> bool:
+    return isinstance(one.old, list) and isinstance(one.new, list)
+
+
+def _entries(sign: str, entries: "Counter[str]") -> str:
+    listed = list(entries.elements())
+    left_out = len(listed) - _MOST_ENTRIES
+    shown = [*map(_cut, listed[:_MOST_ENTRIES]), *([f"and {left_out} more"] if left_out > 0 else [])]
+    return f"{sign} {', '.join(shown)}" if shown else ""
+
+
+def _text(value: Any) -> str:
+    return "(none)" if value is None else as_yaml_line(value).replace(UNKNOWN, _KNOWN_LATER)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
