@@ -18,6 +18,23 @@ Observed = Mapping[str, Mapping[str, Any]]
 NOTHING: Observed = {}
 """No existing resource is known."""
 
+_TYPES: Mapping[tuple[str, ...], type] = {
+    ("location",): str,
+    ("tags",): dict,
+    ("identity",): dict,
+    ("sku",): dict,
+    ("properties", "storageAccount"): str,
+    ("properties", "keyVault"): str,
+    ("properties", "containerRegistry"): str,
+    ("properties", "applicationInsights"): str,
+    ("properties", "managedNetwork"): dict,
+    ("properties", "managedNetwork", "isolationMode"): str,
+}
+"""The types of what rules read by name; each may also be missing or null.
+https://learn.microsoft.com/rest/api/azureml/workspaces/get"""
+
+_NAMES: Mapping[type, str] = {str: "text", dict: "a mapping"}
+
 _HINT = "Export it with: az resource show --ids ID... > FILE"
 
 
@@ -45,6 +62,13 @@ def read_observed(path: Path) -> Observed:
                 why=f"Entry {number} has no id that begins with /subscriptions/, or no properties.",
                 hint=f"{_HINT} (templates and the output of az ml have another format).",
             )
+        for place, expected in _TYPES.items():
+            if not isinstance(found := _at(resource, place), expected | None):
+                raise InputError(
+                    f"{path} has something other than resources as Azure describes them.",
+                    why=f"{'.'.join(place)} of entry {number} is {json.dumps(found)[:80]}, not {_NAMES[expected]}.",
+                    hint=_HINT,
+                )
     return {resource["id"].lower(): resource for resource in resources}
 
 
@@ -62,3 +86,10 @@ def _is_described(resource: Any) -> bool:
         and resource["id"].lower().startswith("/subscriptions/")
         and isinstance(resource.get("properties"), dict)
     )
+
+
+def _at(value: Any, place: tuple[str, ...]) -> Any:
+    """The value at a place; None where there is none."""
+    for key in place:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -409,6 +409,15 @@ def test_observations_are_part_of_the_cache_key(tmp_path: Path) -> None:
         ('[{"id": "mlw-old", "properties": {}}]', "Entry 1 has no id that begins with /subscriptions/"),
         (json.dumps([WORKSPACE_IN_AZURE, {"id": STORAGE}]), "Entry 2 has no id"),
         (
+            json.dumps({**WORKSPACE_IN_AZURE, "properties": {"keyVault": [VAULT]}}),
+            f'properties.keyVault of entry 1 is ["{VAULT[:20]}',
+        ),
+        (
+            json.dumps({**WORKSPACE_IN_AZURE, "properties": {"managedNetwork": "Disabled"}}),
+            'properties.managedNetwork of entry 1 is "Disabled", not a mapping',
+        ),
+        (json.dumps({**WORKSPACE_IN_AZURE, "location": 7}), "location of entry 1 is 7, not text"),
+        (
             json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}),
             "These stacks adopt none of the observed resources",
         ),
