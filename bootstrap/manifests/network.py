@@ -21,6 +21,7 @@ from infra.settings import (
 from infra.tables import outbound_rules
 from infra.tables.network_modes import DEFAULT_MODE, MODES, Ci, Mode, Network, Service
 from infra.tables.private_endpoints import ENDPOINTS, HUB_ENDPOINTS, REGISTRY_ENDPOINTS, ZONES, Endpoint
+from infra.tables.sizes import builds_images
 
 MAX_SUBNET_PREFIX = 27
 """The longest prefix of a subnet: 32 addresses. Azure reserves five, and an environment's endpoints take a dozen.
@@ -126,10 +127,11 @@ def environment_network(
     if (reason := mode.refused_with_private_registry) is not None and not registry:
         manifests.report(where, f"{stack}: network {network} is refused: {reason}.")
     ips = tuple(innermost_value(layers, "allow_ips") or ())
-    lasting = [cluster for cluster in innermost_value(layers, "compute") or () if not cluster.low_priority]
-    if created and not lasting and not mode.public_access("container registry", ci, ips).unrestricted:
+    clusters = innermost_value(layers, "compute") or ()
+    builds = any(builds_images(cluster.size, low_priority=cluster.low_priority) for cluster in clusters)
+    if created and not builds and not mode.public_access("container registry", ci, ips).unrestricted:
         reason = "images are built on one, since no public service reaches the registry"
-        manifests.report(at, f"{stack} needs a compute cluster that is not low_priority: {reason}.")
+        manifests.report(at, f"{stack} needs a compute cluster of a CPU size that is not low_priority: {reason}.")
     hub, private = manifests.organization.hub, mode.private_services(ci)
     return network, NetworkSettings(
         ci=ci,

@@ -49,6 +49,11 @@ def create_metric_alerts(
                             operator=monitor.Operator.GREATER_THAN,
                             threshold=alert.threshold,
                             time_aggregation=alert.aggregation,
+                            dimensions=[
+                                monitor.MetricDimensionArgs(name=dimension, operator="Include", values=["*"])
+                                for dimension in alert.dimensions
+                            ]
+                            or None,
                         )
                     ],
                 ),

@@ -12,6 +12,7 @@ from infra.components.context import Component, CustomerKey, StackContext
 from infra.hub import StateStore
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess
+from infra.tables.regions import has_zones
 
 _SOFT_DELETE_DAYS = 14
 _STATE_SOFT_DELETE_DAYS = 90
@@ -76,8 +77,8 @@ def create_state_storage(
             name,
             account_name=account_name,
             context=context,
-            # Three zones: without its state, a stack cannot be changed.
-            sku=storage.SkuName.STANDARD_ZRS,
+            # Three zones, where the region has them: without its state, a stack cannot be changed.
+            sku=storage.SkuName.STANDARD_ZRS if has_zones(context.location) else storage.SkuName.STANDARD_LRS,
             access=access,
             opts=context.stateful(parent),
         )

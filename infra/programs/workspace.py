@@ -18,6 +18,7 @@ from infra.settings import AdoptedSettings, CustomerKeySettings, EnvironmentSett
 from infra.tables.names import Kind
 from infra.tables.network_modes import MODES, PublicAccess, Service
 from infra.tables.roles import IDENTITIES, Target
+from infra.tables.sizes import builds_images
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,7 @@ def create_workspace_resources(
     elif settings.adopted.identity_id is not None:
         # Its roles stay as they are.
         identity = Reference(settings.adopted.identity_id)
-    # The first cluster whose nodes Azure cannot evict during a build.
-    builder = next((cluster.name for cluster in settings.clusters if not cluster.low_priority), None)
+    builders = (one.name for one in settings.clusters if builds_images(one.size, low_priority=one.low_priority))
     parts["workspace"] = create_workspace(
         "workspace",
         context=context,
@@ -139,7 +139,7 @@ def create_workspace_resources(
         access=access("workspace"),
         isolation=mode.isolation,
         firewall_sku=networking.firewall_sku,
-        image_builder=builder if mode.has_managed_network else None,
+        image_builder=next(builders, None) if mode.has_managed_network else None,
         depends_on=role_assignments,
         key=key,
         opts=opts,

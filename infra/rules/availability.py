@@ -63,6 +63,18 @@ def _retirement(stack: Stack, *, retired: bool) -> Iterator[Violation]:
             yield resource.urn, f"{resource.name}: {message}"
 
 
+def _over_runner_quota(stack: Stack) -> Iterable[Violation]:
+    for pool in stack.of(RUNNERS):
+        size, most = pool.at(SIZE_AT[RUNNERS]), pool.at("maximumConcurrency")
+        series, cores = sizes.series_of(str(size)), sizes.cores_of(str(size))
+        if series is None or cores is None:
+            continue
+        granted = sizes.RUNNER_CORES if series.template in sizes.RUNNER_SERIES else 0
+        if cores * most > granted:
+            message = f"{most} runners of {size} need {cores * most} cores, and Azure grants {granted} by default."
+            yield pool.urn, f"{pool.name}: {message}"
+
+
 AVAILABILITY_RULES: tuple[Rule, ...] = (
     Rule(
         "location-known", "warning", "Every region is in the table of Azure's regions",
@@ -88,5 +100,13 @@ AVAILABILITY_RULES: tuple[Rule, ...] = (
         "Nodes stop on that day. A cluster cannot change its size, so a new one must be created.",
         "Write a size of the newer series in the manifest, under a new name of the cluster.",
         sizes.RETIRED_PAGE, lambda stack: _retirement(stack, retired=False), "resource",
+    ),
+    Rule(
+        "runner-quota", "note", "A pool of runners fits the default quota of Managed DevOps Pools",
+        "This quota is separate from that of virtual machines. Azure refuses the pool when it needs more.",
+        "Request the cores for the family in the portal, under Quotas, Managed DevOps Pools, before the deployment; or "
+        "write a smaller max_runners or size.",
+        "https://learn.microsoft.com/azure/devops/managed-devops-pools/prerequisites#review-managed-devops-pools-quotas",
+        _over_runner_quota, "resource",
     ),
 )  # fmt: skip

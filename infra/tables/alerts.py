@@ -38,11 +38,13 @@ class MetricAlert(Alert):
         metric: Azure's name of the metric.
         aggregation: How Azure aggregates the values within the fifteen minutes.
         threshold: The alert fires above this value, in the metric's own unit.
+        dimensions: The metric's dimensions whose values are evaluated separately; values that appear later too.
     """
 
     metric: str
     aggregation: Literal["Total", "Average"]
     threshold: float
+    dimensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,10 @@ METRIC_ALERTS = (
     MetricAlert("failed-runs", 3, "A job failed.", "Failed Runs", "Total", 0),
     MetricAlert("failed-deployments", 2, "A model could not be deployed.", "Model Deploy Failed", "Total", 0),
     MetricAlert("unusable-nodes", 2, "Nodes of a cluster do not work.", "Unusable Nodes", "Average", 0),
+    # Each family has a quota of its own, for either priority: an average over all families hides the one that is used.
     MetricAlert(
-        "quota", 3, "More than 90 % of the cores that the subscription may use are in use.",
-        "Quota Utilization Percentage", "Average", 90,
+        "quota", 3, "More than 90 % of the cores of a family that the subscription may use are in use.",
+        "Quota Utilization Percentage", "Average", 90, ("VmFamilyName", "VmPriority"),
     ),
 )  # fmt: skip
 """The metric alerts of a workspace."""

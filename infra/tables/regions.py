@@ -24,6 +24,29 @@ REGIONS: frozenset[str] = frozenset(
 """The regions of Azure's public cloud. Other clouds, such as Azure China, are not supported."""
 
 
+ZONES_AS_OF = "2025-03-21"
+"""The date of the page that the next table was copied from. Regions that are newer are not in it."""
+
+WITH_ZONES: frozenset[str] = frozenset(
+    """
+    australiaeast brazilsouth canadacentral centralindia centralus eastasia eastus eastus2 francecentral
+    germanywestcentral indonesiacentral israelcentral italynorth japaneast japanwest koreacentral mexicocentral
+    newzealandnorth northeurope norwayeast polandcentral qatarcentral southafricanorth southcentralus southeastasia
+    spaincentral swedencentral switzerlandnorth uaenorth uksouth westeurope westus2 westus3
+    """.split()  # noqa: SIM905 - as above
+)
+"""The regions with availability zones, in which Azure offers zone-redundant storage.
+
+https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/reliability/regions-list.md
+https://learn.microsoft.com/azure/reliability/reliability-storage-blob
+"""
+
+
+def has_zones(region: str) -> bool:
+    """Whether a region has availability zones, by its name for programs or its display name."""
+    return _name(region) in WITH_ZONES
+
+
 def is_known(region: str) -> bool:
     """Whether the table has a region, by its name for programs or its display name, such as `West Europe`."""
     return _name(region) in REGIONS

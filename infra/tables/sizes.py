@@ -4,6 +4,7 @@ Which sizes a region and a subscription offer is not in this table: `az ml compu
 """
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -117,6 +118,33 @@ def series_of(size: str) -> Series | None:
     """The series of a size; None where the table does not have the size."""
     _, series = _series_by_size().get(size.lower(), (size, None))
     return series
+
+
+def builds_images(size: str, *, low_priority: bool) -> bool:
+    """Whether a cluster can build images: Azure ML needs a CPU size, and nodes that Azure evicts would end a build.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-secure-workspace-vnet#enable-azure-container-registry-acr
+    """
+    # https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions: families with accelerators begin with N.
+    return not low_priority and not size.lower().startswith("standard_n")
+
+
+def cores_of(size: str) -> int | None:
+    """The virtual CPUs of a size of a current series, which its name contains; None for another size."""
+    series, number = series_of(size), re.search(r"\d+", size)
+    return int(number.group()) if series is not None and series.retires is None and number is not None else None
+
+
+RUNNER_CORES = 5
+"""The virtual CPUs of a family that a pool of runners may use before more quota is granted.
+https://learn.microsoft.com/azure/devops/managed-devops-pools/prerequisites#review-managed-devops-pools-quotas"""
+
+RUNNER_SERIES = frozenset(
+    {
+        "D{}ads_v5", "D{}as_v5", "D{}ds_v5", "D{}lds_v5", "D{}s_v5", "E{}as_v4", "E{}ds_v5", "E{}s_v5", "L{}s_v3",
+    }
+)  # fmt: skip
+"""The templates of the current series that have this quota. The others have none before it is granted."""
 
 
 def spelled_by_azure(size: str) -> str:

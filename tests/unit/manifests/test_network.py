@@ -10,7 +10,7 @@ from bootstrap.manifests.scaffold import init
 from infra.settings import EnvironmentSettings, ExistingSubnet, HubSettings, NetworkSettings, NewVnet
 from tests.helpers import build_tree
 from tests.unit.manifests.test_manifests import mistakes
-from tests.worlds import PLATFORM, world
+from tests.worlds import PLATFORM, changed, world
 
 SUBNET = (
     "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-net/providers/Microsoft.Network/"
@@ -207,13 +207,17 @@ def test_networks_of_two_teams_must_not_overlap(tmp_path: Path) -> None:
     ]
 
 
-def test_a_private_environment_needs_a_cluster_that_lasts_to_build_images(tmp_path: Path) -> None:
-    root = world(tmp_path, HUB, team(LOCKED).replace("max_nodes: 1", "max_nodes: 1, low_priority: true"))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("max_nodes: 1", "max_nodes: 1, low_priority: true"), ("Standard_D4ds_v5", "Standard_NC4as_T4_v3")],
+    ids=["low-priority", "gpu"],
+)
+def test_private_environment_needs_a_cluster_that_can_build_images(tmp_path: Path, old: str, new: str) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-secure-workspace-vnet: only CPU sizes build images."""
+    root = world(tmp_path, HUB, changed(team(LOCKED), (old, new)))
 
-    expected = (
-        "fraud-dev needs a compute cluster that is not low_priority: images are built on one, since no public service"
-    )
-    assert mistakes(root) == [f"teams/fraud.yaml:2:16: {expected} reaches the registry."]
+    expected = "fraud-dev needs a compute cluster of a CPU size that is not low_priority: images are built on one"
+    assert mistakes(root) == [f"teams/fraud.yaml:2:16: {expected}, since no public service reaches the registry."]
 
 
 def test_a_registry_that_is_narrowed_needs_a_cluster_to_build_images_and_one_that_is_not_does_not(

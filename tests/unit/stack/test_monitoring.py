@@ -221,6 +221,20 @@ def test_every_environment_has_all_alerts_of_the_tables(stacks: dict[str, StackP
             assert activity.inputs["description"] == ACCESS_CHANGED.text
 
 
+def test_quota_alert_splits_by_family_and_priority(stacks: dict[str, StackPlan]) -> None:
+    """Each has a quota of its own, and an average over all of them hides the one that is used up.
+
+    https://learn.microsoft.com/azure/machine-learning/monitor-azure-machine-learning-reference
+    """
+    alerts = {one.name: one for one in stacks["fraud-dev"].made if one.type.endswith(":MetricAlert")}
+    [criterion] = alerts["alerts-quota"].inputs["criteria"]["allOf"]
+
+    assert criterion["dimensions"] == [
+        {"name": "VmFamilyName", "operator": "Include", "values": ["*"]},
+        {"name": "VmPriority", "operator": "Include", "values": ["*"]},
+    ]
+
+
 @pytest.mark.parametrize("alert", ENDPOINT_ALERTS, ids=lambda alert: alert.name)
 def test_endpoint_alerts_exist_before_endpoints_and_split_by_endpoint(
     stacks: dict[str, StackPlan], alert: QueryAlert

@@ -209,8 +209,15 @@ def test_managed_network_needs_premium_registry_and_image_builder(example: dict[
     assert of_type(example[name], "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
 
 
-def test_low_priority_clusters_build_no_images(tmp_path: Path) -> None:
-    stack = world(tmp_path)["fraud-dev"]
+@pytest.mark.parametrize(
+    "first",
+    ["size: Standard_D4ds_v5, max_nodes: 1, low_priority: true", "size: Standard_NC4as_T4_v3, max_nodes: 1"],
+    ids=["low-priority", "gpu"],
+)
+def test_images_are_built_on_a_cluster_that_can_build_them(tmp_path: Path, first: str) -> None:
+    """Nodes with low priority can be evicted during a build, and GPU sizes are not supported."""
+    team = worlds.changed(TEAM, ("size: Standard_D4ds_v5, max_nodes: 1, low_priority: true", first))
+    stack = world(tmp_path, team=team)["fraud-dev"]
 
     assert of_type(stack, "machinelearningservices:Workspace")[0]["inputs"]["imageBuildCompute"] == "cpu"
 

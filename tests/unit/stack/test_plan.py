@@ -18,6 +18,7 @@ from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.rule import UNKNOWN, Finding, Resource
 from infra.tables.names import TABLE, rule_of
+from tests import worlds
 from tests.conftest import Golden
 from tests.plans import Plan, make_plan
 from tests.unit.stack.reports import diff_as, plan_as
@@ -248,6 +249,15 @@ def test_the_workspace_is_made_after_its_identity_got_its_roles(stacks: dict[str
     needed = {urn.rsplit("::", 1)[1] for urn in workspace.depends_on}
 
     assert needed >= {"workspace-access-key-vault-administrator-on-key-vault", "storage", "vault", "images"}
+
+
+@pytest.mark.parametrize(("location", "sku"), [("westeurope", "Standard_ZRS"), ("ukwest", "Standard_LRS")])
+def test_states_are_zone_redundant_where_the_region_has_zones(tmp_path: Path, location: str, sku: str) -> None:
+    """Azure refuses zone-redundant storage in a region without availability zones."""
+    platform = worlds.changed(worlds.PLATFORM, ("location: westeurope", f"location: {location}"))
+    hub = worlds.planned(worlds.world(tmp_path, platform), ["hub"])["hub"]
+
+    assert of_type(hub, "StorageAccount")[0].inputs["sku"] == {"name": sku}
 
 
 def test_budget_start_is_configured(stacks: dict[str, StackPlan]) -> None:

@@ -241,6 +241,19 @@ CASES: dict[str, list[Case]] = {
         Case(with_size("Standard_DS3_v2"), with_size("Standard_NC6s_v3"), "retires on 2028-05-01"),
         Case(with_size("Standard_DS3_v2"), as_of="2028-04-30"),
     ],
+    "runner-quota": [
+        Case(
+            {**HUB_NETWORK, **RUNNERS, **on_platform(hub__runners__max_runners=3)},
+            {**HUB_NETWORK, **RUNNERS},
+            "3 runners of Standard_D2ads_v5 need 6 cores, and Azure grants 5 by default.",
+            "hub",
+        ),
+        Case(
+            {**HUB_NETWORK, **RUNNERS, **on_platform(hub__runners__size="Standard_D2as_v6")},
+            message="2 runners of Standard_D2as_v6 need 4 cores, and Azure grants 0 by default.",
+            stack="hub",
+        ),
+    ],
     "limit-entries": [
         Case(
             on_team(alert_emails=[f"a{number}@acme.example" for number in range(1001)]),
