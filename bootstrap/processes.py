@@ -52,7 +52,7 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
         MissingError: git is not installed.
         InputError: git failed; its own message is in `why`.
     """
-    return _output([_git_executable(), *arguments], cwd, env, drop=GIT_REPOSITORY_VARIABLES)
+    return _output([_git_executable()], arguments, cwd, env, drop=GIT_REPOSITORY_VARIABLES)
 
 
 def _git_executable() -> str:
@@ -73,18 +73,9 @@ _READING = (
 def read_git(*arguments: str, cwd: Path) -> str:
     """Run a command of git that only reads (`rev-parse`, `ls-tree`, `cat-file`): it runs nothing of the repository.
 
-    Returns what it printed, without the last newline; paths are decoded as the system does. Raises as `git` does.
+    Returns what it printed, without the last newline. Raises as `git` does.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in GIT_REPOSITORY_VARIABLES}
-    command = [_git_executable(), *_READING, *arguments]
-    done = subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    _log.debug("git %s: exit code %d (%s)", shlex.join(arguments), done.returncode, cwd)
-    if done.returncode != 0:
-        raise InputError(
-            f"git {arguments[0]} failed with exit code {done.returncode} in {cwd}.",
-            why=done.stderr.decode("utf-8", "replace").strip(),
-        )
-    return os.fsdecode(done.stdout).rstrip("\n")
+    return _output([_git_executable(), *_READING], arguments, cwd, None, drop=GIT_REPOSITORY_VARIABLES)
 
 
 def write_commit(repository: Path, commit: str, folder: Path) -> None:
@@ -102,8 +93,7 @@ def write_commit(repository: Path, commit: str, folder: Path) -> None:
     _check_paths(commit, files)
     command = [_git_executable(), *_READING, "cat-file", "--batch"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    environment = {key: value for key, value in os.environ.items() if key not in GIT_REPOSITORY_VARIABLES}
-    with child(command, cwd=repository, env=environment, **pipes) as process, process:
+    with child(command, cwd=repository, env=_environment(GIT_REPOSITORY_VARIABLES), **pipes) as process, process:
         assert process.stdin is not None
         assert process.stdout is not None
         for is_link, id_, path in files:
@@ -145,7 +135,7 @@ https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run the uv that is installed with this product, and return what it printed. Raises as `git` does."""
-    return _output([uv_executable(), *arguments], cwd, {**(env or {}), "UV_NO_PROGRESS": "1"}, drop=("VIRTUAL_ENV",))
+    return _output([uv_executable()], arguments, cwd, {**(env or {}), "UV_NO_PROGRESS": "1"}, drop=("VIRTUAL_ENV",))
 
 
 def uv_executable() -> str:
@@ -209,39 +199,35 @@ def _signal_group(process: "subprocess.Popen[bytes]", *, kill: bool) -> None:
 
 def captured(
     command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
+) -> "subprocess.CompletedProcess[bytes]":
     """Run another program, and return its exit code and what it printed.
 
     Args:
         env: The program's whole environment; this process's by default.
     """
     start = time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=env,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     seconds = time.monotonic() - start
     _log.debug("%s: exit code %d in %.1f s (%s)", shlex.join(command), done.returncode, seconds, cwd)
     return done
 
 
-def _output(command: list[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str] = ()) -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in drop} | dict(env or {})
-    done = captured(command, cwd, environment)
+def _output(
+    program: Sequence[str], arguments: Sequence[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str]
+) -> str:
+    """What a program printed, without the last newline; paths are decoded as the system does."""
+    done = captured([*program, *arguments], cwd, _environment(drop) | dict(env or {}))
     if done.returncode != 0:
-        name = Path(command[0]).stem
         raise InputError(
-            f"{name} {command[1]} failed with exit code {done.returncode} in {cwd}.",
-            why=(done.stderr or done.stdout).strip(),
+            f"{Path(program[0]).stem} {arguments[0]} failed with exit code {done.returncode} in {cwd}.",
+            why=(done.stderr or done.stdout).decode(errors="replace").strip(),
         )
-    return done.stdout.rstrip("\r\n")
+    return os.fsdecode(done.stdout).rstrip("\r\n")
+
+
+def _environment(drop: Sequence[str]) -> dict[str, str]:
+    """The variables of this process without some of them."""
+    return {key: value for key, value in os.environ.items() if key not in drop}
 
 
 def _find(program: str, hint: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bootstrap.blueprint.catalogue import catalogue, question_names
 from bootstrap.blueprint.lock import relock
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.blueprint.template import Question, Template, ask_on_terminal, open_template
@@ -153,7 +152,7 @@ def _answers(
 
 def _refuse_unknown(snapshot: Snapshot, given: Mapping[str, Any]) -> None:
     """Raise InputError for an unknown blueprint or unknown questions."""
-    blueprints, known = catalogue(snapshot), question_names(snapshot)
+    blueprints, known = snapshot.blueprints(), snapshot.question_names()
     if PROJECT_QUESTION not in known:
         raise InputError("The repository has no blueprints.", why=f"Its copier.yml has no question {PROJECT_QUESTION}.")
     blueprint = given.get(BLUEPRINT_QUESTION)

@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import bootstrap
-from bootstrap.errors import MissingError
+from bootstrap.errors import InputError, MissingError
 from bootstrap.processes import git
+from bootstrap.yaml import parse
 
 URL = "https://github.com/mlops-bootstrap/mlops-bootstrap.git"
 """The public URL of the blueprints. The answers file of every project contains it: never change it."""
@@ -56,9 +58,29 @@ class Snapshot:
             f"GIT_CONFIG_VALUE_{count}": self.url,
         }
 
-    def read(self, path: str) -> str:
-        """The text of a file of the repository."""
-        return git("show", f"{self.commit}:{path}", cwd=self.repository)
+    def blueprints(self) -> dict[str, str]:
+        """The name of each blueprint and its description in one line: the choices of the question `blueprint`.
+
+        Raises:
+            InputError: copier.yml has no such question.
+        """
+        try:
+            choices = self._copier_yml()["blueprint"]["choices"]
+            pairs = choices.items() if isinstance(choices, dict) else ((choice, choice) for choice in choices)
+            return {str(name): str(label).removeprefix(f"{name}: ") for label, name in pairs}
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.url} at {self.commit[:12]} has no blueprints.",
+                why="Its copier.yml has no question `blueprint` with choices.",
+            ) from error
+
+    def question_names(self) -> set[str]:
+        """The names of all questions."""
+        return {name for name in self._copier_yml() if not name.startswith("_")}
+
+    def _copier_yml(self) -> Any:
+        """Its content, read without importing Copier, because shell completion must be fast."""
+        return parse(git("show", f"{self.commit}:copier.yml", cwd=self.repository), Path("copier.yml")).data
 
 
 @contextlib.contextmanager

@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from copier._main import Worker
+from copier._settings import SettingsModel
+from copier._types import MISSING, Phase
+from copier._user_data import AnswersMap
+from copier._user_data import Question as CopierQuestion
+from plumbum import local
 
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.errors import BootstrapError, InputError, RefusedError, nearest
 from bootstrap.processes import GIT_REPOSITORY_VARIABLES
-
-if TYPE_CHECKING:
-    from copier._main import Worker
-    from copier._user_data import Question as CopierQuestion
-
 
 _RUNS_CODE = ("_tasks", "_migrations", "_jinja_extensions")
 
@@ -69,7 +71,7 @@ class Answers:
 class Template:
     """A template at one commit, opened by `open_template`."""
 
-    def __init__(self, worker: "Worker") -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
     @property
@@ -82,7 +84,7 @@ class Template:
         given: Mapping[str, Any],
         *,
         suggested: Mapping[str, Any],
-        ask: "Callable[[CopierQuestion], Any] | None" = None,
+        ask: Callable[[CopierQuestion], Any] | None = None,
     ) -> Answers:
         """Answer the questions in order, and check every answer.
 
@@ -91,10 +93,6 @@ class Template:
             suggested: Values that replace the template's defaults.
             ask: Prompts for an answer; None uses the default.
         """
-        from copier._types import MISSING, Phase
-        from copier._user_data import AnswersMap
-        from copier._user_data import Question as CopierQuestion
-
         result = Answers()
         worker = self._worker
         answers = AnswersMap(
@@ -136,7 +134,7 @@ class Template:
         """The questions that are open after the answers `given`, with their defaults."""
         questions: list[Question] = []
 
-        def collect(question: "CopierQuestion") -> Any:
+        def collect(question: CopierQuestion) -> Any:
             questions.append(_question(question))
             return question.get_default()
 
@@ -152,9 +150,7 @@ class Template:
         with _explained("The blueprint cannot be rendered."):
             self._worker.run_copy()
 
-    def _default(self, question: "CopierQuestion", result: Answers) -> Any:
-        from copier._types import MISSING
-
+    def _default(self, question: CopierQuestion, result: Answers) -> Any:
         name = question.var_name
         try:
             answer = question.get_default()
@@ -178,9 +174,6 @@ def open_template(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
         InputError: The repository cannot be read.
         RefusedError: The template would run code.
     """
-    from copier._main import Worker
-    from copier._settings import SettingsModel
-
     with (
         TemporaryDirectory(prefix="mlops-bootstrap-") as mirrors,
         _environment(snapshot, Path(mirrors)),
@@ -206,9 +199,8 @@ def open_template(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
         yield Template(worker)
 
 
-def ask_on_terminal(question: "CopierQuestion") -> Any:
+def ask_on_terminal(question: CopierQuestion) -> Any:
     """Prompt for the answer as Copier does, but on standard error: standard output is for results."""
-    from copier._types import MISSING
     from prompt_toolkit.output import create_output
     from questionary import unsafe_prompt
 
@@ -232,8 +224,6 @@ def _environment(snapshot: Snapshot, mirrors: Path) -> Iterator[None]:
 
     Copier runs git through plumbum, which has a separate environment; Copier reads its variable from this process's.
     """
-    from plumbum import local
-
     before = os.environ.get("COPIER_CACHE_DIR")
     os.environ["COPIER_CACHE_DIR"] = str(mirrors)
     try:
@@ -258,9 +248,7 @@ def _explained(what: str) -> Iterator[None]:
         raise InputError(what, why=f"{type(error).__name__}: {error}") from error
 
 
-def _question(question: "CopierQuestion") -> Question:
-    from copier._types import MISSING
-
+def _question(question: CopierQuestion) -> Question:
     default = question.get_default()
     return Question(
         name=question.var_name,
@@ -276,7 +264,7 @@ _SHOWN_LENGTH = 60
 _BOOLEANS = frozenset({"y", "yes", "t", "true", "on", "1", "n", "no", "f", "false", "off", "0"})
 
 
-def _problem(question: "CopierQuestion", value: Any) -> str:
+def _problem(question: CopierQuestion, value: Any) -> str:
     """Why `value` is not a valid answer to `question`; empty if it is valid.
 
     Stricter than Copier, which converts "maybe" to true and 1.5 to the integer 1.
@@ -301,7 +289,7 @@ def _problem(question: "CopierQuestion", value: Any) -> str:
     return ""
 
 
-def _valid_name(question: "CopierQuestion", value: Any) -> str:
+def _valid_name(question: CopierQuestion, value: Any) -> str:
     """`value` as lower-case words with hyphens (`Fraud_Score` becomes `fraud-score`), if that is a valid answer."""
     name = re.sub(r"[^a-z0-9]+", "-", str(value).lower()).strip("-")
     if not isinstance(value, str) or not name or question.get_type_name() != "str" or question.choices:

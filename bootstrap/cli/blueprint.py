@@ -16,10 +16,10 @@ from bootstrap.terminal.table import table
 @command(group, "blueprint list", examples=["mlops-bootstrap blueprint list"])
 def list_(session: Session) -> None:
     """List the blueprints that `new` can use."""
-    from bootstrap.blueprint import catalogue, installed_blueprints
+    from bootstrap.blueprint.repository import installed_blueprints
 
     with installed_blueprints() as snapshot:
-        blueprints = catalogue(snapshot)
+        blueprints = snapshot.blueprints()
     session.console.result(
         table(["blueprint", "what it is"], [[*item] for item in blueprints.items()]),
         {
@@ -37,10 +37,11 @@ def show(
     name: Annotated[str, typer.Argument(metavar="BLUEPRINT", autocompletion=complete_blueprint)],
 ) -> None:
     """Show the questions of a blueprint, with their defaults."""
-    from bootstrap.blueprint import catalogue, installed_blueprints, open_template
+    from bootstrap.blueprint.repository import installed_blueprints
+    from bootstrap.blueprint.template import open_template
 
     with installed_blueprints() as snapshot:
-        blueprints = catalogue(snapshot)
+        blueprints = snapshot.blueprints()
         if name not in blueprints:
             raise InputError(f"There is no blueprint {name!r}.", hint=did_you_mean(name, blueprints))
         with open_template(snapshot, Path(name)) as template:

@@ -14,15 +14,15 @@ from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
 
 if TYPE_CHECKING:
-    from bootstrap.blueprint import NewProject
+    from bootstrap.blueprint.create import NewProject
 
 
 def complete_blueprint(incomplete: str) -> list[tuple[str, str]]:
     """The blueprints whose names start with `incomplete`, for shell completion."""
-    from bootstrap.blueprint import catalogue, installed_blueprints
+    from bootstrap.blueprint.repository import installed_blueprints
 
     with installed_blueprints() as snapshot:
-        return [(name, label) for name, label in catalogue(snapshot).items() if name.startswith(incomplete)]
+        return [(name, label) for name, label in snapshot.blueprints().items() if name.startswith(incomplete)]
 
 
 @command(
@@ -74,12 +74,13 @@ def new(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files that would be created.")] = False,
 ) -> None:
     """Create a project from a blueprint: a repository that trains, tests, gates and serves a model."""
-    from bootstrap.blueprint import create, installed_blueprints, question_names
+    from bootstrap.blueprint.create import create
+    from bootstrap.blueprint.repository import installed_blueprints
 
     path = Path(os.path.normpath(session.directory / destination)) if destination is not None else None
     given = _given(session, blueprint, data or [], answers)
     with installed_blueprints() as snapshot:
-        taken = _from_platform(session, platform, path, given, question_names(snapshot))
+        taken = _from_platform(session, platform, path, given, snapshot.question_names())
         created = create(
             snapshot,
             taken | given,

@@ -266,12 +266,11 @@ def schema(
     manifest: Annotated[str, typer.Argument(metavar="MANIFEST", help="platform, team or links.")],
 ) -> None:
     """Print the JSON Schema of a manifest."""
-    from bootstrap.manifests.json_schema import MODELS
-    from bootstrap.manifests.json_schema import schema as schema_of
+    from bootstrap.manifests.schema import MODELS, json_schema
 
     if manifest not in MODELS:
         raise InputError(f"There is no manifest {manifest!r}.", hint=did_you_mean(manifest, MODELS))
-    session.console.result("", schema_of(manifest))
+    session.console.result("", json_schema(manifest))
 
 
 @command(

@@ -13,8 +13,8 @@ from bootstrap import __version__
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.files import staging_folder
 from bootstrap.manifests import schema as manifests
-from bootstrap.manifests.json_schema import FOLDER, schema_files
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
+from bootstrap.manifests.schema import FOLDER, schema_files
 from bootstrap.yaml.messages import in_words
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 

@@ -4,6 +4,7 @@ The formats are documented in docs/platform.md; the JSON Schemas that editors us
 """
 
 import ipaddress
+import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from bootstrap import tool
 from bootstrap.forge import ADDRESS
+from bootstrap.tool import SOURCE, SOURCE_PATTERN, VERSION, VERSION_PATTERN
 from bootstrap.yaml.patterns import matching, not_offered
 from infra.tables.network_modes import Ci, HubNetwork, Network
 
@@ -138,7 +139,6 @@ LinkName = Annotated[
 TeamName = Annotated[str, _words(2, 24)]
 ProjectName = Annotated[str, _words(2, 32)]
 ClusterName = Annotated[str, _words(2, 16)]
-InstanceName = Annotated[str, _words(2, 24)]
 Guid = Annotated[
     str,
     matching(
@@ -154,13 +154,7 @@ VmSize = Annotated[
     str, matching("a virtual machine size such as Standard_D4ds_v5", "Standard_[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*")
 ]
 Email = Annotated[str, matching("a mail address", r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")]
-Repository = Annotated[str, matching(*ADDRESS)]
 Issuer = Annotated[str, matching("an https address", r"https://[\w.\-]+(?:/[\w./\-]*)?")]
-Subject = Annotated[
-    str, matching("1 to 600 characters without * and without spaces at the ends", r"[^\s*](?:[^*\n]{0,598}[^\s*])?")
-]
-ToolVersion = Annotated[str, matching(tool.VERSION, tool.VERSION_PATTERN)]
-ToolSource = Annotated[str, matching(tool.SOURCE, tool.SOURCE_PATTERN)]
 Month = Annotated[str, matching("the first day of a month, such as 2026-11-01", r"20[0-9]{2}-(?:0[1-9]|1[0-2])-01")]
 Day = Annotated[
     str,
@@ -170,21 +164,12 @@ Day = Annotated[
         r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|[12][0-9]))",
     ),
 ]
-RuleId = Annotated[
-    str, matching("the id of a rule of docs/rules.md, such as public-access", "[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-]
-ResourceName = Annotated[str, matching("the name of a resource as the plan shows it", r"[\w.\-]{1,260}")]
-Reason = Annotated[str, matching("a reason of 10 to 300 characters", r"\S.{8,298}\S")]
-# https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources; storage accounts allow 128 letters.
-TagName = Annotated[str, matching(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")]
-TagValue = Annotated[str, matching("at most 256 characters", r"[^\n]{0,256}")]
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _ADDRESS = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 Address = Annotated[str, matching("an IPv4 address such as 10.0.0.4", _ADDRESS)]
 AddressRange = Annotated[
     str, matching("an IPv4 range such as 10.20.0.0/24", rf"{_ADDRESS}/(?:3[0-2]|[12]?[0-9])"), AfterValidator(_range)
 ]
-PublicRange = Annotated[AddressRange, AfterValidator(_public)]
 SubnetId = Annotated[
     str,
     matching(
@@ -244,7 +229,6 @@ KubernetesNamespace = Annotated[
     ),
 ]
 RelayId = Annotated[str, _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}")]
-TimeOfDay = Annotated[str, matching("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")]
 LogsId = Annotated[
     str, _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}")
 ]
@@ -260,8 +244,6 @@ ResourceId = Annotated[
 AzureDevOpsName = Annotated[str, matching("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
 RunnerImage = Annotated[str, matching("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
 ZoneName = Annotated[str, matching("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
-RuleName = Annotated[str, _words(2, 32)]
-GroupOfResource = Annotated[str, matching("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")]
 # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
 HostName = Annotated[
     str, matching("a name such as pypi.org or *.pythonhosted.org", r"(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}")
@@ -299,14 +281,16 @@ class Cluster(_Section):
 class Instance(_Section):
     """A compute instance for one person. It stops when it is idle."""
 
-    name: InstanceName = Field(description="A part of its name in Azure.")
+    name: Annotated[str, _words(2, 24)] = Field(description="A part of its name in Azure.")
     size: VmSize
     owner: Guid = Field(description="The object id of the only person who can use it.")
     # https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance#configure-idle-shutdown
     idle_minutes: int = Field(
         60, ge=15, le=3 * 24 * 60, description="It stops after this number of minutes without use."
     )
-    stop_at: TimeOfDay | None = Field(None, description="It stops every day at this time, in UTC.")
+    stop_at: Annotated[str, matching("a time such as 19:00", "(?:[01][0-9]|2[0-3]):[0-5][0-9]")] | None = Field(
+        None, description="It stops every day at this time, in UTC."
+    )
 
 
 class Kubernetes(_Section):
@@ -333,21 +317,29 @@ class Vnet(_Section):
 class Outbound(_Section):
     """A destination that jobs and endpoints can reach: one of fqdn, service_tag and resource_id."""
 
-    name: RuleName
+    name: Annotated[str, _words(2, 32)]
     fqdn: HostName | None = Field(None, description="A host name. The first one adds an Azure Firewall, which bills.")
     service_tag: ServiceTag | None = None
     protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
     ports: Ports = "443"
     resource_id: ResourceId | None = Field(None, description="An Azure resource, by a private endpoint.")
-    group: GroupOfResource | None = Field(None, description="The part of the resource, such as blob.")
+    group: Annotated[str, matching("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")] | None = Field(
+        None, description="The part of the resource, such as blob."
+    )
 
 
 class Suppression(_Section):
     """A rule that may be violated until a date: its findings are shown, but not counted."""
 
-    rule: RuleId
-    resource: ResourceName | None = Field(None, description="Only this resource, by its name in the plan.")
-    reason: Reason = Field(description="Why it may be violated.")
+    rule: Annotated[
+        str, matching("the id of a rule of docs/rules.md, such as public-access", "[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+    ]
+    resource: Annotated[str, matching("the name of a resource as the plan shows it", r"[\w.\-]{1,260}")] | None = Field(
+        None, description="Only this resource, by its name in the plan."
+    )
+    reason: Annotated[str, matching("a reason of 10 to 300 characters", r"\S.{8,298}\S")] = Field(
+        description="Why it may be violated."
+    )
     until: Day = Field(description="The last day of the suppression.")
 
 
@@ -403,7 +395,9 @@ class LayerKeys(_Section):
     firewall_sku: Literal["Basic", "Standard"] | None = Field(
         None, description="The SKU of Azure Firewall, which the first fqdn rule of a locked network adds."
     )
-    allow_ips: list[PublicRange] | None = Field(None, description="The IP ranges that can use public addresses.")
+    allow_ips: list[Annotated[AddressRange, AfterValidator(_public)]] | None = Field(
+        None, description="The IP ranges that can use public addresses."
+    )
     vnet: Vnet | None = Field(None, description="The virtual network of the private endpoints.")
     outbound: list[Outbound] | None = Field(
         None, description="The destinations that jobs and endpoints can reach in a locked network."
@@ -412,7 +406,11 @@ class LayerKeys(_Section):
         None,
         description="For production: data is protected from deletion, and people have read access only.",
     )
-    tags: dict[TagName, TagValue] = Field({}, description="Tags on every resource; layers add to each other.")
+    # Storage accounts allow 128 letters: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources
+    tags: dict[
+        Annotated[str, matching(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")],
+        Annotated[str, matching("at most 256 characters", r"[^\n]{0,256}")],
+    ] = Field({}, description="Tags on every resource; layers add to each other.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     budget_start: Month | None = Field(None, description="The first day of the budget. It cannot be changed later.")
     compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
@@ -511,8 +509,12 @@ class PlatformManifest(LayerKeys):
     """The content of `platform.yaml`."""
 
     schema_version: Literal[1] = 1
-    tool: ToolVersion | None = Field(None, description="The version of mlops-bootstrap for this platform.")
-    tool_source: ToolSource | None = Field(None, description="The source of that version; by default PyPI.")
+    tool: Annotated[str, matching(VERSION, VERSION_PATTERN)] | None = Field(
+        None, description="The version of mlops-bootstrap for this platform."
+    )
+    tool_source: Annotated[str, matching(SOURCE, SOURCE_PATTERN)] | None = Field(
+        None, description="The source of that version; by default PyPI."
+    )
     organization: Organization = Field(description="A short word in the name of every Azure resource. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
     groups: PlatformGroups = PlatformGroups()
@@ -533,7 +535,7 @@ class ProjectEntry(_Section):
     """A repository of the team whose CI works in the team's environments."""
 
     name: ProjectName
-    repository: Repository
+    repository: Annotated[str, matching(*ADDRESS)]
 
 
 class Adopt(_Section):
@@ -579,7 +581,9 @@ class Link(_Section):
     """Issuer and subject of a forge's tokens. Read them from the forge: names do not show them."""
 
     issuer: Issuer
-    subject: Subject
+    subject: Annotated[
+        str, matching("1 to 600 characters without * and without spaces at the ends", r"[^\s*](?:[^*\n]{0,598}[^\s*])?")
+    ]
 
 
 class LinksManifest(_Section):
@@ -590,3 +594,21 @@ class LinksManifest(_Section):
     teams: dict[TeamName, dict[ProjectName, dict[LinkName, Link]]] = Field(
         {}, description="The CI of projects, by team and project."
     )
+
+
+MODELS: dict[str, type[BaseModel]] = {"platform": PlatformManifest, "team": TeamManifest, "links": LinksManifest}
+"""The models, by the name of their schema."""
+
+FOLDER = ".schemas"
+"""The folder of the JSON Schemas in a platform repository, by which editors complete and check."""
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one kind of manifest. `name` is one of `MODELS`."""
+    made = MODELS[name].model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": f"{name} manifest"}
+
+
+def schema_files() -> dict[str, str]:
+    """The schemas as files of a platform repository, by path."""
+    return {f"{FOLDER}/{name}.schema.json": json.dumps(json_schema(name), indent=2) + "\n" for name in MODELS}

@@ -8,13 +8,14 @@ What a plain word means depends on the kind of file: YAML 1.2's core schema for 
 for those of Azure ML, which azure-ai-ml reads so (`no` is false). https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
-import functools
 import itertools
 import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from bootstrap.errors import InputError, Position, Problem
 from bootstrap.files import read_bounded
@@ -66,8 +67,6 @@ def read(path: Path, *, within: Path | None = None, yaml_1_1: bool = False) -> D
 
 def parse(text: str, path: Path, *, yaml_1_1: bool = False) -> Document:
     """Read YAML from `text`; `path` is only for positions. Raises as `read` does."""
-    import yaml
-
     if (found := _REFUSED.search(text)) is not None:
         before = text[: found.start()]
         position = Position(path, before.count("\n") + 1, found.start() - before.rfind("\n"))
@@ -266,17 +265,10 @@ def _plain_1_2(text: str) -> Any:
     return float(text.replace(".", "")) if _NOT_FINITE.fullmatch(text) else text
 
 
-@functools.cache
-def _loader_1_1() -> Any:
-    import yaml
-
-    return yaml.SafeLoader("")
+_LOADER_1_1 = yaml.SafeLoader("")
 
 
 def _plain_1_1(text: str) -> Any:
     """A plain word as PyYAML's safe loader reads it; dates stay text."""
-    from yaml.nodes import ScalarNode
-
-    loader = _loader_1_1()
-    tag = loader.resolve(ScalarNode, text, (True, False))
-    return loader.construct_object(ScalarNode(tag, text)) if tag in _TAGS else text
+    tag = _LOADER_1_1.resolve(yaml.ScalarNode, text, (True, False))
+    return _LOADER_1_1.construct_object(yaml.ScalarNode(tag, text)) if tag in _TAGS else text

@@ -5,47 +5,39 @@ stay as they are.
 """
 
 import contextlib
-import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bootstrap.errors import InputError
 from bootstrap.yaml.parse import parse
 
 _INDENT = 2
 
+_DUMPER: Any = type("Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
+"""PyYAML's dumper, which quotes what YAML 1.1 would not read as text; here also what YAML 1.2 would not."""
+
+_NUMBER_1_2 = re.compile(r"[-+]?(?:0o[0-7]+|\.?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)")
+yaml.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_1_2, list("-+.0123456789"), None, _DUMPER)
+
 
 def as_yaml(data: Any) -> str:
     """Plain data as YAML, which `parse` reads back."""
-    import yaml
-
-    text: str = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=1_000_000)
+    text: str = yaml.dump(data, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=1_000_000)
     return text.removesuffix("...\n").rstrip("\n")
 
 
 def as_yaml_line(data: Any) -> str:
     """Plain data as one line of YAML, for messages: `8`, `westeurope`, `{name: cpu, size: Standard_D4ds_v5}`."""
-    import yaml
-
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text: str = yaml.dump(
         data, Dumper=dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000
     )
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-@functools.cache
-def _dumper() -> Any:
-    """PyYAML's dumper, which quotes what YAML 1.1 would not read as text; here also what YAML 1.2 would not."""
-    import yaml
-
-    dumper = type("Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
-    number = re.compile(r"[-+]?(?:0o[0-7]+|\.?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)")
-    yaml.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"), None, dumper)
-    return dumper
 
 
 def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[str, str]) -> str:
@@ -58,8 +50,6 @@ def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[st
     Raises:
         InputError: The document is not valid, or cannot be changed without touching other entries of it.
     """
-    import yaml
-
     data = parse(text, path).data if _has_content(text) else {}
     expected = _merged(data, location, value)
     if data == expected:
@@ -95,8 +85,6 @@ def _merged(data: Any, location: Sequence[str], value: Mapping[str, str]) -> Any
 
 def _changed(text: str, location: Sequence[str], value: str) -> str:
     """The text with one value added or changed."""
-    import yaml
-
     node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     if node is None:
         return _append(text, len(text), _block(location, value, 0))

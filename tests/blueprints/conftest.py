@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bootstrap.blueprint import NewProject, Snapshot, create, installed_blueprints
+from bootstrap.blueprint.create import NewProject, create
+from bootstrap.blueprint.repository import Snapshot, installed_blueprints
 from bootstrap.progress import Progress
 
 ACTIONLINT = "v1.7.12"

@@ -20,7 +20,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bootstrap.blueprint import NewProject, catalogue, open_template, installed_blueprints
+from bootstrap.blueprint.create import NewProject
+from bootstrap.blueprint.repository import installed_blueprints
+from bootstrap.blueprint.template import open_template
 from bootstrap.errors import InputError
 from bootstrap.processes import uv_executable
 from bootstrap.project import find_project
@@ -53,7 +55,7 @@ LONGEST = {
 def _combinations() -> list[dict[str, str]]:
     """All answers to all questions with choices, of all blueprints."""
     with installed_blueprints() as snapshot:
-        blueprints = catalogue(snapshot)
+        blueprints = snapshot.blueprints()
         with open_template(snapshot, Path("nowhere")) as template:
             choices = {
                 name: {question.name: list(question.choices) for question in template.questions({"blueprint": name})}

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from bootstrap import tool
-from bootstrap.blueprint import NewProject, Question, Snapshot, catalogue, open_template
+from bootstrap.blueprint.create import NewProject
+from bootstrap.blueprint.repository import Snapshot
+from bootstrap.blueprint.template import Question, open_template
 from bootstrap.errors import InputError
 from bootstrap.project import PLATFORM_PATTERN, find_project
 from tests.blueprints.conftest import ROOT, Render
@@ -29,7 +31,7 @@ SOURCES = [
 def questions(snapshot: Snapshot) -> dict[str, list[Question]]:
     """The questions of each blueprint, also those that only some answers lead to."""
     with open_template(snapshot, Path("nowhere")) as template:
-        return {name: template.questions({"blueprint": name}) for name in catalogue(snapshot)}
+        return {name: template.questions({"blueprint": name}) for name in snapshot.blueprints()}
 
 
 def test_every_prompt_fits_the_terminal_and_has_default(questions: dict[str, list[Question]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.blueprint import NewProject
+from bootstrap.blueprint.create import NewProject
 from bootstrap.digest import IGNORED_FOLDERS, digest_tree
 from bootstrap.errors import InputError
 from bootstrap.processes import uv_executable

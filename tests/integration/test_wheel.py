@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from bootstrap.blueprint import URL
+from bootstrap.blueprint.repository import URL
 from tests.helpers import git
 from tests.integration.wheels import ROOT, checkout, locked, uv
 from tests.unit.blueprint.worlds import commit

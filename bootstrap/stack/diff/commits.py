@@ -277,6 +277,6 @@ def _plan_by_command(
     progress.finished(task)
 
 
-def _last_lines(text: str, commit: Commit, root: Path) -> list[str]:
+def _last_lines(text: bytes, commit: Commit, root: Path) -> list[str]:
     """The end of what another program printed, with the commit instead of its temporary folder."""
-    return [line.replace(str(root), commit.ref) for line in text.strip().splitlines()[-20:]]
+    return [line.replace(str(root), commit.ref) for line in text.decode(errors="replace").strip().splitlines()[-20:]]

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from bootstrap.blueprint import NewProject, Snapshot, create, snapshot_of_checkout
+from bootstrap.blueprint.create import NewProject, create
 from bootstrap.blueprint.from_platform import without_credentials
-from bootstrap.blueprint.repository import URL
+from bootstrap.blueprint.repository import URL, Snapshot, snapshot_of_checkout
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
 from bootstrap.files import file_error
 from bootstrap.progress import Progress

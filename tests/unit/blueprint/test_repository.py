@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from bootstrap.blueprint import repository
-from bootstrap.blueprint.repository import installed_blueprints, snapshot_of_bundle, snapshot_of_checkout
+from bootstrap.blueprint.repository import Snapshot, installed_blueprints, snapshot_of_bundle, snapshot_of_checkout
 from bootstrap.errors import InputError, MissingError
 from tests.helpers import git
 from tests.unit.blueprint.worlds import blueprints, bundle, commit
+
+
+def _read(snapshot: Snapshot, path: str) -> str:
+    return git("show", f"{snapshot.commit}:{path}", cwd=snapshot.repository)
 
 
 def test_checkout_uses_its_commit(tmp_path: Path) -> None:
@@ -17,7 +21,7 @@ def test_checkout_uses_its_commit(tmp_path: Path) -> None:
     with snapshot_of_checkout(root) as snapshot:
         assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
         assert not snapshot.edited
-        assert "project_name" in snapshot.read("copier.yml")
+        assert "project_name" in _read(snapshot, "copier.yml")
 
     assert not snapshot.repository.exists()
 
@@ -33,9 +37,9 @@ def test_uncommitted_edits_are_used_and_checkout_does_not_change(tmp_path: Path)
 
     with snapshot_of_checkout(root) as snapshot:
         assert snapshot.edited
-        assert snapshot.read("blueprints/tabular/.gitignore") == "on disk"
-        assert snapshot.read("blueprints/tabular/new.txt") == "untracked"
-        assert snapshot.read("notes.txt") == "one"
+        assert _read(snapshot, "blueprints/tabular/.gitignore") == "on disk"
+        assert _read(snapshot, "blueprints/tabular/new.txt") == "untracked"
+        assert _read(snapshot, "notes.txt") == "one"
         assert git("rev-parse", f"{snapshot.commit}^", cwd=snapshot.repository) == git("rev-parse", "HEAD", cwd=root)
 
     after = (root / ".git/index").read_bytes(), git("count-objects", "-v", cwd=root), git("status", "-z", cwd=root)
@@ -59,7 +63,7 @@ def test_checkout_may_be_detached_or_worktree(tmp_path: Path) -> None:
 
     with snapshot_of_checkout(tmp_path / "worktree") as snapshot:
         assert snapshot.commit == first
-        assert "project_name" in snapshot.read("copier.yml")
+        assert "project_name" in _read(snapshot, "copier.yml")
 
 
 def test_git_variables_of_hooks_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +97,7 @@ def test_bundle_is_cloned_into_temporary_repository(tmp_path: Path) -> None:
     with snapshot_of_bundle(bundle(root, tmp_path / "blueprints.bundle")) as snapshot:
         assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
         assert not snapshot.edited
-        assert "project_name" in snapshot.read("copier.yml")
+        assert "project_name" in _read(snapshot, "copier.yml")
         assert git("rev-parse", "v1.0.0", cwd=snapshot.repository) == commit_of_tag
         git("fsck", "--strict", cwd=snapshot.repository)
 

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
 from bootstrap.manifests import schema as manifests
-from bootstrap.manifests.json_schema import MODELS, schema_files
 from bootstrap.manifests.locate import stack_names
 from bootstrap.manifests.platform import Platform, find_platform, load_platform
+from bootstrap.manifests.schema import MODELS, schema_files
 from bootstrap.yaml import parse
 from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import CONTOSO, build_tree

@@ -15,8 +15,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from bootstrap.manifests.json_schema import MODELS
 from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.schema import MODELS
 from bootstrap.progress import Progress
 from infra.tables.names import Names
 from tests.helpers import build_tree
