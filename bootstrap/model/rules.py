@@ -4,7 +4,7 @@ A rule passes only with finite, consistent numbers: a missing or NaN value is re
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
@@ -14,13 +14,12 @@ from bootstrap.model.records import Champion, Evaluation, Interval, RuleResult
 EVIDENCE = "evidence"
 """The name of the result for the checks before any rule is applied; no rule may have this name."""
 
-_KINDS = ("at_most", "at_least", "better_than", "not_worse_than", "data_checks")
 _TOLERANCE = 1e-6
 """The allowed relative deviation of a written difference from the difference of the written metrics."""
 
 
 class GateRule(BaseModel):
-    """One rule of `gate.yml`: one of the five kinds, and the keys that this kind needs.
+    """One rule of `gate.yml`: one kind of `_KINDS`, and the keys that this kind needs.
 
     Attributes:
         name: The rule's name in results.
@@ -53,14 +52,13 @@ class GateRule(BaseModel):
             raise ValueError(f"the rule {self.name!r} has no kind: add one of {', '.join(_KINDS)}")
         if len(kinds) > 1:
             raise ValueError(f"the rule {self.name!r} has {' and '.join(kinds)}: write one rule for each")
-        kind = kinds[0]
-        needed = {"not_worse_than": {"metric", "margin"}, "data_checks": set()}.get(kind, {"metric"})
-        allowed = needed | ({"per_group"} if kind in ("at_most", "at_least") else set())
-        given = {key for key in ("metric", "margin", "per_group") if getattr(self, key) is not None}
+        needed, optional, _ = _KINDS[kinds[0]]
+        given = {key for key, value in self if value is not None} - {"name", kinds[0]}
         if missing := needed - given:
-            raise ValueError(f"the rule {self.name!r} has {kind} and needs {' and '.join(sorted(missing))}, too")
-        if surplus := given - allowed:
-            raise ValueError(f"the rule {self.name!r} has {kind}, which does not allow {' or '.join(sorted(surplus))}")
+            raise ValueError(f"the rule {self.name!r} has {kinds[0]} and needs {' and '.join(sorted(missing))}, too")
+        if surplus := given - needed - optional:
+            words = " or ".join(sorted(surplus))
+            raise ValueError(f"the rule {self.name!r} has {kinds[0]}, which does not allow {words}")
         return self
 
 
@@ -89,16 +87,11 @@ def apply(rules: Sequence[GateRule], evaluation: Evaluation, champion: Champion 
 
 
 def _apply(rule: GateRule, evaluation: Evaluation, champion: Champion | None) -> RuleResult:
-    if rule.data_checks is not None:
-        return _data_checks(rule, evaluation)
-    if rule.per_group is not None:
-        return _per_group(rule, rule.per_group, evaluation)
-    if rule.at_most is not None or rule.at_least is not None:
-        return _absolute(rule, evaluation)
-    return _compared(rule, evaluation, champion)
+    (check,) = (check for kind, (_, _, check) in _KINDS.items() if getattr(rule, kind) is not None)
+    return check(rule, evaluation, champion)
 
 
-def _data_checks(rule: GateRule, evaluation: Evaluation) -> RuleResult:
+def _data_checks(rule: GateRule, evaluation: Evaluation, *_: object) -> RuleResult:
     checks = evaluation.data_checks
     failed = [check for check in checks if not check.passed]
     if not checks:
@@ -109,7 +102,9 @@ def _data_checks(rule: GateRule, evaluation: Evaluation) -> RuleResult:
     return RuleResult(rule=rule.name, passed=True, message=f"{len(checks)} checks passed")
 
 
-def _absolute(rule: GateRule, evaluation: Evaluation) -> RuleResult:
+def _absolute(rule: GateRule, evaluation: Evaluation, *_: object) -> RuleResult:
+    if rule.per_group is not None:
+        return _per_group(rule, rule.per_group, evaluation)
     interval = evaluation.challenger.metrics.get(rule.metric or "")
     if interval is None:
         return _refused(rule, f"the challenger has no {rule.metric}{_known(evaluation.challenger.metrics)}")
@@ -182,6 +177,16 @@ def _compared(rule: GateRule, evaluation: Evaluation, champion: Champion | None)
         **difference.model_dump(),
         limit=margin if margin is not None else 0.0,
     )
+
+
+_KINDS: dict[str, tuple[set[str], set[str], Callable[[GateRule, Evaluation, Champion | None], RuleResult]]] = {
+    "at_most": ({"metric"}, {"per_group"}, _absolute),
+    "at_least": ({"metric"}, {"per_group"}, _absolute),
+    "better_than": ({"metric"}, set(), _compared),
+    "not_worse_than": ({"metric", "margin"}, set(), _compared),
+    "data_checks": (set(), set(), _data_checks),
+}
+"""Each kind: the keys that it needs, those that it allows, and its check. A key without a row is refused."""
 
 
 def _limit(rule: GateRule, value: float) -> tuple[float, str]:

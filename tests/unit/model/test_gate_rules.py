@@ -50,6 +50,21 @@ def test_mistake_in_rule_is_reported_with_its_position(tmp_path: Path, rule: str
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("champion", [None, CHAMPION])
+def test_kind_without_check_is_refused(champion: Champion | None) -> None:
+    class Rule(GateRule):
+        within: float | None = None
+
+    with pytest.raises(ValueError, match="has no kind"):
+        Rule(name="a", metric="rmse", within=1)
+    with pytest.raises(ValueError, match="has at_most, which does not allow within"):
+        Rule(name="a", metric="rmse", at_most=1, within=1)
+    with pytest.raises(ValueError, match="not enough values"):
+        apply(
+            [Rule.model_construct(name="a", metric="rmse", within=1)], Evaluation.model_validate(evaluation()), champion
+        )
+
+
 def test_duplicate_rule_names_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "gate.yml"
     rule = "{name: a, data_checks: passed}"
