@@ -6,10 +6,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from tests.attacks.world import HANG_SECONDS, Answer
+from tests.attacks.environment import variables
+from tests.attacks.world import HANG_SECONDS, Answer, problems
 
 
 def forked(root: Path, arguments: Sequence[str], prepare: Callable[[], None] = lambda: None) -> Answer:
@@ -18,16 +20,20 @@ def forked(root: Path, arguments: Sequence[str], prepare: Callable[[], None] = l
     Args:
         prepare: Called in the child before the command.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    for folder in (root.parent / "home", root.parent / "tmp"):
+        folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as outside:
         sys.stdout.flush()
         sys.stderr.flush()
         started = time.monotonic()
         child = os.fork()
         if child == 0:
-            _run(root, arguments, out.fileno(), err.fileno(), prepare)
+            _run(root, arguments, (out.fileno(), err.fileno(), outside.fileno()), prepare)
         code = _wait(child)
         seconds = time.monotonic() - started
-        return Answer(code, _text(out), _text(err), seconds)
+        answer = Answer(code, _text(out), _text(err), seconds)
+        outsides = [f"write outside: {line}" for line in dict.fromkeys(_text(outside).splitlines())]
+        return replace(answer, wrong=(*problems(answer), *outsides))
 
 
 def _text(stream: IO[bytes]) -> str:
@@ -35,8 +41,48 @@ def _text(stream: IO[bytes]) -> str:
     return stream.read().decode("utf-8", "replace")
 
 
-def _run(root: Path, arguments: Sequence[str], out: int, err: int, prepare: Callable[[], None]) -> None:
+CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"})
+"""Audit events before a change: https://docs.python.org/3/library/audit_events.html. `os.replace` raises os.rename."""
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+def changed_path(event: str, arguments: tuple[Any, ...]) -> str | None:
+    """The path that an audit event is about to change; None for other events, and for devices."""
+    if event in CHANGES:
+        path = os.fsdecode(arguments[1 if event in ("os.rename", "os.link", "os.symlink") else 0])
+    elif event == "open" and _writes(arguments):
+        path = os.fsdecode(arguments[0])
+    else:
+        return None
+    return None if path.startswith(("/dev/", "/proc/")) else path
+
+
+def _writes(arguments: tuple[Any, ...]) -> bool:
+    path, mode, flags = arguments
+    if isinstance(path, int):
+        return False
+    return bool(flags & _WRITING) if isinstance(flags, int) else "r" not in (mode or "r")
+
+
+def _watch(root: Path, report: int) -> None:
+    """Report the changes of this process outside of a world and its sandbox. Changes of other programs are not seen."""
+    allowed = tuple(os.path.realpath(folder) for folder in (root, root.parent / "home", root.parent / "tmp"))
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        path = changed_path(event, arguments)
+        if path is not None and not path.endswith(".pyc") and "__pycache__" not in path:
+            real = os.path.realpath(path)
+            # A path below a folder's descriptor is relative: only `shutil.rmtree` does that, with names that it found.
+            if Path(path).is_absolute() and not real.startswith(allowed):
+                os.write(report, f"{event} {real}\n".encode("utf-8", "replace"))
+
+    sys.addaudithook(watch)
+
+
+def _run(root: Path, arguments: Sequence[str], streams: tuple[int, int, int], prepare: Callable[[], None]) -> None:
     """The child's whole life."""
+    out, err, outside = streams
     code = 70
     try:
         os.setsid()
@@ -45,7 +91,12 @@ def _run(root: Path, arguments: Sequence[str], out: int, err: int, prepare: Call
         os.dup2(err, 2)
         sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         os.chdir(root)
+        os.environ.clear()
+        os.environ.update(variables({}, root.parent))
+        tempfile.tempdir = None
         from bootstrap.cli.main import execute
+
+        _watch(root, outside)
 
         prepare()
         code = execute(list(arguments))

@@ -4,14 +4,17 @@ import hashlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from tests.attacks.environment import prefix, variables
 from tests.helpers import CONTOSO, git
 
 HANG_SECONDS = 20.0
@@ -23,6 +26,9 @@ ALLOWED = frozenset({0, 2, 3, 4, 5, 6, 7})
 MARKER = "EXECUTED"
 """The file that hostile code writes, beside the world, when something runs it."""
 
+KINDS = ("traceback", "exit 1", "hang", "write outside", "code executed", "false registration", "unexpected")
+"""What must never happen. A phrase in `Answer.wrong` begins with one of these and a colon."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -30,7 +36,8 @@ class Answer:
 
     Attributes:
         code: The exit code; None when it had to be killed.
-        wrong: What must never happen and did, each as a phrase.
+        wrong: What must never happen and did: one of `KINDS`, a colon, and a phrase.
+        skipped: Why there was no attack: this machine does not have the environment.
     """
 
     code: int | None
@@ -38,6 +45,7 @@ class Answer:
     err: str
     seconds: float
     wrong: tuple[str, ...] = field(default=())
+    skipped: str = ""
 
 
 def build(root: Path, case: Mapping[str, Any]) -> None:
@@ -48,6 +56,8 @@ def build(root: Path, case: Mapping[str, Any]) -> None:
     after it).
     """
     root.mkdir(parents=True, exist_ok=True)
+    for folder in (root.parent / "home", root.parent / "tmp"):
+        folder.mkdir(exist_ok=True)
     if case.get("base") == "contoso":
         shutil.copytree(CONTOSO, root, dirs_exist_ok=True)
     for path in case.get("remove", ()):
@@ -83,16 +93,54 @@ def _content(content: Any, root: Path) -> bytes:
     return str(content).replace("{MARKER}", str(root.parent / MARKER)).encode()
 
 
-def run(root: Path, command: str, *, env: Mapping[str, str] | None = None) -> Answer:
-    """Run a command line in a world as its users do, in a process of its own, and look for what must never happen."""
+def attack(root: Path, case: Mapping[str, Any], start: Callable[[Path, Sequence[str]], Answer] | None = None) -> Answer:
+    """Make the world of a case, run its command, and compare the answer with what the case expects.
+
+    Other keys of a case: `run` (the command line) or `arguments` (its words, `\\udcff` for bytes that are not UTF-8),
+    `environment` (see tests/attacks/environment.py), `exit` (a code or several), `words` and `never` (on stdout or
+    stderr).
+
+    Args:
+        start: Runs the command line; by default in a process of its own and in the case's environment.
+
+    Raises:
+        ImpossibleHereError: This machine does not have the case's environment.
+    """
+    build(root, case)
     before = digest(root)
-    started = time.monotonic()
+    words = case["arguments"] if "arguments" in case else shlex.split(case["run"])
+    answer = start(root, words) if start else run(root, words, case.get("environment", {}))
+    return replace(answer, wrong=(*answer.wrong, *_left(root, answer, before), *_unexpected(answer, case)))
+
+
+def _unexpected(answer: Answer, case: Mapping[str, Any]) -> Iterator[str]:
+    expected = case["exit"] if isinstance(case["exit"], list) else [case["exit"]]
+    printed = answer.out + answer.err
+    if answer.code not in expected:
+        yield f"unexpected: exit code {answer.code} instead of {case['exit']}: {printed[-1500:]}"
+    yield from (
+        f"unexpected: no {word!r} in {printed[-1500:]}" for word in case.get("words", ()) if word not in printed
+    )
+    yield from (f"unexpected: {word!r} in {printed[-1500:]}" for word in case.get("never", ()) if word in printed)
+
+
+def run(root: Path, arguments: Sequence[str], environment: Mapping[str, Any] = MappingProxyType({})) -> Answer:
+    """Run a command line in a world as its users do, in a process of its own.
+
+    Its home and its folder for temporary files are `home` and `tmp` beside the world: it may write nowhere else.
+    """
+    for folder in (root.parent / "home", root.parent / "tmp"):
+        folder.mkdir(exist_ok=True)
     # The interpreter's own path must not begin with the hostile folder.
-    words = [sys.executable, "-P", "-m", "bootstrap", *shlex.split(command)]
+    words = [*prefix(environment, root), sys.executable, "-P", "-m", "bootstrap", *arguments]
+    env = variables(
+        {"variables": {"PYTHONPATH": str(Path(__file__).parents[2]), **environment.get("variables", {})}}, root.parent
+    )
+    started = time.monotonic()
     process = subprocess.Popen(
         words,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **(env or {})},
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -102,29 +150,46 @@ def run(root: Path, command: str, *, env: Mapping[str, str] | None = None) -> An
         out, err = process.communicate(timeout=HANG_SECONDS)
         code: int | None = process.returncode
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         code = None
     seconds = time.monotonic() - started
     answer = Answer(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), seconds)
-    wrong = tuple(_wrong(answer, root, before))
-    return Answer(answer.code, answer.out, answer.err, seconds, wrong)
+    return replace(answer, wrong=tuple(problems(answer)))
 
 
-def _wrong(answer: Answer, root: Path, before: str) -> Iterator[str]:
+def problems(answer: Answer) -> Iterator[str]:
+    """What is wrong with an answer by itself, whatever the input was."""
     if answer.code is None:
-        yield f"still running after {HANG_SECONDS:.0f} s"
+        yield f"hang: still running after {HANG_SECONDS:.0f} s"
     elif answer.code not in ALLOWED:
-        yield f"exit code {answer.code}"
+        kind = "exit 1" if answer.code == 1 else "unexpected"
+        yield f"{kind}: exit code {answer.code}: {answer.err[-500:]}"
     if "Traceback (most recent call last)" in answer.err:
-        yield "a traceback"
-    if (root.parent / MARKER).exists():
-        yield "code of the input was executed"
+        yield f"traceback: {answer.err[-500:]}"
     for name, text in (("stdout", answer.out), ("stderr", answer.err)):
         if any(_is_control(character) for character in text):
-            yield f"a control character on {name}"
+            yield f"unexpected: a control character on {name}"
+
+
+_OURS = (".local/state", ".local/share/uv")
+"""Where the command, and the uv that it runs, may write below the user's home."""
+
+
+def _left(root: Path, answer: Answer, before: str) -> Iterator[str]:
+    """What a command must not leave behind, in the world and beside it."""
+    beside = root.parent
+    if (beside / MARKER).exists():
+        yield "code executed: code of the input was executed"
     if answer.code not in (0, None) and digest(root) != before:
-        yield "a failed command changed files"
+        yield "unexpected: a failed command changed files"
+    others = [path.name for path in beside.iterdir() if path.name not in {root.name, MARKER, "home", "tmp"}]
+    home = [path.relative_to(beside / "home").as_posix() for path in (beside / "home").rglob("*") if path.is_file()]
+    for name in [*others, *(path for path in home if not path.startswith(_OURS))]:
+        yield f"write outside: {name}"
+    for path in (beside / "tmp").iterdir():
+        if not path.name.startswith("uv-"):  # uv's own locks
+            yield f"unexpected: left in the temporary folder: {path.name}"
 
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

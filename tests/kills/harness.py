@@ -7,13 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.attacks.process import forked
+from tests.attacks.process import changed_path, forked
 from tests.attacks.world import Answer
-
-_CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"})
-"""Audit events before a change: https://docs.python.org/3/library/audit_events.html. `os.replace` raises os.rename."""
-
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 def killed_at(root: Path, arguments: Sequence[str], number: int) -> Answer:
@@ -26,18 +21,12 @@ def _arm(number: int) -> None:
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal seen
-        if event in _CHANGES or (event == "open" and _writes(arguments)):
+        if changed_path(event, arguments) is not None:
             seen += 1
             if seen == number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
-
-
-def _writes(arguments: tuple[Any, ...]) -> bool:
-    path, mode, flags = arguments
-    outside = isinstance(path, int) or str(path).startswith(("/dev/", "/proc/"))
-    return not outside and (bool(flags & _WRITING) if isinstance(flags, int) else "r" not in (mode or "r"))
 
 
 def content(root: Path, ignored: Callable[[str], bool] = lambda _path: False) -> Mapping[str, bytes]:
