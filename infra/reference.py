@@ -1,4 +1,4 @@
-"""Azure resources by id, before they exist.
+"""Azure resources by id, before they exist, and the manifest lines that configure resources of Pulumi.
 
 A resource's id follows from its name, and its name from the naming table, so a plan can show the id. `Reference` keeps
 what a plain string would lose: which Pulumi resource must be created first.
@@ -6,8 +6,21 @@ what a plain string would lose: which Pulumi resource must be created first.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import pulumi
+
+_ORIGINS: "WeakKeyDictionary[pulumi.Resource, str]" = WeakKeyDictionary()
+
+
+def set_origin(resource: pulumi.Resource, origin: str) -> None:
+    """Record that the manifest line `origin` (`teams/fraud.yaml:7`) configures `resource` and its children."""
+    _ORIGINS[resource] = origin
+
+
+def origin_of(resource: pulumi.Resource) -> str | None:
+    """The manifest line that was recorded for this resource itself."""
+    return _ORIGINS.get(resource)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from infra.components.context import Component, StackContext
-from infra.origin import set_origin
-from infra.reference import Reference
+from infra.reference import Reference, set_origin
 from infra.settings import Federation, GroupSettings
 from infra.tables.names import Names
 from infra.tables.roles import CustomRole, Entitlement, Target

@@ -9,8 +9,7 @@ import pulumi
 import pulumi_azure_native as azure
 from pulumi_azure_native import resources
 
-from infra.origin import set_origin
-from infra.reference import Reference
+from infra.reference import Reference, set_origin
 from infra.settings import EnvironmentSettings, StackSettings
 from infra.tables.names import TABLE, Kind, Names
 

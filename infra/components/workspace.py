@@ -10,8 +10,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.context import Component, CustomerKey, StackContext
-from infra.origin import set_origin
-from infra.reference import Reference
+from infra.reference import Reference, set_origin
 from infra.settings import ClusterSettings, FirewallSku, InstanceSettings, KubernetesSettings, OutboundSettings
 from infra.tables.network_modes import Isolation, PublicAccess
 

@@ -6,7 +6,6 @@ import pulumi
 
 from infra.components import access, alerts, guardrails, monitoring, registries, storage, workbook
 from infra.components.context import StackContext, create_resource_group, in_subscription
-from infra.components.vault import create_key_vault
 from infra.hub import hub_of
 from infra.reference import Reference
 from infra.settings import HUB, Federation, HubSettings, NewVnet
@@ -40,7 +39,7 @@ def create_hub(settings: HubSettings) -> None:
     account, blobs = storage.create_state_storage(
         "state", context=context, account_name=hub.state_store().account, access=public, opts=opts
     )
-    vault = create_key_vault("vault", context=context, tenant_id=settings.tenant_id, access=public, opts=opts)
+    vault = storage.create_key_vault("vault", context=context, tenant_id=settings.tenant_id, access=public, opts=opts)
     pulumi.export("log_analytics_id", logs.id)
     pulumi.export("model_registry_id", models.registry.id)
     pulumi.export("action_group_id", action_group.id)

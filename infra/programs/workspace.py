@@ -9,8 +9,7 @@ from infra.components.access import Identity, Principal, create_role_assignments
 from infra.components.context import CustomerKey, StackContext
 from infra.components.monitoring import create_application_insights
 from infra.components.registries import create_container_registry
-from infra.components.storage import create_workspace_storage
-from infra.components.vault import create_key_vault
+from infra.components.storage import create_key_vault, create_workspace_storage
 from infra.components.workspace import create_workspace
 from infra.hub import Hub
 from infra.reference import Reference

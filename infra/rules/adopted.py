@@ -50,7 +50,7 @@ _OFF = (False, "Disabled", "disabled", "None")
 
 def before(stack: Stack) -> dict[str, Mapping[str, Any]]:
     """The present inputs of imported resources, by URN, as far as they were exported. Imports Pulumi."""
-    from infra.rules.described import inputs_of
+    from infra.rules.sdk import inputs_of
 
     described = ((resource, stack.observed.get((resource.import_id or "").lower())) for resource in stack.resources)
     return {
@@ -111,11 +111,12 @@ def _leaves(value: Any, at: str) -> Iterator[tuple[str, Any]]:
 
 
 def _unknown_values(stack: Stack) -> Iterator[Violation]:
-    from infra.rules import described  # not at the top: it imports Pulumi, which a cached plan does not need
+    from infra.rules import sdk  # not at the top: it imports Pulumi, which a cached plan does not need
 
     for resource in stack.resources:
         if resource.import_id is not None:
-            for at, value in described.unknown_values(resource.type, stack.before.get(resource.urn, {})):
+            inputs = stack.before.get(resource.urn, {})
+            for at, value in sdk.unknown_values(inputs, sdk.arguments_of(resource.type)):
                 yield resource.urn, f"{resource.name}: the SDK does not have the value {value!r} of {at}."
 
 

@@ -18,7 +18,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 from infra.rules.rule import Finding, Resource, Rule, Severity, Stack
 from infra.rules.rules import RESOURCE_RULES, RULES, facts_of, judge, judge_platform
-from infra.rules.wire import plain_inputs
+from infra.rules.wire import plain
 from infra.settings import StackSettings, from_json
 
 NAME = "mlops-bootstrap"
@@ -85,7 +85,7 @@ class Pack(analyzer_pb2_grpc.AnalyzerServicer):
     ) -> analyzer_pb2.AnalyzeResponse:
         if not request.type.startswith(_OURS):
             return analyzer_pb2.AnalyzeResponse()
-        resource = Resource(request.urn, request.type, request.name, plain_inputs(request.properties))
+        resource = Resource(request.urn, request.type, request.name, plain(request.properties))
         self._seen[request.urn] = resource
         findings = judge(self._stack([resource]), RESOURCE_RULES)
         return analyzer_pb2.AnalyzeResponse(diagnostics=_diagnostics(findings))

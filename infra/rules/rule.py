@@ -37,7 +37,7 @@ class Resource:
             `provider`, `hooks` and the like.
         custom: True for a resource of a provider, False for a component.
         import_id: The Azure id of an existing resource that the stack imports; None for a new resource.
-        code: The file and line of our code that declares it, as `infra/components/vault.py:20`.
+        code: The file and line of our code that declares it, as `infra/components/storage.py:20`.
         origin: The manifest line that configures it or its component.
     """
 

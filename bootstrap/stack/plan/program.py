@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from bootstrap.stack.plan.checks import check
 from bootstrap.stack.plan.model import CODE, Request, StackPlan
 from bootstrap.stack.plan.recorder import record
-from infra.origin import origin_of
 from infra.programs import create_resources
+from infra.reference import origin_of
 
 PROJECT = "mlops-bootstrap"
 """The Pulumi project's name, as in Pulumi.yaml; it is part of every URN."""

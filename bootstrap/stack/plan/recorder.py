@@ -20,7 +20,7 @@ from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import run_in_stack
 
 from infra.rules.rule import Resource
-from infra.rules.wire import plain_inputs
+from infra.rules.wire import plain
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _OPTIONS = (
@@ -152,7 +152,7 @@ class _Recorder(mocks.MockMonitor):
 
 def _inputs(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     """The inputs as the engine would store them: it adds its version to those of a provider."""
-    inputs = plain_inputs(request.object)
+    inputs = plain(request.object)
     if request.type.startswith("pulumi:providers:") and request.version:
         inputs["version"] = request.version
     return dict(sorted(inputs.items()))

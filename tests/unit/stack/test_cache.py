@@ -80,7 +80,7 @@ def key_now(contoso: Platform, cache: Cache) -> str:
 
 @pytest.mark.parametrize(
     "file",
-    ["infra/tables/names.py", "infra/queries/who-was-denied.kql", "infra/components/vault.py", "stack/recorder.py"],
+    ["infra/tables/names.py", "infra/queries/who-was-denied.kql", "infra/components/storage.py", "stack/recorder.py"],
 )
 def test_a_stack_is_planned_again_when_a_file_of_the_program_changed(
     contoso: Platform, cache: Cache, ours: Path, file: str

@@ -11,8 +11,8 @@ from pulumi_azure_native import resources
 import infra
 from bootstrap.manifests.platform import load_platform
 from bootstrap.stack.plan.recorder import record
-from infra.origin import origin_of
 from infra.programs import create_resources
+from infra.reference import origin_of
 from infra.rules.rule import SECRET, UNKNOWN, Resource
 
 HERE = Path(__file__).parent
