@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bootstrap.errors import Position, Problem
-from bootstrap.manifests.schema import LayerKeys, PlatformManifest
+from bootstrap.manifests.schema import TAGS, LayerKeys, PlatformManifest
 from bootstrap.yaml import Document, Location
 from infra.settings import SuppressionSettings
 from infra.tables.network_modes import DEFAULT_MODE
@@ -68,11 +68,15 @@ def innermost_value(layers: Layers, key: str) -> Any:
     return found.value if found is not None else None
 
 
-def tags(layers: Layers, built_in: Mapping[str, str]) -> dict[str, str]:
-    """The tags of all layers; an inner one replaces an outer one of the same name, in any case."""
-    merged = {name.lower(): (name, value) for name, value in built_in.items()}
+def tags(layers: Layers, **own: str) -> dict[str, str]:
+    """The tags that no layer sets, and those of all layers, by their keys in `TAGS` and by `tags`.
+
+    An inner one replaces an outer one of the same name, in any case.
+    """
+    merged = {name: (name, value) for name, value in {"managed-by": "mlops-bootstrap", **own}.items()}
     for layer in layers.values():
-        merged |= {name.lower(): (name, value) for name, value in layer.value.tags.items()}
+        keys = {tag: str(value) for key, tag in TAGS.items() if (value := getattr(layer.value, key, None)) is not None}
+        merged |= {name.lower(): (name, value) for name, value in (*keys.items(), *layer.value.tags.items())}
     return dict(sorted(merged.values()))
 
 

@@ -79,7 +79,7 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         tenant_id=manifest.tenant_id,
         subscription_id=subscription,
         location=location,
-        tags=_tags(manifests, layers, team="hub"),
+        tags=tags(layers, team="hub"),
         protect=True,
         budget=budget_settings,
         origin=manifests.origin(source.position),
@@ -128,7 +128,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         tenant_id=manifest.tenant_id,
         subscription_id=subscription.value,
         location=location.value,
-        tags=_tags(manifests, layers, team=team, environment=name),
+        tags=tags(layers, environment=name),
         protect=protected,
         budget=budget,
         origin=manifests.origin(at),
@@ -154,12 +154,6 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         kubernetes=compute.kubernetes(manifests, stack, layers),
         projects=_projects(manifests, team, name),
     )
-
-
-def _tags(manifests: Manifests, layers: Layers, **own: str) -> dict[str, str]:
-    """The tags of a stack's resources. A key of the manifests becomes a tag here and nowhere else."""
-    built_in = {"managed-by": "mlops-bootstrap", "organization": manifests.organization.organization, **own}
-    return tags(layers, built_in)
 
 
 def _with_shared_groups(environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:

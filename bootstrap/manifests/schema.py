@@ -596,6 +596,9 @@ class LinksManifest(_Section):
     )
 
 
+TAGS = {"organization": "organization", "name": "team"}
+"""The keys of layers that become tags of every resource, with the tag's name; in its own layer `tags` overrides it."""
+
 MODELS: dict[str, type[BaseModel]] = {"platform": PlatformManifest, "team": TeamManifest, "links": LinksManifest}
 """The models, by the name of their schema."""
 

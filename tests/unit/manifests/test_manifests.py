@@ -15,7 +15,7 @@ from bootstrap.errors import BootstrapError, InputError, MissingError
 from bootstrap.manifests import schema as manifests
 from bootstrap.manifests.locate import stack_names
 from bootstrap.manifests.platform import Platform, find_platform, load_platform
-from bootstrap.manifests.schema import MODELS, schema_files
+from bootstrap.manifests.schema import MODELS, TAGS, schema_files
 from bootstrap.yaml import parse
 from infra.settings import EnvironmentSettings, HubSettings
 from tests.helpers import CONTOSO, build_tree
@@ -153,6 +153,26 @@ def test_the_innermost_layer_wins_and_tags_add_up(tmp_path: Path) -> None:
         "team": "fraud",
         "x": "y",
     }
+
+
+def test_key_of_a_layer_becomes_a_tag_that_only_its_own_and_inner_layers_override(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TAGS, "location", "place")
+    platform = PLATFORM + "tags: {team: outer, place: outer, organization: outer}\n"
+    team = "name: fraud\nlocation: uksouth\nenvironments:\n  dev: {location: northeurope}\n  prod: {tags: {Place: x}}\n"
+
+    stacks = load_platform(world(tmp_path, platform, team)).stacks
+
+    assert dev(load_platform(tmp_path)).tags.items() >= {"team": "fraud", "place": "northeurope"}.items()
+    assert stacks["fraud-prod"].tags.items() >= {"team": "fraud", "Place": "x", "organization": "outer"}.items()
+    assert stacks["hub"].tags.items() >= {"team": "outer", "place": "outer"}.items()
+
+
+def test_every_key_that_becomes_a_tag_is_a_key_of_a_layer() -> None:
+    layers = (manifests.PlatformManifest, manifests.Environment, manifests.TeamManifest, manifests.TeamEnvironment)
+
+    assert TAGS.keys() <= {key for layer in layers for key in layer.model_fields}
 
 
 def test_production_is_protected_and_people_only_read_there(tmp_path: Path) -> None:
