@@ -257,7 +257,7 @@ def _outbound(manifests: Manifests, stack: str, layers: Layers, mode: Mode) -> t
     for item in source.items() if source is not None else ():
         settings = _outbound_rule(manifests, item)
         name = item.value.name
-        if name in (*outbound_rules.RESERVED, *rules):
+        if name in (*outbound_rules.RESERVED, *outbound_rules.APPROVED, *rules):
             manifests.report(item.position, f"there already is an outbound rule with the name {name!r}.")
         elif settings is not None and settings.kind == "private_endpoint" and not mode.has_managed_network:
             reason = "its jobs have no network of their own that a private endpoint could be in"

@@ -278,7 +278,7 @@ def create_outbound_rules(
     Args:
         resources: What the platform itself reaches by private endpoint, by the rule's name: the resource, and the
             sub-resource that the endpoint leads to.
-        rules: The rules in the manifests.
+        rules: The other rules, each with its destination.
     """
     created: list[pulumi.Resource] = []
     with Component("outbound:Outbound", name, opts) as parent:

@@ -15,10 +15,10 @@ from infra.programs.workspace import (
     referenced_workspace,
 )
 from infra.reference import Reference
-from infra.settings import EnvironmentSettings, Federation, SharedGroupSettings
+from infra.settings import EnvironmentSettings, Federation, OutboundSettings, SharedGroupSettings
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS, ENDPOINT_ALERTS, METRIC_ALERTS
 from infra.tables.network_modes import MODES
-from infra.tables.outbound_rules import required_rules
+from infra.tables.outbound_rules import APPROVED, required_rules
 from infra.tables.roles import IDENTITIES, PEOPLE, SELF_SERVICE, SHARED, Entitlement, Target
 
 
@@ -222,13 +222,16 @@ def _create_outbound_rules(
 ) -> list[pulumi.Resource]:
     """Create the outbound rules of the managed network, beside those that Azure ML adds itself."""
     approved_only = MODES[settings.network].approved_outbound_only
-    # A network that reaches the whole internet needs no rule for a part of it.
-    rules = [rule for rule in settings.networking.outbound if approved_only or rule.kind == "private_endpoint"]
     networking = settings.networking
     storage = MODES[settings.network].public_access("storage", networking.ci, networking.allow_ips)
-    endpoints = (
-        required_rules(storage, shared_registry=connects_to_registry(settings)) if settings.referenced is None else {}
-    )
+    own = settings.referenced is None  # a workspace that is only referred to gets the rules of the manifests only
+    endpoints = required_rules(storage, shared_registry=connects_to_registry(settings)) if own else {}
+    rules = [
+        OutboundSettings(name=name, kind=kind, destination=destination, origin=settings.origin)
+        for name, (kind, destination) in (APPROVED.items() if own and approved_only else ())
+    ]
+    # A network that reaches the whole internet needs no rule for a part of it.
+    rules += [rule for rule in networking.outbound if approved_only or rule.kind == "private_endpoint"]
     if not (endpoints or rules):
         return []
     return create_outbound_rules(

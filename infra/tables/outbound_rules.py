@@ -4,6 +4,7 @@ https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-o
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from infra.tables.network_modes import PublicAccess
 from infra.tables.private_endpoints import (
@@ -32,8 +33,12 @@ and jobs have no allowed address."""
 SHARED_REGISTRY: Mapping[str, Endpoint] = {"model-registry": MODEL_REGISTRY}
 """Where jobs reach the shared model registry by a private endpoint."""
 
+APPROVED: Mapping[str, tuple[Literal["fqdn", "service_tag"], str]] = {}
+"""Where jobs reach approved destinations only: what they reach in every workspace whatever the manifests declare, as
+`"pypi": ("fqdn", "pypi.org")`. The first host name adds Azure Firewall to each workspace, which bills."""
+
 RESERVED = (*RESTRICTED_STORAGE, *ALLOWED_ADDRESSES, *SHARED_REGISTRY)
-"""The names of these rules, which a rule of a manifest cannot have."""
+"""The names of the private endpoints, which a rule of a manifest cannot have."""
 
 
 def required_rules(storage: PublicAccess, *, shared_registry: bool) -> dict[str, Endpoint]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from bootstrap.errors import InputError
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import UNKNOWN
+from infra.tables.outbound_rules import APPROVED
 from infra.tables.private_endpoints import ENDPOINTS, ZONES
 from tests import worlds
 from tests.conftest import Golden
@@ -259,6 +261,22 @@ def test_outbound_rules_of_manifests_are_created(example: dict[str, Stack]) -> N
     assert rules["sql"] == (
         {"type": "ServiceTag", "category": "UserDefined", "destination": tag}, "teams/vision.yaml:12",
     )  # fmt: skip
+
+
+def test_locked_workspaces_reach_the_destinations_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(APPROVED, "packages", ("fqdn", "pypi.org"))
+    monkeypatch.setitem(APPROVED, "monitor", ("service_tag", "AzureMonitor"))
+
+    locked, managed = world(tmp_path / "locked")["fraud-dev"], world(tmp_path / "managed", team=PRIVATE_CI)["fraud-dev"]
+
+    rules = of_type(locked, "ManagedNetworkSettingsRule")
+    reached = [(rule["inputs"]["ruleName"], rule["inputs"]["properties"]["destination"]) for rule in rules[-2:]]
+    tag = {"action": "Allow", "serviceTag": "AzureMonitor", "protocol": "TCP", "portRanges": "443"}
+    assert reached == [("packages", "pypi.org"), ("monitor", tag)]
+    assert "packages" not in str(of_type(managed, "ManagedNetworkSettingsRule"))
+    with pytest.raises(InputError) as caught:
+        world(tmp_path / "twice", team=TEAM + "outbound: [{name: packages, fqdn: pypi.org}]\n")
+    assert "there already is an outbound rule with the name 'packages'" in caught.value.details[0]
 
 
 def test_managed_network_with_internet_access_gets_no_internet_rules(tmp_path: Path) -> None:
