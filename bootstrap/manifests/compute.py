@@ -35,30 +35,31 @@ def kubernetes(manifests: Manifests, stack: str, layers: Layers) -> tuple[Kubern
         manifests.report(items[0].position, f"{stack}: kubernetes is refused in network {network}: {reason}.")
     for item in items:
         cluster, by_arc = item.value, "/Microsoft.Kubernetes/" in item.value.cluster_id
-        if by_arc and cluster.relay_id is None:
-            manifests.report(
-                item.position,
-                f"kubernetes {cluster.name}: Azure Arc connects this cluster, so relay_id is needed.",
-                "Add relay_id: Azure ML's extension created the relay in the cluster's resource group.",
-            )
-        if not by_arc and cluster.relay_id is not None:
-            manifests.report(
-                item.position, f"kubernetes {cluster.name}: relay_id is for clusters of Azure Arc; this one is in AKS."
-            )
+        manifests.report(
+            item.position,
+            f"kubernetes {cluster.name}: Azure Arc connects this cluster, so relay_id is needed.",
+            "Add relay_id: Azure ML's extension created the relay in the cluster's resource group.",
+            when=by_arc and cluster.relay_id is None,
+        )
+        manifests.report(
+            item.position,
+            f"kubernetes {cluster.name}: relay_id is for clusters of Azure Arc; this one is in AKS.",
+            when=not by_arc and cluster.relay_id is not None,
+        )
     return tuple(KubernetesSettings(**dict(item.value), origin=manifests.origin(item.position)) for item in items)
 
 
 def check_names(manifests: Manifests, layers: Layers) -> None:
     """Report compute of one workspace that has the same name."""
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, Sourced]] = {}
     for key in ("compute", "instances", "kubernetes"):
         for item in _items(layers, key):
-            name = item.value.name
-            if name in owners:
-                manifests.report(
-                    item.position, f"{key}: {owners[name]} already has the name {name!r} in the same workspace."
-                )
-            owners.setdefault(name, key)
+            owner, first = owners.setdefault(item.value.name, (key, item))
+            manifests.report(
+                item.position,
+                f"{key}: {owner} already has the name {item.value.name!r} in the same workspace.",
+                when=first is not item,
+            )
 
 
 def _items(layers: Layers, key: str) -> Sequence[Sourced]:

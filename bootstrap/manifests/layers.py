@@ -131,8 +131,8 @@ class Manifests:
         """File and line of a position, relative to the platform's folder."""
         return f"{position.path.relative_to(self.root).as_posix()}:{position.line}"
 
-    def report(self, position: Position, message: str, suggestion: str = "") -> None:
-        """Note a problem. Stacks that share a layer meet the same problem; it is reported once."""
+    def report(self, position: Position, message: str, suggestion: str = "", *, when: bool = True) -> None:
+        """Note a problem, if it exists. Stacks that share a layer meet the same problem; it is reported once."""
         problem = Problem(position, message, suggestion)
-        if problem not in self.problems:
+        if when and problem not in self.problems:
             self.problems.append(problem)

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from bootstrap.errors import Position
 from bootstrap.manifests import compute, network
-from bootstrap.manifests.adoption import refusals
 from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, innermost_value, tags
-from bootstrap.manifests.schema import PULL_REQUEST
+from bootstrap.manifests.schema import PULL_REQUEST, Adopt
 from infra.settings import (
     AdoptedSettings,
     BudgetSettings,
@@ -66,12 +65,12 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
     budget = source.get("budget") if hub.budget is not None else None
     budget_settings = _budget(manifests, budget, innermost(layers, "budget_start"), hub.alert_emails)
     vnet = network.hub_vnet(manifests)
-    if hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set:
-        manifests.report(
-            source.at("log_retention_days"),
-            "hub.log_retention_days: log_analytics_id names a workspace that exists already and has its own.",
-            "Leave log_retention_days out.",
-        )
+    manifests.report(
+        source.at("log_retention_days"),
+        "hub.log_retention_days: log_analytics_id names a workspace that exists already and has its own.",
+        "Leave log_retention_days out.",
+        when=hub.log_analytics_id is not None and "log_retention_days" in hub.model_fields_set,
+    )
     if location is None or subscription is None:
         return None
     return HubSettings(
@@ -141,7 +140,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         log_analytics_id=manifest.hub.log_analytics_id,
         network=mode,
         networking=networking,
-        resource_group_id=group_id if adopted is None else adopted.workspace_id.partition("/providers/")[0],
+        resource_group_id=group_id if adopted is None else _group_of(adopted.workspace_id),
         adopted=adopted,
         customer_key=_customer_key(manifests, layers) if adopted is None else None,
         people="read" if protected else "work",
@@ -220,12 +219,12 @@ def _groups(manifests: Manifests, team: str, environment: str) -> tuple[GroupSet
         if group.value is None:
             continue
         other = groups.setdefault(group.value.id.lower(), _group(manifests, persona, group))
-        if other.persona != persona:
-            manifests.report(
-                group.position,
-                f"the group {group.value.id} already is that of {other.persona} ({other.origin}).",
-                "Azure refuses a second assignment of one role: name each group once.",
-            )
+        manifests.report(
+            group.position,
+            f"the group {group.value.id} already is that of {other.persona} ({other.origin}).",
+            "Azure refuses a second assignment of one role: name each group once.",
+            when=other.persona != persona,
+        )
     return tuple(groups.values())
 
 
@@ -292,19 +291,62 @@ def _group_id(manifests: Manifests, layers: Layers, subscription_id: str) -> str
     if source is None:
         return None
     found = source.value.split("/")[2]
-    if found.lower() != subscription_id.lower():
-        manifests.report(
-            source.position,
-            f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}.",
-        )
+    manifests.report(
+        source.position,
+        f"resource_group_id is in the subscription {found}, and subscription_id is {subscription_id}.",
+        when=found != subscription_id,
+    )
     return str(source.value)
 
 
 def _adopted(manifests: Manifests, environment: Sourced, subscription_id: str) -> AdoptedSettings:
-    source = environment.get("adopt")
-    for key, reason in refusals(source.value, environment.value, subscription_id):
-        manifests.report(source.at(key), f"adopt: {reason}.")
-    return AdoptedSettings(**dict(source.value), origin=manifests.origin(source.position))
+    """The existing workspace. `resource_group_id` and `customer_key` count only where the environment sets them."""
+    source, own = environment.get("adopt"), environment.value
+    adopt: Adopt = source.value
+    found, group = adopt.workspace_id.split("/")[2], _group_of(adopt.workspace_id)
+    other, manages = own.resource_group_id, adopt.mode == "manage"
+    refused: list[tuple[str, bool, str]] = [
+        (
+            "workspace_id",
+            found != subscription_id,
+            f"the workspace is in the subscription {found}, but subscription_id is {subscription_id}",
+        ),
+        (
+            "workspace_id",
+            other is not None and other.lower() != group.lower(),
+            f"resource_group_id is {other}, but the workspace is in {group}",
+        ),
+        (
+            "workspace_id",
+            own.customer_key is not None,
+            "the encryption of an existing workspace cannot be changed: remove customer_key",
+        ),
+        ("workspace_id", own.generation != 1, "an existing workspace keeps its name: remove generation"),
+        *(
+            (
+                key,
+                manages and part is not None and _group_of(part).lower() != group.lower(),
+                f"mode: manage needs it in the workspace's resource group, {group}",
+            )
+            for key, part in adopt.model_dump(include=_PARTS).items()
+        ),
+        (
+            "identity_id",
+            adopt.identity_id is not None and not manages,
+            "with mode: refer, the workspace keeps its identity: remove identity_id",
+        ),
+    ]
+    for key, wrong, reason in refused:
+        manifests.report(source.at(key), f"adopt: {reason}.", when=wrong)
+    return AdoptedSettings(**dict(adopt), origin=manifests.origin(source.position))
+
+
+_PARTS = {"storage_id", "key_vault_id", "container_registry_id", "application_insights_id"}
+"""The parts of an existing workspace that `mode: manage` imports with it."""
+
+
+def _group_of(resource_id: str) -> str:
+    return resource_id.partition("/providers/")[0]
 
 
 def _customer_key(manifests: Manifests, layers: Layers) -> CustomerKeySettings | None:
@@ -312,15 +354,21 @@ def _customer_key(manifests: Manifests, layers: Layers) -> CustomerKeySettings |
     if source is None:
         return None
     vault = source.value.vault_id.rsplit("/", 1)[1]
-    if not source.value.key.lower().startswith(f"https://{vault.lower()}."):
-        manifests.report(source.at("key"), f"customer_key.key is not in the vault {vault}, which vault_id names.")
+    manifests.report(
+        source.at("key"),
+        f"customer_key.key is not in the vault {vault}, which vault_id names.",
+        when=not source.value.key.lower().startswith(f"https://{vault.lower()}."),
+    )
     return CustomerKeySettings(**dict(source.value), origin=manifests.origin(source.position))
 
 
 def _report_missing(manifests: Manifests, at: Position, stack: str, **found: object) -> None:
-    for key in (key for key, value in found.items() if value is None):
+    for key, value in found.items():
         manifests.report(
-            at, f"no manifest sets the {key} of {stack}.", f"Add {key} there, or to platform.yaml for all."
+            at,
+            f"no manifest sets the {key} of {stack}.",
+            f"Add {key} there, or to platform.yaml for all.",
+            when=value is None,
         )
 
 

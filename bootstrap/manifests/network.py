@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bootstrap.errors import Position
 from bootstrap.manifests.layers import BUILT_IN_FILE, Layers, Manifests, Sourced, innermost, innermost_value
-from bootstrap.manifests.schema import Adopt, Outbound, Vnet
+from bootstrap.manifests.schema import Adopt, HubVnet, Outbound, Vnet
 from infra.settings import (
     ExistingSubnet,
     HubPeering,
@@ -58,13 +58,13 @@ def hub_vnet(manifests: Manifests) -> NewVnet | ExistingSubnet | None:
         return None
     endpoints, rest = whole.subnets(1)
     runner_subnet, gateway = rest.subnets(1)
-    if hub.vnet.gateway and gateway.prefixlen > MAX_GATEWAY_PREFIX:
-        _report(
-            manifests,
-            source,
-            "address_space",
-            f"{whole} is too small for a gateway, whose quarter must be /{MAX_GATEWAY_PREFIX} at least",
-        )
+    _report(
+        manifests,
+        source,
+        "address_space",
+        f"{whole} is too small for a gateway, whose quarter must be /{MAX_GATEWAY_PREFIX} at least",
+        when=hub.vnet.gateway and gateway.prefixlen > MAX_GATEWAY_PREFIX,
+    )
     return NewVnet(
         address_space=str(whole),
         endpoint_subnet=str(endpoints),
@@ -83,20 +83,24 @@ def runners(manifests: Manifests) -> RunnerSettings | None:
         return None
     at = manifests.platform.at("hub", "runners")
     created = hub.vnet.address_space if hub.vnet is not None else None
-    if created is None and hub.runners.subnet_id is None:
-        manifests.report(at, "hub.runners need a network of the hub: add hub.vnet, or runners.subnet_id.")
-    elif created is not None and hub.runners.subnet_id is not None:
-        manifests.report(
-            at,
-            "hub.runners: subnet_id is for a network that exists already, and hub.vnet creates one.",
-            "Leave one of the two out.",
-        )
-    elif created is not None:
-        free = ipaddress.IPv4Network(created).num_addresses // 4 - RESERVED_ADDRESSES
-        if free < hub.runners.max_runners:
-            manifests.report(
-                at, f"hub.runners: their quarter of {created} has room for {free}, and max_runners is more."
-            )
+    existing = hub.runners.subnet_id
+    free = ipaddress.IPv4Network(created).num_addresses // 4 - RESERVED_ADDRESSES if created is not None else 0
+    manifests.report(
+        at,
+        "hub.runners need a network of the hub: add hub.vnet, or runners.subnet_id.",
+        when=created is None and existing is None,
+    )
+    manifests.report(
+        at,
+        "hub.runners: subnet_id is for a network that exists already, and hub.vnet creates one.",
+        "Leave one of the two out.",
+        when=created is not None and existing is not None,
+    )
+    manifests.report(
+        at,
+        f"hub.runners: their quarter of {created} has room for {free}, and max_runners is more.",
+        when=created is not None and existing is None and free < hub.runners.max_runners,
+    )
     return RunnerSettings(**dict(hub.runners), origin=manifests.origin(at))
 
 
@@ -124,14 +128,20 @@ def environment_network(
     if (reason := mode.refused_ci.get(ci)) is not None:
         manifests.report(where, f"{stack}: network {network} with ci {ci} is refused: {reason}.")
         return network, NetworkSettings()
-    if (reason := mode.refused_with_private_registry) is not None and not registry:
-        manifests.report(where, f"{stack}: network {network} is refused: {reason}.")
+    manifests.report(
+        where,
+        f"{stack}: network {network} is refused: {mode.refused_with_private_registry}.",
+        when=mode.refused_with_private_registry is not None and not registry,
+    )
     ips = tuple(innermost_value(layers, "allow_ips") or ())
     clusters = innermost_value(layers, "compute") or ()
     builds = any(builds_images(cluster.size, low_priority=cluster.low_priority) for cluster in clusters)
-    if created and not builds and not mode.public_access("container registry", ci, ips).unrestricted:
-        reason = "images are built on one, since no public service reaches the registry"
-        manifests.report(at, f"{stack} needs a compute cluster of a CPU size that is not low_priority: {reason}.")
+    manifests.report(
+        at,
+        f"{stack} needs a compute cluster of a CPU size that is not low_priority: images are built on one, since no "
+        "public service reaches the registry.",
+        when=created and not builds and not mode.public_access("container registry", ci, ips).unrestricted,
+    )
     hub, private = manifests.organization.hub, mode.private_services(ci)
     return network, NetworkSettings(
         ci=ci,
@@ -141,7 +151,7 @@ def environment_network(
         vnet=_vnet(manifests, stack, layers, at, private)
         if private and (created or innermost(layers, "vnet"))
         else None,
-        hub_vnet=_hub_peering(manifests),
+        hub_vnet=_hub_peering(hub.vnet),
         outbound=_outbound(manifests, stack, layers, mode),
         public_registry=registry,
         runners=hub.runners is not None,
@@ -174,12 +184,12 @@ def check_overlaps(manifests: Manifests, stacks: Iterable[tuple[str, Sourced]]) 
         manifests.report(vnet.at("address_space"), f"{message} ({other.path.name}:{other.line}).")
 
 
-def _hub_peering(manifests: Manifests) -> HubPeering | None:
-    vnet = manifests.organization.hub.vnet
+def _hub_peering(vnet: HubVnet | None) -> HubPeering | None:
     if vnet is None:
         return None
-    existing = vnet.subnet_id.rsplit("/subnets/", 1)[0] if vnet.subnet_id is not None else None
-    return HubPeering(vnet_id=existing, gateway=vnet.gateway)
+    return HubPeering(
+        vnet_id=vnet.subnet_id.rsplit("/subnets/", 1)[0] if vnet.subnet_id is not None else None, gateway=vnet.gateway
+    )
 
 
 def _vnet(
@@ -188,30 +198,35 @@ def _vnet(
     source, hub = innermost(layers, "vnet"), manifests.organization.hub
     if source is None:
         manifests.report(at, f"{stack} has private endpoints, and no vnet is set for them.", _VNET_HINT)
-        if hub.vnet is None:
-            manifests.report(
-                manifests.platform.at("hub"),
-                "the hub has no vnet, with which networks that are created for environments are peered.",
-                _HUB_HINT,
-            )
+        manifests.report(
+            manifests.platform.at("hub"),
+            "the hub has no vnet, with which networks that are created for environments are peered.",
+            _HUB_HINT,
+            when=hub.vnet is None,
+        )
         return None
     _check_zones(manifests, (endpoint for endpoint in ENDPOINTS if endpoint.service in private))
     vnet: Vnet = source.value
     whole = _created_range(manifests, source)
     if whole is None:
         return _existing(manifests, source)
-    if hub.vnet is None:
-        _report(
-            manifests, source, "address_space", f"{stack} could not be reached: the hub has no vnet to peer it with"
-        )
+    _report(
+        manifests,
+        source,
+        "address_space",
+        f"{stack} could not be reached: the hub has no vnet to peer it with",
+        when=hub.vnet is None,
+    )
     subnet = ipaddress.IPv4Network(vnet.subnet or whole)
-    key = "subnet" if vnet.subnet else "address_space"
-    if not subnet.subnet_of(whole):
-        _report(manifests, source, key, f"{subnet} is not within {whole}")
-    elif subnet.prefixlen > MAX_SUBNET_PREFIX:
-        _report(
-            manifests, source, key, f"{subnet} is too small for the private endpoints: at least /{MAX_SUBNET_PREFIX}"
-        )
+    key, within = "subnet" if vnet.subnet else "address_space", subnet.subnet_of(whole)
+    _report(manifests, source, key, f"{subnet} is not within {whole}", when=not within)
+    _report(
+        manifests,
+        source,
+        key,
+        f"{subnet} is too small for the private endpoints: at least /{MAX_SUBNET_PREFIX}",
+        when=within and subnet.prefixlen > MAX_SUBNET_PREFIX,
+    )
     return NewVnet(
         address_space=str(whole),
         endpoint_subnet=str(subnet),
@@ -224,14 +239,20 @@ def _vnet(
 def _created_range(manifests: Manifests, source: Sourced) -> ipaddress.IPv4Network | None:
     """The range of a network to be created, None for one that exists already; a problem, when it is both or neither."""
     vnet = source.value
-    created = {"address_space", "subnet", "dns_servers", "next_hop"} & vnet.model_fields_set
-    if vnet.subnet_id is not None and created:
-        names = ", ".join(sorted(created))
-        _report(manifests, source, "subnet_id", f"the network of this subnet exists already, so leave out {names}")
-    elif vnet.subnet_id is None and vnet.address_space is None:
-        manifests.report(source.position, "vnet: set address_space, or subnet_id for a network that exists already.")
-    is_created = vnet.subnet_id is None and vnet.address_space is not None
-    return ipaddress.IPv4Network(vnet.address_space) if is_created else None
+    created = sorted({"address_space", "subnet", "dns_servers", "next_hop"} & vnet.model_fields_set)
+    _report(
+        manifests,
+        source,
+        "subnet_id",
+        f"the network of this subnet exists already, so leave out {', '.join(created)}",
+        when=vnet.subnet_id is not None and bool(created),
+    )
+    manifests.report(
+        source.position,
+        "vnet: set address_space, or subnet_id for a network that exists already.",
+        when=vnet.subnet_id is None and vnet.address_space is None,
+    )
+    return ipaddress.IPv4Network(vnet.address_space) if not vnet.subnet_id and vnet.address_space else None
 
 
 def _existing(manifests: Manifests, source: Sourced) -> ExistingSubnet | None:
@@ -295,8 +316,8 @@ def _outbound_rule(manifests: Manifests, source: Sourced) -> OutboundSettings | 
     )
 
 
-def _report(manifests: Manifests, vnet: Sourced, key: str, message: str) -> None:
-    manifests.report(vnet.at(key), f"vnet.{key}: {message}.")
+def _report(manifests: Manifests, vnet: Sourced, key: str, message: str, *, when: bool = True) -> None:
+    manifests.report(vnet.at(key), f"vnet.{key}: {message}.", when=when)
 
 
 _VNET_HINT = (

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from bootstrap.errors import InputError, Position, Problem, did_you_mean, nearest
 from bootstrap.manifests.layers import Manifests, Sourced
 from bootstrap.manifests.links import problems_of_links
-from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, pinned_tool, team_files
+from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, team_files
 from bootstrap.manifests.merge import stack_settings
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.tool import require_this_version
@@ -101,32 +101,17 @@ def check_with_links(root: Path, text: str, linked: str) -> None:
         linked: What is new in it, in the user's words. Its mistakes are in no file yet, and are reported under this.
 
     Raises:
-        InputError: As `load_platform`, with the lines of the files as they are.
+        InputError: As `load_platform`, with the mistakes that the files have now; if they have none, with the new ones.
     """
     try:
         load_platform(root, links=text)
     except InputError as error:
-        if not error.problems or pinned_tool(root) is not None:
-            raise
-        known = {problem.message: problem for problem in _problems(root)}
+        load_platform(root)
         raise InputError(
             f"{linked} cannot be linked.",
-            details=[
-                str(known.get(problem.message, problem))
-                if problem.message in known or problem.position.path != root / LINKS
-                else f"{linked}: {problem.message} {problem.suggestion}".rstrip()
-                for problem in error.problems
-            ],
+            details=[f"{linked}: {problem.message} {problem.suggestion}".rstrip() for problem in error.problems],
             hint="Name what the manifests have, or correct them, and run the command again.",
         ) from error
-
-
-def _problems(root: Path) -> Sequence[Problem]:
-    try:
-        load_platform(root)
-    except InputError as error:
-        return error.problems
-    return ()
 
 
 def warnings_of(manifests: Manifests) -> Iterator[Problem]:
