@@ -62,13 +62,9 @@ def _own_words(arguments: list[str]) -> list[str]:
     return [argument.split("=")[0] for argument in arguments if argument.startswith("--") or argument in ours]
 
 
-def _chain(error: BaseException) -> list[BaseException]:
-    chain: list[BaseException] = []
-    following: BaseException | None = error
-    while following is not None and following not in chain:
-        chain.append(following)
-        following = following.__cause__ or following.__context__
-    return chain
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """The exception, its cause, the cause of that, and so on; Python keeps such a chain free of cycles."""
+    return [] if error is None else [error, *_chain(error.__cause__ or error.__context__)]
 
 
 def _library_path(filename: str) -> str:

@@ -82,9 +82,9 @@ def _wrong_usage(error: typer.TyperException) -> int:
         details.show()  # no command: print the help page
     else:
         path = context.command_path if context else "mlops-bootstrap"
-        name, option = _unknown_command(details.format_message()), getattr(error, "option_name", "")
-        step = f"{path} --help"
-        if found := [words for words in sorted(EXAMPLES) if words.endswith(f" {name}")]:
+        unknown = re.match(r"No such command '([^']+)'", details.format_message())
+        option, step = getattr(error, "option_name", ""), f"{path} --help"
+        if found := [words for words in sorted(EXAMPLES) if unknown and words.endswith(f" {unknown[1]}")]:
             step = f"Did you mean {' or '.join(map(repr, found))}?"
         elif option in COMMON_OPTIONS:
             step = f"{option} comes after the command: mlops-bootstrap COMMAND {option} ..."
@@ -92,12 +92,6 @@ def _wrong_usage(error: typer.TyperException) -> int:
         message = details.format_message().replace("Value error, ", "")
         sys.stderr.write(f"error: {message}\n  next: {step}\n")
     return ExitCode.INPUT
-
-
-def _unknown_command(message: str) -> str:
-    """The name in Typer's message about an unknown command; empty for other messages."""
-    found = re.match(r"No such command '([^']+)'", message)
-    return found[1] if found else ""
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -72,7 +72,7 @@ def init(
 
 def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
     """The answers, with those that are missing asked for on a terminal. Raises InputError without one."""
-    from bootstrap.manifests.scaffold import QUESTIONS
+    from bootstrap.manifests.scaffold import QUESTIONS, validated
 
     missing = [question for name, question in QUESTIONS.items() if name not in given]
     if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -86,11 +86,10 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
             while name not in given:
                 default = question.example if question.default else None
                 text = question.text if default else f"{question.text}\n  (such as {question.example})"
-                answer = typer.prompt(text, default=default, err=True)
                 try:
-                    given[name] = question.validated(answer.strip())
+                    given |= validated({name: typer.prompt(text, default=default, err=True)})
                 except InputError as error:
-                    typer.echo(error.what, err=True)
+                    typer.echo(error.details[0], err=True)
     except (KeyboardInterrupt, typer.Abort):
         options = [word for name, value in given.items() for word in (QUESTIONS[name].option, value)]
         command_line = shell_line("mlops-bootstrap", "platform", "init", str(destination), *options)

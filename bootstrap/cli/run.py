@@ -51,7 +51,7 @@ def run(
     if dry_run:
         cached = service.preview(project, file, given, session.directory)
         session.console.result(
-            _preview_text(cached),
+            table(["step", ""], [[name, "cached" if done else "would run"] for name, done in cached.items()]),
             {
                 "schema_version": 1,
                 "run": [name for name, is_cached in cached.items() if not is_cached],
@@ -61,10 +61,6 @@ def run(
         return
     record, changed = service.run(project, file, given, session.directory, session.console, use_cache=cache)
     session.console.result(_text(project, record, changed=changed), record.model_dump(mode="json"))
-
-
-def _preview_text(cached: dict[str, bool]) -> str:
-    return table(["step", ""], [[name, "cached" if is_cached else "would run"] for name, is_cached in cached.items()])
 
 
 def _text(project: "Project", record: "Run", *, changed: bool) -> str:

@@ -8,17 +8,16 @@ from pydantic import ValidationError
 from bootstrap.errors import InputError, Problem, did_you_mean
 from bootstrap.forge import forge_of_issuer
 from bootstrap.manifests.layers import Sourced
-from bootstrap.manifests.schema import PULL_REQUEST, Link, LinksManifest, TeamManifest
+from bootstrap.manifests.schema import PULL_REQUEST, Link, TeamManifest
 from bootstrap.yaml.messages import in_words
 from bootstrap.yaml.write import with_entry
 
 
 def problems_of_links(links: Sourced, platform: Sourced, teams: Sequence[Sourced]) -> Iterator[Problem]:
     """What is wrong with the links, given the manifests whose names they use."""
-    manifest: LinksManifest = links.value
     yield from _unknown_environments(links.get("platform"), platform.value.environments, "the platform")
     known_teams: dict[str, TeamManifest] = {team.value.name: team.value for team in teams}
-    for team, projects in manifest.teams.items():
+    for team, projects in links.value.teams.items():
         if team not in known_teams:
             yield Problem(links.at("teams", team), f"there is no team {team!r}.", did_you_mean(team, known_teams))
             continue
@@ -61,10 +60,9 @@ def _problems_of_subjects(links: Sourced) -> Iterator[Problem]:
 
 
 def _all(links: Sourced) -> Iterator[Sourced]:
-    manifest: LinksManifest = links.value
-    for environment in manifest.platform:
+    for environment in links.value.platform:
         yield links.get("platform", environment)
-    for team, projects in manifest.teams.items():
+    for team, projects in links.value.teams.items():
         for project, environments in projects.items():
             for environment in environments:
                 yield links.get("teams", team, project, environment)

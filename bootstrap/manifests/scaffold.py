@@ -39,14 +39,6 @@ class Question:
     type: Any
     default: bool = False
 
-    def validated(self, answer: str) -> str:
-        """The answer. Raises InputError when it is not of the right form."""
-        try:
-            return str(TypeAdapter(self.type).validate_python(answer))
-        except ValidationError as error:
-            message, suggestion = in_words([error.errors()[0]])
-            raise InputError(f"{self.option} {message}. {suggestion}".rstrip()) from error
-
 
 QUESTIONS: dict[str, Question] = {
     "organization": Question(
@@ -64,9 +56,10 @@ def validated(answers: Mapping[str, str]) -> dict[str, str]:
     valid, mistakes = {}, []
     for name, answer in answers.items():
         try:
-            valid[name] = QUESTIONS[name].validated(answer.strip())
-        except InputError as error:
-            mistakes.append(error.what)
+            valid[name] = TypeAdapter(QUESTIONS[name].type).validate_python(answer.strip())
+        except ValidationError as error:
+            message, suggestion = in_words([error.errors()[0]])
+            mistakes.append(f"{QUESTIONS[name].option} {message}. {suggestion}".rstrip())
     if mistakes:
         what = "An option has a wrong value." if len(mistakes) == 1 else f"{len(mistakes)} options have wrong values."
         raise InputError(what, details=mistakes, hint="Correct them and run the command again.")
@@ -103,7 +96,10 @@ def _refuse_others(destination: Path, files: Mapping[str, str]) -> None:
     differing = [path for path in folders if not _is_free_or(destination / path, None)]
     differing += [path for path, text in sorted(files.items()) if not _is_free_or(destination / path, text)]
     inside = (
-        path for folder in (".", *folders) if (destination / folder).is_dir() for path in _entries(destination, folder)
+        path.relative_to(destination).as_posix()
+        for folder in (".", *folders)
+        if (destination / folder).is_dir()
+        for path in sorted((destination / folder).iterdir())
     )
     other = next((path for path in inside if path not in {".git", *folders, *files}), None)
     if differing or other is not None:
@@ -124,10 +120,6 @@ def _is_free_or(path: Path, text: str | None) -> bool:
     if text is None:
         return path.is_dir() and not path.is_symlink()
     return path.is_file() and path.read_bytes() == text.encode()
-
-
-def _entries(destination: Path, folder: str) -> list[str]:
-    return sorted(path.relative_to(destination).as_posix() for path in (destination / folder).iterdir())
 
 
 def _write(destination: Path, files: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ ALL_PROXY, NO_PROXY). TLS is always verified, by the system's certificate author
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
 
+import functools
 import os
 import re
 import ssl
@@ -123,7 +124,6 @@ class PriceList:
             )
         self._prices: dict[str, Price | str] = {}
         self._deadline = time.monotonic() + DEADLINE_SECONDS
-        self._client: httpx.Client | None = None
 
     def price(self, cost: IdleCost) -> Price | str:
         """The price of one of `cost`, or the reason why there is none."""
@@ -158,10 +158,27 @@ class PriceList:
         effective = max(item.effective_start_date for item in items).date().isoformat()
         return Price(items[0].retail_price, self.currency, cost.per, effective, now.date().isoformat(), url)
 
+    @functools.cached_property
+    def _client(self) -> httpx.Client:
+        """A client for all requests. Raises RemoteError when the environment's proxy cannot be used."""
+        try:
+            return httpx.Client(
+                timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+                verify=ssl.create_default_context(),
+                headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            )
+        except (ImportError, ValueError, httpx.InvalidURL):  # their messages could contain the proxy's password
+            raise _failure("The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is not an HTTP proxy's URL.") from None
+
     def _items(self, url: str) -> Iterator[_Item]:
-        self._client = self._client or _new_client()
         for _ in range(_MOST_PAGES):
-            page = _page(_get(self._client, url, self._deadline), url)
+            body = _get(self._client, url, self._deadline)
+            try:
+                page = _Page.model_validate_json(body)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+                reason = ": ".join([*([".".join(map(str, first["loc"]))] if first["loc"] else []), first["msg"]])
+                raise _failure(f"{_host(url)} did not answer with prices: {reason}") from error
             yield from page.items
             if not page.next_page_link:
                 return
@@ -186,17 +203,6 @@ class PriceList:
             prices = [f"{plain(price)}{f' beyond {plain(least)}' if least else ''}" for least, price in tiers]
             return f"Azure's price list has several prices in {self.currency}: {', '.join(prices)}."
         return ""
-
-
-def _page(body: bytes, url: str) -> _Page:
-    try:
-        return _Page.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _failure(
-            f"{_host(url)} did not answer with prices: {where}{': ' if where else ''}{first['msg']}"
-        ) from error
 
 
 def _server(url: str) -> str:
@@ -225,18 +231,6 @@ def _failure(why: str) -> RemoteError:
     """The error to raise when the price list cannot be read."""
     hint = f"Try again later, plan without --prices, or name a mirror in {ADDRESS_VARIABLE}."
     return RemoteError("Azure's price list could not be read.", why=why, hint=hint)
-
-
-def _new_client() -> httpx.Client:
-    """A client for all requests. Raises RemoteError when the environment's proxy cannot be used."""
-    try:
-        return httpx.Client(
-            timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-            verify=ssl.create_default_context(),
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
-        )
-    except (ImportError, ValueError, httpx.InvalidURL):  # their messages could contain the proxy's password
-        raise _failure("The proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is not an HTTP proxy's URL.") from None
 
 
 def _get(client: httpx.Client, url: str, deadline: float) -> bytes:

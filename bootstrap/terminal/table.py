@@ -6,12 +6,13 @@ block of its own. Elsewhere, as in a pipe or a file, each row is one line of ful
 """
 
 import io
+import itertools
 import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,24 +39,20 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Itera
             words = [max(word, _longest_word(cell)) for word, cell in zip(words, row, strict=True)]
             file.write(json.dumps(row) + "\n")
         file.seek(0)
+        kept = (json.loads(line) for line in file)
         gaps = _GAP * (len(headings) - 1)
         limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         if limit is None or sum(widths) + gaps <= limit:
-            lines = [headings, ["-" * width for width in widths]]
-            yield from (_line(cells, widths) for cells in lines)
-            yield from (_line(cells, widths) for cells in _read(file))
+            for cells in itertools.chain([headings, ["-" * width for width in widths]], kept):
+                yield _line(cells, widths)
         elif sum(words) + gaps <= limit:
-            yield _wrapped(headings, _read(file), limit)
+            yield _wrapped(headings, kept, limit)
         else:
-            yield from _blocks(headings, _read(file), limit)
+            yield from _blocks(headings, kept, limit)
 
 
 def _longest_word(cell: str) -> int:
     return max(map(len, cell.split()), default=0)
-
-
-def _read(file: IO[str]) -> Iterator[list[str]]:
-    yield from (json.loads(line) for line in file)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -61,13 +61,9 @@ def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, st
         return item["msg"].removeprefix("Value error, ") + _found(value), item.get("ctx", {}).get("suggestion", "")
     words = " or ".join(dict.fromkeys(wanted))
     if value is None:
-        return f"is empty, and must be {words}", _instead_of_nothing(words, key)
+        empty = {_MAPPING: "{}", _LIST: "[]"}.get(words)
+        return f"is empty, and must be {words}", f"Write `{key}: {empty}` for an empty one." if key and empty else ""
     return f"must be {words}{_found(value)}", _instead(item, words, key)
-
-
-def _instead_of_nothing(words: str, key: str) -> str:
-    empty = {_MAPPING: "{}", _LIST: "[]"}.get(words)
-    return f"Write `{key}: {empty}` for an empty one." if key and empty else ""
 
 
 def _instead(item: Mapping[str, Any], words: str, key: str) -> str:

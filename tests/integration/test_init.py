@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ExitCode
-from bootstrap.manifests.scaffold import QUESTIONS
+from bootstrap.manifests.scaffold import QUESTIONS, validated
 from tests.helpers import finish, on_a_terminal, run_here, wait_for
 
 
@@ -51,9 +51,9 @@ def test_an_interrupted_init_writes_nothing_and_prints_the_command_that_continue
 
 
 def test_prompts_fit_a_terminal_of_80_columns() -> None:
-    for question in QUESTIONS.values():
+    for name, question in QUESTIONS.items():
         assert len(f"{question.text} [{question.example}]: ") <= 80
-        assert question.validated(question.example) == question.example
+        assert validated({name: question.example}) == {name: question.example}
 
 
 def test_the_error_without_a_terminal_shows_examples_that_are_accepted(tmp_path: Path) -> None:
