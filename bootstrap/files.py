@@ -89,14 +89,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: The file cannot be written; `filename` is `path`, and nothing is left beside it.
     """
-    data = content.encode() if isinstance(content, str) else content
     temporary = _temporary(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
         try:
             with temporary.open("xb") as file:
-                file.write(data)
+                file.write(content.encode() if isinstance(content, str) else content)
             if path.exists():
                 temporary.chmod(path.stat().st_mode)
             temporary.replace(path)

@@ -176,18 +176,14 @@ def _in_one_line(question: Question) -> str:
 
 def _check_destination(path: Path) -> None:
     """Raise ConflictError if `path` exists, except for an empty folder."""
-    if path.is_dir():
-        inside = next(path.iterdir(), None)
-        if inside is None:
-            return
+    inside = next(path.iterdir(), None) if path.is_dir() else None
+    why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
+    if inside is not None:
         why = f"It is not empty; it contains, for example, {inside.name}."
-    elif path.exists() or path.is_symlink():
-        why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
-    else:
-        return
-    raise ConflictError(
-        f"{path} already exists.", why=why, hint="Choose another folder; existing files are never overwritten."
-    )
+    if inside is not None or (not path.is_dir() and (path.exists() or path.is_symlink())):
+        raise ConflictError(
+            f"{path} already exists.", why=why, hint="Choose another folder; existing files are never overwritten."
+        )
 
 
 def _nearest_folder(path: Path) -> Path:

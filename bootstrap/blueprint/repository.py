@@ -83,8 +83,7 @@ class Snapshot:
         return parse(git("show", f"{self.commit}:copier.yml", cwd=self.repository), Path("copier.yml")).data
 
 
-@contextlib.contextmanager
-def installed_blueprints() -> Iterator[Snapshot]:
+def installed_blueprints() -> contextlib.AbstractContextManager[Snapshot]:
     """The blueprints of this installation.
 
     Raises:
@@ -92,47 +91,34 @@ def installed_blueprints() -> Iterator[Snapshot]:
     """
     checkout, bundle = _PACKAGE.parent, _PACKAGE / BUNDLE_NAME
     if (checkout / ".git").exists() and (checkout / "copier.yml").is_file():
-        opened = snapshot_of_checkout(checkout)
-    elif bundle.is_file():
-        opened = snapshot_of_bundle(bundle)
-    else:
-        raise MissingError(
-            "This installation of mlops-bootstrap has no blueprints.",
-            why=f"{bundle} is missing.",
-            hint="Install it again: uv tool install --reinstall mlops-bootstrap",
-        )
-    with opened as snapshot:
-        yield snapshot
+        return snapshot_of(checkout)
+    if bundle.is_file():
+        return snapshot_of(bundle)
+    raise MissingError(
+        "This installation of mlops-bootstrap has no blueprints.",
+        why=f"{bundle} is missing.",
+        hint="Install it again: uv tool install --reinstall mlops-bootstrap",
+    )
 
 
 @contextlib.contextmanager
-def snapshot_of_checkout(checkout: Path) -> Iterator[Snapshot]:
-    """The blueprints of a checkout: its commit, or with uncommitted edits a commit on top of it.
+def snapshot_of(source: Path) -> Iterator[Snapshot]:
+    """The blueprints at HEAD of a bundle or a checkout; of a checkout with uncommitted edits, at a commit on top of it.
 
-    The checkout itself does not change: the commit is created in a temporary repository that shares its objects.
+    A checkout itself does not change: the commit is created in a temporary repository that shares its objects.
     """
     with TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        repository = Path(folder) / "blueprints.git"
-        git("clone", "--quiet", "--bare", "--shared", str(checkout), str(repository), cwd=checkout)
-        commit = git("rev-parse", "HEAD", cwd=checkout)
+        repository, is_checkout = Path(folder) / "blueprints.git", source.is_dir()
+        shared = ["--shared"] if is_checkout else []
+        git("clone", "--quiet", "--bare", *shared, str(source), str(repository), cwd=source.parent)
+        commit = git("rev-parse", "HEAD", cwd=repository)
         status = ["status", "--porcelain", "--untracked-files=all", "--", *_BLUEPRINT_PATHS]
-        edited = bool(git("--no-optional-locks", *status, cwd=checkout))
+        edited = is_checkout and bool(git("--no-optional-locks", *status, cwd=source))
         if edited:
-            commit = _commit_edits(checkout, repository, commit)
-        # Copier mirrors branches and tags only, and the checkout may be on no branch.
+            commit = _commit_edits(source, repository, commit)
+        # Copier mirrors branches and tags only, and HEAD may be on no branch.
         git("update-ref", _BRANCH, commit, cwd=repository)
         yield Snapshot(repository, commit, edited=edited)
-
-
-@contextlib.contextmanager
-def snapshot_of_bundle(bundle: Path) -> Iterator[Snapshot]:
-    """The blueprints in a git bundle, whose HEAD is the commit to use, cloned into a temporary repository."""
-    with TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        repository = Path(folder) / "blueprints.git"
-        git("clone", "--quiet", "--bare", str(bundle), str(repository), cwd=bundle.parent)
-        commit = git("rev-parse", "HEAD", cwd=repository)
-        git("update-ref", _BRANCH, commit, cwd=repository)
-        yield Snapshot(repository, commit)
 
 
 def _commit_edits(checkout: Path, repository: Path, parent: str) -> str:

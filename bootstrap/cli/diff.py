@@ -50,9 +50,8 @@ def diff(
 
     platform = session.platform()
     commit = resolve(platform, ref)
-    cache = None if no_cache else Cache()
     refusals: list[str] = []
-    compared = collect_refusals(compare(platform, commit, stacks or [], session.console, as_of, cache), refusals)
+    compared = compare(platform, commit, stacks or [], session.console, as_of, None if no_cache else Cache())
     form = report(session.output)
     session.console.parts(form.render_diff(commit, collect_refusals(compared, refusals)))
     if check:

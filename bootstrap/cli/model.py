@@ -99,7 +99,6 @@ def register(
 
     project = session.project()
     found = gate.find_run(project, run)
-    name = project.manifest.model.name
     if dry_run:
         challenger = service.find_challenger(project, found)
         number = f"version {challenger.existing.version}" if challenger.existing else "a new version"
@@ -112,7 +111,7 @@ def register(
         details = {"version": version.model_dump(mode="json"), "folder": folder}
     tags = challenger.tags if dry_run else version.tags
     session.console.result(
-        f"{name}: the model of run {found.id} {what}.\n{_lineage_table(tags)}",
+        f"{project.manifest.model.name}: the model of run {found.id} {what}.\n{_lineage_table(tags)}",
         {"schema_version": 1, "dry_run": dry_run, "changed": not challenger.is_champion, **details},
     )
 

@@ -122,8 +122,7 @@ def validate(session: Session) -> None:
             session.console.parts([render(session.output, session.directory, (), problems, ()), "\n"])
         raise
 
-    warnings = list(warnings_of(found.manifests))
-    report = render(session.output, session.directory, list(found.stacks), (), warnings)
+    report = render(session.output, session.directory, list(found.stacks), (), list(warnings_of(found.manifests)))
     session.console.parts([report, "\n"] if report else [])
 
 
@@ -151,9 +150,9 @@ def show(
     if origin:
         found = find_origins(session.directory, stack)
         rows = [[value.key, as_yaml(value.value), value.layer, value.source or ""] for value in found]
-        values = [dataclasses.asdict(value) for value in found]
         session.console.result(
-            table(["key", "value", "layer", "source"], rows), {"schema_version": 1, "stack": stack, "values": values}
+            table(["key", "value", "layer", "source"], rows),
+            {"schema_version": 1, "stack": stack, "values": [dataclasses.asdict(value) for value in found]},
         )
         return
 
@@ -247,8 +246,7 @@ def access(
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.planner import plan_stacks
 
-    found = session.platform()
-    grants = find_grants(plan_stacks(found, stacks or [], session.console, cache=Cache()))
+    grants = find_grants(plan_stacks(session.platform(), stacks or [], session.console, cache=Cache()))
     render = {"table": access_as_table, "markdown": access_as_markdown}
     text = render[session.output](grants) if session.output != "json" else ""
     session.console.result(text, access_document(grants))

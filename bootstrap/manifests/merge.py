@@ -262,8 +262,10 @@ def _projects(manifests: Manifests, team: str, environment: str) -> tuple[Projec
 
 def _deployers(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> tuple[DeployerSettings, ...]:
     """The platform's CI in each environment that has stacks."""
-    known = manifests.organization.environments
-    stacks_of = {name: [made for made in environments if made.environment == name] for name in known}
+    stacks_of = {
+        name: [made for made in environments if made.environment == name]
+        for name in manifests.organization.environments
+    }
     return tuple(
         DeployerSettings(
             environment=name,

@@ -264,9 +264,8 @@ def _check_zones(manifests: Manifests, endpoints: Iterable[Endpoint]) -> None:
     dns = manifests.organization.hub.dns
     if isinstance(dns, str):
         return
-    needed = {zone for endpoint in endpoints for zone in endpoint.zones}
     source = manifests.platform.get("hub", "dns")
-    for zone in sorted(needed - set(dns)):
+    for zone in sorted({zone for endpoint in endpoints for zone in endpoint.zones} - set(dns)):
         manifests.report(source.position, f"hub.dns: the zone {zone} is needed and is not listed.")
     for zone in sorted(set(dns) - set(ZONES)):
         manifests.report(source.at(zone), f"hub.dns: no private endpoint uses the zone {zone}.")

@@ -59,8 +59,9 @@ def find_origins(start: Path, stack: str) -> list[Origin]:
     ]
     for project, linked in manifests.links.value.teams.get(team, {}).items():
         if environment in linked:
-            link = manifests.links.get("teams", team, project, environment)
-            found += _leaves(manifests, link, "links", f"links.{project}")
+            found += _leaves(
+                manifests, manifests.links.get("teams", team, project, environment), "links", f"links.{project}"
+            )
     return found
 
 

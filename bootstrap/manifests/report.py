@@ -27,8 +27,12 @@ def render(
         root = _repository(directory)
         return "\n".join(_command(level, problem, root) for level, problem in found)
     if form == "text":
-        valid = f"The manifests are valid. Stacks: {', '.join(stacks)}."
-        return "\n".join([valid, *(f"{level}: {problem}" for level, problem in found)])
+        return "\n".join(
+            [
+                f"The manifests are valid. Stacks: {', '.join(stacks)}.",
+                *(f"{level}: {problem}" for level, problem in found),
+            ]
+        )
     document = _sarif(found, _repository(directory)) if form == "sarif" else _document(stacks, found)
     return json.dumps(document, indent=2, ensure_ascii=False)
 

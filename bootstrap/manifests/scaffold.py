@@ -153,19 +153,17 @@ def _files(answers: Mapping[str, str], today: dt.date) -> dict[str, str]:
             return json.dumps(answers[name])
         return f"{json.dumps(QUESTIONS[name].example)} # {EXAMPLE}"
 
-    month = today.replace(day=1).isoformat()
-    pin = ".".join(__version__.split(".")[:2])
     return {
         FILE_NAME: f"""\
 # yaml-language-server: $schema={FOLDER}/platform.schema.json
 schema_version: 1
-tool: "{pin}.*" # the version of mlops-bootstrap that everybody uses here
+tool: "{".".join(__version__.split(".")[:2])}.*" # the version of mlops-bootstrap that everybody uses here
 organization: {line("organization")}
 location: {line("location")}
 tenant_id: {line("tenant")}
 subscription_id: {line("subscription")}
 network: managed # or open, or locked: docs/network.md of mlops-bootstrap
-budget_start: {month} # budgets count from here; Azure never lets it change
+budget_start: {today.replace(day=1)} # budgets count from here; Azure never lets it change
 tags:
   owner: {line("email")}
 

@@ -608,8 +608,11 @@ FOLDER = ".schemas"
 
 def json_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one kind of manifest. `name` is one of `MODELS`."""
-    made = MODELS[name].model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": f"{name} manifest"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **MODELS[name].model_json_schema(),
+        "title": f"{name} manifest",
+    }
 
 
 def schema_files() -> dict[str, str]:

@@ -135,8 +135,10 @@ class PriceList:
         return self._prices[url]
 
     def _url(self, cost: IdleCost) -> str:
-        names = {**cost.names, "priceType": "Consumption"}
-        wanted = " and ".join("{} eq '{}'".format(name, value.replace("'", "''")) for name, value in names.items())
+        wanted = " and ".join(
+            "{} eq '{}'".format(name, value.replace("'", "''"))
+            for name, value in {**cost.names, "priceType": "Consumption"}.items()
+        )
         query = {"api-version": _VERSION, "currencyCode": f"'{self.currency}'", "$filter": wanted}
         return f"{self._address}?{urlencode(query, safe='$', quote_via=quote)}"
 

@@ -106,8 +106,8 @@ class _Builder:
         self._events = events
         self._plain = plain
         self._nodes = 0
-        self._anchors: dict[str, Node | None] = {}
-        """The node of each anchor; None while it is being read."""
+        self._anchors: dict[str | None, Node | None] = {}
+        """The node of each anchor; None while it is being read. Nodes without an anchor have the key None."""
 
     def build(self) -> None:
         stream = next(self._events)
@@ -127,9 +127,7 @@ class _Builder:
         self._nodes += 1
         position = self._position(event)
         self._limit(position, depth, self._nodes)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        content: Any
+        self._anchors[event.anchor] = None
         if kind == "ScalarEvent":
             content = self._scalar(event)
         elif event.tag not in (None, "!", _TAG + ("map" if kind == "MappingStartEvent" else "seq")):
@@ -138,8 +136,7 @@ class _Builder:
             content = self._entries(depth + 1)
         else:
             content = [(self._position(item), self._node(item, depth + 1)) for item in self._until("SequenceEndEvent")]
-        if event.anchor is not None:
-            self._anchors[event.anchor] = position, content
+        self._anchors[event.anchor] = position, content
         return position, content
 
     def _until(self, end: str) -> Iterator[Event]:
@@ -199,10 +196,8 @@ class _Builder:
 
     def _scalar(self, event: Event) -> Any:
         text = self._text(event)
-        if event.tag is None:
-            return self._number(event, text) if event.implicit[0] else text
-        if event.tag in ("!", _TAG + "str"):
-            return text
+        if event.tag in (None, "!", _TAG + "str"):
+            return self._number(event, text) if event.tag is None and event.implicit[0] else text
         kind, words = _TAGS.get(event.tag, (None, ""))
         if kind is None:
             raise self._problem(event, f"the tag {event.tag} is not allowed here.")

@@ -43,10 +43,9 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
     version = document.data.get("schema_version") if isinstance(document.data, dict) else None
     if "schema_version" in model.model_fields and isinstance(version, int) and version > _SCHEMA_VERSION:
         # Its other mistakes are only what this version does not know yet.
-        at = document.position(("schema_version",))
         return None, [
             Problem(
-                at,
+                document.position(("schema_version",)),
                 f"written for a newer mlops-bootstrap: it says {version}, and this one reads {_SCHEMA_VERSION}.",
                 "Update it: uv tool upgrade mlops-bootstrap",
             )
@@ -67,19 +66,14 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         first = errors[0]
         if location in around and first["type"].endswith("_type"):
             continue  # it could have been another thing, too; what is wrong within it says more
-        if first["type"] == "extra_forbidden":
-            key = str(location[-1])
-            yield Problem(
-                document.position(location, of_key=True),
-                unknown_key(key),
-                did_you_mean(key, _known_keys(model, first["loc"][:-1])),
-            )
-            continue
         key = location[-1] if location and isinstance(location[-1], str) else ""
-        message, suggestion = in_words(errors, key)
-        place = ".".join(str(part) for part in location)
-        of_key = first["loc"][-1:] == (_KEY,)
-        text = f"{place}: {message}." if place else f"{message}."
+        is_unknown = first["type"] == "extra_forbidden"
+        if is_unknown:
+            text, suggestion = unknown_key(key), did_you_mean(key, _known_keys(model, first["loc"][:-1]))
+        else:
+            message, suggestion = in_words(errors, key)
+            text = f"{'.'.join(map(str, location))}: {message}." if location else f"{message}."
+        of_key = is_unknown or first["loc"][-1:] == (_KEY,)
         yield Problem(document.position(location, of_key=of_key), text, suggestion)
 
 

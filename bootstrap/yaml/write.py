@@ -33,9 +33,13 @@ def as_yaml(data: Any) -> str:
 
 def as_yaml_line(data: Any) -> str:
     """Plain data as one line of YAML, for messages: `8`, `westeurope`, `{name: cpu, size: Standard_D4ds_v5}`."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text: str = yaml.dump(
-        data, Dumper=dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000
+        data,
+        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+        default_flow_style=True,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1_000_000,
     )
     return text.removesuffix("\n").removesuffix("\n...")
 
@@ -50,7 +54,7 @@ def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[st
     Raises:
         InputError: The document is not valid, or cannot be changed without touching other entries of it.
     """
-    data = parse(text, path).data if _has_content(text) else {}
+    data = parse(text, path).data if re.search(r"^[ \t]*[^#\s]", text, re.MULTILINE) else {}  # or comments only
     expected = _merged(data, location, value)
     if data == expected:
         return text
@@ -67,10 +71,6 @@ def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[st
         hint="Add the entry by hand.",
         details=_block(location, dict(value), 0).split("\n"),
     )
-
-
-def _has_content(text: str) -> bool:
-    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def _merged(data: Any, location: Sequence[str], value: Mapping[str, str]) -> Any:
@@ -90,8 +90,7 @@ def _changed(text: str, location: Sequence[str], value: str) -> str:
         return _append(text, len(text), _block(location, value, 0))
     key_node, in_block = node, True
     for depth, key in enumerate(location):
-        entries = node.value if node.id == "mapping" else []
-        found = next((entry for entry in entries if entry[0].value == key), None)
+        found = next((entry for entry in node.value if entry[0].value == key), None) if node.id == "mapping" else None
         if found is None:
             return _inserted(text, key_node, node, location[depth:], value, in_block=in_block)
         in_block = not node.flow_style

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from bootstrap.blueprint.create import NewProject, create
 from bootstrap.blueprint.from_platform import without_credentials
-from bootstrap.blueprint.repository import URL, Snapshot, snapshot_of_checkout
+from bootstrap.blueprint.repository import URL, Snapshot, snapshot_of
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
 from bootstrap.files import file_error
 from bootstrap.progress import Progress
@@ -27,7 +27,7 @@ GIVEN = {"blueprint": "tabular", "team": "fraud"}
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
-    with snapshot_of_checkout(blueprints(tmp_path_factory.mktemp("ours"))) as made:
+    with snapshot_of(blueprints(tmp_path_factory.mktemp("ours"))) as made:
         yield made
 
 
@@ -222,14 +222,14 @@ def test_computed_default_is_checked(tmp_path: Path) -> None:
     folded = 'blueprint: {choices: [text]}\nproject_name: churn\nshort:\n  default: "{{ project_name }}"\n'
     validator = '  type: str\n  validator: "{% if short | length > 5 %}is too long{% endif %}"\n'
     root = blueprints(tmp_path / "ours", {"copier.yml": folded + validator})
-    with snapshot_of_checkout(root) as snapshot, pytest.raises(InputError) as raised:
+    with snapshot_of(root) as snapshot, pytest.raises(InputError) as raised:
         create_in(tmp_path, snapshot, {"blueprint": "text"}, "churning")
 
     assert raised.value.details == ("short: 'churning' is too long",)
 
 
 def test_repository_without_blueprints_is_reported(tmp_path: Path) -> None:
-    with snapshot_of_checkout(blueprints(tmp_path / "theirs", {"copier.yml": "name: x\n"})) as snapshot:
+    with snapshot_of(blueprints(tmp_path / "theirs", {"copier.yml": "name: x\n"})) as snapshot:
         assert "no question `blueprint`" in refused(snapshot, tmp_path).why
 
 
@@ -370,7 +370,7 @@ def test_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
     changes, words = HOSTILE[attack]
     (tmp_path / "here").mkdir()
 
-    with snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot:
+    with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
         given = GIVEN if "copier.yml" not in changes else {"blueprint": "tabular"}
         with pytest.raises(RefusedError) as raised:
             create_in(tmp_path / "here", snapshot, given)
@@ -396,7 +396,7 @@ def test_hostile_blueprint_is_refused(tmp_path: Path, attack: str) -> None:
 def test_rendering_error_leaves_no_files(tmp_path: Path, changes: dict[str, str]) -> None:
     (tmp_path / "here").mkdir()
 
-    with snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot:
+    with snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot:
         error = refused(snapshot, tmp_path / "here")
 
     assert error.what == "The blueprint cannot be rendered."
@@ -413,7 +413,7 @@ def test_blueprint_with_link_is_refused(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     (root / "blueprints/text/passwd").symlink_to("/etc/passwd")
-    with snapshot_of_checkout(root) as snapshot, pytest.raises(RefusedError, match="must not create"):
+    with snapshot_of(root) as snapshot, pytest.raises(RefusedError, match="must not create"):
         create_in(tmp_path, snapshot, {"blueprint": "text"})
 
     assert not (tmp_path / "churn").exists()
@@ -425,7 +425,7 @@ def test_trusted_templates_of_copier_are_ignored(tmp_path: Path, monkeypatch: py
     changes, _ = HOSTILE["tasks"]
 
     with (
-        snapshot_of_checkout(blueprints(tmp_path / "theirs", changes)) as snapshot,
+        snapshot_of(blueprints(tmp_path / "theirs", changes)) as snapshot,
         pytest.raises(RefusedError, match="run code"),
     ):
         create_in(tmp_path, snapshot, {"blueprint": "tabular"})
@@ -448,7 +448,7 @@ def test_files_equal_those_of_plain_copier(snapshot: Snapshot, tmp_path: Path) -
 def test_plain_copier_updates_project(tmp_path: Path) -> None:
     """As `copier update` does with the public URL; here git maps it to a local repository."""
     root = blueprints(tmp_path / "ours")
-    with snapshot_of_checkout(root) as snapshot:
+    with snapshot_of(root) as snapshot:
         new(snapshot, tmp_path)
     project = tmp_path / "churn"
     (project / "churn/__init__.py").write_text('"""Mine."""\n', encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.blueprint import repository
-from bootstrap.blueprint.repository import Snapshot, installed_blueprints, snapshot_of_bundle, snapshot_of_checkout
+from bootstrap.blueprint.repository import Snapshot, installed_blueprints, snapshot_of
 from bootstrap.errors import InputError, MissingError
 from tests.helpers import git
 from tests.unit.blueprint.worlds import blueprints, bundle, commit
@@ -18,7 +18,7 @@ def _read(snapshot: Snapshot, path: str) -> str:
 def test_checkout_uses_its_commit(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
 
-    with snapshot_of_checkout(root) as snapshot:
+    with snapshot_of(root) as snapshot:
         assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
         assert not snapshot.edited
         assert "project_name" in _read(snapshot, "copier.yml")
@@ -35,7 +35,7 @@ def test_uncommitted_edits_are_used_and_checkout_does_not_change(tmp_path: Path)
     (root / "notes.txt").write_text("no blueprint\n", encoding="utf-8")
     before = (root / ".git/index").read_bytes(), git("count-objects", "-v", cwd=root), git("status", "-z", cwd=root)
 
-    with snapshot_of_checkout(root) as snapshot:
+    with snapshot_of(root) as snapshot:
         assert snapshot.edited
         assert _read(snapshot, "blueprints/tabular/.gitignore") == "on disk"
         assert _read(snapshot, "blueprints/tabular/new.txt") == "untracked"
@@ -50,7 +50,7 @@ def test_edits_of_other_files_do_not_count(tmp_path: Path) -> None:
     root = blueprints(tmp_path / "ours")
     (root / "notes.txt").write_text("mine\n", encoding="utf-8")
 
-    with snapshot_of_checkout(root) as snapshot:
+    with snapshot_of(root) as snapshot:
         assert not snapshot.edited
 
 
@@ -61,7 +61,7 @@ def test_checkout_may_be_detached_or_worktree(tmp_path: Path) -> None:
     commit(root, "Another")
     git("worktree", "add", "--quiet", "--detach", str(tmp_path / "worktree"), first, cwd=root)
 
-    with snapshot_of_checkout(tmp_path / "worktree") as snapshot:
+    with snapshot_of(tmp_path / "worktree") as snapshot:
         assert snapshot.commit == first
         assert "project_name" in _read(snapshot, "copier.yml")
 
@@ -71,14 +71,14 @@ def test_git_variables_of_hooks_are_ignored(tmp_path: Path, monkeypatch: pytest.
     expected = git("rev-parse", "HEAD", cwd=root)
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
 
-    with snapshot_of_checkout(root) as snapshot:
+    with snapshot_of(root) as snapshot:
         assert snapshot.commit == expected
 
 
 def test_git_variables_of_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"COUNT": "1", "KEY_0": "core.abbrev", "VALUE_0": "12"}.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    with snapshot_of_checkout(blueprints(tmp_path)) as snapshot:
+    with snapshot_of(blueprints(tmp_path)) as snapshot:
         added = snapshot.environment()
 
     assert added["GIT_CONFIG_COUNT"] == "2"
@@ -94,7 +94,7 @@ def test_bundle_is_cloned_into_temporary_repository(tmp_path: Path) -> None:
     (root / "notes.txt").write_text("more\n", encoding="utf-8")
     commit(root, "More")
 
-    with snapshot_of_bundle(bundle(root, tmp_path / "blueprints.bundle")) as snapshot:
+    with snapshot_of(bundle(root, tmp_path / "blueprints.bundle")) as snapshot:
         assert snapshot.commit == git("rev-parse", "HEAD", cwd=root)
         assert not snapshot.edited
         assert "project_name" in _read(snapshot, "copier.yml")
@@ -108,7 +108,7 @@ def test_damaged_bundle_is_reported(tmp_path: Path) -> None:
     file = bundle(blueprints(tmp_path / "ours"), tmp_path / "blueprints.bundle")
     file.write_bytes(file.read_bytes()[:-100])
 
-    with pytest.raises(InputError, match="git clone failed"), snapshot_of_bundle(file):
+    with pytest.raises(InputError, match="git clone failed"), snapshot_of(file):
         pass
 
 
