@@ -165,6 +165,26 @@ def test_check_refuses_unsuppressed_errors_and_prints_the_plan(tmp_path: Path) -
     assert "(teams/fraud.yaml:5)\n" in as_json.err
 
 
+def test_diff_check_counts_each_error_once(tmp_path: Path) -> None:
+    platform = """\
+        organization: contoso
+        location: westeurope
+        tenant_id: 00000000-0000-0000-0000-00000000000a
+        subscription_id: 00000000-0000-0000-0000-00000000000b
+        environments: {dev: {ring: 0}}
+        hub: {alert_emails: [ml@contoso.example]}
+        """
+    build_tree(tmp_path, {"platform.yaml": platform, "teams/fraud.yaml": RETIRED})
+    git("init", "--quiet", cwd=tmp_path)
+    git("add", "--all", cwd=tmp_path)
+    git("commit", "--quiet", "--message", "Platform", cwd=tmp_path)
+
+    done = run_here("diff", "HEAD", "fraud-dev", "--check", cwd=tmp_path)
+
+    assert done.code == ExitCode.REFUSED
+    assert "An error refuses the deployment." in done.err
+
+
 def test_markdown_has_a_graph_and_counts(tmp_path: Path) -> None:
     done = run_here("plan", "hub", "-C", CONTOSO, "-o", "markdown", cwd=tmp_path)
 
