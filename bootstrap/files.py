@@ -140,13 +140,10 @@ _OLD_SECONDS = 24 * 60 * 60
 
 def _machine() -> str:
     """An identifier of the processes that we see: folders can be shared with other machines and containers."""
+    namespace = ""
     with contextlib.suppress(OSError):  # Linux has it: containers with one host name have different namespaces
-        return _short_digest(platform.node() + os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - not a path
-    return _short_digest(platform.node())
-
-
-def _short_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - not a path
+    return hashlib.sha256(f"{platform.node()}{namespace}".encode()).hexdigest()[:8]
 
 
 def _temporary(where: Path) -> Path:

@@ -63,28 +63,30 @@ def plan(
     Of several stacks it prints a summary, of one stack its resources. Only --prices uses the network.
     """
     named = list(dict.fromkeys(stacks or []))
-    output, only = f"--output {session.output}", "--resources" if resources else "--findings"
     conflicts = [
         (
             every and named,
-            "--all",
-            "the name of a stack",
+            "--all cannot be combined with the name of a stack.",
             f"You named {', '.join(named)}.",
             "Leave out --all or the names.",
         ),
-        (resources and findings, "--resources", "--findings", "", "Leave out one."),
+        (resources and findings, "--resources and --findings cannot be combined.", "", "Leave out one."),
         (
             (resources or findings) and session.output != "tree",
-            only,
-            output,
+            f"--{'resources' if resources else 'findings'} cannot be combined with --output {session.output}.",
             "",
             "Only the tree has a summary; the other forms always print everything.",
         ),
-        (prices and session.output == "table", "--prices", output, "", "All other forms print prices."),
+        (
+            prices and session.output == "table",
+            "--prices cannot be combined with --output table.",
+            "",
+            "All other forms print prices.",
+        ),
     ]
-    for conflict, option, other, why, hint in conflicts:
+    for conflict, what, why, hint in conflicts:
         if conflict:
-            raise InputError(f"{option} cannot be combined with {other}.", why=why, hint=hint)
+            raise InputError(what, why=why, hint=hint)
     from bootstrap.stack.plan.cache import Cache
     from bootstrap.stack.plan.checks import collect_refusals, refuse
     from bootstrap.stack.plan.observed import NOTHING, read_observed

@@ -182,13 +182,6 @@ GroupId = Annotated[
     str, matching("the resource id of a resource group, /subscriptions/.../resourceGroups/NAME", _GROUP, _as_written)
 ]
 VaultId = Annotated[str, _id_of("a key vault", r"Microsoft\.KeyVault/vaults", "[A-Za-z0-9-]{3,24}")]
-KeyAddress = Annotated[
-    str,
-    matching(
-        "a key's address with its version, https://VAULT.vault.azure.net/keys/NAME/VERSION",
-        r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
-    ),
-]
 WorkspaceId = Annotated[
     str,
     _id_of("an Azure ML workspace", r"Microsoft\.MachineLearningServices/workspaces", r"[A-Za-z0-9][\w-]{2,32}"),
@@ -220,14 +213,6 @@ KubernetesId = Annotated[
         _as_written,
     ),
 ]
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
-KubernetesNamespace = Annotated[
-    str,
-    matching(
-        "1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or a digit",
-        "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
-    ),
-]
 RelayId = Annotated[str, _id_of("an Azure Relay", r"Microsoft\.Relay/namespaces", "[A-Za-z0-9-]{6,50}")]
 LogsId = Annotated[
     str, _id_of("a Log Analytics workspace", r"Microsoft\.OperationalInsights/workspaces", "[A-Za-z0-9-]{4,63}")
@@ -242,7 +227,6 @@ ResourceId = Annotated[
     ),
 ]
 AzureDevOpsName = Annotated[str, matching("a name in Azure DevOps", r"[A-Za-z0-9][\w. -]{0,62}")]
-RunnerImage = Annotated[str, matching("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")]
 ZoneName = Annotated[str, matching("the name of a private DNS zone", r"privatelink\.[a-z0-9.-]+")]
 # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network : a star stands for the first part only.
 HostName = Annotated[
@@ -250,9 +234,6 @@ HostName = Annotated[
 ]
 ServiceTag = Annotated[
     str, matching("a service tag such as AzureMonitor or Storage.WestEurope", r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
-]
-Ports = Annotated[
-    str, matching("ports such as 443 or 80,8000-9000", r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*")
 ]
 Generation = Annotated[int, Field(ge=1, le=99)]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -298,7 +279,14 @@ class Kubernetes(_Section):
 
     name: ClusterName
     cluster_id: KubernetesId = Field(description="The cluster: in AKS, or connected by Azure Arc.")
-    namespace: KubernetesNamespace = Field(description="The namespace of its jobs and endpoints. It must exist.")
+    # https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-label-names
+    namespace: Annotated[
+        str,
+        matching(
+            "1 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or a digit",
+            "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+        ),
+    ] = Field(description="The namespace of its jobs and endpoints. It must exist.")
     relay_id: RelayId | None = Field(None, description="The Azure Relay of a cluster that is connected by Azure Arc.")
 
 
@@ -321,7 +309,10 @@ class Outbound(_Section):
     fqdn: HostName | None = Field(None, description="A host name. The first one adds an Azure Firewall, which bills.")
     service_tag: ServiceTag | None = None
     protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
-    ports: Ports = "443"
+    ports: Annotated[
+        str,
+        matching("ports such as 443 or 80,8000-9000", r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?)*"),
+    ] = "443"
     resource_id: ResourceId | None = Field(None, description="An Azure resource, by a private endpoint.")
     group: Annotated[str, matching("1 to 40 letters, such as blob", "[A-Za-z]{1,40}")] | None = Field(
         None, description="The part of the resource, such as blob."
@@ -372,7 +363,13 @@ class CustomerKey(_Section):
     """A customer-managed key that encrypts data."""
 
     vault_id: VaultId = Field(description="Its vault, with purge protection.")
-    key: KeyAddress
+    key: Annotated[
+        str,
+        matching(
+            "a key's address with its version, https://VAULT.vault.azure.net/keys/NAME/VERSION",
+            r"https://[A-Za-z0-9-]{3,24}\.vault\.azure\.net/keys/[A-Za-z0-9-]{1,127}/[0-9a-f]{32}",
+        ),
+    ]
 
 
 class LayerKeys(_Section):
@@ -448,7 +445,9 @@ class Runners(_Section):
     projects: list[AzureDevOpsName] = Field(min_length=1, description="Its projects that may use the runners.")
     principal_id: Guid = Field(description="The object id of the service DevOpsInfrastructure in your Entra tenant.")
     size: VmSize = "Standard_D2ads_v5"
-    image: RunnerImage = "ubuntu-24.04/latest"
+    image: Annotated[str, matching("an image such as ubuntu-24.04/latest", r"[a-z0-9.-]+(?:/[a-z0-9.-]+)?")] = (
+        "ubuntu-24.04/latest"
+    )
     max_runners: int = Field(2, ge=1, le=100, description="The maximum number of machines.")
     subnet_id: SubnetId | None = Field(
         None, description="An existing subnet for runners, if the hub uses an existing virtual network."

@@ -1,7 +1,6 @@
 """YAML that people write: read strictly, checked, and written back; every mistake has its file, line and column."""
 
-from bootstrap.yaml.parse import parse, read
-from bootstrap.yaml.positions import Document, Location, invalid
+from bootstrap.yaml.parse import Document, Location, invalid, parse, read
 from bootstrap.yaml.validate import check, load, validated
 from bootstrap.yaml.write import as_yaml, as_yaml_line
 

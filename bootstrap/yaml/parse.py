@@ -8,10 +8,13 @@ What a plain word means depends on the kind of file: YAML 1.2's core schema for 
 for those of Azure ML, which azure-ai-ml reads so (`no` is false). https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
+import functools
 import itertools
 import logging
+import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,45 @@ import yaml
 from bootstrap.errors import InputError, Position, Problem
 from bootstrap.files import read_bounded
 from bootstrap.yaml.messages import shown
-from bootstrap.yaml.positions import Document, Location, invalid
+
+Location = tuple[str | int, ...]
+"""A path of keys and indexes into a document."""
+
+
+@dataclass
+class Document:
+    """A document as plain Python values, with their positions.
+
+    Attributes:
+        data: Mappings, lists, strings, numbers, booleans and None.
+        keys: The position of each key (or list item), by its location.
+        values: The position of each value, by its location.
+    """
+
+    path: Path
+    data: Any
+    keys: dict[Location, Position] = field(default_factory=dict)
+    values: dict[Location, Position] = field(default_factory=dict)
+
+    def position(self, location: Location, *, of_key: bool = False) -> Position:
+        """The position of the value (or key) at `location`, or of the nearest value around it that is in the file."""
+        positions = self.keys if of_key else self.values
+        for length in range(len(location), -1, -1):
+            if location[:length] in positions:
+                return positions[location[:length]]
+            positions = self.values
+        return Position(self.path, 1, 1)
+
+    def value(self, location: Location) -> Any:
+        """The value at `location`, one of `values`."""
+        return functools.reduce(operator.getitem, location, self.data)
+
+
+def invalid(path: Path, problems: Sequence[Problem]) -> InputError:
+    """The error that reports all problems of a document."""
+    count = "a mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+    return InputError(f"{path} has {count}.", problems=problems, hint="Correct the file and run the command again.")
+
 
 MAX_NODES = 200_000
 """How many values one document may have after its aliases are resolved. More is an attack or a mistake."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from bootstrap.errors import Problem, did_you_mean
 from bootstrap.yaml.messages import in_words, unknown_key
-from bootstrap.yaml.parse import read
-from bootstrap.yaml.positions import Document, Location, invalid
+from bootstrap.yaml.parse import Document, Location, invalid, read
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
