@@ -303,17 +303,23 @@ def create_private_endpoints(
     targets: Mapping[tuple[str, ...], tuple[Endpoint, pulumi.Input[str]]],
     zones: Mapping[str, Reference] | None,
     origin: str,
+    depends_on: Sequence[pulumi.Resource] = (),
     opts: pulumi.ResourceOptions,
 ) -> dict[tuple[str, ...], Reference]:
     """Create private endpoints, and their records in private DNS zones. Returns the endpoints by the keys of `targets`.
+
+    Those to one service are created one after the other: Azure refuses two connections to a resource at once with
+    `StorageAccountOperationInProgress` and the like. https://github.com/Azure/bicep-registry-modules/issues/6001
 
     Args:
         subnet: The subnet of their addresses.
         targets: The endpoints and the ids of the resources that they lead to, by the last parts of their names.
         zones: The DNS zones by name; None where an Azure policy of the organization writes the records.
         origin: The manifest line that configures the network.
+        depends_on: Resources that must exist first, such as others that connect to the same targets.
     """
     created = {}
+    previous: dict[str, pulumi.Resource] = {}
     with Component("network:PrivateEndpoints", name, opts, origin) as parent:
         for parts, (target, resource_id) in targets.items():
             key = "-".join([name, *parts])
@@ -332,8 +338,12 @@ def create_private_endpoints(
                     )
                 ],
                 tags=context.tags,
-                opts=pulumi.ResourceOptions(parent=parent),
+                opts=pulumi.ResourceOptions(
+                    parent=parent,
+                    depends_on=[*depends_on, *([previous[target.service]] if target.service in previous else [])],
+                ),
             )
+            previous[target.service] = endpoint
             created[parts] = context.reference(endpoint, "private_endpoint", *parts)
             if zones is None:
                 continue

@@ -4,6 +4,7 @@ Each environment has a container for its states, and a key that encrypts the sec
 """
 
 import ipaddress
+from collections.abc import Sequence
 
 import pulumi
 from pulumi_azure_native import keyvault, storage
@@ -28,12 +29,16 @@ def create_workspace_storage(
     *,
     context: StackContext,
     access: PublicAccess,
+    model_registry_id: str,
+    tenant_id: str,
     key: CustomerKey | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
     """Create the storage account of a workspace, with versions and soft delete of blobs, which the studio can read.
 
     Args:
+        model_registry_id: The registry that copies shared models from it, wherever else it is closed.
+        tenant_id: The registry's tenant.
         key: The key that encrypts it; None for Azure's own.
     """
     cors = storage.CorsRuleArgs(
@@ -58,6 +63,9 @@ def create_workspace_storage(
             context=context,
             sku=storage.SkuName.STANDARD_LRS,
             access=access,
+            admitted=()
+            if access.unrestricted
+            else [storage.ResourceAccessRuleArgs(resource_id=model_registry_id, tenant_id=tenant_id)],
             key=key,
             opts=context.stateful(parent, key.role_assignments if key is not None else (), kind="storage"),
         )
@@ -174,6 +182,7 @@ def create_storage_account(
     context: StackContext,
     sku: storage.SkuName,
     access: PublicAccess,
+    admitted: Sequence[storage.ResourceAccessRuleArgs] = (),
     key: CustomerKey | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
@@ -181,6 +190,7 @@ def create_storage_account(
 
     Args:
         account_name: Its name in Azure.
+        admitted: The Azure resources that reach its public address, which is then enabled for them alone.
         key: The key that encrypts it; None for Azure's own.
     """
     account = storage.StorageAccount(
@@ -202,7 +212,7 @@ def create_storage_account(
         is_sftp_enabled=False,
         minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
         public_network_access=storage.PublicNetworkAccess.ENABLED
-        if access.enabled
+        if access.enabled or admitted
         else storage.PublicNetworkAccess.DISABLED,
         network_rule_set=storage.NetworkRuleSetArgs(
             default_action=storage.DefaultAction.ALLOW if access.unrestricted else storage.DefaultAction.DENY,
@@ -212,6 +222,9 @@ def create_storage_account(
                 for ip_range in access.allowed_ips
                 for value in _ip_rule_values(ip_range)
             ],
+            # A registry copies a model from the workspace's storage, and is refused where public access is disabled.
+            # https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isolation
+            resource_access_rules=list(admitted) or None,
         ),
         identity=_identity(key),
         encryption=_encryption(key),

@@ -268,8 +268,8 @@ def create_outbound_rules(
     resources: Mapping[str, tuple[Reference, str]],
     rules: Sequence[OutboundSettings],
     opts: pulumi.ResourceOptions,
-) -> list[pulumi.Resource]:
-    """Create the outbound rules that a workspace needs beside those that Azure ML adds itself.
+) -> dict[str, pulumi.Resource]:
+    """Create the outbound rules that a workspace needs beside those that Azure ML adds itself. Returns them by name.
 
     They are separate resources, not properties of the workspace: Azure ML adds rules too, and an update of a workspace
     without those rules would delete them. Azure answers 409 to two writes at once, so each rule waits for the previous.
@@ -280,7 +280,7 @@ def create_outbound_rules(
             sub-resource that the endpoint leads to.
         rules: The other rules, each with its destination.
     """
-    created: list[pulumi.Resource] = []
+    created: dict[str, pulumi.Resource] = {}
     with Component("outbound:Outbound", name, opts) as parent:
 
         def create(rule_name: str, properties: _Properties) -> pulumi.Resource:
@@ -290,9 +290,9 @@ def create_outbound_rules(
                 workspace_name=workspace.name_output,
                 rule_name=rule_name,
                 properties=properties,
-                opts=pulumi.ResourceOptions(parent=parent, depends_on=created[-1:]),
+                opts=pulumi.ResourceOptions(parent=parent, depends_on=list(created.values())[-1:]),
             )
-            created.append(rule)
+            created[rule_name] = rule
             return rule
 
         for rule_name, (target, group) in resources.items():

@@ -19,6 +19,7 @@ from infra.settings import EnvironmentSettings, Federation, OutboundSettings, Sh
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS, ENDPOINT_ALERTS, METRIC_ALERTS
 from infra.tables.network_modes import MODES
 from infra.tables.outbound_rules import APPROVED, required_rules
+from infra.tables.private_endpoints import Endpoint
 from infra.tables.roles import IDENTITIES, PEOPLE, SELF_SERVICE, SHARED, Entitlement, Target
 
 
@@ -73,7 +74,9 @@ def create_environment(settings: EnvironmentSettings) -> None:
     assign(
         "endpoint-access", endpoint_identity.principal, [role for role in IDENTITIES["endpoint"] if role.on in targets]
     )
-    _create_compute(settings, context, resources, targets, opts)
+    required = _required_rules(settings)
+    rules = _create_outbound_rules(settings, context, targets, required, opts)
+    _create_compute(settings, context, resources, targets, list(rules.values()), opts)
     for group in settings.groups:
         self_service = SELF_SERVICE.get(group.persona, ()) if settings.self_service else ()
         entitlements = (*PEOPLE[group.persona, settings.people], *self_service)
@@ -106,7 +109,18 @@ def create_environment(settings: EnvironmentSettings) -> None:
     if vnet is not None and mode.private_services(settings.networking.ci):
         from infra.programs.environment_network import create_environment_network
 
-        sources |= create_environment_network(settings, vnet, context, targets, hub, resources.principal, opts)
+        # The managed network connects to the same services, and Azure accepts one connection at a time.
+        connected = [resources.workspace.resource, *(rules[name] for name in required)]
+        sources |= create_environment_network(
+            settings,
+            vnet,
+            context,
+            targets,
+            hub,
+            resources.principal,
+            [one for one in connected if one is not None],
+            opts,
+        )
     monitoring.create_diagnostic_settings(
         "diagnostics", context=context, sources=sources, logs=Reference(hub.log_analytics_id), opts=opts
     )
@@ -155,12 +169,12 @@ def _create_compute(
     context: StackContext,
     resources: WorkspaceResources,
     targets: Mapping[Target, Reference],
+    rules: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Create clusters and compute instances after the outbound rules, and attach Kubernetes clusters."""
     workspace, identity = resources.workspace, targets["cluster identity"]
     public_nodes = not MODES[settings.network].has_managed_network
-    rules = [] if public_nodes else _create_outbound_rules(settings, context, targets, opts)
     for cluster in settings.clusters:
         create_cluster(
             f"cluster-{cluster.name}",
@@ -214,31 +228,46 @@ def _create_compute(
         )
 
 
+def _required_rules(settings: EnvironmentSettings) -> dict[str, Endpoint]:
+    """The outbound rules that every managed network of the environment's mode needs, by name."""
+    mode, networking = MODES[settings.network], settings.networking
+    if settings.referenced is not None or not mode.has_managed_network:
+        return {}
+    return required_rules(
+        mode.public_access("storage", networking.ci, networking.allow_ips),
+        approved_only=mode.approved_outbound_only,
+        shared_registry=connects_to_registry(settings),
+    )
+
+
 def _create_outbound_rules(
     settings: EnvironmentSettings,
     context: StackContext,
     targets: Mapping[Target, Reference],
+    required: Mapping[str, Endpoint],
     opts: pulumi.ResourceOptions,
-) -> list[pulumi.Resource]:
-    """Create the outbound rules of the managed network, beside those that Azure ML adds itself."""
-    approved_only = MODES[settings.network].approved_outbound_only
-    networking = settings.networking
-    storage = MODES[settings.network].public_access("storage", networking.ci, networking.allow_ips)
+) -> dict[str, pulumi.Resource]:
+    """Create the required outbound rules of the managed network, then the others. Returns them by name."""
+    mode = MODES[settings.network]
+    approved_only = mode.approved_outbound_only
     own = settings.referenced is None  # a workspace that is only referred to gets the rules of the manifests only
-    endpoints = required_rules(storage, shared_registry=connects_to_registry(settings)) if own else {}
     rules = [
         OutboundSettings(name=name, kind=kind, destination=destination, origin=settings.origin)
         for name, (kind, destination) in (APPROVED.items() if own and approved_only else ())
     ]
     # A network that reaches the whole internet needs no rule for a part of it.
-    rules += [rule for rule in networking.outbound if approved_only or rule.kind == "private_endpoint"]
-    if not (endpoints or rules):
-        return []
+    rules += [
+        rule
+        for rule in settings.networking.outbound
+        if approved_only or (mode.has_managed_network and rule.kind == "private_endpoint")
+    ]
+    if not (required or rules):
+        return {}
     return create_outbound_rules(
         "outbound",
         context=context,
         workspace=targets["workspace"],
-        resources={name: (targets[endpoint.service], endpoint.group) for name, endpoint in endpoints.items()},
+        resources={name: (targets[endpoint.service], endpoint.group) for name, endpoint in required.items()},
         rules=rules,
         opts=opts,
     )

@@ -3,7 +3,7 @@
 Imported only where it is needed: the provider's network module takes as long to load as all others together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -32,6 +32,7 @@ def create_environment_network(
     targets: Mapping[Target, Reference],
     hub: Hub,
     workspace: Principal | None,
+    connected: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> dict[str, Reference]:
     """Create a private endpoint for each service without a public address, and the network, unless it exists.
@@ -40,6 +41,7 @@ def create_environment_network(
 
     Args:
         workspace: The workspace's identity, if this stack creates it.
+        connected: What connects the managed network to the same services; the endpoints are created afterwards.
     """
     zones = references(hub.dns_zone_ids)
     diagnostic_sources: dict[str, Reference] = {}
@@ -62,6 +64,7 @@ def create_environment_network(
         },
         zones=zones,
         origin=vnet.origin,
+        depends_on=connected,
         opts=opts,
     )
     if workspace is not None:

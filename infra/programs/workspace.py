@@ -80,7 +80,15 @@ def create_workspace_resources(
         return mode.public_access(service, networking.ci, networking.allow_ips)
 
     key = _create_customer_key(settings.customer_key, context, opts) if settings.customer_key is not None else None
-    storage = create_workspace_storage("storage", context=context, access=access("storage"), key=key, opts=opts)
+    storage = create_workspace_storage(
+        "storage",
+        context=context,
+        access=access("storage"),
+        model_registry_id=hub.model_registry_id,
+        tenant_id=settings.tenant_id,
+        key=key,
+        opts=opts,
+    )
     vault = create_key_vault(
         "vault", context=context, tenant_id=settings.tenant_id, access=access("key vault"), opts=opts
     )

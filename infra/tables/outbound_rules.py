@@ -21,14 +21,12 @@ from infra.tables.private_endpoints import (
 RESTRICTED_STORAGE: Mapping[str, Endpoint] = {STORAGE_QUEUE.key: STORAGE_QUEUE, STORAGE_TABLE.key: STORAGE_TABLE}
 """Where the storage account does not answer the whole internet: parallel jobs use its queues and tables."""
 
-ALLOWED_ADDRESSES: Mapping[str, Endpoint] = {
-    STORAGE_BLOB.key: STORAGE_BLOB,
-    STORAGE_FILE.key: STORAGE_FILE,
-    "key-vault": KEY_VAULT,
-    "container-registry": CONTAINER_REGISTRY,
-}
-"""Where services answer allowed addresses only: Azure ML creates endpoints only to services without a public address,
-and jobs have no allowed address."""
+SELECTED_STORAGE: Mapping[str, Endpoint] = {STORAGE_BLOB.key: STORAGE_BLOB, STORAGE_FILE.key: STORAGE_FILE}
+"""Where it answers allowed addresses and the model registry only, and jobs reach the internet: in such a network,
+Azure ML creates endpoints only to services whose public access is disabled."""
+
+ALLOWED_ADDRESSES: Mapping[str, Endpoint] = {"key-vault": KEY_VAULT, "container-registry": CONTAINER_REGISTRY}
+"""Where vault and registry answer allowed addresses only, for the same reason: jobs have no allowed address."""
 
 SHARED_REGISTRY: Mapping[str, Endpoint] = {"model-registry": MODEL_REGISTRY}
 """Where jobs reach the shared model registry by a private endpoint."""
@@ -37,19 +35,21 @@ APPROVED: Mapping[str, tuple[Literal["fqdn", "service_tag"], str]] = {}
 """Where jobs reach approved destinations only: what they reach in every workspace whatever the manifests declare, as
 `"pypi": ("fqdn", "pypi.org")`. The first host name adds Azure Firewall to each workspace, which bills."""
 
-RESERVED = (*RESTRICTED_STORAGE, *ALLOWED_ADDRESSES, *SHARED_REGISTRY)
+RESERVED = (*RESTRICTED_STORAGE, *SELECTED_STORAGE, *ALLOWED_ADDRESSES, *SHARED_REGISTRY)
 """The names of the private endpoints, which a rule of a manifest cannot have."""
 
 
-def required_rules(storage: PublicAccess, *, shared_registry: bool) -> dict[str, Endpoint]:
+def required_rules(storage: PublicAccess, *, approved_only: bool, shared_registry: bool) -> dict[str, Endpoint]:
     """The private endpoints that a managed network needs, by the names of their rules.
 
     Args:
         storage: From where the public address of the storage account can be reached.
+        approved_only: Whether jobs reach only the destinations of outbound rules.
         shared_registry: Whether jobs reach the shared model registry by a private endpoint.
     """
     return {
         **(RESTRICTED_STORAGE if not storage.unrestricted else {}),
+        **(SELECTED_STORAGE if not (storage.unrestricted or approved_only) else {}),
         **(ALLOWED_ADDRESSES if storage.allowed_ips else {}),
         **(SHARED_REGISTRY if shared_registry else {}),
     }

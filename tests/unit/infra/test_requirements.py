@@ -6,7 +6,7 @@ The stacks are those of the example, and of small platforms in each network mode
 import copy
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import combinations
@@ -34,6 +34,7 @@ from infra.tables.resource_types import (
     MODELS,
     NETWORK,
     OUTBOUND_RULE,
+    PRIVATE_ENDPOINT,
     ROLE,
     RUNNERS,
     STORAGE,
@@ -237,6 +238,39 @@ def _managed_network(stack: Stack) -> Iterator[str]:
             yield f"{workspace.name}: outbound rules in the workspace, and as resources"
 
 
+def _connections(stack: Stack) -> Iterator[str]:
+    """Private endpoints to one resource are created one after the other, those of the managed network included."""
+    needs = {one.urn: one.depends_on for one in stack.resources}
+    for (target, first), (other, second) in combinations(_connected(stack), 2):
+        if target == other and first not in _needed(second, needs) and second not in _needed(first, needs):
+            yield f"{first} and {second} connect to {target} at once"
+
+
+def _connected(stack: Stack) -> Iterator[tuple[str, str]]:
+    """The resources that are connected to by private endpoint, each with the URN of what connects."""
+    for endpoint in stack.of(PRIVATE_ENDPOINT):
+        for connection in entries(endpoint.at("privateLinkServiceConnections")):
+            yield connection["privateLinkServiceId"].lower(), endpoint.urn
+    for rule in stack.of(OUTBOUND_RULE):
+        if rule.at("properties.type") == "PrivateEndpoint":
+            yield rule.at("properties.destination.serviceResourceId").lower(), rule.urn
+    for workspace in stack.of(WORKSPACE):
+        if workspace.at("managedNetwork.isolationMode") != "Disabled":
+            for part in ("storageAccount", "keyVault", "containerRegistry"):
+                yield str(workspace.at(part)).lower(), workspace.urn
+
+
+def _needed(urn: str, needs: Mapping[str, Sequence[str]]) -> set[str]:
+    """All resources that are created before a resource."""
+    found: set[str] = set()
+    waiting = [*needs.get(urn, ())]
+    while waiting:
+        if (one := waiting.pop()) not in found:
+            found.add(one)
+            waiting += needs.get(one, ())
+    return found
+
+
 def _locked(stack: Stack) -> Iterator[str]:
     isolation = [one.at("managedNetwork.isolationMode") for one in stack.of(WORKSPACE)]
     if "AllowOnlyApprovedOutbound" in isolation:
@@ -370,8 +404,9 @@ def _keyless(stack: Stack) -> Iterator[str]:
 REQUIREMENTS: Mapping[str, Requirement] = {
     check.__name__.strip("_"): check
     for check in (
-        _storage_services, _state_and_data, _customer_key, _registries, _managed_network, _locked, _subnets, _inbound,
-        _locks_and_policies, _assigning, _wide, _principals, _credentials, _tags, _names, _arguments, _keyless,
+        _storage_services, _state_and_data, _customer_key, _registries, _managed_network, _connections, _locked,
+        _subnets, _inbound, _locks_and_policies, _assigning, _wide, _principals, _credentials, _tags, _names,
+        _arguments, _keyless,
     )
 }  # fmt: skip
 
@@ -404,6 +439,8 @@ WRONG: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [
     ("registries", WORKSPACE, lambda one: one.pop("imageBuildCompute", None)),
     ("managed_network", WORKSPACE, lambda one: one.pop("provisionNetworkNow", None)),
     ("managed_network", WORKSPACE, lambda one: one.update(managedNetwork={"outboundRules": {"a": {}}})),
+    ("connections", PRIVATE_ENDPOINT, lambda one: one["privateLinkServiceConnections"][0].update(
+        privateLinkServiceId="/one")),
     ("locked", STORAGE, lambda one: one.update(publicNetworkAccess="Enabled", networkRuleSet={})),
     ("locked", COMPUTE, lambda one: one["properties"].get("properties", {}).pop("enableNodePublicIp", None)),
     ("subnets", SUBNET, lambda one: one.update(addressPrefix="192.168.0.0/24")),

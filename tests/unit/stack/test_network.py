@@ -81,6 +81,8 @@ def public_access(resource: Resource) -> str:
     if properties["publicNetworkAccess"] == "Disabled":
         return "off"
     rules = properties.get("networkRuleSet") or properties.get("networkAcls") or {}
+    if rules.get("resourceAccessRules") and not rules["ipRules"]:
+        return "the model registry"
     return "listed addresses" if rules.get("defaultAction") == "Deny" else "on"
 
 
@@ -168,14 +170,54 @@ def test_docs_have_a_diagram_of_each_mode() -> None:
 def test_locked_has_no_public_address_and_all_private_endpoints(example: dict[str, Stack], name: str) -> None:
     stack = example[name]
 
-    for type_, _ in SERVICES.values():
-        assert public_access(of_type(stack, type_)[0]) == "off"
+    found = {service: public_access(of_type(stack, type_)[0]) for service, (type_, _) in SERVICES.items()}
+    assert found == {
+        "workspace": "off",
+        "storage": "the model registry",
+        "key vault": "off",
+        "container registry": "off",
+    }
     assert sorted((group, tuple(zones)) for _, group, zones in endpoints(stack)) == sorted(
         (endpoint.group, endpoint.zones) for endpoint in ENDPOINTS
     )
     assert of_type(stack, "StorageAccount")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
     assert of_type(stack, "Vault")[0]["inputs"]["properties"]["networkAcls"]["defaultAction"] == "Deny"
     assert of_type(stack, "containerregistry:Registry")[0]["inputs"]["networkRuleSet"]["defaultAction"] == "Deny"
+
+
+@pytest.mark.parametrize(
+    ("team", "admitted"),
+    [
+        (TEAM, True),
+        (PRIVATE_CI, True),
+        (
+            TEAM.replace("locked", "managed\nallow_ips: [20.1.2.0/24]").replace(
+                "vnet: {address_space: 10.1.0.0/24}\n", ""
+            ),
+            True,
+        ),
+        (TEAM.replace("locked", "managed").replace("vnet: {address_space: 10.1.0.0/24}\n", ""), False),
+    ],
+    ids=["locked", "private-ci", "allow-ips", "managed"],
+)
+def test_closed_storage_admits_the_model_registry(tmp_path: Path, team: str, admitted: bool) -> None:
+    """A model cannot be shared from storage whose public access is disabled.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isolation
+    """
+    stacks = world(tmp_path, team=team)
+    [registry] = of_type(stacks["hub"], "machinelearningservices:Registry")
+    [storage] = of_type(stacks["fraud-dev"], "StorageAccount")
+    group = registry["inputs"]["resourceGroupName"]
+    id_ = f"/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/{group}/providers/"
+    id_ += f"Microsoft.MachineLearningServices/registries/{registry['inputs']['registryName']}"
+
+    assert storage["inputs"]["publicNetworkAccess"] == "Enabled"
+    rules = storage["inputs"]["networkRuleSet"]
+    assert rules["defaultAction"] == ("Deny" if admitted else "Allow")
+    assert rules.get("resourceAccessRules") == (
+        [{"resourceId": id_, "tenantId": "00000000-0000-0000-0000-00000000000a"}] if admitted else None
+    )
 
 
 def test_locked_allows_approved_outbound_only_with_the_configured_firewall(example: dict[str, Stack]) -> None:
@@ -284,7 +326,9 @@ def test_managed_network_with_internet_access_gets_no_internet_rules(tmp_path: P
     outbound = f"outbound: [{{name: pypi, fqdn: pypi.org}}, {{name: lake, resource_id: {account}, group: dfs}}]\n"
     rules = of_type(world(tmp_path, team=PRIVATE_CI + outbound)["fraud-dev"], "ManagedNetworkSettingsRule")
 
-    assert [rule["inputs"]["ruleName"] for rule in rules] == ["storage-queue", "storage-table", "lake"]
+    assert [rule["inputs"]["ruleName"] for rule in rules] == [
+        "storage-queue", "storage-table", "storage-blob", "storage-file", "lake",
+    ]  # fmt: skip
     assert rules[-1]["inputs"]["properties"]["destination"] == {
         "serviceResourceId": account, "subresourceTarget": "dfs", "sparkEnabled": False,
     }  # fmt: skip
@@ -463,7 +507,7 @@ def test_managed_environment_reaches_private_registry_by_outbound_rule(tmp_path:
     stack = world(tmp_path, PLATFORM + "  network: locked\n", PRIVATE_CI)["fraud-dev"]
 
     names = [rule["inputs"]["ruleName"] for rule in of_type(stack, "ManagedNetworkSettingsRule")]
-    assert names == ["storage-queue", "storage-table", "model-registry"]
+    assert names == ["storage-queue", "storage-table", "storage-blob", "storage-file", "model-registry"]
 
 
 def test_runners_in_the_hub_network_reach_private_services(
