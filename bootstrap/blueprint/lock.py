@@ -7,8 +7,10 @@ started only if an index is configured.
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
+
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
 
 from bootstrap.errors import InputError, RemoteError
 from bootstrap.processes import uv
@@ -30,7 +32,10 @@ def relock(project: Path, destination: Path, progress: Progress) -> bool:
     Raises:
         RemoteError: The index did not answer, or does not have all packages; uv's message is in `why`.
     """
-    if not (project / "uv.lock").is_file() or not _index_is_configured(destination):
+    is_configured = any(os.environ.get(name) for name in _INDEX_VARIABLES) or any(
+        _names_an_index(file) for file in _configuration_files(destination)
+    )
+    if not is_configured or not (project / "uv.lock").is_file():
         return False
     # --no-build: locking must not run a build backend from a blueprint.
     try:
@@ -51,27 +56,17 @@ def relock(project: Path, destination: Path, progress: Progress) -> bool:
     return False
 
 
-def _index_is_configured(destination: Path) -> bool:
-    return any(os.environ.get(name) for name in _INDEX_VARIABLES) or any(
-        _names_an_index(file) for file in _configuration_files(destination)
-    )
+def _configuration_files(destination: Path) -> list[Path]:
+    """Uv's configuration files, which are also on macOS where XDG has them.
 
-
-def _configuration_files(destination: Path) -> Iterator[Path]:
-    """Uv's configuration files: https://docs.astral.sh/uv/concepts/configuration-files/."""
+    https://docs.astral.sh/uv/concepts/configuration-files/
+    """
     if chosen := os.environ.get("UV_CONFIG_FILE"):
-        yield Path(chosen)
-        return
-    for folder in destination.parents:
-        yield folder / "uv.toml"
-    if sys.platform == "win32":
-        homes = [os.environ.get("APPDATA"), os.environ.get("PROGRAMDATA")]
-    else:
-        system = os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
-        homes = [os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config"), *system.split(":"), "/etc"]
-    for home in homes:
-        if home:
-            yield Path(home) / "uv" / "uv.toml"
+        return [Path(chosen)]
+    system = Windows if sys.platform == "win32" else Unix
+    folders = system("uv", appauthor=False, roaming=True, multipath=True)
+    below = [folders.user_config_dir, *folders.site_config_dir.split(os.pathsep), "/etc/uv"]
+    return [folder / "uv.toml" for folder in (*destination.parents, *map(Path, below))]
 
 
 def _names_an_index(file: Path) -> bool:

@@ -44,15 +44,14 @@ def diff(
     The earlier commit is planned by the version of mlops-bootstrap that it pins.
     """
     from bootstrap.stack.diff.commits import compare, resolve
-    from bootstrap.stack.plan.cache import Cache
-    from bootstrap.stack.plan.checks import collect_refusals, refuse
+    from bootstrap.stack.plan import cache, checks
     from bootstrap.stack.report import report
 
     platform = session.platform()
     commit = resolve(platform, ref)
     refusals: list[str] = []
-    compared = compare(platform, commit, stacks or [], session.console, as_of, None if no_cache else Cache())
+    compared = compare(platform, commit, stacks or [], session.console, as_of, None if no_cache else cache.Cache())
     form = report(session.output)
-    session.console.parts(form.render_diff(commit, collect_refusals(compared, refusals)))
+    session.console.parts(form.render_diff(commit, checks.collect_refusals(compared, refusals)))
     if check:
-        refuse(refusals, printed=form.LISTS_ERRORS)
+        checks.refuse(refusals, printed=form.LISTS_ERRORS)

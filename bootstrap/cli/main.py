@@ -14,6 +14,8 @@ from bootstrap.cli import blueprint, demo, diff, model, new, plan, platform, run
 from bootstrap.cli.app import app
 from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES
 from bootstrap.errors import BootstrapError, ExitCode
+from bootstrap.files import file_error
+from bootstrap.terminal.console import print_error
 
 # The order of the groups in the help page; importing a module declares its commands.
 _COMMANDS = (demo, new, run, model, platform, plan, diff, blueprint)
@@ -48,8 +50,6 @@ def _run(arguments: list[str]) -> int:
         result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.DONE
     except BootstrapError as error:
-        from bootstrap.terminal.console import print_error
-
         print_error(error)
         return error.exit_code
     except typer.TyperException as error:
@@ -64,8 +64,6 @@ def _run(arguments: list[str]) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - the last resort, so that no user ever sees a traceback
         from bootstrap.cli.crash_report import write_report
-        from bootstrap.files import file_error
-        from bootstrap.terminal.console import print_error
 
         if isinstance(error, OSError) and (refused := file_error(error)) is not None:
             print_error(refused)

@@ -87,30 +87,28 @@ def plan(
     for conflict, what, why, hint in conflicts:
         if conflict:
             raise InputError(what, why=why, hint=hint)
-    from bootstrap.stack.plan.cache import Cache
-    from bootstrap.stack.plan.checks import collect_refusals, refuse
+    from bootstrap.stack.plan import cache, checks, planner
     from bootstrap.stack.plan.observed import NOTHING, read_observed
-    from bootstrap.stack.plan.planner import plan_stacks, with_prices
     from bootstrap.stack.report import report
     from bootstrap.stack.report.interface import PlanOptions
 
     platform = session.platform()
-    cache = None if no_cache else Cache()
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
     refusals: list[str] = []
-    planned = collect_refusals(plan_stacks(platform, named, session.console, as_of, cache, seen), refusals)
+    planned = planner.plan_stacks(platform, named, session.console, as_of, None if no_cache else cache.Cache(), seen)
+    planned = checks.collect_refusals(planned, refusals)
     price_list = None
     if prices:
         from bootstrap.pricing.price_list import PriceList
 
         price_list = PriceList(currency, session.console)
-        planned = with_prices(planned, price_list)
+        planned = planner.with_prices(planned, price_list)
     show: Literal["summary", "resources", "findings"] = (
         "findings" if findings else "resources" if resources or len(named) == 1 else "summary"
     )
     form = report(session.output)
     session.console.parts(form.render_plan(planned, PlanOptions(as_of, show)))
     if check:
-        refuse(refusals, printed=form.LISTS_ERRORS)
+        checks.refuse(refusals, printed=form.LISTS_ERRORS)
     if price_list is not None and price_list.failure is not None:
         raise price_list.failure

@@ -194,25 +194,21 @@ def link(
     """Record the issuer and subject of a forge's tokens in links.yaml, so that CI can log in without a secret."""
     import difflib
 
-    from bootstrap.files import read_bounded, write_atomically
-    from bootstrap.manifests.links import link_of, with_link
-    from bootstrap.manifests.locate import LINKS, find_root
+    from bootstrap import files, yaml
+    from bootstrap.manifests import links, locate
     from bootstrap.manifests.platform import check_with_links
-    from bootstrap.yaml import read
 
-    root = find_root(session.directory)
-    path = root / LINKS
-    before = ""
+    root, name = locate.find_root(session.directory), locate.LINKS
+    path, before = root / name, ""
     if path.exists():
-        read(path, within=root)  # reports invalid YAML
-        before = read_bounded(path, within=root).decode()
-    after = with_link(before, path, target, environment, link_of(issuer, subject))
+        yaml.read(path, within=root)  # reports invalid YAML
+        before = files.read_bounded(path, within=root).decode()
+    after = links.with_link(before, path, target, environment, links.link_of(issuer, subject))
     check_with_links(root, after, f"{target} {environment}")
     changed = before != after
     if changed and not dry_run:
-        write_atomically(path.resolve(), after)
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), LINKS, LINKS, lineterm="")
-    difference = "\n".join(lines)
+        files.write_atomically(path.resolve(), after)
+    difference = "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm=""))
     session.console.result(
         difference if changed else f"{path} already has this link.",
         {
@@ -243,10 +239,9 @@ def access(
 ) -> None:
     """Print all planned roles: who has them, on which resource and why. No account is needed."""
     from bootstrap.stack.access import access_as_markdown, access_as_table, access_document, find_grants
-    from bootstrap.stack.plan.cache import Cache
-    from bootstrap.stack.plan.planner import plan_stacks
+    from bootstrap.stack.plan import cache, planner
 
-    grants = find_grants(plan_stacks(session.platform(), stacks or [], session.console, cache=Cache()))
+    grants = find_grants(planner.plan_stacks(session.platform(), stacks or [], session.console, cache=cache.Cache()))
     render = {"table": access_as_table, "markdown": access_as_markdown}
     text = render[session.output](grants) if session.output != "json" else ""
     session.console.result(text, access_document(grants))

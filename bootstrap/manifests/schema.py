@@ -6,7 +6,7 @@ The formats are documented in docs/platform.md; the JSON Schemas that editors us
 import ipaddress
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,20 +14,17 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     GetPydanticSchema,
     Tag,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 from bootstrap.forge import ADDRESS
 from bootstrap.tool import SOURCE, SOURCE_PATTERN, VERSION, VERSION_PATTERN
 from bootstrap.yaml.patterns import matching, not_offered
 from infra.tables.network_modes import Ci, HubNetwork, Network
-
-if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
-
 
 _AZURES_WORDS = {
     word.lower(): word
@@ -348,7 +345,7 @@ class Group(_Section):
         return value if isinstance(value, dict) else {"id": value}
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         long = handler.resolve_ref_schema(handler(schema))
         return {"anyOf": [long["properties"]["id"], dict(long)]}
 

@@ -154,11 +154,14 @@ class PriceList:
             self._progress.finished(task, "failed")
             return UNREADABLE
         self._progress.finished(task)
-        reason = self._doubt(items, cost)
-        if reason:
-            return reason
-        effective = max(item.effective_start_date for item in items).date().isoformat()
-        return Price(items[0].retail_price, self.currency, cost.per, effective, now.date().isoformat(), url)
+        return self._doubt(items, cost) or Price(
+            amount=items[0].retail_price,
+            currency=self.currency,
+            per=cost.per,
+            effective=max(item.effective_start_date for item in items).date().isoformat(),
+            asked=now.date().isoformat(),
+            source=url,
+        )
 
     @functools.cached_property
     def _client(self) -> httpx.Client:
