@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.cli.app import blueprint as group
-from bootstrap.cli.command import Session, command
+from bootstrap.cli.command import Session, blueprint_group, command
 from bootstrap.cli.new import complete_blueprint
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.terminal.table import table
 
 
-@command(group, "blueprint list", examples=["mlops-bootstrap blueprint list"])
+@command(blueprint_group, "blueprint list", examples=["mlops-bootstrap blueprint list"])
 def list_(session: Session) -> None:
     """List the blueprints that `new` can use."""
     from bootstrap.blueprint.repository import installed_blueprints
@@ -31,7 +30,7 @@ def list_(session: Session) -> None:
     )
 
 
-@command(group, "blueprint show", examples=["mlops-bootstrap blueprint show tabular"])
+@command(blueprint_group, "blueprint show", examples=["mlops-bootstrap blueprint show tabular"])
 def show(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="BLUEPRINT", autocompletion=complete_blueprint)],

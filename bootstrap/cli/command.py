@@ -1,7 +1,8 @@
-"""How a command is declared: the options that every command has, and examples that tests run.
+"""The root of the command line, its groups, and how a command of them is declared.
 
 A command is a plain Typer function whose first parameter is a `Session`. `command` registers it and adds `-C`,
-`--output`, `--quiet` and `--verbose`, so that they are the same everywhere and written once.
+`--output`, `--quiet` and `--verbose`, so that they are the same everywhere and written once. Arguments that several
+commands share stand at the end.
 """
 
 import functools
@@ -15,12 +16,48 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperArgument, TyperCommand
 
-from bootstrap.errors import ExitCode
+from bootstrap import __version__
+from bootstrap.errors import BootstrapError, ExitCode, InputError
 from bootstrap.terminal.console import Console
 
 if TYPE_CHECKING:
     from bootstrap.manifests.platform import Platform
     from bootstrap.project import Project
+
+
+# Help pages are plain, because importing Rich takes longer than the rest of a help page.
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+app = typer.Typer(
+    help="From nothing to governed machine learning on Azure, and kept there.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings=_CONTEXT,
+)
+model_group = typer.Typer(help="The model's life: gate, register, serve.", rich_markup_mode=None, no_args_is_help=True)
+platform_group = typer.Typer(help="The manifests of your platform.", rich_markup_mode=None, no_args_is_help=True)
+blueprint_group = typer.Typer(help="The catalogue of project blueprints.", rich_markup_mode=None, no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlops-bootstrap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From nothing to governed machine learning on Azure, and kept there."""
+
+
+app.add_typer(model_group, name="model")
+app.add_typer(platform_group, name="platform")
+app.add_typer(blueprint_group, name="blueprint")
 
 
 @dataclass(frozen=True)
@@ -152,3 +189,44 @@ def _common_parameters(outputs: tuple[str, ...]) -> list[inspect.Parameter]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in options.items()
     ]
+
+
+def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
+    """The stacks whose names start with `incomplete`, for the shell's completion. Imports no Pulumi."""
+    from bootstrap.manifests.locate import stack_names
+
+    try:
+        names = stack_names(Path(context.params.get("directory") or ".").resolve())
+    except BootstrapError:
+        # A shell cannot show messages while it completes; the command itself reports the error.
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def day(text: str) -> str:
+    """The day in the form `YYYY-MM-DD`. Raises InputError."""
+    import datetime as dt
+
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise InputError(
+            "--as-of must be a day of the calendar.",
+            why=f"The value is {text!r}.",
+            hint="Write it as: --as-of 2026-11-24",
+        ) from error
+
+
+Stacks = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="STACK...", help="The stacks; all stacks by default.", autocompletion=complete_stack),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="YYYY-MM-DD",
+        parser=day,
+        help="The day for rules with dates: suppressions, retired sizes. Without it no date has passed.",
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Ignore the cached plans of earlier runs.")]

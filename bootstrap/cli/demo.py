@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.cli.app import app
-from bootstrap.cli.command import Session, command
+from bootstrap.cli.command import Session, app, command
 from bootstrap.files import write_atomically
 
 

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.cli.app import app
-from bootstrap.cli.command import Session, command
-from bootstrap.cli.stack import AsOf, NoCache, Stacks
+from bootstrap.cli.command import AsOf, NoCache, Session, Stacks, app, command
 from bootstrap.stack.report import FORMS
 
 

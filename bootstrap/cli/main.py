@@ -11,8 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from bootstrap.cli import blueprint, demo, diff, model, new, plan, platform, run
-from bootstrap.cli.app import app
-from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES
+from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES, app
 from bootstrap.errors import BootstrapError, ExitCode
 from bootstrap.files import file_error
 from bootstrap.terminal.console import print_error

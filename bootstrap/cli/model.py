@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bootstrap.cli.app import model
-from bootstrap.cli.command import Session, command
+from bootstrap.cli.command import Session, command, model_group
 from bootstrap.errors import BootstrapError, InputError, RefusedError
 from bootstrap.terminal.markdown import escaped
 from bootstrap.terminal.table import table
@@ -38,7 +37,7 @@ VersionArgument = Annotated[
 
 
 @command(
-    model,
+    model_group,
     "model gate",
     examples=[
         "mlops-bootstrap model gate",
@@ -80,7 +79,7 @@ def gate(session: Session, run: Run = None) -> None:
 
 
 @command(
-    model,
+    model_group,
     "model register",
     examples=["mlops-bootstrap model register --dry-run", "mlops-bootstrap model register"],
     interrupted="run the same command again to complete the registration",
@@ -116,7 +115,7 @@ def register(
     )
 
 
-@command(model, "model list", examples=["mlops-bootstrap model list", "mlops-bootstrap model list --output json"])
+@command(model_group, "model list", examples=["mlops-bootstrap model list", "mlops-bootstrap model list --output json"])
 def list_versions(session: Session) -> None:
     """List the registered versions."""
     from bootstrap.model import registry
@@ -137,7 +136,7 @@ def list_versions(session: Session) -> None:
     )
 
 
-@command(model, "model show", examples=["mlops-bootstrap model show", "mlops-bootstrap model show 1"])
+@command(model_group, "model show", examples=["mlops-bootstrap model show", "mlops-bootstrap model show 1"])
 def show(session: Session, version: VersionArgument = None) -> None:
     """Show a version: its lineage, the decision that accepted it, and whether its folder is unchanged."""
     from bootstrap.model import registry
@@ -165,7 +164,7 @@ def show(session: Session, version: VersionArgument = None) -> None:
 
 
 @command(
-    model,
+    model_group,
     "model serve",
     examples=["mlops-bootstrap model serve --check"],
 )

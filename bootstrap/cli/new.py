@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bootstrap.cli.app import app
-from bootstrap.cli.command import Session, command
+from bootstrap.cli.command import Session, app, command
 from bootstrap.errors import InputError, MissingError
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line

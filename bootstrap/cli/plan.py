@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bootstrap.cli.app import app
-from bootstrap.cli.command import Session, command
-from bootstrap.cli.stack import AsOf, NoCache, Stacks
+from bootstrap.cli.command import AsOf, NoCache, Session, Stacks, app, command
 from bootstrap.errors import InputError
 from bootstrap.stack.report import FORMS
 

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.cli.app import platform
-from bootstrap.cli.command import Session, command
-from bootstrap.cli.stack import complete_stack
+from bootstrap.cli.command import Session, command, complete_stack, platform_group
 from bootstrap.errors import InputError, Position, Problem, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
@@ -17,7 +15,7 @@ from bootstrap.terminal.table import table
 
 
 @command(
-    platform,
+    platform_group,
     "platform init",
     examples=[
         "mlops-bootstrap platform init acme --defaults",
@@ -99,7 +97,7 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
 
 
 @command(
-    platform,
+    platform_group,
     "platform validate",
     examples=[
         "mlops-bootstrap platform validate -C examples/contoso",
@@ -127,7 +125,7 @@ def validate(session: Session) -> None:
 
 
 @command(
-    platform,
+    platform_group,
     "platform show",
     examples=[
         "mlops-bootstrap platform show fraud-dev -C examples/contoso",
@@ -163,7 +161,7 @@ def show(
 
 
 @command(
-    platform,
+    platform_group,
     "platform link",
     examples=[
         (
@@ -222,7 +220,7 @@ def link(
 
 
 @command(
-    platform,
+    platform_group,
     "platform access",
     examples=[
         "mlops-bootstrap platform access -C examples/contoso",
@@ -248,7 +246,7 @@ def access(
 
 
 @command(
-    platform,
+    platform_group,
     "platform schema",
     examples=["mlops-bootstrap platform schema team"],
     outputs=("json",),
@@ -266,7 +264,7 @@ def schema(
 
 
 @command(
-    platform,
+    platform_group,
     "platform policy-pack",
     examples=["mlops-bootstrap platform policy-pack"],
 )

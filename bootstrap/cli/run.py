@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.cli.app import app
-from bootstrap.cli.command import Session, command
+from bootstrap.cli.command import Session, app, command
 from bootstrap.files import relative_path
 from bootstrap.terminal.table import table
 

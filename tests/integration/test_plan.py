@@ -336,7 +336,7 @@ def test_shown_origins_spell_values_as_manifests_do(tmp_path: Path) -> None:
 def test_completion_lists_stacks_without_heavy_imports(tmp_path: Path) -> None:
     code = """
 import sys, types
-from bootstrap.cli.stack import complete_stack
+from bootstrap.cli.command import complete_stack
 print(*complete_stack(types.SimpleNamespace(params={"directory": sys.argv[1]}), "fraud-"))
 heavy = {"pulumi", "pydantic", "rich", "copier"} & set(sys.modules)
 assert not heavy, heavy
@@ -351,7 +351,7 @@ def test_completion_outside_of_a_platform_is_silent(tmp_path: Path) -> None:
     from types import SimpleNamespace
     from typing import Any, cast
 
-    from bootstrap.cli.stack import complete_stack
+    from bootstrap.cli.command import complete_stack
 
     assert complete_stack(cast("Any", SimpleNamespace(params={"directory": tmp_path})), "") == []
 
