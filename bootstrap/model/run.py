@@ -59,14 +59,6 @@ _LOG_LINES = 15
 _MLFLOW_STATUS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
 
-@dataclass(frozen=True)
-class Data:
-    """A file or folder that is an input or output of a step."""
-
-    path: Path
-    sha256: str
-
-
 def preview(project: Project, file: Path, given: Mapping[str, str], directory: Path) -> dict[str, bool]:
     """The pipeline's jobs in order, and whether `run` with the same arguments would take their outputs from the cache.
 
@@ -126,9 +118,9 @@ class _PreparedRun:
 
     project: Project
     pipeline: Pipeline
-    file: Data
+    file: Artifact
     git: GitState
-    inputs: dict[str, Data | Value]
+    inputs: dict[str, Artifact | Value]
     champion: Version | None
     lock: str
     started: float
@@ -143,8 +135,8 @@ class _PreparedRun:
         lock = project.root / "uv.lock"
         champion = registry.champion(project)
         pipeline = load_pipeline(file, given)
-        inputs = _inputs(pipeline, given, directory)
-        described = Data(file, digest_file(file))
+        inputs = _inputs(project, pipeline, given, directory)
+        described = _artifact(project, file, digest_file(file))
         taken = champion if champion is not None and _takes_champion(project, pipeline) else None
         if taken is not None and not registry.is_intact(project, taken.model):
             raise RefusedError(
@@ -166,7 +158,7 @@ class _PreparedRun:
             with self._adding:
                 self.overhead[activity] += time.monotonic() - began
 
-    def key(self, job: Job, inputs: Mapping[str, Data | Value], python: str) -> str:
+    def key(self, job: Job, inputs: Mapping[str, Artifact | Value], python: str) -> str:
         """The digest of everything that the job's outputs depend on."""
         if job.name not in self.code:
             self.code[job.name] = digest_tree(job.code)
@@ -178,7 +170,7 @@ class _PreparedRun:
                     "outputs": dict(job.outputs),
                     "code": self.code[job.name],
                     "inputs": {
-                        name: {"sha256": value.sha256} if isinstance(value, Data) else value
+                        name: {"sha256": value.sha256} if isinstance(value, Artifact) else value
                         for name, value in inputs.items()
                     },
                     "lock": self.lock,
@@ -188,38 +180,38 @@ class _PreparedRun:
             )
         )
 
-    def job_inputs(self, job: Job, done: Mapping[str, Mapping[str, Data]]) -> dict[str, Data | Value]:
+    def job_inputs(self, job: Job, done: Mapping[str, Mapping[str, Artifact]]) -> dict[str, Artifact | Value]:
         """The values of the job's inputs. Optional inputs without a value are left out.
 
         Args:
             done: The outputs of the jobs before it.
         """
-        values: dict[str, Data | Value] = {}
+        values: dict[str, Artifact | Value] = {}
         for name, port in job.ports.items():
             source = job.inputs.get(name)
-            value: Data | Value | None
+            value: Artifact | Value | None
             if isinstance(source, FromInput):
                 value = self.inputs.get(source.name)
             elif isinstance(source, FromJob):
                 value = done[source.job][source.output]
             elif source is None and self.champion and f"{job.name}.{name}" == self.project.manifest.pipeline.champion:
-                value = Data(self.project.path(self.champion.model.path), self.champion.model.sha256)
+                value = self.champion.model
             else:
                 value = source
             if value is None:
                 value = port.default
             if value is not None:
-                values[name] = value if isinstance(value, Data) else cast(value, port)
+                values[name] = value if isinstance(value, Artifact) else cast(value, port)
         return values
 
     def folder(self, job: Job, key: str) -> Path:
         """The cache folder of the job's outputs."""
         return self.project.state / "steps" / f"{job.name}-{key[:16]}"
 
-    def find_cached(self) -> dict[str, "_CachedStep"]:
+    def find_cached(self) -> dict[str, Step]:
         """The jobs with cached outputs whose preceding jobs have cached outputs, too."""
         python = _python_version(self.project)
-        found: dict[str, _CachedStep] = {}
+        found: dict[str, Step] = {}
         if python is None:
             return found
         for name, job in self.pipeline.jobs.items():
@@ -229,8 +221,8 @@ class _PreparedRun:
                     found[name] = step
         return found
 
-    def cached(self, job: Job, key: str) -> "_CachedStep | None":
-        """The cached outputs of the job, if they exist and still have their digests."""
+    def cached(self, job: Job, key: str) -> Step | None:
+        """The record of the job's cached outputs, if they exist and still have their digests."""
         path = self.folder(job, key) / _STEP
         if not job.deterministic or not path.is_file():
             return None
@@ -238,17 +230,9 @@ class _PreparedRun:
             record = read_record(path, Step)
         except InputError:  # a damaged record: the step runs again
             return None
-        outputs = {name: Data(self.project.path(one.path), one.sha256) for name, one in record.outputs.items()}
-        intact = record.key == key and all(
-            data.path.exists() and digest_tree(data.path) == data.sha256 for data in outputs.values()
-        )
-        return _CachedStep(record, outputs) if intact else None
-
-
-@dataclass(frozen=True)
-class _CachedStep:
-    record: Step
-    outputs: dict[str, Data]
+        outputs = {self.project.path(one.path): one.sha256 for one in record.outputs.values()}
+        intact = record.key == key and all(path.exists() and digest_tree(path) == was for path, was in outputs.items())
+        return record if intact else None
 
 
 def _check_lock(project: Project) -> None:
@@ -256,8 +240,8 @@ def _check_lock(project: Project) -> None:
         raise MissingError(f"{project.root} has no uv.lock.", hint="Create it: uv lock")
 
 
-def _cached_record(cached: _CachedStep, job: Job) -> Step:
-    return cached.record.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
+def _cached_record(cached: Step, job: Job) -> Step:
+    return cached.model_copy(update={"status": "cached", "seconds": 0.0, "after": job.after})
 
 
 def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
@@ -287,16 +271,18 @@ def _champion(work: _PreparedRun) -> Champion | None:
     return Champion(version=version.version, sha256=version.model.sha256) if version else None
 
 
-def _inputs(pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> dict[str, Data | Value]:
+def _inputs(
+    project: Project, pipeline: Pipeline, given: Mapping[str, str], directory: Path
+) -> dict[str, Artifact | Value]:
     problems = [
         f"the pipeline has no input {name!r}. {did_you_mean(name, pipeline.inputs)}"
         for name in given
         if name not in pipeline.inputs
     ]
-    values: dict[str, Data | Value] = {}
+    values: dict[str, Artifact | Value] = {}
     for name, port in pipeline.inputs.items():
         try:
-            value = _input(_declared(pipeline, name, port), given.get(name), directory)
+            value = _input(project, _declared(pipeline, name, port), given.get(name), directory)
         except ValueError as error:
             problems.append(f"{name}: {error}")
             continue
@@ -323,7 +309,7 @@ def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
     return port
 
 
-def _input(port: Port, text: str | None, directory: Path) -> Data | Value | None:
+def _input(project: Project, port: Port, text: str | None, directory: Path) -> Artifact | Value | None:
     if port.type is None or port.type not in DATA_TYPES:
         value = text if text is not None else port.default
         return None if value is None else cast(value, port)
@@ -332,7 +318,7 @@ def _input(port: Port, text: str | None, directory: Path) -> Data | Value | None
         return None
     if problem := data_problem(path, port.type):
         raise ValueError(problem)
-    return Data(path, digest_tree(path))
+    return _artifact(project, path, digest_tree(path))
 
 
 def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
@@ -352,8 +338,6 @@ def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
     (folder / "logs").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(MlflowStore(project, interpreter)) if has_mlflow(interpreter) else None
-        if store is not None:
-            store.begin()
         execution = _Execution(work, run_id, folder, interpreter, python, store, progress, use_cache=use_cache)
         return execution.go()
 
@@ -379,7 +363,7 @@ class _Execution:
         self._started_at = _now()
         self._parent: str | None = None
         self._records: dict[str, Step] = {}
-        self._outputs: dict[str, Mapping[str, Data]] = {}
+        self._outputs: dict[str, Mapping[str, Artifact]] = {}
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopping = False
@@ -387,11 +371,7 @@ class _Execution:
     def go(self) -> Run:
         status: RunStatus = "KILLED"
         try:
-            if self._store is not None:
-                pipeline = self._work.pipeline
-                experiment = pipeline.experiment or self._work.project.manifest.name
-                with self._work.measured("mlflow"):
-                    self._parent = self._store.start_run(experiment, self._id, tags={"mlops.run": self._id})
+            self._parent = self._start_run(self._id, {"mlops.run": self._id})
             self._all_jobs()
             failed = [name for name, record in self._records.items() if record.status == "failed"]
             status = "FAILED" if failed else "FINISHED"
@@ -447,25 +427,24 @@ class _Execution:
             self._records[job.name] = _cached_record(cached, job)
             self._outputs[job.name] = cached.outputs
             return
-        with self._work.measured("mlflow"):
-            run_id = self._child_run(job)
-        record, outputs = self._step(job, key, inputs, run_id)
+        run_id = self._start_run(job.name)
+        record = self._step(job, key, inputs, run_id)
         if self._store is not None and run_id is not None:
             self._store.end_run(run_id, _MLFLOW_STATUS[record.status])
         self._progress.finished(job.name, "done" if record.status == "completed" else record.status)
         self._records[job.name] = record
         if record.status == "completed":
-            self._outputs[job.name] = outputs
+            self._outputs[job.name] = record.outputs
 
-    def _child_run(self, job: Job) -> str | None:
+    def _start_run(self, name: str, tags: Mapping[str, str] | None = None) -> str | None:
+        """Start a run in MLflow, below that of the pipeline if there is one already; None without MLflow."""
         if self._store is None:
             return None
         experiment = self._work.pipeline.experiment or self._work.project.manifest.name
-        return self._store.start_run(experiment, job.name, parent=self._parent)
+        with self._work.measured("mlflow"):
+            return self._store.start_run(experiment, name, parent=self._parent, tags=tags)
 
-    def _step(
-        self, job: Job, key: str, inputs: Mapping[str, Data | Value], run_id: str | None
-    ) -> tuple[Step, dict[str, Data]]:
+    def _step(self, job: Job, key: str, inputs: Mapping[str, Artifact | Value], run_id: str | None) -> Step:
         """Run the job's command; if it succeeds, move its outputs into the cache."""
         place = self._work.folder(job, key)
         scratch = place.with_name(f".{place.name}-{self._id}")
@@ -481,15 +460,20 @@ class _Execution:
             seconds = time.monotonic() - began
             with self._work.measured("digests"):
                 outputs = (
-                    {} if problem else {name: Data(place / name, digest_tree(one)) for name, one in written.items()}
+                    {}
+                    if problem
+                    else {
+                        name: _artifact(self._work.project, place / name, digest_tree(one))
+                        for name, one in written.items()
+                    }
                 )
             record = _record(
                 job,
                 "completed" if not problem else "interrupted" if self._stopping else "failed",
-                {name: self._artifact(data) for name, data in outputs.items()},
+                outputs,
                 seconds=round(seconds, 3),
                 key=key,
-                inputs={name: self._artifact(one) if isinstance(one, Data) else one for name, one in inputs.items()},
+                inputs=inputs,
                 log=log.relative_to(self._work.project.root).as_posix(),
                 mlflow_run_id=run_id,
             )
@@ -498,15 +482,21 @@ class _Execution:
                 if place.exists():  # damaged, or ignored because of --no-cache
                     shutil.rmtree(place)
                 scratch.rename(place)
-            return record, outputs
+            return record
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _command(
-        self, job: Job, inputs: Mapping[str, Data | Value], outputs: Mapping[str, Path], run_id: str | None, log: Path
+        self,
+        job: Job,
+        inputs: Mapping[str, Artifact | Value],
+        outputs: Mapping[str, Path],
+        run_id: str | None,
+        log: Path,
     ) -> str | None:
         """Run the command with its output in `log`; return the problem, or None if it succeeded."""
-        values = {name: one.path if isinstance(one, Data) else one for name, one in inputs.items()}
+        project = self._work.project
+        values = {name: project.path(one.path) if isinstance(one, Artifact) else one for name, one in inputs.items()}
         arguments = job.arguments(values, outputs)
         program = _program(arguments[0], self._interpreter)
         environment = _step_environment(self._work.project, self._interpreter, self._work.pipeline, run_id)
@@ -532,13 +522,10 @@ class _Execution:
             file.write(f"\n{problem}\n".encode() if problem else b"")
         return problem or None
 
-    def _artifact(self, data: Data) -> Artifact:
-        return _artifact(self._work.project, data)
-
     def _write(self, status: str) -> Run:
         work = self._work
         outputs = {
-            name: self._artifact(self._outputs[source.job][source.output])
+            name: self._outputs[source.job][source.output]
             for name, source in work.pipeline.outputs.items()
             if source.job in self._outputs
         }
@@ -588,7 +575,7 @@ def _data_checks(project: Project, outputs: Mapping[str, Artifact], progress: Pr
         return None
 
 
-def _all_cached(work: _PreparedRun, cached: Mapping[str, _CachedStep], progress: Progress) -> Run:
+def _all_cached(work: _PreparedRun, cached: Mapping[str, Step], progress: Progress) -> Run:
     """The earlier run with the same outputs, or a new run record if the outputs come from several runs."""
     jobs = {name: _cached_record(one, work.pipeline.jobs[name]) for name, one in cached.items()}
     keys = {name: record.key for name, record in jobs.items()}
@@ -597,17 +584,14 @@ def _all_cached(work: _PreparedRun, cached: Mapping[str, _CachedStep], progress:
             run = read_record(path, Run)
         except InputError:  # damaged, or from a newer version: ignored
             continue
-        if run.pipeline.path != _relative(work.project, work.pipeline.path):
+        if run.pipeline.path != work.file.path:
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
-        same = same and run.inputs == _recorded_inputs(work)
+        same = same and run.inputs == work.inputs
         if same and run.champion == _champion(work) and run.git.commit == work.git.commit:
             return run.model_copy(update={"jobs": jobs})
         break
-    outputs = {
-        name: _artifact(work.project, cached[source.job].outputs[source.output])
-        for name, source in work.pipeline.outputs.items()
-    }
+    outputs = {name: cached[source.job].outputs[source.output] for name, source in work.pipeline.outputs.items()}
     record = _run_record(
         work,
         id=_new_id(),
@@ -624,17 +608,13 @@ def _all_cached(work: _PreparedRun, cached: Mapping[str, _CachedStep], progress:
     return record
 
 
-def _recorded_inputs(work: _PreparedRun) -> dict[str, Artifact | Value]:
-    return {name: _artifact(work.project, one) if isinstance(one, Data) else one for name, one in work.inputs.items()}
-
-
 def _run_record(work: _PreparedRun, **fields: object) -> Run:
     return Run.model_validate(
         {
             "schema_version": 1,
             "project": work.project.manifest.name,
-            "pipeline": _artifact(work.project, work.file),
-            "inputs": _recorded_inputs(work),
+            "pipeline": work.file,
+            "inputs": work.inputs,
             "champion": _champion(work),
             "git": work.git,
             "lock_sha256": work.lock,
@@ -659,12 +639,9 @@ def _record(
     return Step.model_validate({**fields, **more})
 
 
-def _artifact(project: Project, data: Data) -> Artifact:
-    return Artifact(path=_relative(project, data.path), sha256=data.sha256)
-
-
-def _relative(project: Project, path: Path) -> str:
-    return path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.as_posix()
+def _artifact(project: Project, path: Path, sha256: str) -> Artifact:
+    within = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+    return Artifact(path=within.as_posix(), sha256=sha256)
 
 
 def _git_state(project: Project) -> GitState:

@@ -107,15 +107,11 @@ def compare(
         root = tree / platform.root.resolve().relative_to(repository)
         if not (root / FILE_NAME).is_file():
             raise InputError(f"There is no {(root / FILE_NAME).relative_to(tree).as_posix()} in {commit}.")
-        if repository == CODE.parent.resolve() and not _is_running_code(tree):
-            command, env = [sys.executable, "-m", "bootstrap"], {**os.environ, "PYTHONPATH": str(tree)}
-            stacks = _plan_by_command(command, env, commit, root, names, progress, as_of)
-        else:
-            stacks = _plan_earlier(commit, root, names, progress, as_of, cache)
-        earlier: dict[str, Path] = {}
-        for stack in stacks:
-            earlier[stack["name"]] = Path(folder, f"{len(earlier)}.json.z")
-            earlier[stack["name"]].write_bytes(zlib.compress(json.dumps(stack).encode(), 1))
+        own = repository == CODE.parent.resolve() and not _is_running_code(tree)
+        earlier = {
+            stack["name"]: zlib.compress(json.dumps(stack).encode(), 1)
+            for stack in _plan_earlier(commit, tree if own else None, root, names, progress, as_of, cache)
+        }
         current = [name for name in names if name in platform.stacks or name not in earlier]
         for planned in plan_stacks(platform, current, progress, as_of, cache) if current or not names else ():
             yield _difference(planned.name, commit, _take(earlier, planned.name), planned, as_of)
@@ -125,10 +121,10 @@ def compare(
             yield _difference(name, commit, _take(earlier, name), None, as_of, suppressions)
 
 
-def _take(earlier: dict[str, Path], name: str) -> Any:
-    """Read a stack of the earlier commit and remove it from `earlier`; None where the commit does not have it."""
-    path = earlier.pop(name, None)
-    return json.loads(zlib.decompress(path.read_bytes())) if path is not None else None
+def _take(earlier: dict[str, bytes], name: str) -> Any:
+    """Remove a stack of the earlier commit from `earlier`, and return it; None where the commit does not have it."""
+    packed = earlier.pop(name, None)
+    return json.loads(zlib.decompress(packed)) if packed is not None else None
 
 
 def _difference(
@@ -156,30 +152,48 @@ def _difference(
 
 def _plan_earlier(
     commit: Commit,
+    own: Path | None,
     root: Path,
     names: Sequence[str],
     progress: Progress,
     as_of: str | None,
     cache: Cache | None,
 ) -> Iterator[Mapping[str, Any]]:
-    """Plan the earlier commit by the version that it pins, or in this process where that is the running version."""
-    pinned = pinned_tool(root)
-    if pinned is not None:
+    """Plan the earlier commit, by the version that it pins, or in this process where that is the running version.
+
+    Args:
+        own: The checkout of our code that plans it instead.
+        root: The platform's folder in the commit.
+    """
+    command: list[str] = []
+    env = dict(os.environ)
+    if own is not None:
+        command = [sys.executable, "-m", "bootstrap"]
+        env["PYTHONPATH"] = str(own)
+    elif (pinned := pinned_tool(root)) is not None:
         # Only the version is taken from the commit, never `tool_source`: a commit could name any code there.
         command = [uv_executable(), "tool", "run", *uvx_arguments(pinned[0], extra="infra"), "mlops-bootstrap"]
         # PYTHONPATH, as of a checkout of ours, would come before the code of that version.
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        env.pop("PYTHONPATH", None)
         _install(command, env, pinned, commit, root, progress)
-        yield from _plan_by_command(command, env, commit, root, names, progress, as_of)
-        return
     with _errors_of(commit, root):
-        platform = load_platform(root)
-    wanted = [name for name in names if name in platform.stacks]
+        platform = load_platform(root) if not command else None
+        known = platform.stacks if platform is not None else stack_names(root)
+    wanted = [name for name in names if name in known]
     if names and not wanted:
         return
     task = f"plan {commit}"
     progress.started(task)
-    yield from (stack.document() for stack in plan_stacks(platform, wanted, Progress(), as_of, cache))
+    if platform is not None:
+        yield from (stack.document() for stack in plan_stacks(platform, wanted, Progress(), as_of, cache))
+    else:
+        options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
+        why = f"It was planned by {' '.join(command[-3:])}."
+        try:
+            yield from _stacks_by([*command, *options], env, commit, root, why)
+        except BootstrapError:
+            progress.finished(task, "failed")
+            raise
     progress.finished(task)
 
 
@@ -229,28 +243,16 @@ def _install(
     progress.finished(task)
 
 
-def _plan_by_command(
-    command: Sequence[str],
-    env: Mapping[str, str],
-    commit: Commit,
-    root: Path,
-    names: Sequence[str],
-    progress: Progress,
-    as_of: str | None,
-) -> Iterator[Mapping[str, Any]]:
-    """Plan the earlier commit by another version, in a process of its own."""
-    with _errors_of(commit, root):
-        known = stack_names(root)
-    wanted = [name for name in names if name in known]
-    if names and not wanted:
-        return
-    task = f"plan {commit}"
-    progress.started(task)
-    options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
-    done = captured([*command, *options], cwd=root, env=env)
-    why = f"It was planned by {' '.join(command[-3:])}."
+def _stacks_by(
+    command: Sequence[str], env: Mapping[str, str], commit: Commit, root: Path, why: str
+) -> list[Mapping[str, Any]]:
+    """The stacks in the document that another version's `plan` prints.
+
+    Args:
+        why: What errors say about that version.
+    """
+    done = captured(command, cwd=root, env=env)
     if done.returncode != 0:
-        progress.finished(task, "failed")
         lines = _last_lines(done.stderr, commit, root)
         if done.returncode == ExitCode.INPUT:
             raise InputError(
@@ -267,14 +269,13 @@ def _plan_by_command(
         )
     document = json.loads(done.stdout)
     if document["schema_version"] != 1:
-        progress.finished(task, "failed")
         raise InputError(
             f"The version that plans {commit} prints a newer format (schema_version {document['schema_version']}).",
             why=why,
             hint="Update this version: uv tool upgrade mlops-bootstrap",
         )
-    yield from document["stacks"]
-    progress.finished(task)
+    stacks: list[Mapping[str, Any]] = document["stacks"]
+    return stacks
 
 
 def _last_lines(text: bytes, commit: Commit, root: Path) -> list[str]:

@@ -107,12 +107,9 @@ class Cache:
         observed = json.dumps(request.observed, sort_keys=True)
         return digest_text("\n".join([request.settings.model_dump_json(), str(request.as_of), observed, *_versions()]))
 
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._path(key).is_file()
-
-    def find(self, key: str) -> bytes | None:
-        """The packed plan of that name; None where there is none, or a damaged one."""
-        path = self._path(key)
+    def find(self, request: Request) -> bytes | None:
+        """The packed plan; None where there is none, or a damaged one."""
+        path = self._path(request)
         try:
             packed = path.read_bytes()
             header(packed)
@@ -121,10 +118,10 @@ class Cache:
             return None
         return packed
 
-    def keep(self, key: str, packed: bytes) -> None:
+    def keep(self, request: Request, packed: bytes) -> None:
         """Keep a packed plan."""
         with contextlib.suppress(OSError):
-            write_atomically(self._path(key), packed)
+            write_atomically(self._path(request), packed)
 
     def sweep(self) -> None:
         """Remove the entries that were not used for a month."""
@@ -134,7 +131,8 @@ class Cache:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
-    def _path(self, key: str) -> Path:
+    def _path(self, request: Request) -> Path:
+        key = self.key(request)
         return self.folder / key[:2] / key[2:]
 
 

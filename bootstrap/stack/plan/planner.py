@@ -1,19 +1,18 @@
 """Plan stacks, without an account, an engine or a network.
 
-A few stacks are planned in this process, many by worker processes. They are returned one after the other, in order, and
-not kept in memory. Pulumi is not imported when all plans are in the cache.
+A few stacks are planned in this process, many by worker processes. They are returned one after the other, in order;
+only their packed form is kept. Pulumi is not imported when all plans are in the cache.
 """
 
 import contextlib
 import os
 import signal
-import tempfile
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bootstrap.errors import InputError, MissingError
 from bootstrap.manifests.platform import Platform
@@ -74,51 +73,45 @@ def plan_stacks(
             why=f"Observed: {', '.join(sorted(observed)[:3])}{', ...' if len(observed) > 3 else ''}.",  # noqa: PLR2004
             hint="Export the resources whose ids the manifests have: mlops-bootstrap platform show STACK",
         )
-    facts: dict[str, Mapping[str, Any]] = {}
-    # Rules that compare stacks need the facts of all of them, so the stacks wait in a file.
-    with tempfile.TemporaryFile() as waiting:
-        lengths = []
-        for settings, packed in zip(stacks, _all_packed(requests, progress, cache), strict=True):
-            facts[settings.stack] = header(packed)["facts"]
-            lengths.append(waiting.write(packed))
-        related = related_stacks(platform.stacks, facts)
-        others = [Request(settings, as_of) for name, settings in platform.stacks.items() if name in related]
-        for other, packed in zip(others, _all_packed(others, progress, cache), strict=True):
-            facts[other.settings.stack] = header(packed)["facts"]
-        found = check_platform(platform.stacks, facts, as_of)
-        waiting.seek(0)
-        for settings, length in zip(stacks, lengths, strict=True):
-            yield unpack(waiting.read(length), settings, found.get(settings.stack, ()))
+    # Rules that compare stacks need the facts of all of them, so the stacks wait.
+    waiting = _all_packed(requests, progress, cache)
+    facts = {name: header(packed)["facts"] for name, packed in waiting.items()}
+    related = related_stacks(platform.stacks, facts)
+    others = [Request(settings, as_of) for name, settings in platform.stacks.items() if name in related]
+    facts |= {name: header(packed)["facts"] for name, packed in _all_packed(others, progress, cache).items()}
+    found = check_platform(platform.stacks, facts, as_of)
+    for settings in stacks:
+        yield unpack(waiting.pop(settings.stack), settings, found.get(settings.stack, ()))
 
 
-def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | None) -> Iterator[bytes]:
-    keys = [cache.key(request) if cache is not None else "" for request in requests]
-    missing = [request for request, key in zip(requests, keys, strict=True) if cache is None or key not in cache]
-    not_cached = {request.settings.stack for request in missing}
+def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | None) -> dict[str, bytes]:
+    """The packed stacks by name, from the cache or planned."""
+    plans = {request.settings.stack: cache.find(request) if cache is not None else None for request in requests}
+    missing = [request for request in requests if plans[request.settings.stack] is None]
     workers = _workers(len(missing))
     fresh = _by_workers(missing, workers) if workers > 1 else (_packed(request) for request in missing)
     if cache is not None and missing:
         cache.sweep()
+    done: dict[str, bytes] = {}
     with contextlib.closing(fresh):
-        for request, key in zip(requests, keys, strict=True):
+        for request in requests:
             stack = request.settings.stack
             task = f"plan {stack}"
             progress.started(task)
-            found = cache.find(key) if cache is not None and stack not in not_cached else None
-            if found is not None:
+            packed = plans[stack]
+            if packed is not None:
                 progress.finished(task, "cached")
-                yield found
-                continue
-            try:
-                # Damaged entries of the cache are rare, so they are planned in this process.
-                packed = next(fresh) if stack in not_cached else _packed(request)
-            except BaseException:
-                progress.finished(task, "failed")
-                raise
-            if cache is not None:
-                cache.keep(key, packed)
-            progress.finished(task, f"{header(packed)['made']} resources")
-            yield packed
+            else:
+                try:
+                    packed = next(fresh)
+                except BaseException:
+                    progress.finished(task, "failed")
+                    raise
+                if cache is not None:
+                    cache.keep(request, packed)
+                progress.finished(task, f"{header(packed)['made']} resources")
+            done[stack] = packed
+    return done
 
 
 def _by_workers(requests: Sequence[Request], workers: int) -> Generator[bytes, None, None]:

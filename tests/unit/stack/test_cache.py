@@ -55,10 +55,10 @@ def test_a_stack_whose_settings_changed_is_planned_again(contoso: Platform, cach
     hub = contoso.stacks["hub"]
     assert isinstance(hub, HubSettings)
 
-    assert cache.key(Request(hub)) in cache
-    assert cache.key(Request(hub, "2026-11-24")) not in cache
-    assert cache.key(Request(hub, observed={"/subscriptions/1": {"properties": {}}})) not in cache
-    assert cache.key(Request(hub.model_copy(update={"log_retention_days": 31}))) not in cache
+    assert cache.find(Request(hub)) is not None
+    assert cache.find(Request(hub, "2026-11-24")) is None
+    assert cache.find(Request(hub, observed={"/subscriptions/1": {"properties": {}}})) is None
+    assert cache.find(Request(hub.model_copy(update={"log_retention_days": 31}))) is None
 
 
 @pytest.fixture
