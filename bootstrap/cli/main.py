@@ -12,7 +12,7 @@ import typer
 
 from bootstrap.cli import blueprint, demo, diff, model, new, plan, platform, run
 from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES, app
-from bootstrap.errors import BootstrapError, ExitCode
+from bootstrap.errors import BootstrapError, ExitCode, InputError
 from bootstrap.files import file_error
 from bootstrap.terminal.console import print_error
 
@@ -67,8 +67,8 @@ def _run(arguments: list[str]) -> int:
         if isinstance(error, OSError) and (refused := file_error(error)) is not None:
             print_error(refused)
             return refused.exit_code
-        sys.stderr.write(f"error: {type(error).__name__}: a fault of mlops-bootstrap, not yours.\n")
-        sys.stderr.write(f"  next: attach {write_report(error, arguments)} to an issue; it holds no data of yours.\n")
+        hint = f"attach {write_report(error, arguments)} to an issue; it holds no data of yours."
+        print_error(BootstrapError(f"{type(error).__name__}: a fault of mlops-bootstrap, not yours.", hint=hint))
         return ExitCode.FAULT
 
 
@@ -87,7 +87,7 @@ def _wrong_usage(error: typer.TyperException) -> int:
             step = f"{option} comes after the command: mlops-bootstrap COMMAND {option} ..."
         # Typer checks choices with Pydantic, whose messages begin with the name of a class.
         message = details.format_message().replace("Value error, ", "")
-        sys.stderr.write(f"error: {message}\n  next: {step}\n")
+        print_error(InputError(message, hint=step))
     return ExitCode.INPUT
 
 

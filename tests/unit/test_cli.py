@@ -14,7 +14,7 @@ from bootstrap import __version__
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
-from tests.helpers import run_cli, run_here, started
+from tests.helpers import on_a_terminal, run_cli, run_here, started, wait_for
 
 
 def test_version(tmp_path: Path) -> None:
@@ -72,6 +72,12 @@ def test_unknown_output_form_is_refused_with_the_known_forms(tmp_path: Path) -> 
     assert done.code == ExitCode.INPUT
     assert "'xml' is not one of" in done.err
     assert "Value error" not in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals there")
+def test_usage_error_has_the_colour_of_errors_on_a_terminal(tmp_path: Path) -> None:
+    with on_a_terminal("platform plan", cwd=tmp_path, env={"NO_COLOR": ""}) as (_, terminal):
+        wait_for(terminal, "\x1b[1;31merror\x1b[0m: No such command 'plan'")
 
 
 def test_no_command_shows_the_help(tmp_path: Path) -> None:
