@@ -8,7 +8,6 @@ import json
 import platform
 import time
 import traceback
-from importlib import metadata
 from pathlib import Path
 
 from bootstrap import __version__
@@ -35,6 +34,8 @@ def write_report(error: BaseException, arguments: list[str]) -> str:
 
 
 def _report(error: BaseException, arguments: list[str]) -> dict[str, object]:
+    from importlib import metadata
+
     return {
         "mlops-bootstrap": __version__,
         "python": platform.python_version(),

@@ -5,19 +5,27 @@ import os
 import re
 import signal
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 
-from bootstrap.cli import blueprint, demo, diff, model, new, plan, platform, run
+import bootstrap.cli
 from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES, app
 from bootstrap.errors import BootstrapError, ExitCode, InputError
 from bootstrap.files import file_error
 from bootstrap.terminal.console import print_error
 
-# The order of the groups in the help page; importing a module declares its commands.
-_COMMANDS = (demo, new, run, model, platform, plan, diff, blueprint)
+_ORDER = ("demo", "new", "run", "model", "platform", "plan", "diff", "blueprint")
+"""The order of commands in the help page; those of other modules follow."""
+
+# Importing a module of this package declares its commands.
+for _name in sorted(
+    (module.name for module in iter_modules(bootstrap.cli.__path__)), key=lambda name: (*_ORDER, name).index(name)
+):
+    import_module(f"bootstrap.cli.{_name}")
 
 
 def main() -> NoReturn:
