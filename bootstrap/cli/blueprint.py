@@ -36,16 +36,15 @@ def show(
     name: Annotated[str, typer.Argument(metavar="BLUEPRINT", autocompletion=complete_blueprint)],
 ) -> None:
     """Show the questions of a blueprint, with their defaults."""
-    from bootstrap.blueprint.repository import installed_blueprints
-    from bootstrap.blueprint.template import open_template
+    from bootstrap.blueprint import repository, template
 
-    with installed_blueprints() as snapshot:
+    with repository.installed_blueprints() as snapshot:
         blueprints = snapshot.blueprints()
         if name not in blueprints:
             raise InputError(f"There is no blueprint {name!r}.", hint=did_you_mean(name, blueprints))
-        with open_template(snapshot, Path(name)) as template:
-            questions = template.questions({"blueprint": name})
-            commit = template.commit
+        with template.open_template(snapshot, Path(name)) as opened:
+            questions = opened.questions({"blueprint": name})
+            commit = opened.commit
     document = {
         "schema_version": 1,
         "blueprint": name,

@@ -42,8 +42,7 @@ def init(
     """Create a platform repository: short YAML files, with schemas for your editor."""
     import datetime as dt
 
-    from bootstrap.manifests import scaffold
-    from bootstrap.manifests.platform import unknown_location
+    from bootstrap.manifests import platform, scaffold
     from infra.tables.regions import is_known
 
     options = {
@@ -57,7 +56,7 @@ def init(
     if not defaults:
         given = _complete(destination, given)
     if "location" in given and not is_known(given["location"]):
-        session.console.say(f"warning: {' '.join(unknown_location(given['location']))}")
+        session.console.say(f"warning: {' '.join(platform.unknown_location(given['location']))}")
     path = session.directory / destination
     files = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
     if not dry_run:
@@ -107,21 +106,21 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
 )
 def validate(session: Session) -> None:
     """Check all manifests, and report every mistake with its file, line and column; in CI, as annotations."""
-    from bootstrap.manifests.locate import FILE_NAME
-    from bootstrap.manifests.platform import warnings_of
-    from bootstrap.manifests.report import render
+    from bootstrap.manifests import locate, platform, report
 
     try:
         found = session.platform()
     except InputError as error:
         if session.output != "text":
             message = f"{error.what} {error.why}".strip()
-            problems = error.problems or [Problem(Position(session.directory / FILE_NAME, 1, 1), message, error.hint)]
-            session.console.parts([render(session.output, session.directory, (), problems, ()), "\n"])
+            at = Position(session.directory / locate.FILE_NAME, 1, 1)
+            problems = error.problems or [Problem(at, message, error.hint)]
+            session.console.parts([report.render(session.output, session.directory, (), problems, ()), "\n"])
         raise
 
-    report = render(session.output, session.directory, list(found.stacks), (), list(warnings_of(found.manifests)))
-    session.console.parts([report, "\n"] if report else [])
+    warnings = list(platform.warnings_of(found.manifests))
+    text = report.render(session.output, session.directory, list(found.stacks), (), warnings)
+    session.console.parts([text, "\n"] if text else [])
 
 
 @command(
@@ -193,8 +192,7 @@ def link(
     import difflib
 
     from bootstrap import files, yaml
-    from bootstrap.manifests import links, locate
-    from bootstrap.manifests.platform import check_with_links
+    from bootstrap.manifests import links, locate, platform
 
     root, name = locate.find_root(session.directory), locate.LINKS
     path, before = root / name, ""
@@ -202,7 +200,7 @@ def link(
         yaml.read(path, within=root)  # reports invalid YAML
         before = files.read_bounded(path, within=root).decode()
     after = links.with_link(before, path, target, environment, links.link_of(issuer, subject))
-    check_with_links(root, after, f"{target} {environment}")
+    platform.check_with_links(root, after, f"{target} {environment}")
     changed = before != after
     if changed and not dry_run:
         files.write_atomically(path.resolve(), after)

@@ -1,8 +1,6 @@
 """The compute that the manifests configure: clusters, instances and attached Kubernetes clusters."""
 
-from collections.abc import Sequence
-
-from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, innermost_value
+from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost
 from infra.settings import ClusterSettings, InstanceSettings, KubernetesSettings
 from infra.tables.network_modes import MODES
 
@@ -11,14 +9,14 @@ def clusters(manifests: Manifests, layers: Layers) -> tuple[ClusterSettings, ...
     """The compute clusters of an environment."""
     return tuple(
         ClusterSettings(**item.value.model_dump(exclude={"subnet_id"}), origin=manifests.origin(item.position))
-        for item in _items(layers, "compute")
+        for item in innermost(layers, "compute").items()
     )
 
 
 def instances(manifests: Manifests, stack: str, layers: Layers) -> tuple[InstanceSettings, ...]:
     """The compute instances of an environment; none where people only read."""
-    items = _items(layers, "instances")
-    if items and innermost_value(layers, "protect"):
+    items = list(innermost(layers, "instances").items())
+    if items and innermost(layers, "protect").value:
         manifests.report(
             items[0].position,
             f"{stack} is protected: people only read there, and a compute instance is for a person who works.",
@@ -29,8 +27,8 @@ def instances(manifests: Manifests, stack: str, layers: Layers) -> tuple[Instanc
 
 def kubernetes(manifests: Manifests, stack: str, layers: Layers) -> tuple[KubernetesSettings, ...]:
     """The Kubernetes clusters that an environment attaches."""
-    items = _items(layers, "kubernetes")
-    network = innermost_value(layers, "network")
+    items = list(innermost(layers, "kubernetes").items())
+    network = innermost(layers, "network").value
     if items and (reason := MODES[network].refused_kubernetes) is not None:
         manifests.report(items[0].position, f"{stack}: kubernetes is refused in network {network}: {reason}.")
     for item in items:
@@ -53,15 +51,10 @@ def check_names(manifests: Manifests, layers: Layers) -> None:
     """Report compute of one workspace that has the same name."""
     owners: dict[str, tuple[str, Sourced]] = {}
     for key in ("compute", "instances", "kubernetes"):
-        for item in _items(layers, key):
+        for item in innermost(layers, key).items():
             owner, first = owners.setdefault(item.value.name, (key, item))
             manifests.report(
                 item.position,
                 f"{key}: {owner} already has the name {item.value.name!r} in the same workspace.",
                 when=first is not item,
             )
-
-
-def _items(layers: Layers, key: str) -> Sequence[Sourced]:
-    found = innermost(layers, key)
-    return list(found.items()) if found is not None else ()

@@ -39,33 +39,25 @@ class Sourced:
         return Sourced(value, self.document, (*self.location, *path))
 
     def items(self) -> Iterator["Sourced"]:
-        """The items of a list."""
-        return (self.get(index) for index in range(len(self.value)))
+        """The items of a list; none where it is not set."""
+        return (self.get(index) for index in range(len(self.value or ())))
 
-
-BUILT_IN_FILE = Path("built-in")
-"""The file of the values that no manifest sets."""
 
 BUILT_IN = Sourced(
     LayerKeys(network=DEFAULT_MODE, firewall_sku="Standard", protect=False, self_service=True),
-    Document(BUILT_IN_FILE, {}),
+    Document(Path("built-in"), {}),
 )
+"""The values that no manifest sets."""
 
 Layers = dict[str, Sourced]
 """The layers of one stack, from the outermost to the innermost: the parts of the manifests that can set the keys of
 `LayerKeys`, by "built-in", "organization", "environment", "team" and "team's environment"."""
 
 
-def innermost(layers: Layers, key: str) -> Sourced | None:
-    """The innermost value of a key; None when no layer sets it."""
+def innermost(layers: Layers, key: str) -> Sourced:
+    """The innermost value of a key; where no layer sets it, the built-in one, which may be None."""
     found = (layer.get(key) for layer in reversed(layers.values()))
-    return next((value for value in found if value.value is not None), None)
-
-
-def innermost_value(layers: Layers, key: str) -> Any:
-    """The same without its source."""
-    found = innermost(layers, key)
-    return found.value if found is not None else None
+    return next((value for value in found if value.value is not None), BUILT_IN.get(key))
 
 
 def tags(layers: Layers, **own: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bootstrap.errors import Position
 from bootstrap.manifests import compute, network
-from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, innermost_value, tags
+from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, tags
 from bootstrap.manifests.schema import PULL_REQUEST, Adopt
 from infra.settings import (
     AdoptedSettings,
@@ -44,10 +44,9 @@ def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
     ]
     hub = _hub(manifests, environments)
     created = [
-        (settings.stack, vnet)
+        (settings.stack, innermost(manifests.layers(settings.team, settings.environment), "vnet"))
         for settings in environments
         if isinstance(settings.networking.vnet, NewVnet)
-        and (vnet := innermost(manifests.layers(settings.team, settings.environment), "vnet")) is not None
     ]
     network.check_overlaps(manifests, [("hub", manifests.platform.get("hub", "vnet")), *created])
     ordered = sorted(environments, key=lambda made: (known[made.environment].ring, made.team, made.environment))
@@ -62,8 +61,7 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
     location = hub.location or manifest.location
     subscription = hub.subscription_id or manifest.subscription_id
     _report_missing(manifests, source.position, "the hub", location=location, subscription_id=subscription)
-    budget = source.get("budget") if hub.budget is not None else None
-    budget_settings = _budget(manifests, budget, innermost(layers, "budget_start"), hub.alert_emails)
+    budget = _budget(manifests, source.get("budget"), innermost(layers, "budget_start"), hub.alert_emails)
     vnet = network.hub_vnet(manifests)
     manifests.report(
         source.at("log_retention_days"),
@@ -80,7 +78,7 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         location=location,
         tags=tags(layers, team="hub"),
         protect=True,
-        budget=budget_settings,
+        budget=budget,
         origin=manifests.origin(source.position),
         suppressions=manifests.suppressions(layers),
         log_retention_days=hub.log_retention_days if hub.log_analytics_id is None else None,
@@ -109,15 +107,15 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
     source, layers = manifests.teams[team].get("environments", name), manifests.layers(team, name)
     own, at = source.value, source.position
     location, subscription = innermost(layers, "location"), innermost(layers, "subscription_id")
-    _report_missing(manifests, at, stack, location=location, subscription_id=subscription)
-    protected = innermost_value(layers, "protect")
+    _report_missing(manifests, at, stack, location=location.value, subscription_id=subscription.value)
+    protected = innermost(layers, "protect").value
     mode, networking = network.environment_network(manifests, stack, layers, at, own.adopt)
     hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
-    emails = innermost_value(layers, "alert_emails")
+    emails = innermost(layers, "alert_emails").value
     budget = _budget(
         manifests, innermost(layers, "budget"), innermost(layers, "budget_start"), emails or manifest.hub.alert_emails
     )
-    if location is None or subscription is None or hub_subscription is None:
+    if location.value is None or subscription.value is None or hub_subscription is None:
         return None
     adopted = _adopted(manifests, source, subscription.value) if own.adopt is not None else None
     group_id = _group_id(manifests, layers, subscription.value) if adopted is None else None
@@ -146,7 +144,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         people="read" if protected else "work",
         generation=own.generation,
         alert_emails=tuple(emails or ()),
-        self_service=not protected and innermost_value(layers, "self_service"),
+        self_service=not protected and innermost(layers, "self_service").value,
         groups=_groups(manifests, team, name),
         clusters=compute.clusters(manifests, layers),
         instances=compute.instances(manifests, stack, layers),
@@ -191,16 +189,13 @@ def _with_shared_groups(environments: Sequence[EnvironmentSettings]) -> list[Env
     ]
 
 
-def _budget(
-    manifests: Manifests, amount: Sourced | None, start: Sourced | None, emails: Sequence[str]
-) -> BudgetSettings | None:
-    if amount is None:
-        return None
-    if start is None:
+def _budget(manifests: Manifests, amount: Sourced, start: Sourced, emails: Sequence[str]) -> BudgetSettings | None:
+    if amount.value is None or start.value is None:
         manifests.report(
             amount.position,
             "there is a budget, and no budget_start.",
             "Add budget_start: the first day of the month in which the budget is created, as 2026-11-01.",
+            when=amount.value is not None,
         )
         return None
     return BudgetSettings(
@@ -290,7 +285,7 @@ def _federation(manifests: Manifests, *path: str) -> Federation | None:
 
 def _group_id(manifests: Manifests, layers: Layers, subscription_id: str) -> str | None:
     source = innermost(layers, "resource_group_id")
-    if source is None:
+    if source.value is None:
         return None
     found = source.value.split("/")[2]
     manifests.report(
@@ -353,7 +348,7 @@ def _group_of(resource_id: str) -> str:
 
 def _customer_key(manifests: Manifests, layers: Layers) -> CustomerKeySettings | None:
     source = innermost(layers, "customer_key")
-    if source is None:
+    if source.value is None:
         return None
     vault = source.value.vault_id.rsplit("/", 1)[1]
     manifests.report(

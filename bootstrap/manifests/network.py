@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
 from bootstrap.errors import Position
-from bootstrap.manifests.layers import BUILT_IN_FILE, Layers, Manifests, Sourced, innermost, innermost_value
+from bootstrap.manifests.layers import BUILT_IN, Layers, Manifests, Sourced, innermost
 from bootstrap.manifests.schema import Adopt, HubVnet, Outbound, Vnet
 from infra.settings import (
     ExistingSubnet,
@@ -120,11 +120,11 @@ def environment_network(
         adopt: A workspace that exists already. One that is only referred to has what its mode needs.
     """
     created = adopt is None or adopt.mode == "manage"
-    network: Network = innermost_value(layers, "network")
+    network: Network = innermost(layers, "network").value
     mode, registry = MODES[network], public_registry(manifests)
-    ci: Ci = innermost_value(layers, "ci") or mode.default_ci
-    source = innermost(layers, "ci") or innermost(layers, "network")
-    where = source.position if source is not None and source.position.path != BUILT_IN_FILE else at
+    ci: Ci = innermost(layers, "ci").value or mode.default_ci
+    source = innermost(layers, "ci" if innermost(layers, "ci").value is not None else "network")
+    where = source.position if source.document is not BUILT_IN.document else at
     if (reason := mode.refused_ci.get(ci)) is not None:
         manifests.report(where, f"{stack}: network {network} with ci {ci} is refused: {reason}.")
         return network, NetworkSettings()
@@ -133,8 +133,8 @@ def environment_network(
         f"{stack}: network {network} is refused: {mode.refused_with_private_registry}.",
         when=mode.refused_with_private_registry is not None and not registry,
     )
-    ips = tuple(innermost_value(layers, "allow_ips") or ())
-    clusters = innermost_value(layers, "compute") or ()
+    ips = tuple(innermost(layers, "allow_ips").value or ())
+    clusters = innermost(layers, "compute").value or ()
     builds = any(builds_images(cluster.size, low_priority=cluster.low_priority) for cluster in clusters)
     manifests.report(
         at,
@@ -145,11 +145,11 @@ def environment_network(
     hub, private = manifests.organization.hub, mode.private_services(ci)
     return network, NetworkSettings(
         ci=ci,
-        firewall_sku=innermost_value(layers, "firewall_sku"),
+        firewall_sku=innermost(layers, "firewall_sku").value,
         allow_ips=ips,
         dns=hub.dns,
         vnet=_vnet(manifests, stack, layers, at, private)
-        if private and (created or innermost(layers, "vnet"))
+        if private and (created or innermost(layers, "vnet").value is not None)
         else None,
         hub_vnet=_hub_peering(hub.vnet),
         outbound=_outbound(manifests, stack, layers, mode),
@@ -196,7 +196,7 @@ def _vnet(
     manifests: Manifests, stack: str, layers: Layers, at: Position, private: Sequence[Service]
 ) -> NewVnet | ExistingSubnet | None:
     source, hub = innermost(layers, "vnet"), manifests.organization.hub
-    if source is None:
+    if source.value is None:
         manifests.report(at, f"{stack} has private endpoints, and no vnet is set for them.", _VNET_HINT)
         manifests.report(
             manifests.platform.at("hub"),
@@ -272,16 +272,15 @@ def _check_zones(manifests: Manifests, endpoints: Iterable[Endpoint]) -> None:
 
 
 def _outbound(manifests: Manifests, stack: str, layers: Layers, mode: Mode) -> tuple[OutboundSettings, ...]:
-    source = innermost(layers, "outbound")
     rules: dict[str, OutboundSettings] = {}
-    for item in source.items() if source is not None else ():
+    for item in innermost(layers, "outbound").items():
         settings = _outbound_rule(manifests, item)
         name = item.value.name
         if name in (*outbound_rules.RESERVED, *outbound_rules.APPROVED, *rules):
             manifests.report(item.position, f"there already is an outbound rule with the name {name!r}.")
         elif settings is not None and settings.kind == "private_endpoint" and not mode.has_managed_network:
             reason = "its jobs have no network of their own that a private endpoint could be in"
-            manifests.report(item.position, f"{stack} has network {innermost_value(layers, 'network')}: {reason}.")
+            manifests.report(item.position, f"{stack} has network {innermost(layers, 'network').value}: {reason}.")
         elif settings is not None:
             rules[name] = settings
     return tuple(rules.values())

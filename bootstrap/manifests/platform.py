@@ -159,6 +159,12 @@ def _manifest(
 def _problems_of_teams(platform: Sourced | None, teams: Sequence[Sourced]) -> Iterator[Problem]:
     for team in teams:
         manifest, path = team.value, team.document.path
+        if manifest.name == HUB:
+            yield Problem(
+                team.at("name"),
+                f"a team cannot have the name {HUB!r}: its stacks would have the names of the hub's.",
+                "Give it another name.",
+            )
         if path.stem != manifest.name:
             yield Problem(
                 team.at("name"),
@@ -176,14 +182,7 @@ def _problems_of_teams(platform: Sourced | None, teams: Sequence[Sourced]) -> It
 
 
 def _problems_of_names(platform: Sourced | None, teams: Sequence[Sourced]) -> Iterator[Problem]:
-    """Words that cannot be in names: the hub's own, and those that Azure reserves."""
-    for team in teams:
-        if team.value.name == HUB:
-            yield Problem(
-                team.at("name"),
-                f"a team cannot have the name {HUB!r}: its stacks would have the names of the hub's.",
-                "Give it another name.",
-            )
+    """Words that Azure reserves, and that cannot be in names."""
     if platform is None:
         return
     organization = platform.value.organization

@@ -12,9 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from bootstrap import __version__
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.files import staging_folder
-from bootstrap.manifests import schema as manifests
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
-from bootstrap.manifests.schema import FOLDER, schema_files
+from bootstrap.manifests.schema import FOLDER, Email, Guid, Location, Organization, schema_files
 from bootstrap.yaml.messages import in_words
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 
@@ -42,12 +41,12 @@ class Question:
 
 QUESTIONS: dict[str, Question] = {
     "organization": Question(
-        "--organization", "Organization, a short word in every Azure name", "example", manifests.Organization
+        "--organization", "Organization, a short word in every Azure name", "example", Organization
     ),
-    "location": Question("--location", "Azure location", "westeurope", manifests.Location, default=True),
-    "subscription": Question("--subscription", "Id of the Azure subscription", EXAMPLE_SUBSCRIPTION, manifests.Guid),
-    "tenant": Question("--tenant", "Id of the Entra tenant", EXAMPLE_TENANT, manifests.Guid),
-    "email": Question("--email", "Mail address for alerts and budgets", EXAMPLE_EMAIL, manifests.Email),
+    "location": Question("--location", "Azure location", "westeurope", Location, default=True),
+    "subscription": Question("--subscription", "Id of the Azure subscription", EXAMPLE_SUBSCRIPTION, Guid),
+    "tenant": Question("--tenant", "Id of the Entra tenant", EXAMPLE_TENANT, Guid),
+    "email": Question("--email", "Mail address for alerts and budgets", EXAMPLE_EMAIL, Email),
 }
 
 

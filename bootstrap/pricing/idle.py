@@ -73,10 +73,6 @@ def _firewalls(workspace: Resource, stack: Sequence[Resource]) -> int:
     return int(closed and "FQDN" in kinds)
 
 
-def _is_instance(compute: Resource, _: Sequence[Resource]) -> int:
-    return int(compute.at("properties.computeType") == "ComputeInstance")
-
-
 def _least_nodes(compute: Resource, _: Sequence[Resource]) -> int:
     least = compute.at("properties.properties.scaleSettings.minNodeCount")
     is_cluster = compute.at("properties.computeType") == "AmlCompute"
@@ -93,11 +89,6 @@ def _machine(compute: Resource, location: str) -> Mapping[str, str]:
         return {}
     size = spelled_by_azure(_size(compute))
     return {"serviceName": "Virtual Machines", "armSkuName": size, "armRegionName": location}
-
-
-def _metric_alert(_resource: Resource, _location: str) -> Mapping[str, str]:
-    """One price in all locations. https://learn.microsoft.com/azure/azure-monitor/fundamentals/cost-meters."""
-    return {"serviceName": "Azure Monitor", "meterName": "Alerts Metric Monitored"}
 
 
 _tier, _size = _text("sku.name"), _text("properties.properties.vmSize")
@@ -120,7 +111,8 @@ METERS: tuple[Meter, ...] = (
     ),
     Meter(
         COMPUTE, "compute instance ({}), unless it is stopped", "hour", f"{_PRICING}/machine-learning/",
-        count=_is_instance, variant=_size, names=_machine,
+        count=lambda compute, _: int(compute.at("properties.computeType") == "ComputeInstance"),
+        variant=_size, names=_machine,
     ),
     Meter(
         COMPUTE, "node that a cluster keeps ({})", "hour", f"{_PRICING}/machine-learning/",
@@ -130,7 +122,9 @@ METERS: tuple[Meter, ...] = (
     Meter("azure-native:network:PublicIPAddress", "public address", "hour", f"{_PRICING}/ip-addresses/"),
     Meter("azure-native:privatedns:PrivateZone", "private DNS zone", "month", f"{_PRICING}/dns/"),
     Meter(
-        "azure-native:monitor:MetricAlert", "metric alert", "month", f"{_PRICING}/monitor/", names=_metric_alert,
+        "azure-native:monitor:MetricAlert", "metric alert", "month", f"{_PRICING}/monitor/",
+        # One price in all locations: https://learn.microsoft.com/azure/azure-monitor/fundamentals/cost-meters
+        names=lambda _resource, _location: {"serviceName": "Azure Monitor", "meterName": "Alerts Metric Monitored"},
     ),
     Meter("azure-native:monitor:ScheduledQueryRule", "log-search alert", "month", f"{_PRICING}/monitor/"),
 )  # fmt: skip

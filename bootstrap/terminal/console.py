@@ -48,7 +48,11 @@ class Console(Progress):
         self._started_at: dict[str, float] = {}
         self._lock = threading.Lock()
         if verbose:
-            self._print_logs()
+            handler = logging.Handler()
+            handler.emit = lambda record: self.say(f"  {record.getMessage()}")  # type: ignore[method-assign]
+            logger = logging.getLogger("bootstrap")
+            logger.handlers = [handler]
+            logger.setLevel(logging.DEBUG)
 
     def result(self, text: str, document: Mapping[str, Any]) -> None:
         """Print the command's result in the form that the user chose: the text, or the document as JSON."""
@@ -121,13 +125,6 @@ class Console(Progress):
             )
             self._live.start()
         return self._live
-
-    def _print_logs(self) -> None:
-        handler = logging.Handler()
-        handler.emit = lambda record: self.say(f"  {record.getMessage()}")  # type: ignore[method-assign]
-        logger = logging.getLogger("bootstrap")
-        logger.handlers = [handler]
-        logger.setLevel(logging.DEBUG)
 
 
 def print_error(error: "BootstrapError") -> None:
