@@ -1,12 +1,11 @@
 """Creates a new project's uv.lock again if uv is configured for another package index than the lock names.
 
 A blueprint contains the lock that its tests passed with; `uv sync --locked` refuses a lock for another index. uv is
-started only if an index is configured.
+started only if it is configured: by one of its variables for an index, or by a `uv.toml`.
 """
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 from platformdirs.unix import Unix
@@ -17,7 +16,6 @@ from bootstrap.processes import uv
 from bootstrap.progress import Progress
 
 _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
-_INDEX_KEYS = frozenset({"index", "index-url", "extra-index-url"})
 
 
 def relock(project: Path, destination: Path, progress: Progress) -> bool:
@@ -33,7 +31,7 @@ def relock(project: Path, destination: Path, progress: Progress) -> bool:
         RemoteError: The index did not answer, or does not have all packages; uv's message is in `why`.
     """
     is_configured = any(os.environ.get(name) for name in _INDEX_VARIABLES) or any(
-        _names_an_index(file) for file in _configuration_files(destination)
+        file.is_file() for file in _configuration_files(destination)
     )
     if not is_configured or not (project / "uv.lock").is_file():
         return False
@@ -67,12 +65,3 @@ def _configuration_files(destination: Path) -> list[Path]:
     folders = system("uv", appauthor=False, roaming=True, multipath=True)
     below = [folders.user_config_dir, *folders.site_config_dir.split(os.pathsep), "/etc/uv"]
     return [folder / "uv.toml" for folder in (*destination.parents, *map(Path, below))]
-
-
-def _names_an_index(file: Path) -> bool:
-    try:
-        return not _INDEX_KEYS.isdisjoint(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError:
-        return False
-    except ValueError:
-        return True  # an invalid file: uv reports it

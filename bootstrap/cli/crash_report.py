@@ -11,7 +11,6 @@ import traceback
 from pathlib import Path
 
 from bootstrap import __version__
-from bootstrap.cli.command import EXAMPLES
 from bootstrap.files import write_atomically
 
 _LIBRARIES = ("typer", "copier", "pydantic", "pyyaml", "uv", "pulumi", "pulumi-azure-native", "azure-ai-ml")
@@ -58,6 +57,8 @@ def _report(error: BaseException, arguments: list[str]) -> dict[str, object]:
 
 def _own_words(arguments: list[str]) -> list[str]:
     """The names of commands and options in the command line, never a value."""
+    from bootstrap.cli.command import EXAMPLES
+
     ours = {word for words in EXAMPLES for word in words.split()}
     return [argument.split("=")[0] for argument in arguments if argument.startswith("--") or argument in ours]
 

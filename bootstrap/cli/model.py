@@ -257,11 +257,10 @@ def _lineage_table(tags: dict[str, str]) -> str:
 def _list_row(version: "Version") -> list[str]:
     tags = version.tags
     commit = tags.get("mlops.git_commit", "")[:_SHORT] + ("+" if tags.get("mlops.git_dirty") == "true" else "")
-    registered = version.registered_at[:16].replace("T", " ")
     return [
         version.version,
         version.stage,
-        registered,
+        version.registered_at[:16].replace("T", " "),
         version.model.sha256[:_SHORT],
         commit,
         tags.get("mlops.run", ""),

@@ -180,8 +180,11 @@ def check_overlaps(manifests: Manifests, stacks: Iterable[tuple[str, Sourced]]) 
     for first, second in sorted(pairs, key=lambda pair: (pair[1], pair[0])):
         (owner, taken), (stack, vnet) = ranges[first], ranges[second]
         other = taken.at("address_space")
-        message = f"{vnet.value.address_space} of {stack} overlaps {taken.value.address_space} of {owner}"
-        manifests.report(vnet.at("address_space"), f"{message} ({other.path.name}:{other.line}).")
+        manifests.report(
+            vnet.at("address_space"),
+            f"{vnet.value.address_space} of {stack} overlaps {taken.value.address_space} of {owner} "
+            f"({other.path.name}:{other.line}).",
+        )
 
 
 def _hub_peering(vnet: HubVnet | None) -> HubPeering | None:

@@ -48,9 +48,9 @@ class Platform:
         """
         unknown = [name for name in dict.fromkeys(names) if name not in self.stacks]
         if unknown:
-            subject = "is no stack" if len(unknown) == 1 else "are no stacks"
             raise InputError(
-                f"There {subject} {', '.join(map(repr, unknown))} in {self.root}.",
+                f"There {'is no stack' if len(unknown) == 1 else 'are no stacks'} {', '.join(map(repr, unknown))} in "
+                f"{self.root}.",
                 why="The manifests describe a stack for each team and environment, and the hub.",
                 hint=" ".join(dict.fromkeys(did_you_mean(name, self.stacks) for name in unknown)),
             )
