@@ -91,9 +91,15 @@ def write_commit(repository: Path, commit: str, folder: Path) -> None:
     entries = [(*entry.split("\t", 1)[0].split(), entry.split("\t", 1)[1]) for entry in listing if entry]
     files = [(mode == _LINK, id_, path) for mode, kind, id_, path in entries if kind == "blob"]
     _check_paths(commit, files)
-    command = [_git_executable(), *_READING, "cat-file", "--batch"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with child(command, cwd=repository, env=_environment(GIT_REPOSITORY_VARIABLES), **pipes) as process, process:
+    reader = child(
+        [_git_executable(), *_READING, "cat-file", "--batch"],
+        cwd=repository,
+        env=_environment(GIT_REPOSITORY_VARIABLES),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with reader as process, process:
         assert process.stdin is not None
         assert process.stdout is not None
         for is_link, id_, path in files:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import tool
 from bootstrap.errors import MissingError
@@ -23,13 +23,10 @@ PLATFORM = "a URL without user name and password, or a path relative to the proj
 PLATFORM_PATTERN = r"(?!https?://[^/]*@)[\w.~%+@:/ -]+"
 
 
-def _relative(path: str) -> str:
-    if not path or "\\" in path or ":" in path or path.startswith("/") or ".." in path.split("/"):
-        raise ValueError("must be a path inside the project, with forward slashes")
-    return path
-
-
-RelativePath = Annotated[str, AfterValidator(_relative)]
+RelativePath = Annotated[
+    str,
+    matching("a path inside the project, with forward slashes", r"(?!/)(?!(?:[^\\:]*/)?\.\.(?:/|$))[^\\:]+"),
+]
 """A path below the project's folder, with forward slashes."""
 
 

@@ -16,6 +16,3 @@ ADDRESS = (
 def forge_of_issuer(issuer: str) -> Forge | None:
     """The forge whose tokens have this issuer, or None for one that is not known here."""
     return next((forge for forge in FORGES if forge.is_issuer(issuer)), None)
-
-
-__all__ = ["ADDRESS", "FORGES", "Forge", "forge_of_issuer"]

@@ -170,21 +170,18 @@ def check_overlaps(manifests: Manifests, stacks: Iterable[tuple[str, Sourced]]) 
         ((ipaddress.IPv4Network(vnet.value.address_space), number) for number, (_, vnet) in enumerate(ranges)),
         key=lambda pair: (int(pair[0].network_address), pair[0].prefixlen, pair[1]),
     )
-    pairs = []
     outer: tuple[ipaddress.IPv4Network, int] | None = None
     for addresses, number in ordered:
         if outer is not None and addresses.subnet_of(outer[0]):
-            pairs.append(sorted((outer[1], number)))
+            (owner, taken), (stack, vnet) = (ranges[at] for at in sorted((outer[1], number)))
+            other = taken.at("address_space")
+            manifests.report(
+                vnet.at("address_space"),
+                f"{vnet.value.address_space} of {stack} overlaps {taken.value.address_space} of {owner} "
+                f"({other.path.name}:{other.line}).",
+            )
         else:
             outer = addresses, number
-    for first, second in sorted(pairs, key=lambda pair: (pair[1], pair[0])):
-        (owner, taken), (stack, vnet) = ranges[first], ranges[second]
-        other = taken.at("address_space")
-        manifests.report(
-            vnet.at("address_space"),
-            f"{vnet.value.address_space} of {stack} overlaps {taken.value.address_space} of {owner} "
-            f"({other.path.name}:{other.line}).",
-        )
 
 
 def _hub_peering(vnet: HubVnet | None) -> HubPeering | None:

@@ -11,8 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bootstrap.manifests.layers import BUILT_IN, Layers, Manifests, Sourced
-from bootstrap.manifests.locate import find_root
-from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.platform import find_platform
 from bootstrap.manifests.schema import LayerKeys
 from infra.settings import HubSettings
 
@@ -37,10 +36,10 @@ def find_origins(start: Path, stack: str) -> list[Origin]:
     """The origin of each value of a stack of the platform that `start` lies in.
 
     Raises:
-        InputError: There is no such stack, or as `load_platform` does.
+        InputError: There is no such stack, or as `find_platform` does.
         MissingError: `start` is in no platform.
     """
-    platform = load_platform(find_root(start))
+    platform = find_platform(start)
     manifests = platform.manifests
     [settings] = platform.selected([stack])
     organization = _own(manifests, "organization", manifests.platform)

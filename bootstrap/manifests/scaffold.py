@@ -84,7 +84,10 @@ def init(destination: Path, answers: Mapping[str, str], today: dt.date, *, dry_r
     files = _files(validated(answers), today)
     _refuse_others(destination, files)
     if not dry_run:
-        _write(destination, files)
+        try:
+            _write(destination, files)
+        except OSError as error:  # it names the temporary folder
+            raise OSError(error.errno, error.strerror, str(destination)) from error
     return sorted(files)
 
 
@@ -123,13 +126,6 @@ def _is_free_or(path: Path, text: str | None) -> bool:
 
 def _write(destination: Path, files: Mapping[str, str]) -> None:
     """Write into a temporary folder first, so that a new destination appears as a whole."""
-    try:
-        _write_staged(destination, files)
-    except OSError as error:  # it names the temporary folder
-        raise OSError(error.errno, error.strerror, str(destination)) from error
-
-
-def _write_staged(destination: Path, files: Mapping[str, str]) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     with staging_folder(destination.parent) as folder:
         made = folder / "new"

@@ -26,7 +26,7 @@ from bootstrap.model.records import (
 )
 from bootstrap.model.rules import EVIDENCE, Gate, apply
 from bootstrap.project import STATE_FOLDER, Project
-from bootstrap.yaml import load
+from bootstrap.yaml import read, validated
 
 
 def find_run(project: Project, run_id: str | None = None) -> Run:
@@ -69,7 +69,7 @@ def decide(project: Project, run: Run) -> Decision:
         RefusedError: The run did not complete.
     """
     require_completed(project, run)
-    gate = load(project.path(project.manifest.model.gate), Gate)
+    gate = validated(read(project.path(project.manifest.model.gate)), Gate)
     model = model_of(project, run)
     champion = registry.champion_record(project)
     looked_at, problems = _files(project, run)
@@ -123,7 +123,9 @@ def earlier_decision(project: Project, run: Run) -> Decision | None:
     Raises:
         InputError: The run has no model, or `gate.yml` is invalid.
     """
-    load(project.path(project.manifest.model.gate), Gate)  # a rule file with mistakes is reported in any case
+    validated(
+        read(project.path(project.manifest.model.gate)), Gate
+    )  # a rule file with mistakes is reported in any case
     champion = registry.champion(project)
     if champion is None or run.status != "completed" or run.champion == registry.champion_record(project):
         return None

@@ -30,7 +30,7 @@ from bootstrap.model.records import Run, Version
 from bootstrap.processes import child
 from bootstrap.progress import Progress
 from bootstrap.project import Project
-from bootstrap.yaml import load
+from bootstrap.yaml import read, validated
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5001
@@ -246,7 +246,7 @@ def check(project: Project, model: Model, *, port: int | None, progress: Progres
 def _scoring_script(project: Project) -> tuple[Path, str, dict[str, str]]:
     """The code folder of the online deployment, its scoring script in it, and its environment variables."""
     path = project.path(project.manifest.serve.deployment)
-    deployment = load(path, _Deployment)
+    deployment = validated(read(path), _Deployment)
     code = deployment.code_configuration
     folder = (path.parent / code.code).resolve()
     if not (folder / code.scoring_script).is_file():

@@ -36,11 +36,6 @@ _WANTED: dict[str, str] = {
 https://docs.pydantic.dev/latest/errors/validation_errors/"""
 
 
-def unknown_key(key: str) -> str:
-    """The message about a key that a document cannot have."""
-    return f"unknown key {shown(key)}."
-
-
 def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, str]:
     """What is wrong with one value, and what to write instead; the latter may be empty.
 

@@ -1,12 +1,11 @@
 """Checks documents against Pydantic models: every mistake is reported at once, with its line and column."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from bootstrap.errors import Problem, did_you_mean
-from bootstrap.yaml.messages import in_words, unknown_key
-from bootstrap.yaml.parse import Document, Location, invalid, read
+from bootstrap.yaml.messages import in_words, shown
+from bootstrap.yaml.parse import Document, Location, invalid
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
 
 _SCHEMA_VERSION = 1
 """The version of all our documents."""
-
-
-def load(path: Path, model: "type[Model]") -> "Model":
-    """Read the YAML file at `path` into a Pydantic model.
-
-    Raises:
-        InputError: The file cannot be read, or has mistakes: all of them, each with line and column, in `details`.
-    """
-    return validated(read(path), model)
 
 
 def validated(document: Document, model: "type[Model]") -> "Model":
@@ -68,7 +58,7 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         key = location[-1] if location and isinstance(location[-1], str) else ""
         is_unknown = first["type"] == "extra_forbidden"
         if is_unknown:
-            text, suggestion = unknown_key(key), did_you_mean(key, _known_keys(model, first["loc"][:-1]))
+            text, suggestion = f"unknown key {shown(key)}.", did_you_mean(key, _known_keys(model, first["loc"][:-1]))
         else:
             message, suggestion = in_words(errors, key)
             text = f"{'.'.join(map(str, location))}: {message}." if location else f"{message}."

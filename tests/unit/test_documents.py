@@ -17,7 +17,7 @@ from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamMani
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
 from bootstrap.project import ProjectManifest
-from bootstrap.yaml import Document, as_yaml, check, load, parse, read
+from bootstrap.yaml import Document, as_yaml, check, parse, read, validated
 from bootstrap.yaml.parse import MAX_NODES
 from bootstrap.yaml.patterns import matching
 
@@ -56,13 +56,13 @@ def refusal(text: str) -> str:
 def test_a_valid_file_becomes_the_model(tmp_path: Path) -> None:
     path = tmp_path / "team.yaml"
     path.write_text("name: fraud\ncompute: [{size: small, nodes: 2}]\n", encoding="utf-8")
-    assert load(path, Team) == Team(name="fraud", compute=[Compute(size="small", nodes=2)])
+    assert validated(read(path), Team) == Team(name="fraud", compute=[Compute(size="small", nodes=2)])
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     path = tmp_path / "team.yaml"
     path.write_bytes(b"\xef\xbb\xbfname: fraud\r\n")
-    assert load(path, Team).name == "fraud"
+    assert validated(read(path), Team).name == "fraud"
 
 
 def test_an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() -> None:

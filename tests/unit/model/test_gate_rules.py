@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bootstrap.errors import InputError
 from bootstrap.model.records import Champion, Evaluation
 from bootstrap.model.rules import Gate, GateRule, apply
-from bootstrap.yaml import load
+from bootstrap.yaml import read, validated
 from tests.unit.model.worlds import evaluation
 
 CHAMPION = Champion(version="1", sha256="b" * 64)
@@ -45,7 +45,7 @@ def test_mistake_in_rule_is_reported_with_its_position(tmp_path: Path, rule: str
     path.write_text(f"schema_version: 1\nrules: [{rule}]\n", encoding="utf-8")
 
     with pytest.raises(InputError) as caught:
-        load(path, Gate)
+        validated(read(path), Gate)
 
     assert words in str(caught.value)
 
@@ -71,7 +71,7 @@ def test_duplicate_rule_names_are_refused(tmp_path: Path) -> None:
     path.write_text(f"schema_version: 1\nrules: [{rule}, {rule}]\n", encoding="utf-8")
 
     with pytest.raises(InputError, match="'a' is already used"):
-        load(path, Gate)
+        validated(read(path), Gate)
 
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
