@@ -8,11 +8,13 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from bootstrap.simulator.kinds import KINDS
+from infra.rules import sdk
 from infra.rules.rule import SECRET, UNKNOWN
 from infra.tables.arm import RENAMED, sdk_name
 
@@ -93,6 +95,44 @@ class Definitions:
             sent |= SENT_BY_HAND[token][1]
         body: dict[str, Any] = self._translated(sent, type_)
         return body
+
+    def enumerations(self, token: str) -> Iterator[tuple[type[Enum], str, set[str]]]:
+        """The enumerations of the SDK in a type's inputs: the class, the path, and the values that Azure accepts there.
+
+        Those for which Azure lists no values are left out.
+        """
+        arguments = sdk.arguments_of(token)
+        if arguments is not None:
+            yield from self._enumerations(arguments, [self._type_of(token)], "", frozenset())
+
+    def _enumerations(
+        self, arguments: type, objects: Sequence[ArmType], path: str, above: frozenset[type]
+    ) -> Iterator[tuple[type[Enum], str, set[str]]]:
+        for name, wanted in sdk.types_of(arguments).items():
+            at, item = f"{path}.{name}".lstrip("."), sdk.items_in(wanted)
+            found = [one for type_ in objects for one in self._named(type_, name)]
+            if item is not None:
+                found = [self._at(one["itemType"]) for one in found if "itemType" in one]
+            choices = [one for type_ in found for one in (type_, *map(self._at, _elements(type_)))]
+            accepted = {one["value"] for one in choices if one["$type"] == "StringLiteralType"}
+            for member in sdk.members(item or wanted) if accepted else ():
+                if isinstance(member, type) and issubclass(member, Enum):
+                    yield member, at, accepted
+            inner = [one for one in choices if one["$type"] in _OBJECTS]
+            for class_ in sdk.classes_in(item or wanted):
+                if class_ not in above:
+                    yield from self._enumerations(class_, inner, at, above | {class_})
+
+    def _named(self, type_: ArmType, name: str) -> Iterator[ArmType]:
+        """The types of a property of the SDK in an ARM object, in each of its variants, and below its `properties`."""
+        variants = type_["elements"].values() if type_["$type"] == "DiscriminatedObjectType" else ()
+        for one in (type_, *map(self._at, variants)):
+            known = {**one.get("properties", {}), **one.get("baseProperties", {})}
+            if (own := _arm_name(name, known)) is not None:
+                yield self._at(known[own]["type"])
+            below = self._at(known["properties"]["type"]) if "properties" in known and name != "properties" else None
+            if below is not None and below["$type"] in _OBJECTS:
+                yield from self._named(below, name)
 
     def _dropped(self, token: str, inputs: Mapping[str, Any]) -> Iterator[str]:
         for name in sorted(_NOT_SENT.get(token, frozenset()) & inputs.keys()):
@@ -215,6 +255,12 @@ class Definitions:
 
 
 _OBJECTS = ("ObjectType", "DiscriminatedObjectType")
+
+
+def _elements(type_: ArmType) -> Sequence[Mapping[str, str]]:
+    """The members of a union."""
+    members: Sequence[Mapping[str, str]] = type_["elements"] if type_["$type"] == "UnionType" else ()
+    return members
 
 
 def _arm_name(key: str, known: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,6 @@
 """What Azure would receive for every planned resource fits the types that Azure publishes."""
 
 import copy
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from tests.conformance.arm import FILE, VARIABLE, Definitions, definitions, folder
+from tests.conformance.arm import Definitions
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
 from tests.unit.stack.test_every_setting import CASES, planned_with
@@ -62,17 +61,6 @@ WRONG_VALUES: list[tuple[str, str, Any]] = [
     ("storage:BlobServiceProperties", "deleteRetentionPolicy.days", 400),
 ]
 """Type, path of the input, wrong value; None removes the input."""
-
-
-@pytest.fixture(scope="module")
-def azure() -> Definitions:
-    """The published types. Where they are not, the test is skipped; where a folder is named without them, it fails."""
-    found = folder()
-    if found is not None:
-        return definitions(found / FILE)
-    if os.environ.get(VARIABLE):
-        pytest.fail(f"{VARIABLE} names a folder without {FILE}")
-    pytest.skip(f"the ARM types of Azure are not here: {VARIABLE} can name their folder")
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,13 @@
 """The built-in policies that the hub assigns, evaluated by their published definitions over what is planned."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.simulator.kinds import KINDS
-from tests.conformance.arm import FILE, VARIABLE, Definitions, definitions, folder
+from tests.conformance.arm import Definitions
 from tests.conformance.policy import definition, effect
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
@@ -74,16 +71,6 @@ def as_azure_describes(
     approved = [{"privateLinkServiceConnectionState": {"status": "Approved"}} for _ in endpoints]
     properties = {**body.get("properties", {}), "privateEndpointConnections": approved}
     return {**body, "properties": properties, "diagnosticSettings": settings}
-
-
-@pytest.fixture(scope="module")
-def published() -> tuple[Path, Definitions]:
-    found = folder()
-    if found is not None:
-        return found, definitions(found / FILE)
-    if os.environ.get(VARIABLE):
-        pytest.fail(f"{VARIABLE} names a folder without {FILE}")
-    pytest.skip(f"the built-in policies of Azure are not here: {VARIABLE} can name their folder")
 
 
 def test_the_example_complies_with_every_policy_that_it_assigns(published: tuple[Path, Definitions]) -> None:
