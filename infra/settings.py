@@ -403,6 +403,7 @@ class EnvironmentSettings(_StackSettings):
             names them.
         alert_emails: Who gets the alerts; when empty, the recipients of the hub's alerts.
         self_service: Whether people create compute instances themselves.
+        denied: The Azure policies that refuse resources in its subscription, by their effect `Deny`.
     """
 
     program: Literal["environment"] = "environment"
@@ -426,6 +427,7 @@ class EnvironmentSettings(_StackSettings):
     instances: tuple[InstanceSettings, ...] = ()
     kubernetes: tuple[KubernetesSettings, ...] = ()
     projects: tuple[ProjectSettings, ...]
+    denied: tuple[PolicyName, ...] = ()
 
     @property
     def stack(self) -> str:

@@ -49,6 +49,8 @@ def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
         if isinstance(settings.networking.vnet, NewVnet)
     ]
     network.check_overlaps(manifests, [("hub", manifests.platform.get("hub", "vnet")), *created])
+    if hub is not None:
+        environments = [_with_denials(settings, hub) for settings in environments]
     ordered = sorted(environments, key=lambda made: (known[made.environment].ring, made.team, made.environment))
     stacks: dict[str, StackSettings] = {hub.stack: hub} if hub is not None else {}
     return stacks | {settings.stack: settings for settings in _with_shared_groups(ordered)}
@@ -99,6 +101,13 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         deployers=_deployers(manifests, environments),
         reader=_federation(manifests, "platform", PULL_REQUEST),
     )
+
+
+def _with_denials(settings: EnvironmentSettings, hub: HubSettings) -> EnvironmentSettings:
+    """The settings with the policies that the hub assigns to the environment's subscription with the effect Deny."""
+    modes = hub.subscriptions[settings.subscription_id]
+    denied = (one.name for one in POLICIES if hub.policies[one.name] == "Deny" and one.applies_to(modes))
+    return settings.model_copy(update={"denied": tuple(denied)})
 
 
 def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSettings | None:

@@ -1,9 +1,11 @@
 """Rules on what the manifests leave open or forget for a stack: examples, budget, owner, public access."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
 from infra.settings import examples_in
+from infra.tables.azure_policies import POLICIES, AzurePolicy
 from infra.tables.resource_types import BUDGET, IMAGES, MODELS, STORAGE, VAULT, WORKSPACE
 
 _LEARN = "https://learn.microsoft.com/azure"
@@ -61,6 +63,27 @@ def _open_hub(stack: Stack) -> Iterator[Violation]:
                 yield resource.urn, f"{resource.name}: it has a public address, though the hub's network is locked."
 
 
+def is_refused(policy: AzurePolicy, resource: Resource) -> bool:
+    """Whether an Azure policy with the effect Deny refuses a resource; False where it looks at an unknown value."""
+    if policy.path is None or resource.type != policy.judges:
+        return False
+    if policy.computes and resource.at("properties.computeType") not in policy.computes:
+        return False
+    value = resource.at(policy.path)
+    accepted = [str(one).lower() for one in policy.accepts]
+    return value != UNKNOWN and (str(value).lower() not in accepted if accepted else not value)
+
+
+def _refused(stack: Stack) -> Iterator[Violation]:
+    if stack.environment is None:
+        return
+    for policy in POLICIES:
+        if policy.name in stack.environment.denied:
+            for resource in filter(partial(is_refused, policy), stack.resources):
+                found = f"{policy.path} is {resource.at(policy.path or '')!r}"
+                yield resource.urn, f"{resource.name}: hub.policies.{policy.name} refuses it, since {found}."
+
+
 STACK_RULES: tuple[Rule, ...] = (
     Rule(
         "example-value", "warning", "No value is an example",
@@ -97,5 +120,12 @@ STACK_RULES: tuple[Rule, ...] = (
         "Write hub.vnet, so that the hub gets private endpoints; or write hub.network: open.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
         _open_hub,
+    ),
+    Rule(
+        "policy-denies", "error", "No Azure policy of the hub refuses a resource",
+        "Azure refuses its creation and each update of it during the deployment.",
+        "Write Audit for the policy in hub.policies, or configure what it requires (docs/guardrails.md).",
+        f"{_LEARN}/machine-learning/policy-reference",
+        _refused,
     ),
 )  # fmt: skip

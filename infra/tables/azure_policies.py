@@ -1,7 +1,8 @@
 """Azure's built-in policies on machine learning that the hub assigns, as a table.
 
-They also judge resources that others create in the portal or with `az`. The ids, effects and parameters are those of
-https://learn.microsoft.com/azure/machine-learning/policy-reference.
+They also judge resources that others create in the portal or with `az`. The ids, effects, parameters and conditions are
+those of https://learn.microsoft.com/azure/machine-learning/policy-reference and, by id, of
+https://github.com/Azure/azure-policy/tree/master/built-in-policies/policyDefinitions/Machine%20Learning.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.tables.network_modes import MODES, Network
+from infra.tables.resource_types import COMPUTE, WORKSPACE
 
 PolicyEffect = Literal["Audit", "Deny", "Disabled"]
 """The effect of a policy: report, refuse, or none. A disabled policy is not assigned."""
@@ -42,6 +44,10 @@ class AzurePolicy:
         default: The effect unless a manifest configures it.
         audit: The value of its parameter `effect` that only reports.
         parameters: Its other parameters, where their defaults in Azure are not what we require.
+        judges: The SDK's type of the resources that it judges.
+        path: The input that it looks at, where the effect `Deny` can refuse a resource for it.
+        accepts: The values that comply; any value if empty.
+        computes: The types of compute that it judges; empty for workspaces.
     """
 
     name: PolicyName
@@ -51,6 +57,10 @@ class AzurePolicy:
     default: PolicyEffect = "Audit"
     audit: str = "Audit"
     parameters: Mapping[str, str] = field(default_factory=dict)
+    judges: str = WORKSPACE
+    path: str | None = None
+    accepts: tuple[str | bool, ...] = ()
+    computes: tuple[str, ...] = ()
 
     def applies_to(self, modes: Collection[Network]) -> bool:
         """Whether all environments of a subscription, which have these network modes, satisfy the policy."""
@@ -66,10 +76,12 @@ POLICIES = (
         "Jobs and endpoints of a workspace reach approved destinations only.", _APPROVED_OUTBOUND,
         # Azure's default is `Disabled`, and the policy reports each workspace with another mode than this parameter's.
         parameters={"isolationMode": "AllowOnlyApprovedOutbound"},
+        path="managedNetwork.isolationMode", accepts=("AllowOnlyApprovedOutbound",),
     ),
     AzurePolicy(
         "public_access_off", "438c38d2-3772-465a-a9cc-7a6666a275ce",
         "A workspace cannot be reached from the internet.", _PRIVATE_WORKSPACE,
+        path="publicNetworkAccess", accepts=("Disabled",),
     ),
     AzurePolicy(
         "private_link", "45e05259-1eb5-4f70-9574-baf73e9d219b", "A workspace has a private endpoint.",
@@ -78,18 +90,22 @@ POLICIES = (
     AzurePolicy(
         "compute_local_auth_off", "e96a9a5f-07ca-471b-9bc5-6a0f33cbd68f",
         "Compute accepts Entra logins only.",
+        judges=COMPUTE, path="properties.disableLocalAuth", accepts=(True,),
+        computes=("AmlCompute", "ComputeInstance"),
     ),
     AzurePolicy(
         "idle_shutdown", "679ddf89-ab8f-48a5-9029-e76054077449",
         "A compute instance shuts down when it is idle.",
+        judges=COMPUTE, path="properties.properties.idleTimeBeforeShutdown", computes=("ComputeInstance",),
     ),
     AzurePolicy(
         "user_assigned_identity", "5f0c7d88-c7de-45b8-ac49-db49e72eaa78",
-        "A workspace has a user-assigned identity.",
+        "A workspace has a user-assigned identity.", path="primaryUserAssignedIdentity",
     ),
     AzurePolicy(
         "customer_managed_keys", "ba769a63-b8cc-4b2d-abf6-ac33c7204be8",
         "A workspace is encrypted with a key of the organization.", default="Disabled",
+        path="encryption.status", accepts=("Enabled",),
     ),
     AzurePolicy(
         "resource_logs", "afe0c3be-ba3b-4544-ba52-0c99672a8ad6", "A workspace keeps its logs.",

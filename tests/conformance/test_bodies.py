@@ -109,6 +109,6 @@ def put(value: Any, path: list[str], new: Any) -> None:
     for part in path[:-1]:
         value = value[int(part)] if isinstance(value, list) else value.setdefault(part, {})
     if new is None:
-        del value[path[-1]]
+        value.pop(path[-1], None)
     else:
         value[path[-1]] = new

@@ -1,14 +1,23 @@
 """The built-in policies that the hub assigns, evaluated by their published definitions over what is planned."""
 
+import copy
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bootstrap.manifests.platform import load_platform
+from bootstrap.manifests.schema import Policies
 from bootstrap.progress import Progress
 from bootstrap.simulator.kinds import KINDS
+from infra.rules.rule import Resource
+from infra.rules.stacks import is_refused
+from infra.tables.azure_policies import POLICIES, AzurePolicy
 from tests.conformance.arm import Definitions
 from tests.conformance.policy import definition, effect
+from tests.conformance.test_bodies import put
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
 
@@ -24,6 +33,7 @@ Planned = list[tuple[str, Mapping[str, Any]]]
 """Resources with the subscription of their stack."""
 
 
+@functools.cache
 def planned_in(root: Path) -> Planned:
     platform = load_platform(root)
     stacks = make_plan(platform, [], Progress()).document()["stacks"]
@@ -71,6 +81,43 @@ def as_azure_describes(
     approved = [{"privateLinkServiceConnectionState": {"status": "Approved"}} for _ in endpoints]
     properties = {**body.get("properties", {}), "privateEndpointConnections": approved}
     return {**body, "properties": properties, "diagnosticSettings": settings}
+
+
+@pytest.mark.parametrize("policy", [one for one in POLICIES if one.path is not None], ids=lambda one: one.name)
+def test_our_table_refuses_what_the_published_definition_refuses(
+    published: tuple[Path, Definitions], policy: AzurePolicy
+) -> None:
+    """Judged over the resources of the example, with each value that the policy looks at, another one and none."""
+    folder_, azure = published
+    planned = planned_in(CONTOSO)
+    assigned = {name: {"value": value} for name, value in {**policy.parameters, "effect": "Deny"}.items()}
+    judged: list[bool] = []
+    for where, resource in planned:
+        if resource["type"] != policy.judges:
+            continue
+        for value in (*policy.accepts, "another", None):
+            inputs = copy.deepcopy(dict(resource["inputs"]))
+            put(inputs, str(policy.path).split("."), value)
+            body = as_azure_describes(azure, where, {**resource, "inputs": inputs}, planned)
+            found = effect(definition(folder_, policy.id), assigned, JUDGED[resource["type"]], body)
+            ours = is_refused(policy, Resource("", resource["type"], "", inputs))
+            assert (found == "Deny") == ours, (resource["urn"], value)
+            judged.append(ours)
+
+    assert {True, False} == set(judged)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda one: one.name)
+def test_manifests_accept_only_effects_of_the_definition(
+    published: tuple[Path, Definitions], policy: AzurePolicy
+) -> None:
+    accepted = str(Policies.model_fields[policy.name].annotation)
+    effects = {policy.audit, "Disabled", *(["Deny"] if "Deny" in accepted else [])}
+
+    parameter = definition(published[0], policy.id)["parameters"]["effect"]
+
+    assert effects <= set(parameter["allowedValues"])
+    assert ("Deny" in effects) == (policy.path is not None)
 
 
 def test_the_example_complies_with_every_policy_that_it_assigns(published: tuple[Path, Definitions]) -> None:

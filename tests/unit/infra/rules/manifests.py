@@ -178,6 +178,18 @@ CASES: dict[str, list[Case]] = {
             "hub",
         )
     ],
+    "policy-denies": [
+        Case(
+            on_platform(hub__policies={"customer_managed_keys": "Deny"}),
+            on_platform(hub__policies={"customer_managed_keys": "Audit"}),
+            "workspace: hub.policies.customer_managed_keys refuses it, since encryption.status is None.",
+        ),
+        Case(
+            {**ADOPT, **on_platform(hub__policies={"user_assigned_identity": "Deny"})},
+            on_platform(hub__policies={"user_assigned_identity": "Deny"}),
+            "since primaryUserAssignedIdentity is None",
+        ),
+    ],
     "standing-access": [
         Case(
             {**PRODUCTION, **on_team(groups={"operators": PEOPLE})},
