@@ -41,10 +41,40 @@ SENT_BY_HAND = {
 """Types whose requests the provider's own code makes: their ARM type and API version, and what that code adds.
 https://github.com/pulumi/pulumi-azure-native/tree/master/provider/pkg/resources/customresources"""
 
-_NOT_SENT = {
-    "azure-native:authorization:PimRoleEligibilitySchedule": frozenset({"condition", "conditionVersion"}),
-}
-"""Inputs that this code drops silently: a plan that relies on one of them is wrong."""
+BY_HAND = frozenset(
+    {
+        "azure-native:authorization:PimRoleEligibilitySchedule",
+        "azure-native:authorization:PimRoleManagementPolicy",
+        "azure-native:cdn:CustomDomain",
+        "azure-native:dbforpostgresql:Configuration",
+        "azure-native:keyvault:AccessPolicy",
+        "azure-native:portal:Dashboard",
+        "azure-native:recoveryservices:ProtectedItem",
+        "azure-native:resources:TagAtScope",
+        "azure-native:securityinsights:SourceControl",
+        "azure-native:servicebus:Rule",
+        "azure-native:storage:Blob",
+        "azure-native:storage:BlobContainerLegalHold",
+        "azure-native:storage:StorageAccountStaticWebsite",
+        "azure-native:web:WebApp",
+        "azure-native:web:WebAppSlot",
+    }
+)
+"""All types that the provider creates or updates by code of its own, or whose inputs it changes: the files of that
+folder (commit 183dec9). Containers (`BlobContainer`), vaults and role assignments are not among them. Of keys, only the
+deletion is: it goes to the vault itself (custom_keyvault.go), so it needs the vault's network and a role on its data.
+"""
+
+_SENT = {
+    "azure-native:authorization:PimRoleEligibilitySchedule": frozenset(
+        {
+            "scope", "principalId", "roleDefinitionId", "justification", "status", "scheduleInfo.startDateTime",
+            "scheduleInfo.expiration.duration", "scheduleInfo.expiration.type", "ticketInfo.ticketNumber",
+            "ticketInfo.ticketSystem",
+        }
+    ),
+}  # fmt: skip
+"""The inputs that this code sends. It drops all others silently: a plan that relies on one of them is wrong."""
 
 _DOCUMENTATION = frozenset({"description"})
 """A property that our copy of the definitions lacks everywhere, since it was stripped like the texts of that name."""
@@ -89,7 +119,7 @@ class Definitions:
         sent = {
             key: value
             for key, value in inputs.items()
-            if key not in _NOT_SENT.get(token, ()) and not (key in in_id and _writable(key, {**known, **inner}) is None)
+            if not (key in in_id and _writable(key, {**known, **inner}) is None)
         }
         if token in SENT_BY_HAND:
             sent |= SENT_BY_HAND[token][1]
@@ -135,8 +165,9 @@ class Definitions:
                 yield from self._named(below, name)
 
     def _dropped(self, token: str, inputs: Mapping[str, Any]) -> Iterator[str]:
-        for name in sorted(_NOT_SENT.get(token, frozenset()) & inputs.keys()):
-            yield f"{name}: the provider does not send it"
+        for path in _paths(inputs) if token in _SENT else ():
+            if path not in _SENT[token]:
+                yield f"{path}: the provider does not send it"
 
     def _type_of(self, token: str) -> ArmType:
         if token in SENT_BY_HAND:
@@ -255,6 +286,11 @@ class Definitions:
 
 
 _OBJECTS = ("ObjectType", "DiscriminatedObjectType")
+
+
+def _paths(value: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, item in value.items():
+        yield from _paths(item, f"{above}{key}.") if isinstance(item, Mapping) else (f"{above}{key}",)
 
 
 def _elements(type_: ArmType) -> Sequence[Mapping[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from tests.conformance.arm import Definitions
+from tests.conformance.arm import BY_HAND, SENT_BY_HAND, Definitions
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
 from tests.unit.stack.test_every_setting import CASES, planned_with
@@ -40,6 +40,8 @@ WRONG_VALUES: list[tuple[str, str, Any]] = [
     ("authorization:ManagementLockByScope", "level", "DoNotDelete"),
     ("authorization:PolicyAssignment", "enforcementMode", "Enforce"),
     ("authorization:PimRoleEligibilitySchedule", "scheduleInfo.expiration.type", "AfterDays"),
+    ("authorization:PimRoleEligibilitySchedule", "scheduleInfo.expiration.endDateTime", "2027-01-01T00:00:00Z"),
+    ("authorization:PimRoleEligibilitySchedule", "condition", "@Resource[...] StringEquals 'x'"),
     ("consumption:Budget", "timeGrain", "Weekly"),
     ("network:Subnet", "privateEndpointNetworkPolicies", "On"),
     ("network:RouteTable", "routes.0.nextHopType", "Firewall"),
@@ -72,6 +74,12 @@ def example() -> list[Mapping[str, Any]]:
 def test_every_resource_of_the_example_fits(azure: Definitions, example: list[Mapping[str, Any]]) -> None:
     assert wrong_of(azure, example) == []
     assert len(example) > 800
+
+
+def test_types_that_the_provider_sends_by_hand_are_checked_by_its_code(example: list[Mapping[str, Any]]) -> None:
+    planned = {resource["type"] for resource in example}
+
+    assert planned & BY_HAND == SENT_BY_HAND.keys()
 
 
 @pytest.mark.parametrize("setting", CASES)
