@@ -14,6 +14,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,16 +125,66 @@ def staging_folder(where: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for what only this command needs: as `staging_folder`, in the system's folder for temporary files."""
+    with staging_folder(Path(tempfile.gettempdir())) as folder:
+        yield folder
+
+
+def move_into_place(folder: Path, destination: Path) -> None:
+    """Move a finished folder to `destination`, which does not exist or is empty: whole, or after an error nothing.
+
+    Raises:
+        FileExistsError: `destination` is not empty: another process was faster.
+        OSError: It cannot be written.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    existing = destination.is_dir()
+    # An existing empty folder is kept, because it may be the current folder of a shell. The content comes into it as a
+    # whole first; of a process that is killed then, `finish_moving` moves the rest.
+    target = destination / _INCOMING if existing else destination
+    try:
+        folder.rename(target)
+    except OSError as error:
+        taken = error.errno in (errno.ENOTEMPTY, errno.EEXIST)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination)) if taken else error from error
+    if not existing:
+        return
+    if any(path != target for path in destination.iterdir()):
+        target.rename(folder)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
+    finish_moving(destination)
+
+
+def finish_moving(destination: Path) -> bool:
+    """Move the rest of what `move_into_place` was moving when its process was killed. Returns whether there was any."""
+    incoming = destination / _INCOMING
+    if not incoming.is_dir():
+        return False
+    for child in sorted(incoming.iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # another process finishes it too
+            child.rename(destination / child.name)
+    with contextlib.suppress(FileNotFoundError):
+        incoming.rmdir()
+    return True
+
+
 def remove_leftovers(where: Path) -> None:
-    """Remove the temporary files and folders that killed processes of this machine left in a folder."""
+    """Remove the temporary files and folders that killed processes of this user and machine left in a folder."""
     # Where another process is faster, or we have no right, they stay: the command does not depend on it.
     with contextlib.suppress(OSError):
-        for path in [path for path in where.iterdir() if path.name.startswith(PREFIX) and _is_left(path)]:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in [path for path in where.iterdir() if path.name.startswith(PREFIX)]:
+            with contextlib.suppress(OSError):
+                if _is_left(path):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 PREFIX = ".mlops-bootstrap-"
 """The start of the names of temporary files and folders."""
+
+_INCOMING = f"{PREFIX}incoming"
+"""The folder in an existing destination from which its content is moved into place; no process owns it."""
 
 _OLD_SECONDS = 24 * 60 * 60
 
@@ -154,6 +205,8 @@ def _is_left(path: Path) -> bool:
     """Whether the process that owns a temporary file or folder has ended."""
     owner = re.fullmatch(rf"{re.escape(PREFIX)}([0-9a-f]{{8}})-([0-9]{{1,9}})-[0-9a-f]{{16}}", path.name)
     if owner is None or owner.group(1) != _machine():
+        return False
+    if hasattr(os, "getuid") and path.lstat().st_uid != os.getuid():  # in a folder that users share
         return False
     if sys.platform == "win32":  # a signal 0 would end the process there
         return time.time() - path.lstat().st_mtime > _OLD_SECONDS

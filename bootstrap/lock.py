@@ -10,10 +10,11 @@ from bootstrap.errors import LockedError
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path, message: str) -> Iterator[None]:
+def hold_lock(path: Path, message: str, *, seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock file `path` until the block ends; its folder is created if needed.
 
     Args:
+        seconds: How long to wait for another process.
         message: The error when another process holds it: "Another run is at work in ...".
 
     Raises:
@@ -25,9 +26,11 @@ def hold_lock(path: Path, message: str) -> Iterator[None]:
     holder = path.with_name(f"{path.name}.holder")
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
     except Timeout as error:
-        why = holder.read_text(encoding="utf-8") if holder.is_file() else "It has just started"
+        why = "It has just started"
+        with contextlib.suppress(OSError, ValueError):  # it ends at this moment
+            why = holder.read_text(encoding="utf-8")
         raise LockedError(
             message, why=f"{why}.", hint="Wait until it has ended, and run the same command again."
         ) from error

@@ -31,6 +31,8 @@ GIT_REPOSITORY_VARIABLES = (
 
 _log = logging.getLogger(__name__)
 
+_GUARD = Path(__file__).with_name("guard.py")
+
 _GRACE_SECONDS = 5.0
 """The time that a child has to end after SIGTERM, before SIGKILL."""
 
@@ -180,6 +182,30 @@ def child(
         yield process
     finally:
         end(process)
+
+
+@contextlib.contextmanager
+def guarded_child(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """As `child`, for programs of others: when this process is killed, the child and all that it started are too.
+
+    It has no standard input. When a signal ends it, its exit code is 128 and the number of the signal.
+    """
+    guard = [sys.executable, "-I", "-S", str(_GUARD), *command]
+    with child(guard, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr) as process:
+        pipe, process.stdin = process.stdin, None  # kept open until here: its end would end the child
+        assert pipe is not None
+        try:
+            yield process
+        finally:
+            end(process)
+            pipe.close()
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

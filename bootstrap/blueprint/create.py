@@ -1,16 +1,23 @@
 """Creates a project: renders a blueprint, checks its lock, commits it, and moves it to its destination."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from bootstrap.blueprint.lock import relock
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.blueprint.template import Question, Template, ask_on_terminal, open_template
 from bootstrap.errors import ConflictError, InputError, RefusedError, did_you_mean
-from bootstrap.files import is_git_folder, staging_folder
+from bootstrap.files import (
+    finish_moving,
+    is_git_folder,
+    move_into_place,
+    remove_leftovers,
+    staging_folder,
+    temporary_folder,
+)
 from bootstrap.processes import git
 from bootstrap.progress import Progress
 
@@ -85,10 +92,10 @@ def create(
     if destination is not None:
         _check_destination(destination)
     git("version", cwd=directory)  # fails early where git is missing
-    on_its_disk = _nearest_folder(destination or directory)
-    with TemporaryDirectory(prefix="mlops-bootstrap-") if dry_run else staging_folder(on_its_disk) as staging:
+    beside = _staging_place(destination or directory / PROJECT_QUESTION)
+    with temporary_folder() if dry_run else staging_folder(beside) as staging:
         # The folder has the destination's name, because templates can read it.
-        folder = Path(staging) / ((destination.name if destination else "") or "project")
+        folder = staging / ((destination.name if destination else "") or "project")
         with open_template(snapshot, folder) as template:
             _refuse_unknown(snapshot, given)
             answers = _answers(template, given, destination.name if destination else "", ask=ask, defaults=defaults)
@@ -106,7 +113,11 @@ def create(
         if not dry_run:
             if outer is None:
                 _commit(folder, f"Start from the blueprint {answers[BLUEPRINT_QUESTION]} at {commit}", progress)
-            _move_into_place(folder, path)
+            try:
+                move_into_place(folder, path)
+            except FileExistsError:
+                _check_destination(path)  # another process was faster
+                raise
     return NewProject(
         project=str(answers[PROJECT_QUESTION]),
         path=path,
@@ -176,9 +187,13 @@ def _in_one_line(question: Question) -> str:
 
 def _check_destination(path: Path) -> None:
     """Raise ConflictError if `path` exists, except for an empty folder."""
+    finished = path.is_dir() and finish_moving(path)
+    remove_leftovers(path)
     inside = next(path.iterdir(), None) if path.is_dir() else None
     why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
-    if inside is not None:
+    if finished:
+        why = "It is the project of an earlier call that was killed; its last files are in place now."
+    elif inside is not None:
         why = f"It is not empty; it contains, for example, {inside.name}."
     if inside is not None or (not path.is_dir() and (path.exists() or path.is_symlink())):
         raise ConflictError(
@@ -186,9 +201,15 @@ def _check_destination(path: Path) -> None:
         )
 
 
-def _nearest_folder(path: Path) -> Path:
-    """`path`, or the nearest folder above it that exists: a new project is prepared there, on the same disk."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+def _staging_place(destination: Path) -> Path:
+    """The folder in which a project is prepared: beside its destination, so that a killed command leaves that alone.
+
+    An existing destination that is a disk of its own, or lies in a folder that cannot be written, is used itself.
+    """
+    beside = next(folder for folder in destination.parents if folder.exists())
+    if destination.is_dir() and (destination.stat().st_dev != beside.stat().st_dev or not os.access(beside, os.W_OK)):
+        return destination
+    return beside
 
 
 def _rendered_files(folder: Path) -> tuple[str, ...]:
@@ -246,21 +267,3 @@ def _commit(folder: Path, message: str, progress: Progress) -> None:
             "Set them: git config --global user.name NAME; git config --global user.email ADDRESS"
         )
     git(*commit, cwd=folder, env=identity)
-
-
-def _move_into_place(folder: Path, path: Path) -> None:
-    """Move the finished project to `path`: all of it, or after an error nothing."""
-    moved: list[Path] = []
-    try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(path)
-            return
-        # An existing empty folder is kept, because it may be the current folder of a shell.
-        for child in sorted(folder.iterdir()):
-            child.rename(path / child.name)
-            moved.append(child)
-    except BaseException:
-        for child in moved:
-            (path / child.name).rename(child)
-        raise

@@ -14,11 +14,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import bootstrap
 from bootstrap.errors import InputError, MissingError
+from bootstrap.files import temporary_folder
 from bootstrap.processes import git
 from bootstrap.yaml import parse
 
@@ -107,8 +107,8 @@ def snapshot_of(source: Path) -> Iterator[Snapshot]:
 
     A checkout itself does not change: the commit is created in a temporary repository that shares its objects.
     """
-    with TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        repository, is_checkout = Path(folder) / "blueprints.git", source.is_dir()
+    with temporary_folder() as folder:
+        repository, is_checkout = folder / "blueprints.git", source.is_dir()
         shared = ["--shared"] if is_checkout else []
         git("clone", "--quiet", "--bare", *shared, str(source), str(repository), cwd=source.parent)
         commit = git("rev-parse", "HEAD", cwd=repository)

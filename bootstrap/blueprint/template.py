@@ -9,11 +9,11 @@ import contextlib
 import os
 import re
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from copier._main import Worker
@@ -25,6 +25,7 @@ from plumbum import local
 
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.errors import BootstrapError, InputError, RefusedError, nearest
+from bootstrap.files import temporary_folder
 from bootstrap.processes import GIT_REPOSITORY_VARIABLES
 
 _RUNS_CODE = ("_tasks", "_migrations", "_jinja_extensions")
@@ -175,8 +176,8 @@ def open_template(snapshot: Snapshot, folder: Path) -> Iterator[Template]:
         RefusedError: The template would run code.
     """
     with (
-        TemporaryDirectory(prefix="mlops-bootstrap-") as mirrors,
-        _environment(snapshot, Path(mirrors)),
+        temporary_folder() as temporary,
+        _environment(snapshot, temporary),
         Worker(
             src_path=snapshot.url,
             dst_path=folder,
@@ -219,19 +220,22 @@ def ask_on_terminal(question: CopierQuestion) -> Any:
 
 
 @contextlib.contextmanager
-def _environment(snapshot: Snapshot, mirrors: Path) -> Iterator[None]:
-    """Make Copier's git find `snapshot` under its URL, and its mirrors lie outside of the user's Copier cache.
+def _environment(snapshot: Snapshot, temporary: Path) -> Iterator[None]:
+    """Make Copier's git find `snapshot` under its URL, and Copier's mirrors and clones lie in a folder of ours.
 
-    Copier runs git through plumbum, which has a separate environment; Copier reads its variable from this process's.
+    Copier runs git through plumbum, which has a separate environment; Copier reads its variable from this process's,
+    and clones to where `tempfile` makes folders.
     """
-    before = os.environ.get("COPIER_CACHE_DIR")
-    os.environ["COPIER_CACHE_DIR"] = str(mirrors)
+    before, system = os.environ.get("COPIER_CACHE_DIR"), tempfile.tempdir
+    os.environ["COPIER_CACHE_DIR"] = str(temporary / "mirrors")
+    tempfile.tempdir = str(temporary)
     try:
         with local.env(**snapshot.environment()):
             for name in GIT_REPOSITORY_VARIABLES:
                 local.env.pop(name, "")
             yield
     finally:
+        tempfile.tempdir = system
         del os.environ["COPIER_CACHE_DIR"]
         if before is not None:
             os.environ["COPIER_CACHE_DIR"] = before

@@ -12,6 +12,8 @@ from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
     from bootstrap.model.records import Decision, Version
+    from bootstrap.model.serve import Model
+    from bootstrap.project import Project
 
 _SHORT = 12
 """The length of digests and commits in tables."""
@@ -193,35 +195,46 @@ def serve(
     project = session.project()
     progress = session.console
     with contextlib.ExitStack() as stack:
+        if not check:  # Ctrl-C is how a user stops the server, also while it starts
+            stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         if run is not None:
             served = stack.enter_context(server.model_of_run(project, gate.find_run(project, run)))
         else:
             served = server.model_of_version(project, registry.version(project, version))
-        if not check:
-            running = stack.enter_context(server.start_server(project, served, port=port, progress=progress))
-            sample = project.manifest.serve.sample_request
-            text = (
-                f"{project.manifest.model.name} {served.name} answers on {running.url}. Ctrl-C stops it. Try it:\n"
-                f'  curl -H "Content-Type: application/json" -d @{sample} {running.url}\n'
-                f"Log: {running.log}"
-            )
-            document = {
-                "schema_version": 1,
-                "model": served.name,
-                "model_sha256": served.sha256,
-                "url": running.url,
-                "log": str(running.log),
-                "ready_seconds": round(running.ready_seconds, 3),
-            }
-            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how a user stops the server
-                session.console.result(text, document)
-                server.wait(running)
-            session.console.say("stopped")
-            return
-        result = server.check(project, served, port=port, progress=progress)
-    session.console.result(_check_text(result), result)
+        if check:
+            result = server.check(project, served, port=port, progress=progress)
+        else:
+            _serve(session, project, served, port)
+    if not check:
+        progress.close()
+        progress.say("stopped")
+        return
+    progress.result(_check_text(result), result)
     if not result["passed"]:
         raise RefusedError(f"The check of {served.name} failed.", details=result["problems"])
+
+
+def _serve(session: Session, project: "Project", served: "Model", port: int | None) -> None:
+    """Serve until Ctrl-C, which is raised as KeyboardInterrupt."""
+    from bootstrap.model import serve as server
+
+    with server.start_server(project, served, port=port, progress=session.console) as running:
+        sample = project.manifest.serve.sample_request
+        text = (
+            f"{project.manifest.model.name} {served.name} answers on {running.url}. Ctrl-C stops it. Try it:\n"
+            f'  curl -H "Content-Type: application/json" -d @{sample} {running.url}\n'
+            f"Log: {running.log}"
+        )
+        document = {
+            "schema_version": 1,
+            "model": served.name,
+            "model_sha256": served.sha256,
+            "url": running.url,
+            "log": str(running.log),
+            "ready_seconds": round(running.ready_seconds, 3),
+        }
+        session.console.result(text, document)
+        server.wait(running)
 
 
 def _gate_text(decision: "Decision", path: str) -> str:

@@ -13,6 +13,9 @@ from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
 from bootstrap.terminal.table import table
 
+_WAIT_SECONDS = 15.0
+"""How long `platform link` waits for another one: each takes about a second."""
+
 
 @command(
     platform_group,
@@ -189,21 +192,27 @@ def link(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of links.yaml, and stop.")] = False,
 ) -> None:
     """Record the issuer and subject of a forge's tokens in links.yaml, so that CI can log in without a secret."""
+    import contextlib
     import difflib
 
     from bootstrap import files, yaml
+    from bootstrap.lock import hold_lock
     from bootstrap.manifests import links, locate, platform
+    from bootstrap.project import STATE_FOLDER
 
     root, name = locate.find_root(session.directory), locate.LINKS
     path, before = root / name, ""
-    if path.exists():
-        yaml.read(path, within=root)  # reports invalid YAML
-        before = files.read_bounded(path, within=root).decode()
-    after = links.with_link(before, path, target, environment, links.link_of(issuer, subject))
-    platform.check_with_links(root, after, f"{target} {environment}")
-    changed = before != after
-    if changed and not dry_run:
-        files.write_atomically(path.resolve(), after)
+    # From reading to writing: a link that another process records meanwhile is kept.
+    locked = hold_lock(root / STATE_FOLDER / "links.lock", f"{path} is being changed.", seconds=_WAIT_SECONDS)
+    with contextlib.nullcontext() if dry_run else locked:
+        if path.exists():
+            yaml.read(path, within=root)  # reports invalid YAML
+            before = files.read_bounded(path, within=root).decode()
+        after = links.with_link(before, path, target, environment, links.link_of(issuer, subject))
+        platform.check_with_links(root, after, f"{target} {environment}")
+        changed = before != after
+        if changed and not dry_run:
+            files.write_atomically(path.resolve(), after)
     difference = "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm=""))
     session.console.result(
         difference if changed else f"{path} already has this link.",

@@ -13,7 +13,7 @@ from typing import Any
 
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, MissingError
 from bootstrap.files import PREFIX, remove_leftovers, write_atomically
-from bootstrap.processes import child, git, shell_line
+from bootstrap.processes import git, guarded_child, shell_line
 from bootstrap.progress import Progress
 
 PLATFORM, TEAM, PROJECT, PAGE = "platform", "health", "disease-progression", "report.html"
@@ -124,7 +124,7 @@ def _run(words: str, arguments: list[str], why: str, folder: Path, progress: Pro
     progress.started(command)
     started = time.monotonic()
     line = [sys.executable, "-m", "bootstrap", *words.split(), *arguments, "--output", "json"]
-    with child(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process, process:
+    with guarded_child(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process, process:
         result, talk = (output.decode(errors="replace") for output in process.communicate())
     seconds = time.monotonic() - started
     if process.returncode != ExitCode.DONE:

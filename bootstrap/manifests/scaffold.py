@@ -1,5 +1,6 @@
 """`platform init`: a new platform repository, written whole or not at all."""
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -134,11 +135,20 @@ def _write(destination: Path, files: Mapping[str, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode())
         if not destination.exists():
-            made.rename(destination)
-            return
+            with contextlib.suppress(OSError):  # another process was faster: its files are compared with ours
+                made.rename(destination)
+                return
+        _create_first(made / FILE_NAME, destination / FILE_NAME)
+        _refuse_others(destination, files)
         for relative in files:
             (destination / relative).parent.mkdir(parents=True, exist_ok=True)
             (made / relative).replace(destination / relative)
+
+
+def _create_first(made: Path, path: Path) -> None:
+    """Create the only file with answers, if it is not there: of two processes one does, and the other one sees it."""
+    with contextlib.suppress(OSError):  # it is there, or this file system has no links: it is written with the others
+        path.hardlink_to(made)
 
 
 def _files(answers: Mapping[str, str], today: dt.date) -> dict[str, str]:

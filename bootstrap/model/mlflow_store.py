@@ -121,6 +121,10 @@ class MlflowStore:
         """Set a run's final status. Does not wait: errors are raised when the store is closed."""
         self._unread.append(self._call("end_run", run_id=run_id, status=status))
 
+    def end_runs(self, tag: str, value: str, status: RunStatus) -> None:
+        """Set the final status of the runs with this value of the tag that have none."""
+        self._call("end_runs", tag=tag, value=value, status=status).result()
+
     def register_version(self, name: str, source: Path, *, run_id: str | None, tags: Mapping[str, str]) -> str:
         """Register the model in the folder `source` as the next version of `name`, and return that version.
 

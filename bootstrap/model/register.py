@@ -13,6 +13,7 @@ from pathlib import Path
 from bootstrap import __version__
 from bootstrap.digest import IGNORED_FOLDERS, digest_file, digest_tree
 from bootstrap.errors import ConflictError, MissingError, RefusedError
+from bootstrap.files import write_atomically
 from bootstrap.lock import hold_lock
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import MlflowStore
@@ -22,6 +23,9 @@ from bootstrap.project import Project
 
 DIGEST_TAG = "mlops.model_sha256"
 STAGE_TAG = "mlops.stage"
+
+_NEW = ".new"
+"""What the name of a model's folder ends with until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger
         MissingError, RefusedError, InputError: As `find_challenger` raises; nothing has changed then.
     """
     with hold_lock(project.state / "registry/lock", f"Another registration is in progress in {project.root}."):
+        for partial in (project.state / "registry").glob(f"*/*/{registry.MODEL}{_NEW}"):  # of a call that was killed
+            shutil.rmtree(partial, ignore_errors=True)
         challenger = find_challenger(project, run)
         with MlflowStore(project) as store:  # its first call opens it: with nothing to register, it is not opened
             if challenger.existing is not None and challenger.is_champion:
@@ -143,7 +149,7 @@ def _create_champion(
     progress.started("copy the model")
     folder = registry.version_folder(project, model.sha256)
     _copy(project.path(model.path), folder / registry.MODEL, model.sha256)
-    shutil.copyfile(gate.decision_path(project, run.id), folder / registry.DECISION)
+    write_atomically(folder / registry.DECISION, gate.decision_path(project, run.id).read_bytes())
     progress.finished("copy the model")
 
     progress.started("register in MLflow")
@@ -190,10 +196,9 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
     """Copy a model's folder; `target` appears only with the content of the digest `sha256`."""
     if target.is_dir() and digest_tree(target) == sha256:
         return
-    incoming = target.with_name(target.name + ".new")
-    for leftover in (incoming, target):
-        if leftover.exists():
-            shutil.rmtree(leftover)
+    incoming = target.with_name(target.name + _NEW)
+    if target.exists():
+        shutil.rmtree(target)
     incoming.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, incoming, ignore=shutil.ignore_patterns(*IGNORED_FOLDERS))
     if digest_tree(incoming) != sha256:

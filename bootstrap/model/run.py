@@ -8,6 +8,7 @@ output. Description: docs/run.md.
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -50,12 +51,17 @@ from bootstrap.model.records import (
     read_record,
     write_record,
 )
-from bootstrap.processes import child, end, git
+from bootstrap.processes import end, git, guarded_child
 from bootstrap.progress import Progress
 from bootstrap.project import Project
 
 _STEP = "step.json"
 _LOG_LINES = 15
+_RUN_TAG = "mlops.run"
+"""The tag with our id of the run that all its runs in MLflow have."""
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{7}")
+_RUNNING = "running"
+"""The file in the folder of a run that has not succeeded: it may have runs in MLflow that still have to end."""
 _MLFLOW_STATUS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
 
@@ -103,6 +109,10 @@ def run(
             with prepared.measured("digests"):
                 cached = prepared.find_cached()
             if len(cached) == len(prepared.pipeline.jobs):
+                if any((project.state / "runs").glob(f"*/{_RUNNING}")):
+                    interpreter = project_python(project)
+                    with _mlflow(project, interpreter) as store:
+                        _end_killed(project, store)
                 return _all_cached(prepared, cached, progress), False
         return _execute(prepared, progress, use_cache=use_cache), True
 
@@ -336,10 +346,26 @@ def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
     run_id = _new_id()
     folder = project.state / "runs" / run_id
     (folder / "logs").mkdir(parents=True)
-    with contextlib.ExitStack() as stack:
-        store = stack.enter_context(MlflowStore(project, interpreter)) if has_mlflow(interpreter) else None
+    with _mlflow(project, interpreter) as store:
+        _end_killed(project, store)
+        (folder / _RUNNING).touch()
         execution = _Execution(work, run_id, folder, interpreter, python, store, progress, use_cache=use_cache)
-        return execution.go()
+        record = execution.go()
+    (folder / _RUNNING).unlink()
+    return record
+
+
+def _mlflow(project: Project, interpreter: Path) -> contextlib.AbstractContextManager[MlflowStore | None]:
+    """The project's MLflow store; None if its environment has no MLflow."""
+    return MlflowStore(project, interpreter) if has_mlflow(interpreter) else contextlib.nullcontext()
+
+
+def _end_killed(project: Project, store: MlflowStore | None) -> None:
+    """Set the final status of what earlier runs, which did not succeed, left running in MLflow. The lock is held."""
+    for marker in (project.state / "runs").glob(f"*/{_RUNNING}"):
+        if store is not None and _ID.fullmatch(marker.parent.name):
+            store.end_runs(_RUN_TAG, marker.parent.name, "KILLED")
+        marker.unlink()
 
 
 class _Execution:
@@ -371,7 +397,7 @@ class _Execution:
     def go(self) -> Run:
         status: RunStatus = "KILLED"
         try:
-            self._parent = self._start_run(self._id, {"mlops.run": self._id})
+            self._parent = self._start_run(self._id)
             self._all_jobs()
             failed = [name for name, record in self._records.items() if record.status == "failed"]
             status = "FAILED" if failed else "FINISHED"
@@ -436,13 +462,13 @@ class _Execution:
         if record.status == "completed":
             self._outputs[job.name] = record.outputs
 
-    def _start_run(self, name: str, tags: Mapping[str, str] | None = None) -> str | None:
+    def _start_run(self, name: str) -> str | None:
         """Start a run in MLflow, below that of the pipeline if there is one already; None without MLflow."""
         if self._store is None:
             return None
         experiment = self._work.pipeline.experiment or self._work.project.manifest.name
         with self._work.measured("mlflow"):
-            return self._store.start_run(experiment, name, parent=self._parent, tags=tags)
+            return self._store.start_run(experiment, name, parent=self._parent, tags={_RUN_TAG: self._id})
 
     def _step(self, job: Job, key: str, inputs: Mapping[str, Artifact | Value], run_id: str | None) -> Step:
         """Run the job's command; if it succeeds, move its outputs into the cache."""
@@ -506,7 +532,7 @@ class _Execution:
                 problem = f"The program {arguments[0]} is not in the project's environment and not on PATH."
                 file.write(problem.encode() + b"\n")
                 return problem
-            with child(
+            with guarded_child(
                 [program, *arguments[1:]], cwd=job.code, env=environment, stdout=file, stderr=subprocess.STDOUT
             ) as process:
                 with self._lock:

@@ -13,7 +13,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import IO, Any, cast
 from pydantic import BaseModel
 
 from bootstrap.errors import ConflictError, InputError, RefusedError
+from bootstrap.files import temporary_folder
 from bootstrap.model import gate, registry
 from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import mlflow_environment
@@ -134,9 +134,9 @@ def model_of_run(project: Project, run: Run) -> Iterator[Model]:
             why=f"It is missing, or no longer has the digest {model.sha256}.",
             hint=f"Run the pipeline again: {project.command('run')}",
         )
-    with tempfile.TemporaryDirectory(prefix="serve-", ignore_cleanup_errors=True) as folder:
-        shutil.copytree(project.path(model.path), Path(folder) / registry.MODEL)
-        yield Model(f"run {run.id}", model.sha256, Path(folder))
+    with temporary_folder() as folder:
+        shutil.copytree(project.path(model.path), folder / registry.MODEL)
+        yield Model(f"run {run.id}", model.sha256, folder)
 
 
 @contextlib.contextmanager
@@ -362,8 +362,8 @@ def _predicting(project: Project, model: Model, python: Path) -> Iterator[Callab
     request = project.path(project.manifest.serve.sample_request)
     log = project.state / "predict.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="predict-", ignore_cleanup_errors=True) as folder:
-        answers = Path(folder) / "answers.json"
+    with temporary_folder() as folder:
+        answers = folder / "answers.json"
         command = [str(python), str(_SCRIPTS / "predict.py"), str(model.path), str(request), str(answers)]
         with (
             log.open("wb") as output,

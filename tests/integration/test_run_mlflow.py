@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bootstrap.errors import InputError
 from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.processes import uv_executable
 from bootstrap.project import Project, find_project
-from tests.helpers import build_tree, run_cli
+from tests.helpers import build_tree, run_cli, started
 
 FILES = {
     "mlops.yaml": """
@@ -50,9 +51,11 @@ FILES = {
         """,
     "learn/learn.py": """
         import sys
+        import time
         import mlflow
         value = float(sys.argv[1])
         mlflow.log_metric("value", value)
+        time.sleep(max(0, value - 1))
         sys.exit(value < 0)
         """,
 }
@@ -104,6 +107,32 @@ def test_failed_step_sets_failed_status_of_its_run_and_parent(project: Project) 
 
     assert done.code == 2, done.err
     assert rows(project, "select distinct status from runs") == [("FAILED",)]
+
+
+def test_next_run_ends_in_mlflow_what_a_killed_run_left(project: Project) -> None:
+    with started("-m", "bootstrap", "run", "--set", "value=60", cwd=project.root) as process:
+        until = time.monotonic() + 60
+        while not (project.state / "mlflow.db").exists() or not _metrics(project):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.kill()
+    assert rows(project, "select status from runs") == [("RUNNING",), ("RUNNING",)]
+    [killed] = (path.name for path in (project.state / "runs").iterdir())
+
+    done = run_cli("run", cwd=project.root)
+
+    assert done.code == 0, done.err
+    query = "select value, status from runs join tags using (run_uuid) where key = 'mlops.run' order by 1"
+    statuses = [(run == killed, status) for run, status in rows(project, query)]
+    assert statuses == [(True, "KILLED"), (True, "KILLED"), (False, "FINISHED"), (False, "FINISHED")]
+    assert list(project.state.glob("steps/.*")) == list(project.state.glob("runs/*/running")) == []
+
+
+def _metrics(project: Project) -> list[tuple[object, ...]]:
+    with contextlib.suppress(sqlite3.OperationalError):  # there is no table yet
+        return rows(project, "select value from metrics")
+    return []
 
 
 def test_store_of_newer_mlflow_is_reported_before_any_step_runs(project: Project) -> None:

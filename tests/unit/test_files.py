@@ -9,6 +9,7 @@ import pytest
 from bootstrap import files
 from bootstrap.errors import ExitCode, InputError
 from bootstrap.files import file_error, relative_path, write_atomically
+from tests.helpers import build_tree, tree
 
 
 def test_new_file_and_its_folder_are_made(tmp_path: Path) -> None:
@@ -96,3 +97,50 @@ def test_a_path_on_another_drive_is_absolute(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(os.path, "relpath", refuse)
 
     assert relative_path(tmp_path / "churn") == str(tmp_path / "churn")
+
+
+def test_finished_folder_comes_into_an_existing_empty_one(tmp_path: Path) -> None:
+    destination = tmp_path / "churn"
+    destination.mkdir()
+    number = destination.stat().st_ino
+
+    files.move_into_place(build_tree(tmp_path / "made", {"a": "1", "b/c": "2"}), destination)
+
+    assert tree(destination) == ["a", "b/c"]
+    assert destination.stat().st_ino == number
+    assert not (tmp_path / "made").exists()
+    assert [path.name for path in destination.iterdir() if path.name.startswith(files.PREFIX)] == []
+
+
+def test_folder_is_not_moved_into_one_that_another_process_has_filled(tmp_path: Path) -> None:
+    made = build_tree(tmp_path / "made", {"a": "ours"})
+    taken = build_tree(tmp_path / "taken", {"b": "theirs"})
+
+    with pytest.raises(FileExistsError) as raised:
+        files.move_into_place(made, taken)
+
+    assert raised.value.filename == str(taken)
+    assert (tree(taken), tree(made)) == (["b"], ["a"])
+
+
+def test_move_of_a_killed_process_is_finished(tmp_path: Path) -> None:
+    """It had moved one of two files."""
+    destination = build_tree(tmp_path / "churn", {"a": "1", f"{files._INCOMING}/b/c": "2"})
+
+    assert files.finish_moving(destination)
+
+    assert tree(destination) == ["a", "b/c"]
+    assert not files.finish_moving(destination)
+
+
+def test_leftover_of_another_user_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / files._temporary(tmp_path).name.replace(f"-{os.getpid()}-", "-999999999-")
+    left.mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getuid", lambda: left.stat().st_uid + 1)
+        files.remove_leftovers(tmp_path)
+        assert left.is_dir()
+
+    files.remove_leftovers(tmp_path)
+
+    assert not left.exists()

@@ -1,6 +1,7 @@
 """Failures of git and uv, and the end of child processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import InputError, MissingError
-from bootstrap.processes import child, git, shell_line, uv, write_commit
+from bootstrap.processes import child, git, guarded_child, shell_line, uv, write_commit
 from tests import helpers
 from tests.helpers import build_tree
 
@@ -162,3 +163,41 @@ def test_a_command_line_is_quoted_for_the_shell(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(sys, "platform", platform)
 
     assert shell_line("cd", "a b", "c&d") == line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are found by a signal")
+def test_guarded_child_and_its_children_end_when_their_owner_is_killed() -> None:
+    code = (
+        "import os, subprocess, time\n"
+        "print(os.getpid(), subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    )
+    owner = (
+        "import sys; from pathlib import Path; from bootstrap.processes import guarded_child\n"
+        "with guarded_child([sys.executable, '-c', sys.argv[1]], cwd=Path()) as process: process.wait()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", owner, code], cwd=helpers.ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        children = [int(word) for word in process.stdout.readline().split()]
+        assert len(children) == 2
+        assert all(alive(child) for child in children)
+
+        process.kill()
+
+        until = time.monotonic() + 10
+        while any(alive(child) for child in children):
+            assert time.monotonic() < until, "the child outlived its owner"
+            time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals and permissions")
+def test_guarded_child_reports_its_signal_and_a_program_that_cannot_be_run(tmp_path: Path) -> None:
+    with guarded_child([sys.executable, "-c", "import os; os.abort()"], cwd=tmp_path) as process:
+        assert process.wait() == 128 + signal.SIGABRT
+    program = tmp_path / "program"
+    program.write_text("not executable", encoding="utf-8")
+    with guarded_child([str(program)], cwd=tmp_path, stderr=subprocess.PIPE) as process, process:
+        assert process.wait() == 126
+        assert process.stderr is not None
+        assert "cannot be run: Permission denied" in process.stderr.read().decode()

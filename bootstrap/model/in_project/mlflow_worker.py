@@ -38,6 +38,14 @@ class _Store:
         self._client.set_terminated(run_id, status)
         return {}
 
+    def end_runs(self, tag: str, value: str, status: str) -> dict[str, str]:
+        """Set the final status of the runs with this value of the tag that have none."""
+        experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]
+        running = f"attributes.status = 'RUNNING' and tags.`{tag}` = '{value}'"
+        for run in self._client.search_runs(experiments, running):
+            self._client.set_terminated(run.info.run_id, status)
+        return {}
+
     def register_version(self, name: str, source: str, run_id: str | None, tags: dict[str, str]) -> dict[str, str]:
         """Register the model at the URI `source` as the next version of `name`; create a new registered model."""
         from mlflow.exceptions import MlflowException  # type: ignore[import-not-found]

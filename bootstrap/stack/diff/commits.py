@@ -9,7 +9,6 @@ checkout, the commit is planned by its own programs.
 import json
 import os
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import Any
 
 from bootstrap.digest import digest_tree
 from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
+from bootstrap.files import temporary_folder
 from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.processes import captured, read_git, uv_executable, write_commit
@@ -100,8 +100,8 @@ def compare(
         RemoteError: The version that the commit pins cannot be installed, or fails.
     """
     repository = Path(read_git("rev-parse", "--show-toplevel", cwd=platform.root)).resolve()
-    with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as folder:
-        tree = Path(folder, "tree")
+    with temporary_folder() as folder:
+        tree = folder / "tree"
         tree.mkdir()
         write_commit(repository, commit.id, tree)
         root = tree / platform.root.resolve().relative_to(repository)

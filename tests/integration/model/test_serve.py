@@ -120,6 +120,24 @@ def test_ctrl_c_stops_serve_without_an_error(world: World) -> None:
     assert "run the same command again" not in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
+def test_ctrl_c_while_serve_starts_is_no_error(world: World) -> None:
+    """The end of a start is the server's first answer: a script that sleeps does not give one."""
+    build_tree(world.root, {"endpoints/online/score.py": "import time\n\n\ndef init():\n    time.sleep(60)\n"})
+    with started("-m", "bootstrap", "model", "serve", "--run", RUN, "--port", "0", cwd=world.root) as process:
+        until = time.monotonic() + 60
+        while not list((world.root / ".mlops").glob("serve-*.log")):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 0, err
+    assert err.rstrip().endswith("stopped")
+
+
 def read_document(stream: IO[str]) -> str:
     text = ""
     for line in stream:
