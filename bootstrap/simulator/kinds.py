@@ -213,3 +213,31 @@ KINDS: dict[str, Kind] = {
     }.items()
 }  # fmt: skip
 """The kinds of resources, by their Pulumi type. A program that makes another kind needs a row here."""
+
+_KEY = "encryption.keyVaultProperties"
+
+NEEDED_ROLES: dict[str, tuple[str, str]] = {
+    f"azure-native:{kind}": row
+    for kind, row in {
+        "storage:StorageAccount": (
+            f"{_KEY}.keyVaultUri",
+            'Status=400 Code="KeyVaultAuthenticationFailure" Message="Authentication issue on the keyvault."',
+        ),
+        "containerregistry:Registry": (f"{_KEY}.keyIdentifier", 'Status=400 Message="Failed to access KeyId"'),
+        "machinelearningservices:Workspace": (
+            "storageAccount",
+            'Status=403 Code="AuthorizationFailed" Message="The client does not have authorization."',
+        ),
+        "machinelearningservices:Compute": (
+            "properties.resourceId", 'Status=400 Code="BadRequest" Message="AKS role check failed."'
+        ),
+        "authorization:RoleAssignment": (
+            "roleDefinitionId",
+            'Status=404 Code="RoleDefinitionDoesNotExist" Message="The specified role definition does not exist."',
+        ),
+    }.items()
+}  # fmt: skip
+"""What a resource needs roles on, or the custom role that it needs: the path of the input that names it, and the error
+of the provider while that role is not effective yet. The errors are from the issues that the catalogue names
+(infra/tables/azure_errors.toml), in the form of the provider's `PulumiAzcoreResponseError`:
+https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/azure/client_azcore.go"""

@@ -1,30 +1,43 @@
 """A Pulumi provider that simulates Azure on loopback, by the table in `kinds.py`.
 
-The engine attaches to it instead of starting the azure-native provider, which needs an account. It checks only that
-the inputs which Azure requires are present.
+The engine attaches to it instead of starting the azure-native provider, which needs an account. It checks
+that the inputs which Azure requires are present, that what is created does not exist, and that roles are effective.
 The gRPC service of a provider: https://www.pulumi.com/docs/iac/extending-pulumi/
 """
 
-from collections.abc import Iterator, Set
+import time
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2, json_format
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
-from bootstrap.simulator.kinds import KINDS, Kind
+from bootstrap.simulator.kinds import KINDS, NEEDED_ROLES, Kind
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Azure, for stacks in one subscription, one after the other."""
+    """Azure, for stacks in one subscription, one after the other.
 
-    def __init__(self) -> None:
+    Args:
+        role_delay: The seconds until a new role is effective. What needs it before is refused.
+        accepts_before: Whether Azure accepts the operation first, and it fails after that.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(
+        self, *, role_delay: float = 0, accepts_before: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._subscription_id: str | None = None
         self._made: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._role_delay = role_delay
+        self._accepts_before = accepts_before
+        self._clock = clock
+        self._roles: dict[str, float] = {}
 
     @property
     def ids(self) -> list[str]:
@@ -70,8 +83,29 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if self._subscription_id is None:
             raise LookupError(f"{request.urn} was given no subscription")
         id_ = kind.id_of(inputs, self._subscription_id)
+        if id_.lower() in self._made:
+            context.abort(grpc.StatusCode.UNKNOWN, f"cannot create already existing resource '{id_}'")
+        answer = _struct(kind.answer(inputs, id_))
+        refusal = self._refusal(request.urn, inputs)
+        if refusal is not None and not self._accepts_before:
+            context.abort(grpc.StatusCode.UNKNOWN, refusal)
         self._made[id_.lower()] = id_, inputs
-        return provider_pb2.CreateResponse(id=id_, properties=_struct(kind.answer(inputs, id_)))
+        if refusal is not None:
+            _fail_after_acceptance(context, id_, answer, request.properties, refusal)
+        if "scope" in inputs:
+            self._roles[(id_ if "assignableScopes" in inputs else inputs["scope"]).rsplit("/", 1)[-1]] = self._clock()
+        return provider_pb2.CreateResponse(id=id_, properties=answer)
+
+    def _refusal(self, urn: str, inputs: dict[str, Any]) -> str | None:
+        """Why Azure refuses a resource: a role on what it uses, or a custom role, is not effective yet."""
+        path, error = NEEDED_ROLES.get(_type(urn), ("", ""))
+        needed: Any = inputs
+        for part in path.split("."):
+            needed = needed.get(part, {}) if isinstance(needed, dict) else {}
+        # A vault's URL begins with its name, and an id ends with its own.
+        names = {str(needed).rsplit("/", 1)[-1], str(needed).removeprefix("https://").split(".")[0]}
+        new = {name for name, since in self._roles.items() if self._clock() - since < self._role_delay}
+        return error if names & new else None
 
     def Update(self, request: Any, context: Any) -> Any:
         inputs = json_format.MessageToDict(request.news)
@@ -86,6 +120,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=id_, properties=_struct(answer), inputs=_struct(inputs))
 
     def Delete(self, request: Any, context: Any) -> Any:
+        self._made.pop(request.id.lower(), None)
         return empty_pb2.Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:
@@ -105,11 +140,27 @@ def serving(provider: Provider | None = None) -> Iterator[int]:
         server.stop(0).wait()
 
 
+def _fail_after_acceptance(context: Any, id_: str, outputs: Struct, inputs: Struct, reason: str) -> NoReturn:
+    """Fail as the provider does when Azure accepted an operation: with what the engine records of the resource.
+
+    `partialError` in https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/crud/crud.go
+    """
+    failed = provider_pb2.ErrorResourceInitFailed(id=id_, properties=outputs, reasons=[reason], inputs=inputs)
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason)
+    status.details.add().Pack(failed)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNKNOWN, reason)
+    raise AssertionError  # abort has raised
+
+
 def _kind(urn: str) -> Kind:
-    type_ = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
-    if type_ not in KINDS:
-        raise LookupError(f"bootstrap/simulator/kinds.py has no row for {type_}")
-    return KINDS[type_]
+    if _type(urn) not in KINDS:
+        raise LookupError(f"bootstrap/simulator/kinds.py has no row for {_type(urn)}")
+    return KINDS[_type(urn)]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
 def _difference(before: Struct, after: Struct, replacing: Set[str] = frozenset()) -> Any:

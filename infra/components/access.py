@@ -8,6 +8,7 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from infra.components.context import Component, StackContext
+from infra.components.propagation import retry_until_effective
 from infra.reference import Reference, set_origin
 from infra.settings import Federation, GroupSettings
 from infra.tables.names import Names
@@ -133,7 +134,10 @@ def create_role_assignments(
         may_assign = [role.id_in(names) for role in entitlement.may_assign]
         condition = assigning_only(may_assign) if may_assign else None
         version = "2.0" if condition else None
-        options = pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on))
+        # An existing principal that is not found has a wrong object id.
+        is_new = isinstance(principal.object_id, pulumi.Output) or depends_on
+        hooks = retry_until_effective("role assignment") if is_new else None
+        options = pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on), hooks=hooks)
         if eligible and condition is None:
             return authorization.PimRoleEligibilitySchedule(
                 assignment,

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_azure_native as azure
 from pulumi_azure_native import resources
 
+from infra.components.propagation import retry_with_new_roles
 from infra.reference import Reference, set_origin
 from infra.settings import EnvironmentSettings, StackSettings
 from infra.tables.names import TABLE, Kind, Names
@@ -74,16 +75,26 @@ class StackContext:
         return self.group.child(f"providers/{TABLE[kind].azure_type}/{self.name(kind, *parts)}", resource)
 
     def stateful(
-        self, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = (), *, kind: Kind | None = None
+        self,
+        parent: pulumi.Resource,
+        depends_on: Sequence[pulumi.Resource] = (),
+        *,
+        kind: Kind | None = None,
+        role_assignments: Sequence[pulumi.Resource] = (),
     ) -> pulumi.ResourceOptions:
         """The options of a resource that holds data: protected from deletion where the environment is protected.
 
         Args:
             kind: Its row of the naming table, if an existing resource of this kind can be imported.
+            role_assignments: The roles without which Azure refuses it.
         """
         imported = self.imported.get(kind) if kind is not None else None
         return pulumi.ResourceOptions(
-            parent=parent, protect=self.protect or None, depends_on=list(depends_on), import_=imported
+            parent=parent,
+            protect=self.protect or None,
+            depends_on=[*depends_on, *role_assignments],
+            import_=imported,
+            hooks=retry_with_new_roles(role_assignments),
         )
 
 

@@ -27,6 +27,7 @@ def create_container_registry(
         premium: Whether it has the Premium tier, which private endpoints, IP rules and customer-managed keys need.
         key: The key that encrypts it; None for Azure's own.
     """
+    needed = key.role_assignments if key is not None else ()
     with Component("registries:ContainerRegistry", name, opts) as parent:
         registry = containerregistry.Registry(
             name,
@@ -46,7 +47,7 @@ def create_container_registry(
             encryption=_encryption(key),
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
             tags=context.tags,
-            opts=context.stateful(parent, key.role_assignments if key is not None else (), kind="container_registry"),
+            opts=context.stateful(parent, role_assignments=needed, kind="container_registry"),
         )
     return context.reference(registry, "container_registry")
 

@@ -6,6 +6,7 @@ import pulumi
 from pulumi_azure_native import devcenter, devopsinfrastructure
 
 from infra.components.context import Component, StackContext
+from infra.components.propagation import retry_with_new_roles
 from infra.reference import Reference
 from infra.settings import RunnerSettings
 
@@ -20,7 +21,7 @@ def create_runner_pool(
     context: StackContext,
     subnet: Reference,
     runners: RunnerSettings,
-    depends_on: Sequence[pulumi.Resource],
+    role_assignments: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> dict[str, Reference]:
     """Create a pool of runners for Azure DevOps. Each runner is a new machine, runs one job and is deleted afterwards.
@@ -28,7 +29,7 @@ def create_runner_pool(
     Returns the resources with diagnostics, by the last part of the setting's name.
 
     Args:
-        depends_on: Resources that must exist first, such as the service's roles on the network.
+        role_assignments: The service's roles on the network.
     """
     with Component("runners:RunnerPool", name, opts, runners.origin) as parent:
         center = devcenter.DevCenter(
@@ -80,6 +81,10 @@ def create_runner_pool(
                 os_profile=devopsinfrastructure.OsProfileArgs(logon_type=devopsinfrastructure.LogonType.SERVICE),
             ),
             tags=context.tags,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=list(role_assignments),
+                hooks=retry_with_new_roles(role_assignments),
+            ),
         )
     return {f"{name}-center": center_reference, name: context.reference(pool, "runner_pool")}

@@ -56,6 +56,7 @@ def create_workspace_storage(
         exposed_headers=["*"],
         max_age_in_seconds=1800,
     )
+    needed = key.role_assignments if key is not None else ()
     with Component("storage:Storage", name, opts) as parent:
         account = create_storage_account(
             name,
@@ -67,7 +68,7 @@ def create_workspace_storage(
             if access.unrestricted
             else [storage.ResourceAccessRuleArgs(resource_id=model_registry_id, tenant_id=tenant_id)],
             key=key,
-            opts=context.stateful(parent, key.role_assignments if key is not None else (), kind="storage"),
+            opts=context.stateful(parent, role_assignments=needed, kind="storage"),
         )
         create_blob_service(name, context=context, account=account, days=_SOFT_DELETE_DAYS, cors=cors, parent=parent)
     return account

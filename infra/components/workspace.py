@@ -10,6 +10,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.context import Component, CustomerKey, StackContext
+from infra.components.propagation import retry_until_effective, retry_with_new_roles
 from infra.reference import Reference, set_origin
 from infra.settings import ClusterSettings, FirewallSku, InstanceSettings, KubernetesSettings, OutboundSettings
 from infra.tables.network_modes import Isolation, PublicAccess
@@ -33,7 +34,7 @@ def create_workspace(
     isolation: Isolation,
     firewall_sku: FirewallSku,
     image_builder: str | None,
-    depends_on: Sequence[pulumi.Resource],
+    role_assignments: Sequence[pulumi.Resource],
     key: CustomerKey | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
@@ -44,9 +45,10 @@ def create_workspace(
         isolation: The isolation mode of its managed network.
         firewall_sku: The tier of the firewall that Azure creates with the first outbound rule for a domain name.
         image_builder: The cluster that builds images, where Azure's public build service cannot.
-        depends_on: Resources that must exist first, such as the identity's role assignments.
+        role_assignments: The roles of its identity.
         key: The key that encrypts its data; None for Azure's own.
     """
+    needed = (*role_assignments, *(key.role_assignments if key is not None else ()))
     with Component("workspace:Workspace", name, opts) as parent:
         workspace = ml.Workspace(
             name,
@@ -82,7 +84,7 @@ def create_workspace(
             v1_legacy_mode=False,
             hbi_workspace=False,
             tags=context.tags,
-            opts=context.stateful(parent, depends_on, kind="workspace"),
+            opts=context.stateful(parent, role_assignments=needed, kind="workspace"),
         )
     return context.reference(workspace, "workspace")
 
@@ -202,14 +204,14 @@ def attach_kubernetes(
     workspace: Reference,
     identity: Reference,
     cluster: KubernetesSettings,
-    depends_on: Sequence[pulumi.Resource],
+    role_assignments: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Attach a Kubernetes cluster of the organization to the workspace.
 
     Args:
         identity: The identity of its jobs and endpoints.
-        depends_on: Resources that must exist first, such as the workspace's roles on the cluster.
+        role_assignments: The workspace's roles on the cluster.
     """
     properties = ml.KubernetesArgs(
         compute_type="Kubernetes",
@@ -218,7 +220,8 @@ def attach_kubernetes(
         properties=ml.KubernetesPropertiesArgs(namespace=cluster.namespace),
     )
     with Component("compute:Kubernetes", name, opts, cluster.origin) as parent:
-        _create_compute(name, context, workspace, cluster.name, properties, identity, depends_on, parent)
+        hooks = retry_with_new_roles(role_assignments)
+        _create_compute(name, context, workspace, cluster.name, properties, identity, role_assignments, parent, hooks)
 
 
 def _create_compute(
@@ -230,6 +233,7 @@ def _create_compute(
     identity: Reference | None,
     depends_on: Sequence[pulumi.Resource],
     parent: pulumi.Resource,
+    hooks: pulumi.ResourceHookBinding | None = None,
 ) -> None:
     ml.Compute(
         name,
@@ -244,7 +248,7 @@ def _create_compute(
         else None,
         properties=properties,
         tags=context.tags,
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on)),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on), hooks=hooks),
     )
 
 
@@ -283,20 +287,24 @@ def create_outbound_rules(
     created: dict[str, pulumi.Resource] = {}
     with Component("outbound:Outbound", name, opts) as parent:
 
-        def create(rule_name: str, properties: _Properties) -> pulumi.Resource:
+        def create(
+            rule_name: str, properties: _Properties, hooks: pulumi.ResourceHookBinding | None = None
+        ) -> pulumi.Resource:
             rule = ml.ManagedNetworkSettingsRule(
                 f"{name}-{rule_name}",
                 resource_group_name=context.group.name_output,
                 workspace_name=workspace.name_output,
                 rule_name=rule_name,
                 properties=properties,
-                opts=pulumi.ResourceOptions(parent=parent, depends_on=list(created.values())[-1:]),
+                opts=pulumi.ResourceOptions(parent=parent, depends_on=list(created.values())[-1:], hooks=hooks),
             )
             created[rule_name] = rule
             return rule
 
         for rule_name, (target, group) in resources.items():
-            create(rule_name, _private_endpoint(target.id_output, group))
+            # The workspace's identity approves the connection, with a role of this stack.
+            hooks = retry_until_effective("identity")
+            create(rule_name, _private_endpoint(target.id_output, group), hooks)
         for rule in rules:
             set_origin(create(rule.name, _properties(rule)), rule.origin)
     return created

@@ -223,7 +223,7 @@ def _create_compute(
             workspace=workspace,
             identity=identity,
             cluster=attached,
-            depends_on=role_assignments.get(cluster_id, ()),
+            role_assignments=role_assignments.get(cluster_id, ()),
             opts=opts,
         )
 

@@ -143,5 +143,5 @@ def _create_runners(
             opts=opts,
         )
     return create_runner_pool(
-        _RUNNERS, context=context, subnet=subnet, runners=runners, depends_on=role_assignments, opts=opts
+        _RUNNERS, context=context, subnet=subnet, runners=runners, role_assignments=role_assignments, opts=opts
     )

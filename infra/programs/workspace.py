@@ -147,7 +147,7 @@ def create_workspace_resources(
         isolation=mode.isolation,
         firewall_sku=networking.firewall_sku,
         image_builder=next(builders, None) if mode.has_managed_network else None,
-        depends_on=role_assignments,
+        role_assignments=role_assignments,
         key=key,
         opts=opts,
     )

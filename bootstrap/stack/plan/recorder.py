@@ -9,6 +9,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -81,6 +82,8 @@ def _record(
     settings.reset_options(project=project, stack=stack, preview=True, organization="organization")
     settings.SETTINGS.monitor = monitor
     settings.SETTINGS.engine = mocks.MockEngine(None)
+    # The engine calls hooks through a server in this process; nothing calls them here, so there is no server.
+    settings.SETTINGS.callbacks = cast("Any", SimpleNamespace(register_error_hook=lambda _hook: None))
     asyncio.run(run_in_stack(observed))
     if monitor.twice:
         raise ValueError(f"two resources have the URN {monitor.twice[0]}")

@@ -1,0 +1,59 @@
+"""Retries of resources that need a role which the same stack assigns: roles become effective minutes later.
+
+Azure does not tell when: reading an assignment back proves nothing (https://github.com/Azure/azure-cli/issues/22510).
+So the failed operation itself is repeated, by an error hook of the engine:
+https://www.pulumi.com/docs/iac/concepts/options/hooks/
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from weakref import WeakKeyDictionary
+
+import pulumi
+
+from infra.tables.azure_errors import Consumer, explained_by_new_role
+
+DELAYS = (10, 20, 40, *[60] * 9)
+"""Seconds before each retry: together the ten minutes that Azure may need.
+https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected"""
+
+_ACCEPTED = " error occurred:"
+"""In the engine's message on an operation that Azure accepted and that failed afterwards (`InitError` in
+sdk/go/common/resource/plugin/provider_plugin.go). The resource exists then, and a repeated creation would be refused.
+The engine records it as created, and the next `up` updates it."""
+
+
+_hooks: WeakKeyDictionary[pulumi.Resource, dict[Consumer, pulumi.ErrorHook]] = WeakKeyDictionary()
+"""The hooks of each running program, by its stack resource: the engine accepts a hook's name once."""
+
+
+def retry_with_new_roles(role_assignments: Sequence[pulumi.Resource]) -> pulumi.ResourceHookBinding | None:
+    """The hook of a resource whose identity needs these roles of the stack; None where there are none."""
+    return retry_until_effective("identity") if role_assignments else None
+
+
+def retry_until_effective(consumer: Consumer) -> pulumi.ResourceHookBinding:
+    """The hook that repeats a creation or an update of a resource while a role may not be effective."""
+    stack = pulumi.runtime.get_root_resource()
+    assert stack is not None
+    hooks = _hooks.setdefault(stack, {})
+    if consumer not in hooks:
+        # Only the program knows that this is a preview: the engine calls the hook there, too.
+        hooks[consumer] = pulumi.ErrorHook(
+            f"retry-{consumer}".replace(" ", "-"), partial(_retry, consumer, is_preview=pulumi.runtime.is_dry_run())
+        )
+    return pulumi.ResourceHookBinding(on_error=[hooks[consumer]])
+
+
+async def _retry(consumer: Consumer, failed: pulumi.ErrorHookArgs, *, is_preview: bool) -> bool:
+    """Whether the engine repeats the operation, after a delay."""
+    error, attempt = failed.errors[0], len(failed.errors)
+    if is_preview or attempt > len(DELAYS) or failed.failed_operation == "delete":
+        return False
+    if _ACCEPTED in error.partition("\n")[0] or not explained_by_new_role(error, consumer):
+        return False
+    delay = DELAYS[attempt - 1]
+    pulumi.log.info(f"{failed.name}: a new role may not be effective yet; next attempt in {delay} s. {error}")
+    await asyncio.sleep(delay)
+    return True

@@ -1,0 +1,32 @@
+"""The catalogue of known errors, in `azure_errors.toml`, and which of them a new role explains."""
+
+import functools
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+Consumer = Literal["role assignment", "identity"]
+"""What fails while something new is not effective yet: an assignment to a new identity or of a new role; a resource
+whose identity has new roles."""
+
+
+@functools.cache
+def catalogue() -> list[dict[str, Any]]:
+    """The known errors. The file describes their keys."""
+    with Path(__file__).with_suffix(".toml").open("rb") as file:
+        return list(tomllib.load(file)["errors"])
+
+
+def explained_by_new_role(error: str, consumer: Consumer) -> bool:
+    """Whether an error of the provider can mean that a role is not effective yet.
+
+    Args:
+        error: As the provider reports it: `Status=403 Code="AuthorizationFailed" Message="..."`.
+        consumer: What failed.
+    """
+    return any(consumer in known.get("retried", ()) and _text(known) in error for known in catalogue())
+
+
+def _text(known: dict[str, Any]) -> str:
+    """What an error contains if it is the known one."""
+    return f'Code="{known["code"]}"' if "code" in known else str(known["message"])

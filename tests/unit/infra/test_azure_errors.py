@@ -1,0 +1,60 @@
+"""The catalogue of known errors: its entries, the page that shows it, and the errors that are retried."""
+
+import re
+
+import pytest
+
+from infra.tables.azure_errors import Consumer, catalogue, explained_by_new_role
+from tests.conftest import Golden
+from tests.helpers import ROOT
+
+PAGE = ROOT / "docs" / "azure-errors.md"
+TABLE = re.compile(r"(?<=\| --- \| --- \| --- \| --- \|\n)(\|.*\n)*")
+
+
+def test_entries_are_complete() -> None:
+    for error in catalogue():
+        assert {"cause", "next", "link"} <= error.keys() <= {
+            "code", "message", "cause", "next", "link", "retried", "evidence"
+        }  # fmt: skip
+        assert ("code" in error) != ("message" in error)
+        assert re.match(r"https://(learn\.microsoft|www\.pulumi)\.com/", error["link"])
+        # Only what was seen for this reason is worth ten minutes of waiting.
+        assert "evidence" in error or "retried" not in error
+
+
+def test_page_shows_the_catalogue(golden: Golden) -> None:
+    rows = []
+    for error in catalogue():
+        name = f"`{error['code']}`" if "code" in error else f"*{error['message']}*"
+        retried = " (retried)" if "retried" in error else ""
+        rows.append(f"| {name}{retried} | {error['cause']} | {error['next']} | <{error['link']}> |\n")
+
+    golden(PAGE, TABLE.sub(lambda _: "".join(rows), PAGE.read_text(encoding="utf-8"), count=1))
+
+
+def test_page_names_the_version_that_is_required_and_tested() -> None:
+    """Both the engine that the tests build and the oldest SDK that we accept have error hooks."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'"pulumi>=(\d+\.\d+),', project)
+    assert found is not None
+
+    assert f"from version {found.group(1)} on" in " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"/pkg/v3 v{found.group(1)}." in (ROOT / "tests/engine/go.mod").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("error", "consumer", "retried"),
+    [
+        ('Status=404 Code="RoleDefinitionDoesNotExist" Message="..."', "role assignment", True),
+        ('Status=400 Code="PrincipalNotFound" Message="..."', "role assignment", True),
+        ('Status=403 Code="AuthorizationFailed" Message="..."', "role assignment", False),
+        ('Status=403 Code="AuthorizationFailed" Message="..."', "identity", True),
+        ('Status=400 Code="KeyVaultAuthenticationFailure" Message="..."', "identity", True),
+        ('Status=400 Code="BadRequest" Message="AKS role check failed for user assigned identity."', "identity", True),
+        ('Status=400 Code="BadRequest" Message="Something else."', "identity", False),
+        ("cannot create already existing resource '/subscriptions/...'", "identity", False),
+    ],
+)
+def test_errors_that_a_new_role_explains(error: str, consumer: Consumer, retried: bool) -> None:
+    assert explained_by_new_role(error, consumer) == retried
