@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,6 +65,9 @@ def azure(engine: Path, tmp_path: Path) -> Provider:
     by_hand = platform(tmp_path / "by-hand", {}).stacks["fraud-dev"]
     with stack(engine, tmp_path / "first", by_hand, provider) as made:
         made.up()
+    for id_ in provider.ids:
+        if Reference(id_).azure_type not in KINDS and not id_.endswith("-workspace"):
+            provider.Delete(SimpleNamespace(id=id_), None)
     return provider
 
 
