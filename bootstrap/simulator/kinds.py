@@ -158,7 +158,7 @@ KINDS: dict[str, Kind] = {
         ),
         # Azure makes a schedule of the request, and chooses its name.
         "authorization:PimRoleEligibilitySchedule": _on_scope(
-            "Microsoft.Authorization/roleEligibilitySchedules/{principalId}", "roleDefinitionId"
+            "Microsoft.Authorization/roleEligibilitySchedules/{principalId}{roleDefinitionId}"
         ),
         "authorization:ManagementLockByScope": _on_scope("Microsoft.Authorization/locks/{lockName}", "level"),
         "authorization:PolicyAssignment": _on_scope(
