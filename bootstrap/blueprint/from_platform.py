@@ -37,12 +37,12 @@ def answers_from_platform(platform: Platform, project: str, team: str | None, fo
         team = candidates[0]
     if team not in teams:
         raise InputError(f"{platform.root} has no team {team!r}.", hint=did_you_mean(team, teams))
-    environments = [
+    environments = " ".join(
         f"{stack.environment}={stack.location}"
         for stack in platform.stacks.values()
         if isinstance(stack, EnvironmentSettings) and stack.team == team
-    ]
-    answers = {"platform": _address(platform.root, folder), "team": team, "environments": " ".join(environments)}
+    )
+    answers = {"platform": _address(platform.root, folder), "team": team, "environments": environments}
     source = platform.manifests.organization.tool_source or PYPI
     if not source.endswith(".whl"):  # a wheel in the platform repository is not in the project
         answers["tool_source"] = source

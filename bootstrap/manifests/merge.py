@@ -249,8 +249,7 @@ def _group(manifests: Manifests, persona: Persona, group: Sourced) -> GroupSetti
 def _projects(manifests: Manifests, team: str, environment: str) -> tuple[ProjectSettings, ...]:
     source, rings = manifests.teams[team], manifests.organization.environments
     # The identity of pull requests is in the environment that is changed first.
-    known = (name for name in source.value.environments if name in rings)
-    first = min(known, key=lambda name: (rings[name].ring, name))
+    first = min(source.value.environments.keys() & rings, key=lambda name: (rings[name].ring, name))
     return tuple(
         ProjectSettings(
             name=project.value.name,

@@ -3,20 +3,16 @@
 import base64
 import functools
 import hashlib
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 
 @functools.cache
-def template(package: str, name: str) -> "Template":
+def template(package: str, name: str) -> Template:
     """Load a Jinja template of `package`; it may import `base.html.j2`, which has the head and the graph of all pages.
 
     Values are escaped. Raises jinja2.TemplateNotFound.
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("bootstrap.page", ".")]),
         autoescape=True,

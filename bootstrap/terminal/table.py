@@ -12,10 +12,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _GAP = 2
 """Spaces between two columns."""
@@ -46,7 +42,7 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Itera
             for cells in itertools.chain([headings, ["-" * width for width in widths]], kept):
                 yield _line(cells, widths)
         elif sum(words) + gaps <= limit:
-            yield _wrapped(headings, kept, limit)
+            yield _text(headings, kept, limit)
         else:
             yield from _blocks(headings, kept, limit)
 
@@ -60,32 +56,29 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return (" " * _GAP).join(padded).rstrip() + "\n"
 
 
-def _wrapped(headings: Sequence[str], rows: Iterable[Sequence[str]], limit: int) -> str:
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(box=box.HORIZONTALS, show_edge=False, show_lines=True, pad_edge=False, padding=(0, _GAP, 0, 0))
-    for heading in headings:
-        grid.add_column(heading, overflow="fold")
-    return _text(grid, rows, limit)
-
-
 def _blocks(headings: Sequence[str], rows: Iterable[Sequence[str]], limit: int) -> Iterator[str]:
-    from rich.table import Table
-
     between = ""
     for row in rows:
-        grid = Table.grid(padding=(0, _GAP, 0, 0))
-        grid.add_column()
-        grid.add_column(overflow="fold")
-        yield between + _text(grid, [pair for pair in zip(headings, row, strict=True) if pair[1]], limit)
+        yield between + _text(["", ""], [pair for pair in zip(headings, row, strict=True) if pair[1]], limit)
         between = "\n"
 
 
-def _text(grid: "Table", rows: Iterable[Sequence[str]], limit: int) -> str:
+def _text(headings: Sequence[str], rows: Iterable[Sequence[str]], limit: int) -> str:
+    """A table whose cells are wrapped; with lines between its rows, unless the headings are empty."""
+    from rich import box
     from rich.console import Console
+    from rich.table import Column, Table
     from rich.text import Text
 
+    grid = Table(
+        *(Column(heading, overflow="fold") for heading in headings),
+        box=box.HORIZONTALS if any(headings) else None,
+        show_header=any(headings),
+        show_lines=any(headings),
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP, 0, 0),
+    )
     for row in rows:
         grid.add_row(*map(Text, row))
     text = io.StringIO()

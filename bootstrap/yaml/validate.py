@@ -82,28 +82,13 @@ def _place(document: Document, item: "ErrorDetails") -> Location:
     return (*place, item["loc"][-1]) if item["type"] == "missing" else place
 
 
-def _known_keys(model: "type[BaseModel]", location: Location) -> set[str]:
-    """The keys that the mapping at `location` of a document of type `model` may have."""
-    found = [(model, 0)]
-    for part in location:
-        found = [below for one, levels in found for below in _below(one, levels, part)]
-    return {info.alias or name for one, _ in found for name, info in one.model_fields.items()}
-
-
-def _below(model: "type[BaseModel]", levels: int, part: str | int) -> "list[tuple[type[BaseModel], int]]":
-    """The models below a part of a path, with the levels of mappings and lists that are still around them."""
-    if levels:
-        return [(model, levels - 1)]
-    fields = [info.annotation for name, info in model.model_fields.items() if (info.alias or name) == part]
-    return [found for annotation in fields for found in _models(annotation)] or [(model, 0)]
-
-
-def _models(annotation: Any, levels: int = 0) -> "Iterator[tuple[type[BaseModel], int]]":
-    """The models that an annotation names, with the levels of mappings and lists around each."""
+def _known_keys(annotation: Any, location: Location) -> set[str]:
+    """The keys of the mapping at `location` in a value of a type. Of a union, those of all its types."""
     from pydantic import BaseModel
 
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation, levels
-    inner = levels + (get_origin(annotation) in (dict, list))
-    for argument in get_args(annotation):
-        yield from _models(argument, inner)
+        fields = {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
+        # A part that is no key is what Pydantic puts into a path for a union: the type that it tried.
+        return _known_keys(fields.get(str(location[0]), annotation), location[1:]) if location else set(fields)
+    inner = location[1:] if get_origin(annotation) in (dict, list) else location
+    return set().union(*(_known_keys(argument, inner) for argument in get_args(annotation)))
