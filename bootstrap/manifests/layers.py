@@ -56,8 +56,8 @@ Layers = dict[str, Sourced]
 
 def innermost(layers: Layers, key: str) -> Sourced:
     """The innermost value of a key; where no layer sets it, the built-in one, which may be None."""
-    found = (layer.get(key) for layer in reversed(layers.values()))
-    return next((value for value in found if value.value is not None), BUILT_IN.get(key))
+    setting = (layer for layer in reversed(layers.values()) if getattr(layer.value, key) is not None)
+    return next(setting, BUILT_IN).get(key)
 
 
 def tags(layers: Layers, **own: str) -> dict[str, str]:

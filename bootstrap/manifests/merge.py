@@ -175,27 +175,19 @@ def _with_shared_groups(environments: Sequence[EnvironmentSettings]) -> list[Env
     first: dict[str, str] = {}
     for made in environments:
         first.setdefault(made.team, made.stack)
-    shared: dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings] = {}
+    shared: dict[str, dict[tuple[str, tuple[Entitlement, ...]], SharedGroupSettings]] = {}
     owner: dict[tuple[str, tuple[Entitlement, ...]], str] = {}
     for made in sorted(environments, key=lambda made: made.team):
+        groups = shared.setdefault(first[made.team], {})
         for group in made.groups:
             entitlements = SHARED.get((group.persona, made.people), ())
             key = (group.object_id.lower(), entitlements)
             if not entitlements or owner.setdefault(key, made.team) != made.team:
                 continue
-            before = shared.get(key) or SharedGroupSettings(**dict(group), people=made.people)
+            before = groups.get(key) or SharedGroupSettings(**dict(group), people=made.people)
             # A group with standing access in one environment has it for what it shares with the others too.
-            shared[key] = before.model_copy(update={"eligible": group.eligible and before.eligible})
-    return [
-        made.model_copy(
-            update={
-                "shared": tuple(
-                    group for key, group in shared.items() if first[made.team] == made.stack and owner[key] == made.team
-                )
-            }
-        )
-        for made in environments
-    ]
+            groups[key] = before.model_copy(update={"eligible": group.eligible and before.eligible})
+    return [made.model_copy(update={"shared": tuple(shared.get(made.stack, {}).values())}) for made in environments]
 
 
 def _budget(manifests: Manifests, amount: Sourced, start: Sourced, emails: Sequence[str]) -> BudgetSettings | None:
