@@ -1,15 +1,23 @@
 """Reports of plans and comparisons, one module for each form; `interface.py` says what a form is.
 
-To add a form, add its module and its name here: both commands offer it then.
+To add a form, add its module: both commands offer it then.
 """
 
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from bootstrap.stack.report.interface import Report
 
-FORMS = ("tree", "table", "markdown", "html", "json")
+_ORDER = ("tree", "table", "markdown", "html", "json")
+_OTHERS = ("interface", "words", "components")
+FORMS = tuple(
+    sorted(
+        (module.name for module in iter_modules(__path__) if module.name not in _OTHERS),
+        key=lambda name: (*_ORDER, name).index(name),
+    )
+)
 """The forms, each the name of a module of this package; the first is the default."""
 
 

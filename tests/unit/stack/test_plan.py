@@ -13,7 +13,7 @@ from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report import FORMS
+from bootstrap.stack.report import FORMS, report
 from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.markdown import LONGEST
 from infra.rules.rule import UNKNOWN, Finding, Resource
@@ -323,6 +323,8 @@ def test_findings_alone_are_the_summary_without_stacks_and_types(contoso_plan: P
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_renders_plans_and_comparisons(form: str, contoso_plan: Plan) -> None:
+    missing = {"LISTS_ERRORS", "render_plan", "render_diff"} - vars(report(form)).keys()
+    assert not missing, f"bootstrap/stack/report/{form}.py is a form without {missing}: see interface.py; or no form?"
     [stack, *_] = contoso_plan.stacks
     compared = difference(stack.name, None, stack.document(), "main")
 
