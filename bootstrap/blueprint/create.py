@@ -1,7 +1,8 @@
 """Creates a project: renders a blueprint, checks its lock, commits it, and moves it to its destination."""
 
+import fnmatch
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bootstrap.files import (
     staging_folder,
     temporary_folder,
 )
+from bootstrap.forge import FORGES
 from bootstrap.processes import git
 from bootstrap.progress import Progress
 
@@ -108,6 +110,7 @@ def create(
             progress.finished("render")
             commit = template.commit
         files = _rendered_files(folder)
+        _refuse_missing_ci(files, answers)
         relocked = not dry_run and relock(folder, path, progress)
         outer = _repository_around(path)
         if not dry_run:
@@ -230,6 +233,17 @@ def _rendered_files(folder: Path) -> tuple[str, ...]:
     if not files:
         raise InputError("The blueprint rendered no file.")
     return files
+
+
+def _refuse_missing_ci(files: Sequence[str], answers: Mapping[str, Any]) -> None:
+    """Raise InputError if the blueprint has no CI for the chosen forge."""
+    patterns = [pattern for forge in FORGES if forge.name == answers.get("forge") for pattern in forge.ci_files]
+    if missing := [pattern for pattern in patterns if not fnmatch.filter(files, pattern)]:
+        raise InputError(
+            f"The blueprint {answers[BLUEPRINT_QUESTION]} has no CI for {answers['forge']}.",
+            why=f"It has no {' and no '.join(missing)}.",
+            hint="Choose another forge: --data forge=NAME",
+        )
 
 
 def _repository_around(path: Path) -> Path | None:

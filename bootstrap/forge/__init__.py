@@ -1,10 +1,15 @@
-"""The forges that are supported. To add one: a file beside this one, and an entry in `FORGES`."""
+"""The forges that are supported, one module each with its `FORGE`; `copier.yml` has the answer that chooses it."""
 
-from bootstrap.forge.azure_devops import AZURE_DEVOPS
-from bootstrap.forge.github import GITHUB
+from importlib import import_module
+from pkgutil import iter_modules
+
 from bootstrap.forge.interface import Forge
 
-FORGES: tuple[Forge, ...] = (GITHUB, AZURE_DEVOPS)
+FORGES: tuple[Forge, ...] = tuple(
+    import_module(f"{__name__}.{name}").FORGE
+    for name in sorted((module.name for module in iter_modules(__path__)), key=lambda name: (name != "github", name))
+    if name != "interface"
+)
 
 ADDRESS = (
     " or ".join(f"{forge.name}:{forge.path}" for forge in FORGES),

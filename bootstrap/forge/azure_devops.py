@@ -9,7 +9,7 @@ from bootstrap.forge.interface import Forge
 
 _ISSUERS = ("login.microsoftonline.com", "vstoken.dev.azure.com")
 
-AZURE_DEVOPS = Forge(
+FORGE = Forge(
     name="azure-devops",
     path="ORGANIZATION/PROJECT/REPOSITORY",
     path_pattern=r"[\w.\-]+/[\w. \-]+/[\w. \-]+",

@@ -28,7 +28,7 @@ def _subject_problem(subject: str, is_pull_request: bool) -> SubjectProblem | No
     return None
 
 
-GITHUB = Forge(
+FORGE = Forge(
     name="github",
     path="OWNER/REPOSITORY",
     path_pattern=r"[\w.\-]+/[\w.\-]+",

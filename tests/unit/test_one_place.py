@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT, Done, run_cli
+from tests.helpers import CONTOSO, ROOT, Done, run_cli
+from tests.worlds import TEAM, world
 
 
 @pytest.fixture
@@ -32,3 +33,27 @@ def test_module_that_declares_a_command_adds_it(package: Path) -> None:
     assert run(package, "deploy") == Done(0, "deployed\n", "")
     listed = re.findall(r"^  ([a-z]+)  ", run(package, "--help").out, re.MULTILINE)
     assert listed == ["demo", "new", "run", "plan", "diff", "deploy", "model", "platform", "blueprint"]
+
+
+def test_module_with_a_report_form_adds_it(package: Path) -> None:
+    (package / "stack" / "report" / "names.py").write_text(
+        "LISTS_ERRORS = False\n\n\n"
+        "def render_plan(stacks, options):\n"
+        "    yield from (f'{stack.name}\\n' for stack in stacks)\n\n\n"
+        "def render_diff(commit, stacks):\n"
+        "    yield from (f'{stack.name}\\n' for stack in stacks)\n"
+    )
+
+    assert run(package, "plan", "hub", "-C", CONTOSO, "-o", "names").out == "hub\n"
+    assert "<tree|table|markdown|html|json|names>" in run(package, "diff", "--help").out
+
+
+def test_module_with_a_forge_adds_it(package: Path) -> None:
+    text = (package / "forge" / "azure_devops.py").read_text(encoding="utf-8")
+    (package / "forge" / "gitlab.py").write_text(text.replace('"azure-devops"', '"gitlab"'), encoding="utf-8")
+    platform = package.parent / "platform"
+    world(platform, team=TEAM + "projects: [{name: churn, repository: gitlab:a/b/c}, {name: b, repository: git:a/b}]\n")
+
+    err = run(package, "platform", "validate", "-C", platform).err
+    assert "azure-devops:ORGANIZATION/PROJECT/REPOSITORY or gitlab:ORGANIZATION/PROJECT/REPOSITORY" in err
+    assert err.count("must be github:OWNER/REPOSITORY or ") == 1

@@ -72,7 +72,13 @@ def test_new_project_is_repository_with_one_commit(snapshot: Snapshot, tmp_path:
 
     project = tmp_path / "churn"
     assert tuple(tree(project)) == created.files
-    assert created.files == (".copier-answers.yml", ".gitignore", "README.md", "churn/__init__.py")
+    assert created.files == (
+        ".copier-answers.yml",
+        ".github/workflows/ci.yml",
+        ".gitignore",
+        "README.md",
+        "churn/__init__.py",
+    )
     assert git("log", "--format=%s", cwd=project) == f"Start from the blueprint tabular at {created.commit}"
     assert git("status", "--porcelain", cwd=project) == ""
     assert git("branch", "--show-current", cwd=project) == "main"
@@ -216,6 +222,18 @@ def test_unknown_blueprint_gets_suggestion(snapshot: Snapshot, tmp_path: Path) -
     error = refused(snapshot, tmp_path, given={"blueprint": "tabluar"})
 
     assert (error.what, error.hint) == ("There is no blueprint 'tabluar'.", "Did you mean 'tabular'?")
+
+
+@pytest.mark.parametrize(
+    ("forge", "file"), [("github", ".github/workflows/*.yml"), ("azure-devops", "azure-pipelines")]
+)
+def test_blueprint_without_ci_for_the_forge_is_refused(
+    snapshot: Snapshot, tmp_path: Path, forge: str, file: str
+) -> None:
+    error = refused(snapshot, tmp_path, given={"blueprint": "text", "forge": forge})
+
+    assert error.what == f"The blueprint text has no CI for {forge}."
+    assert file in error.why
 
 
 def test_computed_default_is_checked(tmp_path: Path) -> None:

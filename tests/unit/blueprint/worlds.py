@@ -35,6 +35,8 @@ BLUEPRINTS = {
     "blueprints/tabular/README.md.jinja": "# {{ project_name }}\n\nOwned by {{ team }}.\n",
     "blueprints/tabular/{{ package_name }}/__init__.py.jinja": '"""{{ project_name }}, {{ folds }} folds."""\n',
     "blueprints/tabular/.gitignore": ".venv/\n",
+    "blueprints/tabular/{% if forge == 'github' %}.github{% endif %}/workflows/ci.yml": "on: pull_request\n",
+    "blueprints/tabular/{% if forge == 'azure-devops' %}azure-pipelines.yml{% endif %}": "trigger: none\n",
     "blueprints/text/README.md.jinja": "# {{ project_name }} of texts\n",
 }
 
