@@ -7,6 +7,7 @@ from typing import Any
 from infra.rules.rule import UNKNOWN, Rule, Stack, Violation
 from infra.settings import HubSettings, StackSettings
 from infra.tables.resource_types import ACTION_GROUP, IMAGES, ROLE, STORAGE, VAULT
+from infra.tables.roles import PEOPLE, SELF_SERVICE
 
 _LEARN = "https://learn.microsoft.com/azure"
 _LIMITS = f"{_LEARN}/azure-resource-manager/management/azure-subscription-service-limits"
@@ -67,7 +68,8 @@ def most_assignments(settings: StackSettings) -> dict[str, int]:
     if isinstance(settings, HubSettings):
         most = 40 + 20 * (len(settings.groups) + len(settings.deployers))
         return {one.lower(): most for one in (settings.subscription_id, *settings.subscriptions)}
-    logins = 3 * len(settings.projects) + 5 * len(settings.groups)
+    roles = (PEOPLE[group.persona, settings.people] + SELF_SERVICE.get(group.persona, ()) for group in settings.groups)
+    logins = 3 * len(settings.projects) + sum(map(len, roles))
     others = 4 * len(settings.kubernetes) + len(settings.networking.outbound)
     on_hub = 4 + 2 * (len(settings.projects) + len(settings.shared))
     most_here = Counter({settings.subscription_id.lower(): 20 + logins + others})

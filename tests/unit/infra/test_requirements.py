@@ -21,6 +21,7 @@ from infra.rules.limits import assignments_by_subscription, most_assignments
 from infra.rules.rule import UNKNOWN, Resource, Stack, entries
 from infra.rules.stacks import is_open
 from infra.settings import EnvironmentSettings
+from infra.tables import roles
 from infra.tables.azure_policies import LEGACY_MODE
 from infra.tables.names import TABLE, rule_of
 from infra.tables.resource_types import (
@@ -506,6 +507,20 @@ def test_bound_of_role_assignments_is_not_too_low(stacks: list[StackPlan]) -> No
     }
 
     assert too_low == {}
+
+
+def test_bound_of_role_assignments_counts_a_new_role_of_a_persona(
+    stacks: list[StackPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [settings] = [stack.settings for stack in stacks if stack.name == "vision-dev"][:1]
+    assert isinstance(settings, EnvironmentSettings)
+    before, persona = most_assignments(settings), settings.groups[0].persona
+    groups = sum(group.persona == persona for group in settings.groups)
+
+    monkeypatch.setitem(roles.PEOPLE, (persona, settings.people), roles.PEOPLE[persona, settings.people] * 2)
+
+    added = most_assignments(settings)[settings.subscription_id] - before[settings.subscription_id]
+    assert added == groups * len(roles.PEOPLE[persona, settings.people]) / 2
 
 
 def test_platforms_cover_all_network_modes(stacks: list[StackPlan]) -> None:
