@@ -1,10 +1,13 @@
 """Each rule is violated by manifests, exported resources or a change between two versions of the manifests."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
+import infra.rules
 from bootstrap.stack.plan.checks import check_change
 from infra.rules import limits
 from infra.rules.rule import Finding, Rule
@@ -87,6 +90,20 @@ def test_role_assignments_are_counted_over_all_stacks_of_a_subscription(monkeypa
     assert rules(most - 1, most - 1) == {"limit-assignments"}
     assert rules(most, most - 1) == {"role-assignments-near-limit"}
     assert rules(most, most) == set()
+
+
+def test_rules_of_every_module_are_in_the_table() -> None:
+    declared = {
+        rule.id: module.name
+        for module in iter_modules(infra.rules.__path__)
+        for value in vars(import_module(f"infra.rules.{module.name}")).values()
+        for rule in (value if isinstance(value, tuple) else [value])
+        if isinstance(rule, Rule)
+    }
+
+    missing = {f"infra/rules/{module}.py: {rule}" for rule, module in declared.items() if rule not in RULES}
+    assert not missing, f"add the tuple of the module to RULES in infra/rules/rules.py: {missing}"
+    assert declared.keys() == RULES.keys()
 
 
 def test_every_rule_has_a_test() -> None:
