@@ -17,6 +17,7 @@ from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
 from bootstrap.manifests.schema import FOLDER, Email, Guid, Location, Organization, schema_files
 from bootstrap.yaml.messages import in_words
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
+from infra.tables.network_modes import MODES
 
 EXAMPLE = "EXAMPLE: replace before you deploy"
 """Marks a value that was not given."""
@@ -167,7 +168,7 @@ organization: {line("organization")}
 location: {line("location")}
 tenant_id: {line("tenant")}
 subscription_id: {line("subscription")}
-network: managed # or open, or locked: docs/network.md of mlops-bootstrap
+network: managed # one of {", ".join(MODES)}: docs/network.md of mlops-bootstrap
 budget_start: {today.replace(day=1)} # budgets count from here; Azure never lets it change
 tags:
   owner: {line("email")}

@@ -24,7 +24,7 @@ from pydantic_core import CoreSchema
 from bootstrap.forge import ADDRESS
 from bootstrap.tool import SOURCE, SOURCE_PATTERN, VERSION, VERSION_PATTERN
 from bootstrap.yaml.patterns import matching, not_offered
-from infra.tables.network_modes import Ci, HubNetwork, Network
+from infra.tables.network_modes import MODES, Ci, HubNetwork, Network
 
 _AZURES_WORDS = {
     word.lower(): word
@@ -375,9 +375,7 @@ class LayerKeys(_Section):
     location: Location | None = Field(None, description="The Azure location.")
     subscription_id: Guid | None = Field(None, description="The subscription of the resources.")
     network: Network | None = Field(
-        None,
-        description="open: no managed network. managed: the workspace's managed network. locked: approved destinations "
-        "only, and no public addresses.",
+        None, description=" ".join(f"{name}: {mode.meaning}." for name, mode in MODES.items())
     )
     resource_group_id: GroupId | None = Field(None, description="An existing resource group, instead of a new one.")
     customer_key: CustomerKey | None = Field(

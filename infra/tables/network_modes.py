@@ -1,6 +1,7 @@
 """The network modes, one row each: which services have a public address, and what jobs reach.
 
-To add a mode, add its name to `Network` and its row to `MODES`. No other code compares the names of modes.
+To add a mode, add its name to `Network` and its row to `MODES`. No other code compares the names of modes;
+tests/unit/manifests/test_compute.py does.
 """
 
 from collections.abc import Mapping
@@ -49,6 +50,7 @@ class Mode:
     """A network mode.
 
     Attributes:
+        meaning: What it is, in a few words, for the help of manifests.
         isolation: What jobs and endpoints reach.
         public: The services with a public address, for each place where CI can run in this mode.
         default_ci: Where CI runs unless a manifest configures it.
@@ -62,6 +64,7 @@ class Mode:
         refused_kubernetes: Why an environment attaches no Kubernetes cluster; None if it can.
     """
 
+    meaning: str
     isolation: Isolation
     public: Mapping[Ci, frozenset[Service]]
     default_ci: Ci
@@ -100,6 +103,7 @@ _ALL = frozenset(SERVICES)
 
 MODES: Mapping[Network, Mode] = {
     "open": Mode(
+        meaning="no managed network",
         isolation="Disabled",
         public={"public": _ALL},
         default_ci="public",
@@ -114,6 +118,7 @@ MODES: Mapping[Network, Mode] = {
         refused_kubernetes=None,
     ),
     "managed": Mode(
+        meaning="the workspace's managed network",
         isolation="AllowInternetOutbound",
         public={"public": _ALL, "private": frozenset({"workspace"})},
         default_ci="public",
@@ -126,6 +131,7 @@ MODES: Mapping[Network, Mode] = {
         ),
     ),
     "locked": Mode(
+        meaning="approved destinations only, and no public addresses",
         isolation="AllowOnlyApprovedOutbound",
         public={"private": frozenset()},
         default_ci="private",

@@ -1,14 +1,17 @@
 """A network mode is one row: no code compares the names of modes."""
 
 import ast
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import pytest
 
 import bootstrap
 import infra
+from bootstrap.manifests.scaffold import init
+from bootstrap.manifests.schema import LayerKeys
 from infra.tables.network_modes import DEFAULT_MODE, MODES, SERVICES, Ci, HubNetwork, Mode, Network
 
 SOURCES = [
@@ -44,6 +47,21 @@ def test_every_name_has_a_row() -> None:
     assert get_args(Network) == tuple(MODES)
     assert set(get_args(HubNetwork)) <= set(MODES)
     assert DEFAULT_MODE in MODES
+
+
+def test_help_of_the_key_network_explains_every_mode() -> None:
+    shown = LayerKeys.model_fields["network"].description or ""
+
+    assert [part.partition(":")[0] for part in shown.split(". ")] == list(MODES)
+    assert all(f"{name}: {mode.meaning}." in shown for name, mode in MODES.items())
+
+
+def test_new_platform_names_every_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, Mode]", MODES), "isolated", MODES["locked"])
+
+    init(tmp_path / "platform", {}, dt.date(2026, 11, 24), dry_run=False)
+
+    assert "# one of open, managed, locked, isolated:" in (tmp_path / "platform" / "platform.yaml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
