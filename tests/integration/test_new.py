@@ -40,7 +40,7 @@ def test_new_prints_path_and_next_commands(checkout: Path, tmp_path: Path) -> No
 
     assert done.code == 0, done.err
     head, *steps = done.out.splitlines()
-    assert head.startswith("churn: 4 files from tabular ")
+    assert head.startswith("churn: 5 files from tabular ")
     assert head.endswith(f" in {tmp_path / 'churn'}")
     assert steps == ["Next:", "  cd churn", "  uv sync", "  mlops-bootstrap run"]
 
