@@ -10,10 +10,9 @@ from bootstrap.terminal.table import table
 from infra.rules.limits import MOST_ASSIGNMENTS, assignments_by_subscription
 from infra.rules.rule import Resource
 from infra.settings import EnvironmentSettings
-from infra.tables import roles
 from infra.tables.names import Names
 from infra.tables.resource_types import ELIGIBILITY, ROLE
-from infra.tables.roles import CustomRole, Role
+from infra.tables.roles import CUSTOM_ROLES, ROLES
 
 _IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 
@@ -137,7 +136,7 @@ def access_as_markdown(grants: Sequence[Grant]) -> str:
 
 def _grants(stack: StackPlan) -> Iterator[Grant]:
     names = Names(stack.settings.organization, stack.settings.tenant_id)
-    titles = {role.id_in(names): role.name for role in vars(roles).values() if isinstance(role, Role | CustomRole)}
+    titles = {role.id: role.name for role in ROLES.values()} | {role.id_in(names): role.name for role in CUSTOM_ROLES}
     shared = stack.settings.shared if isinstance(stack.settings, EnvironmentSettings) else ()
     personas = {group.object_id.lower(): group.persona for group in (*shared, *stack.settings.groups)}
     identities = {resource.urn: resource for resource in stack.made if resource.type == _IDENTITY}

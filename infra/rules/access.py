@@ -5,14 +5,20 @@ from collections.abc import Iterable, Iterator
 from infra.rules.rule import UNKNOWN, Rule, Stack, Violation
 from infra.settings import HubSettings
 from infra.tables.resource_types import ELIGIBILITY, ROLE
-from infra.tables.roles import AZUREML_REGISTRY_USER, BLOB_DATA_READER, COST_READER, MONITORING_CONTRIBUTOR, READER
+from infra.tables.roles import ROLES
 
 READING: dict[str, str] = {
     "43d0d8ad-25c7-4714-9337-8ba259a9fe05": "Monitoring Reader",
     "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
     **{
-        role.id: role.name
-        for role in (READER, COST_READER, BLOB_DATA_READER, MONITORING_CONTRIBUTOR, AZUREML_REGISTRY_USER)
+        ROLES[name].id: name
+        for name in (
+            "Reader",
+            "Cost Management Reader",
+            "Storage Blob Data Reader",
+            "Monitoring Contributor",
+            "AzureML Registry User",
+        )
     },
 }
 """Built-in roles that people may hold permanently in production, by id: they change nothing that runs there."""

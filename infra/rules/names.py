@@ -24,42 +24,35 @@ _PARENTS = (
 """The inputs that name the parents of a resource."""
 
 
-def _key(resource: Resource) -> str | None:
-    """What must be unique: the type, the parents and the name, in lower case; None when a part is unknown."""
-    rule = rule_of(resource.type, resource.at)
-    parents = () if _is_global(resource) else _PARENTS
-    parts = [resource.type, *(resource.at(name) for name in (*parents, rule.argument))]
-    return None if UNKNOWN in parts else "/".join(str(part or "") for part in parts).lower()
-
-
-def _is_global(resource: Resource) -> bool:
-    return rule_of(resource.type, resource.at).scope in ("global", "tenant")
+def _keys(stack: Stack) -> Iterator[tuple[str, Resource, bool]]:
+    """What must be unique, in lower case, with its resource, and whether another stack could have it too."""
+    subscription = stack.settings.subscription_id if stack.settings is not None else ""
+    own = {group.at("resourceGroupName") for group in stack.of(GROUP)}
+    for resource in (*stack.of(*_NAMED), *stack.of(ROLE)):
+        if resource.type == ROLE:
+            parts = [resource.at("scope"), resource.at("roleAssignmentName")]
+            prefix = _A_ROLE
+            # No other stack assigns roles on resources in a group that this stack creates.
+            shared = not any(f"/resourcegroups/{group}/".lower() in f"{parts[0]}/".lower() for group in own)
+        else:
+            rule = rule_of(resource.type, resource.at)
+            is_global = rule.scope in ("global", "tenant")
+            parts = [resource.type, *(resource.at(name) for name in (*(() if is_global else _PARENTS), rule.argument))]
+            prefix = "" if is_global else f"{subscription}/"
+            shared = is_global or resource.type == GROUP or resource.at("resourceGroupName") not in own
+        if UNKNOWN not in parts:
+            yield prefix + "/".join(str(part or "") for part in parts).lower(), resource, shared
 
 
 def _taken(stack: Stack, _findings: object) -> dict[str, list[str]]:
     """The names that another stack could have too, and those that the stack has twice, with the URNs."""
-    subscription = stack.settings.subscription_id if stack.settings is not None else ""
-    own = {group.at("resourceGroupName") for group in stack.of(GROUP)}
     urns: dict[str, list[str]] = {}
-    shared: set[str] = set()
-    for resource in stack.of(*_NAMED):
-        key = _key(resource)
-        if key is None:
-            continue
-        is_global = _is_global(resource)
-        key = key if is_global else f"{subscription}/{key}"
+    elsewhere: set[str] = set()
+    for key, resource, shared in _keys(stack):
         urns.setdefault(key, []).append(resource.urn)
-        if is_global or resource.type == GROUP or resource.at("resourceGroupName") not in own:
-            shared.add(key)
-    for role in stack.of(ROLE):
-        scope, name = role.at("scope"), role.at("roleAssignmentName")
-        if UNKNOWN not in (scope, name):
-            key = f"{_A_ROLE}{scope}/{name}".lower()
-            urns.setdefault(key, []).append(role.urn)
-            # No other stack assigns roles on resources in a group that this stack creates.
-            if not any(f"/resourcegroups/{group}/".lower() in f"{key}/" for group in own):
-                shared.add(key)
-    return {key: found for key, found in urns.items() if key in shared or len(found) > 1}
+        if shared:
+            elsewhere.add(key)
+    return {key: found for key, found in urns.items() if key in elsewhere or len(found) > 1}
 
 
 def _sharing(stacks: Mapping[str, StackSettings], facts: Mapping[str, Any]) -> set[str]:

@@ -28,9 +28,3 @@ storage `specification/storage/resource-manager/Microsoft.Storage/stable/2024-01
 role definitions `specification/authorization/resource-manager/Microsoft.Authorization/preview/2022-05-01-preview`;
 `odata.type` of alert criteria `specification/monitor/resource-manager/Microsoft.Insights/stable/2018-03-01`.
 """
-
-
-def sdk_name(arm: str) -> str:
-    """The SDK's spelling of ARM's name of a property: `applicationType` of `Application_Type`."""
-    joined = arm.replace("_", "")
-    return joined[:1].lower() + joined[1:]

@@ -4,6 +4,7 @@ Ids of built-in roles: https://learn.microsoft.com/azure/role-based-access-contr
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,34 +50,36 @@ class CustomRole:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{names.tenant_id}|{names.organization}|{self.name}".lower()))
 
 
-ACR_PULL = Role("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d")
-AZUREML_DATA_SCIENTIST = Role("AzureML Data Scientist", "f6c7c914-8db3-469d-8ca1-694a8f32e121")
-AZUREML_METRICS_WRITER = Role("AzureML Metrics Writer (preview)", "635dd51f-9968-44d3-b7fb-6d9a6bd613ae")
-AZUREML_REGISTRY_USER = Role("AzureML Registry User", "1823dd4f-9b8c-4ab6-ab4e-7397a3684615")
-BLOB_DATA_CONTRIBUTOR = Role("Storage Blob Data Contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe")
-BLOB_DATA_READER = Role("Storage Blob Data Reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1")
-CONTRIBUTOR = Role("Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c")
-COST_READER = Role("Cost Management Reader", "72fafb9e-0641-4937-9268-a91bfd8191a3")
-FILE_PRIVILEGED_CONTRIBUTOR = Role("Storage File Data Privileged Contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd")
-KEY_VAULT_ADMINISTRATOR = Role("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483")
-LOCKS_CONTRIBUTOR = Role("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137")
-MANAGED_IDENTITY_OPERATOR = Role("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830")
-MONITORING_CONTRIBUTOR = Role("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa")
-KUBERNETES_CLUSTER_ADMIN = Role("Azure Kubernetes Service Cluster Admin Role", "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8")
-KUBERNETES_EXTENSION_CONTRIBUTOR = Role("Kubernetes Extension Contributor", "85cb6faf-e071-4c9b-8136-154b5a04f717")
-RELAY_OWNER = Role("Azure Relay Owner", "2787bf04-f1f5-4bfe-8383-c8a24483ee38")
-KEY_VAULT_CRYPTO_USER = Role("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424")
-KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER = Role(
-    "Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6"
-)
-NETWORK_CONTRIBUTOR = Role("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7")
-NETWORK_CONNECTION_APPROVER = Role(
-    "Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
-)
-QUEUE_DATA_CONTRIBUTOR = Role("Storage Queue Data Contributor", "974c5e8b-45b9-4653-ba55-5f855dd0fb88")
-RBAC_ADMINISTRATOR = Role("Role Based Access Control Administrator", "f58310d9-a9f6-439a-9e8d-f62e7b41a168")
-READER = Role("Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7")
-TABLE_DATA_CONTRIBUTOR = Role("Storage Table Data Contributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3")
+ROLES: Mapping[str, Role] = {
+    name: Role(name, id_)
+    for name, id_ in (
+        ("AcrPull", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),
+        ("AzureML Data Scientist", "f6c7c914-8db3-469d-8ca1-694a8f32e121"),
+        ("AzureML Metrics Writer (preview)", "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"),
+        ("AzureML Registry User", "1823dd4f-9b8c-4ab6-ab4e-7397a3684615"),
+        ("Storage Blob Data Contributor", "ba92f5b4-2d11-453d-a403-e96b0029c9fe"),
+        ("Storage Blob Data Reader", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+        ("Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c"),
+        ("Cost Management Reader", "72fafb9e-0641-4937-9268-a91bfd8191a3"),
+        ("Storage File Data Privileged Contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd"),
+        ("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483"),
+        ("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137"),
+        ("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830"),
+        ("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa"),
+        ("Azure Kubernetes Service Cluster Admin Role", "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8"),
+        ("Kubernetes Extension Contributor", "85cb6faf-e071-4c9b-8136-154b5a04f717"),
+        ("Azure Relay Owner", "2787bf04-f1f5-4bfe-8383-c8a24483ee38"),
+        ("Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424"),
+        ("Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6"),
+        ("Network Contributor", "4d97b98b-1d4f-4787-a291-c67834d212e7"),
+        ("Azure AI Enterprise Network Connection Approver", "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"),
+        ("Storage Queue Data Contributor", "974c5e8b-45b9-4653-ba55-5f855dd0fb88"),
+        ("Role Based Access Control Administrator", "f58310d9-a9f6-439a-9e8d-f62e7b41a168"),
+        ("Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7"),
+        ("Storage Table Data Contributor", "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"),
+    )
+}
+"""The built-in roles that are assigned, by name."""
 
 # The permissions by task: https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles
 SELF_SERVICE_INSTANCES = CustomRole(
@@ -194,28 +197,36 @@ class Entitlement:
 
 
 _WORK = (
-    Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "Runs jobs, and manages data, models and endpoints"),
-    Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes data, since the storage accepts no keys"),
-    Entitlement(FILE_PRIVILEGED_CONTRIBUTOR, "storage", "Opens notebooks, since the storage accepts no keys"),
+    Entitlement(ROLES["AzureML Data Scientist"], "workspace", "Runs jobs, and manages data, models and endpoints"),
+    Entitlement(
+        ROLES["Storage Blob Data Contributor"], "storage", "Reads and writes data, since the storage accepts no keys"
+    ),
+    Entitlement(
+        ROLES["Storage File Data Privileged Contributor"],
+        "storage",
+        "Opens notebooks, since the storage accepts no keys",
+    ),
 )
 _READ = (
     # Not AzureML Data Scientist: it includes workspaces/*/write, hence endpoints.
-    Entitlement(READER, "resource group", "Sees the resources; only CI changes them"),
+    Entitlement(ROLES["Reader"], "resource group", "Sees the resources; only CI changes them"),
 )
-_MONITOR = (Entitlement(MONITORING_CONTRIBUTOR, "resource group", "Reads logs and configures alerts"),)
+_MONITOR = (Entitlement(ROLES["Monitoring Contributor"], "resource group", "Reads logs and configures alerts"),)
 _REVIEW = (
-    Entitlement(READER, "resource group", "Sees the resources to approve"),
-    Entitlement(BLOB_DATA_READER, "storage", "Reads the metrics and reports of runs, which are in the storage"),
+    Entitlement(ROLES["Reader"], "resource group", "Sees the resources to approve"),
+    Entitlement(
+        ROLES["Storage Blob Data Reader"], "storage", "Reads the metrics and reports of runs, which are in the storage"
+    ),
 )
 _OPERATE = (
-    Entitlement(READER, "resource group", "Sees the resources"),
+    Entitlement(ROLES["Reader"], "resource group", "Sees the resources"),
     *_MONITOR,
     Entitlement(OPERATOR, "workspace", "Stops harmful jobs and compute, and moves traffic back"),
 )
 _KEEP = (
-    Entitlement(CONTRIBUTOR, "resource group", "Repairs what the platform's CI cannot repair"),
-    Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "Repairs connections, whose secrets are in the vault"),
-    Entitlement(COST_READER, "resource group", "Sees the costs"),
+    Entitlement(ROLES["Contributor"], "resource group", "Repairs what the platform's CI cannot repair"),
+    Entitlement(ROLES["Key Vault Administrator"], "key vault", "Repairs connections, whose secrets are in the vault"),
+    Entitlement(ROLES["Cost Management Reader"], "resource group", "Sees the costs"),
 )
 
 PEOPLE: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
@@ -232,8 +243,12 @@ PEOPLE: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
 }
 """The roles of a persona in an environment."""
 
-_SHARE = (Entitlement(AZUREML_REGISTRY_USER, "model registry", "Uses and shares models, components and environments"),)
-_SEE_SHARED = (Entitlement(READER, "model registry", "Sees the models to release"),)
+_SHARE = (
+    Entitlement(
+        ROLES["AzureML Registry User"], "model registry", "Uses and shares models, components and environments"
+    ),
+)
+_SEE_SHARED = (Entitlement(ROLES["Reader"], "model registry", "Sees the models to release"),)
 SHARED: dict[tuple[Persona, PeopleAccess], tuple[Entitlement, ...]] = {
     ("data_scientists", "work"): _SHARE,
     ("engineers", "work"): _SHARE,
@@ -269,70 +284,102 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
     # The roles of the workspace's identity that must exist before the workspace.
     # https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
     "workspace before": (
-        Entitlement(CONTRIBUTOR, "storage", "The workspace creates its blob containers and file shares"),
-        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "The workspace stores run files and models there"),
-        Entitlement(CONTRIBUTOR, "key vault", "The workspace manages its vault"),
-        Entitlement(KEY_VAULT_ADMINISTRATOR, "key vault", "The workspace stores the secrets of its connections there"),
-        Entitlement(CONTRIBUTOR, "container registry", "The workspace builds and stores images"),
-        Entitlement(CONTRIBUTOR, "application insights", "The workspace sends telemetry there"),
+        Entitlement(ROLES["Contributor"], "storage", "The workspace creates its blob containers and file shares"),
+        Entitlement(
+            ROLES["Storage Blob Data Contributor"], "storage", "The workspace stores run files and models there"
+        ),
+        Entitlement(ROLES["Contributor"], "key vault", "The workspace manages its vault"),
+        Entitlement(
+            ROLES["Key Vault Administrator"], "key vault", "The workspace stores the secrets of its connections there"
+        ),
+        Entitlement(ROLES["Contributor"], "container registry", "The workspace builds and stores images"),
+        Entitlement(ROLES["Contributor"], "application insights", "The workspace sends telemetry there"),
     ),
-    "workspace after": (Entitlement(CONTRIBUTOR, "workspace", "The workspace manages its own contents"),),
+    "workspace after": (Entitlement(ROLES["Contributor"], "workspace", "The workspace manages its own contents"),),
     # Its additional role where it reaches the model registry by private endpoint.
     "workspace, private model registry": (
         Entitlement(
-            NETWORK_CONNECTION_APPROVER, "model registry", "The managed network connects to the model registry"
+            ROLES["Azure AI Enterprise Network Connection Approver"],
+            "model registry",
+            "The managed network connects to the model registry",
         ),
     ),
     "workspace, managed network": (
-        Entitlement(NETWORK_CONNECTION_APPROVER, "resource group", "The managed network connects to storage and vault"),
+        Entitlement(
+            ROLES["Azure AI Enterprise Network Connection Approver"],
+            "resource group",
+            "The managed network connects to storage and vault",
+        ),
     ),
     # The roles of the workspace's identity on a Kubernetes cluster, before the cluster is attached.
     # https://learn.microsoft.com/azure/machine-learning/how-to-attach-kubernetes-to-workspace
     "workspace, kubernetes": (
-        Entitlement(READER, "kubernetes cluster", "The workspace reads the cluster that it attaches"),
-        Entitlement(KUBERNETES_EXTENSION_CONTRIBUTOR, "kubernetes cluster", "The workspace finds its extension there"),
-        Entitlement(KUBERNETES_CLUSTER_ADMIN, "kubernetes cluster", "The workspace starts jobs and endpoints there"),
+        Entitlement(ROLES["Reader"], "kubernetes cluster", "The workspace reads the cluster that it attaches"),
+        Entitlement(
+            ROLES["Kubernetes Extension Contributor"], "kubernetes cluster", "The workspace finds its extension there"
+        ),
+        Entitlement(
+            ROLES["Azure Kubernetes Service Cluster Admin Role"],
+            "kubernetes cluster",
+            "The workspace starts jobs and endpoints there",
+        ),
     ),
     # Its additional role where Azure Arc connects the cluster.
     "workspace, azure arc": (
-        Entitlement(RELAY_OWNER, "azure relay", "The workspace reaches a cluster of Azure Arc through it"),
+        Entitlement(
+            ROLES["Azure Relay Owner"], "azure relay", "The workspace reaches a cluster of Azure Arc through it"
+        ),
     ),
     # The roles of the workspace's identity on the private endpoints of its storage. Without them the studio shows
     # no data, even inside the network.
     # https://learn.microsoft.com/azure/machine-learning/how-to-enable-studio-virtual-network
     "workspace, private storage": (
-        Entitlement(READER, "storage blob endpoint", "The studio previews data behind the private endpoint"),
+        Entitlement(ROLES["Reader"], "storage blob endpoint", "The studio previews data behind the private endpoint"),
         Entitlement(
-            READER, "storage file endpoint", "The studio reaches notebooks and AutoML behind the private endpoint"
+            ROLES["Reader"],
+            "storage file endpoint",
+            "The studio reaches notebooks and AutoML behind the private endpoint",
         ),
     ),
     "cluster": (
-        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Jobs read inputs and write outputs"),
-        Entitlement(QUEUE_DATA_CONTRIBUTOR, "storage", "Parallel jobs distribute mini-batches through a queue"),
-        Entitlement(TABLE_DATA_CONTRIBUTOR, "storage", "Parallel jobs record their progress in a table"),
-        Entitlement(ACR_PULL, "container registry", "Jobs pull their images"),
+        Entitlement(ROLES["Storage Blob Data Contributor"], "storage", "Jobs read inputs and write outputs"),
+        Entitlement(
+            ROLES["Storage Queue Data Contributor"], "storage", "Parallel jobs distribute mini-batches through a queue"
+        ),
+        Entitlement(
+            ROLES["Storage Table Data Contributor"], "storage", "Parallel jobs record their progress in a table"
+        ),
+        Entitlement(ROLES["AcrPull"], "container registry", "Jobs pull their images"),
     ),
     "endpoint": (
-        Entitlement(ACR_PULL, "container registry", "Deployments pull their images"),
-        Entitlement(BLOB_DATA_READER, "storage", "Deployments load their models"),
-        Entitlement(AZUREML_METRICS_WRITER, "workspace", "Deployments report their metrics"),
+        Entitlement(ROLES["AcrPull"], "container registry", "Deployments pull their images"),
+        Entitlement(ROLES["Storage Blob Data Reader"], "storage", "Deployments load their models"),
+        Entitlement(ROLES["AzureML Metrics Writer (preview)"], "workspace", "Deployments report their metrics"),
     ),
     # The roles of a project's CI identity in an environment that it deploys to.
     "ci": (
-        Entitlement(AZUREML_DATA_SCIENTIST, "workspace", "CI submits pipelines and deploys models"),
-        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "CI uploads code and data, since the storage accepts no keys"),
-        Entitlement(MANAGED_IDENTITY_OPERATOR, "endpoint identity", "CI creates endpoints that run as this identity"),
-        Entitlement(AZUREML_REGISTRY_USER, "model registry", "CI shares the models that passed their gate"),
+        Entitlement(ROLES["AzureML Data Scientist"], "workspace", "CI submits pipelines and deploys models"),
+        Entitlement(
+            ROLES["Storage Blob Data Contributor"],
+            "storage",
+            "CI uploads code and data, since the storage accepts no keys",
+        ),
+        Entitlement(
+            ROLES["Managed Identity Operator"], "endpoint identity", "CI creates endpoints that run as this identity"
+        ),
+        Entitlement(ROLES["AzureML Registry User"], "model registry", "CI shares the models that passed their gate"),
     ),
     # The roles of the CI identity of a project's pull requests, whose code has not been reviewed yet.
     "ci of pull requests": (
-        Entitlement(READER, "workspace", "CI of pull requests compares with the deployed resources; it sees no data"),
-        Entitlement(READER, "model registry", "CI of pull requests sees which models are shared"),
+        Entitlement(
+            ROLES["Reader"], "workspace", "CI of pull requests compares with the deployed resources; it sees no data"
+        ),
+        Entitlement(ROLES["Reader"], "model registry", "CI of pull requests sees which models are shared"),
     ),
     # The role of the identity that uses the organization's key.
     "customer key": (
         Entitlement(
-            KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER,
+            ROLES["Key Vault Crypto Service Encryption User"],
             "customer's vault",
             "Storage, registry and workspace encrypt their keys with the customer's key",
         ),
@@ -365,7 +412,9 @@ ASSIGNED_ON_HUB: tuple[Role | CustomRole, ...] = tuple(
 """The roles that stacks of environments assign on resources of the hub."""
 
 PLATFORM_READER = (
-    Entitlement(READER, "subscription", "CI of pull requests compares the manifests with the deployed resources"),
+    Entitlement(
+        ROLES["Reader"], "subscription", "CI of pull requests compares the manifests with the deployed resources"
+    ),
 )
 """The roles of the CI identity of the platform repository's pull requests, in each subscription.
 
@@ -376,10 +425,11 @@ must be reviewed first. Pull requests run `plan`, which needs no state.
 # Contributor has no write operations of Microsoft.Authorization: https://learn.microsoft.com/azure/role-based-access-control/
 # built-in-roles/privileged#contributor
 PLATFORM_DEPLOYER = (
-    Entitlement(CONTRIBUTOR, "subscription", "Creates resource groups and their resources"),
-    Entitlement(LOCKS_CONTRIBUTOR, "subscription", "Creates locks, which Contributor cannot do"),
+    Entitlement(ROLES["Contributor"], "subscription", "Creates resource groups and their resources"),
+    Entitlement(ROLES["Locks Contributor"], "subscription", "Creates locks, which Contributor cannot do"),
     Entitlement(
-        RBAC_ADMINISTRATOR, "subscription", "Assigns the roles of environments, and no others",
+        ROLES["Role Based Access Control Administrator"], "subscription",
+        "Assigns the roles of environments, and no others",
         ASSIGNED_IN_ENVIRONMENTS,
     ),
 )  # fmt: skip
@@ -391,14 +441,16 @@ IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
 PLATFORM_DEPLOYER_ON: dict[Literal["states", "hub", "logs", "network", "zones"], tuple[Entitlement, ...]] = {
     "states": (
         Entitlement(
-            BLOB_DATA_CONTRIBUTOR, "state container", "Reads and writes the states of its environment's stacks"
+            ROLES["Storage Blob Data Contributor"], "state container",
+            "Reads and writes the states of its environment's stacks"
         ),
-        Entitlement(KEY_VAULT_CRYPTO_USER, "secrets key", "Encrypts and decrypts the secrets in those states"),
+        Entitlement(ROLES["Key Vault Crypto User"], "secrets key", "Encrypts and decrypts the secrets in those states"),
     ),
     "hub": (
-        Entitlement(READER, "resource group", "Reads the resources that environments use"),
+        Entitlement(ROLES["Reader"], "resource group", "Reads the resources that environments use"),
         Entitlement(
-            RBAC_ADMINISTRATOR, "model registry", "Assigns the registry roles of teams and their CI, and no others",
+            ROLES["Role Based Access Control Administrator"], "model registry",
+            "Assigns the registry roles of teams and their CI, and no others",
             ASSIGNED_ON_HUB,
         ),
     ),
@@ -416,23 +468,25 @@ on the hub; on its Log Analytics workspace, its network and its DNS zones, if th
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (
-        Entitlement(CONTRIBUTOR, "resource group", "Manages the resources that all teams share"),
+        Entitlement(ROLES["Contributor"], "resource group", "Manages the resources that all teams share"),
         Entitlement(
-            RBAC_ADMINISTRATOR,
+            ROLES["Role Based Access Control Administrator"],
             "resource group",
             "Assigns the roles of environments, and no others",
             ASSIGNED_IN_ENVIRONMENTS,
         ),
-        Entitlement(COST_READER, "resource group", "Sees the costs"),
-        Entitlement(BLOB_DATA_CONTRIBUTOR, "storage", "Reads and writes the states of stacks"),
-        Entitlement(KEY_VAULT_CRYPTO_USER, "key vault", "Encrypts and decrypts the secrets in states"),
+        Entitlement(ROLES["Cost Management Reader"], "resource group", "Sees the costs"),
+        Entitlement(ROLES["Storage Blob Data Contributor"], "storage", "Reads and writes the states of stacks"),
+        Entitlement(ROLES["Key Vault Crypto User"], "key vault", "Encrypts and decrypts the secrets in states"),
     ),
 }
 """The roles of a persona on the hub."""
 
 # https://learn.microsoft.com/azure/devops/managed-devops-pools/configure-networking
 RUNNERS = (
-    Entitlement(READER, "hub network", "The service of the runners reads the network"),
-    Entitlement(NETWORK_CONTRIBUTOR, "hub network", "The service of the runners attaches them to their subnet"),
+    Entitlement(ROLES["Reader"], "hub network", "The service of the runners reads the network"),
+    Entitlement(
+        ROLES["Network Contributor"], "hub network", "The service of the runners attaches them to their subnet"
+    ),
 )
 """The roles of the service that creates CI runners."""

@@ -16,7 +16,7 @@ from typing import Any
 from bootstrap.simulator.kinds import KINDS
 from infra.rules import sdk
 from infra.rules.rule import SECRET, UNKNOWN
-from infra.tables.arm import RENAMED, sdk_name
+from infra.tables.arm import RENAMED
 
 VARIABLE = "MLOPS_BOOTSTRAP_ARM_TYPES"
 FILE = "arm-types.json"
@@ -305,7 +305,7 @@ def _arm_name(key: str, known: Mapping[str, Any]) -> str | None:
         return key
     if RENAMED.get(key) in known:
         return RENAMED[key]
-    return next((name for name in known if sdk_name(name) == key), None)
+    return next((name for name in known if _sdk_name(name) == key), None)
 
 
 def _writable(key: str, known: Mapping[str, Any]) -> str | None:
@@ -348,3 +348,9 @@ def _wrong_size(size: int, type_: ArmType, path: str, of: str) -> list[str]:
 def definitions(file: Path) -> Definitions:
     """The definitions in a file, read once."""
     return Definitions(file)
+
+
+def _sdk_name(arm: str) -> str:
+    """The SDK's spelling of ARM's name of a property: `applicationType` of `Application_Type`."""
+    joined = arm.replace("_", "")
+    return joined[:1].lower() + joined[1:]

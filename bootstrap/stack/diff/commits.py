@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.processes import captured, read_git, uv_executable, write_commit
 from bootstrap.progress import Progress
-from bootstrap.stack.diff.difference import StackDiff, difference, made_in, new_findings
+from bootstrap.stack.diff.difference import Commit, StackDiff, difference, made_in, new_findings
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import CODE, StackPlan
@@ -35,22 +35,6 @@ _PLANNING = ("infra", "bootstrap/manifests", "bootstrap/stack")
 """The folders of our code that decide what a plan contains."""
 
 _OTHER_COMMIT = "Compare with a commit whose manifests are valid."
-
-
-@dataclass(frozen=True)
-class Commit:
-    """The commit that a platform is compared with.
-
-    Attributes:
-        ref: The branch, tag or id that the user typed.
-        id: The commit's full id.
-    """
-
-    ref: str
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.ref} ({self.id[:10]})"
 
 
 def resolve(platform: Platform, ref: str) -> Commit:

@@ -18,6 +18,22 @@ Status = Literal["added", "removed", "changed", "unchanged"]
 
 
 @dataclass(frozen=True)
+class Commit:
+    """The commit that a platform is compared with.
+
+    Attributes:
+        ref: The branch, tag or id that the user typed.
+        id: The commit's full id.
+    """
+
+    ref: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.ref} ({self.id[:10]})"
+
+
+@dataclass(frozen=True)
 class ResourceDiff:
     """How a resource differs.
 

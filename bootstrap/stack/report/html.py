@@ -13,8 +13,7 @@ from typing import Any
 from bootstrap.page import template
 from bootstrap.page.graph import levels
 from bootstrap.pricing.price import grouped
-from bootstrap.stack.diff.commits import Commit
-from bootstrap.stack.diff.difference import StackDiff
+from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import components
 from bootstrap.stack.report.interface import PlanOptions

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bootstrap.stack.diff.commits import Commit
-from bootstrap.stack.diff.difference import StackDiff
+from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.interface import PlanOptions
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bootstrap.stack.diff.commits import Commit
-from bootstrap.stack.diff.difference import StackDiff
+from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.checks import Judged
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.interface import PlanOptions

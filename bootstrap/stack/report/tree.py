@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.pricing.price import grouped
-from bootstrap.stack.diff.commits import Commit
-from bootstrap.stack.diff.difference import StackDiff
+from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (

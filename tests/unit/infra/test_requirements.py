@@ -43,7 +43,7 @@ from infra.tables.resource_types import (
     VAULT,
     WORKSPACE,
 )
-from infra.tables.roles import CONTRIBUTOR, IN_SUBSCRIPTIONS, Role
+from infra.tables.roles import IN_SUBSCRIPTIONS, ROLES, Role
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
 from tests.unit.infra.rules.manifests import (
@@ -486,7 +486,9 @@ def test_contributor_on_a_subscription_is_for_the_deployer_alone(stacks: list[St
         one.name.split("-contributor")[0].rstrip("-0123456789")
         for stack in stacks
         for one in stack.made
-        if one.type == ROLE and _role(one) == CONTRIBUTOR.id and re.fullmatch(_WIDE, one.at("scope"), re.IGNORECASE)
+        if one.type == ROLE
+        and _role(one) == ROLES["Contributor"].id
+        and re.fullmatch(_WIDE, one.at("scope"), re.IGNORECASE)
     }
 
     assert holders

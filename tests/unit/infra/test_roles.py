@@ -8,6 +8,7 @@ from infra.tables.roles import (
     CUSTOM_ROLES,
     HUB_PEOPLE,
     PEOPLE,
+    ROLES,
     SELF_SERVICE,
     SHARED,
     CustomRole,
@@ -15,7 +16,6 @@ from infra.tables.roles import (
     Role,
 )
 
-ROLES = [role for role in vars(infra.tables.roles).values() if isinstance(role, Role)]
 NAMES = Names("contoso", "00000000-0000-0000-0000-000000000001")
 GIVES_ROLES_AWAY = {
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",  # Owner
@@ -66,15 +66,15 @@ def tables() -> list[tuple[Entitlement, ...]]:
 
 
 def test_role_ids_are_unique() -> None:
-    ids = {uuid.UUID(role.id) for role in ROLES} | {uuid.UUID(role.id_in(NAMES)) for role in CUSTOM_ROLES}
+    ids = {uuid.UUID(role.id) for role in ROLES.values()} | {uuid.UUID(role.id_in(NAMES)) for role in CUSTOM_ROLES}
 
-    assert len(ids) == len({role.name for role in ROLES}) + len(CUSTOM_ROLES) == len(ROLES) + len(CUSTOM_ROLES)
+    assert len(ids) == len({role.name for role in ROLES.values()}) + len(CUSTOM_ROLES) == len(ROLES) + len(CUSTOM_ROLES)
 
 
 def test_built_in_roles_match_published_ids_and_names() -> None:
     """An id with a wrong digit is no role, and one of another role gives somebody else's rights."""
     published = dict(line.split(" ", 1) for line in BUILT_IN.strip().splitlines())
-    named = {role.id: role.name for role in ROLES} | READING
+    named = {role.id: role.name for role in ROLES.values()} | READING
 
     assert len(ROLES) > 15
     assert {id_: published.get(id_) for id_ in named} == named

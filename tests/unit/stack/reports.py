@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bootstrap.stack.diff.commits import Commit
-from bootstrap.stack.diff.difference import StackDiff
+from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report import report
 from bootstrap.stack.report.interface import PlanOptions

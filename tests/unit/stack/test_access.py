@@ -12,7 +12,7 @@ from bootstrap.stack.access import access_as_markdown, count_assignments, find_g
 from bootstrap.stack.plan.model import StackPlan
 from infra.components.access import assigning_only
 from infra.rules.rule import Resource
-from infra.tables.roles import BLOB_DATA_CONTRIBUTOR, KEY_VAULT_CRYPTO_USER
+from infra.tables.roles import ROLES
 from tests import worlds
 from tests.conftest import Golden
 from tests.helpers import ROOT, build_tree
@@ -321,8 +321,8 @@ def test_a_deployer_reads_and_decrypts_the_states_of_its_environment_and_no_othe
             if "/storageAccounts/" in entry["scope"] or "/vaults/" in entry["scope"]
         }
         assert on_states == {
-            (BLOB_DATA_CONTRIBUTOR.id, f"{CONTAINER}{environment}".strip("/")),
-            (KEY_VAULT_CRYPTO_USER.id, f"{KEY}{environment}".strip("/")),
+            (ROLES["Storage Blob Data Contributor"].id, f"{CONTAINER}{environment}".strip("/")),
+            (ROLES["Key Vault Crypto User"].id, f"{KEY}{environment}".strip("/")),
         }
         group = f"/subscriptions/{hub.settings.subscription_id}/resourceGroups/rg-contoso-hub"
         above = {name: entry["scope"] for name, entry in given.items() if f"{group}/".startswith(f"{entry['scope']}/")}

@@ -11,8 +11,8 @@ import pytest
 from bootstrap.errors import ExitCode, InputError, RemoteError
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.diff.commits import Commit, compare, resolve
-from bootstrap.stack.diff.difference import ResourceDiff, StackDiff
+from bootstrap.stack.diff.commits import compare, resolve
+from bootstrap.stack.diff.difference import Commit, ResourceDiff, StackDiff
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.planner import plan_stacks
