@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -40,6 +40,9 @@ _QUOTED_OR_SHELL = re.compile(
       | (?P<mark>&&|\|\||[|&;<>()`$*?\n]|(?<!\S)(?:[~#]|\w+=))""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -364,6 +367,17 @@ class _Reader:
     def _wrong(self, at: Location, message: str, suggestion: str = "", *, of_key: bool = False) -> None:
         self._problems.append(Problem(self._document.position(at, of_key=of_key), message, suggestion))
 
+    def _part(self, at: Location, model: type[_Model]) -> _Model | None:
+        """The part of the file at `at` as an instance of `model`, or None and its problems."""
+        keys, values = (
+            {place[len(at) :]: position for place, position in positions.items() if place[: len(at)] == at}
+            for positions in (self._document.keys, self._document.values)
+        )
+        part = Document(self._document.path, self._document.value(at), keys, values)
+        found, problems = check(part, model)
+        self._problems += problems
+        return found
+
     def _pipeline_input(self, name: str, value: Any) -> Port:
         at: Location = ("inputs", name)
         if not isinstance(value, dict):
@@ -373,11 +387,8 @@ class _Reader:
             if isinstance(value, str) and _EXPRESSION.search(value):
                 self._wrong(at, f"the input {name!r} of the pipeline cannot be an expression.")
             return Port(None, default=value)
-        try:
-            described = _Input.model_validate(value)
-        except ValueError:
-            part = Document(self._document.path, value, *_below(self._document, at))
-            self._problems += check(part, _Input)[1]
+        described = self._part(at, _Input)
+        if described is None:
             return Port(None)
         path = None if name in self._given else self._data_path(at, described.path, described.type)
         port = _port(described, path)
@@ -406,9 +417,7 @@ class _Reader:
             suggestion = "Move it to a component file, and name that file in `component`."
             self._wrong(at, f"the job {name!r} has its command in the pipeline file.", suggestion, of_key=True)
             return None
-        part = Document(self._document.path, value, *_below(self._document, at))
-        job, problems = check(part, _Job)
-        self._problems += problems
+        job = self._part(at, _Job)
         if job is None:
             return None
         if job.distribution:
@@ -449,10 +458,13 @@ class _Reader:
         value = _unwrapped(value)
         if isinstance(value, str) and _EXPRESSION.search(value):
             expression = _EXPRESSION.fullmatch(value.strip())
-            source = _binding(expression[1]) if expression else None
-            if source is None:
-                self._wrong(at, f"{value} is not a valid expression for a job's input.", _BINDINGS)
-            return source
+            match expression[1].split(".") if expression else []:
+                case ["parent", "inputs", input_name]:
+                    return FromInput(input_name)
+                case ["parent", "jobs", before, "outputs", output]:
+                    return FromJob(before, output)
+            self._wrong(at, f"{value} is not a valid expression for a job's input.", _BINDINGS)
+            return None
         if isinstance(value, Value):
             return value
         self._wrong(at, "a job's input must be a value or an expression.", _BINDINGS)
@@ -577,9 +589,7 @@ class _Reader:
         at: Location = ("outputs", name)
         if self._file.outputs[name] is None:
             return
-        part = Document(self._document.path, self._file.outputs[name], *_below(self._document, at))
-        declared, problems = check(part, _Output)
-        self._problems += problems
+        declared = self._part(at, _Output)
         if declared is not None and not _fits(created, declared.type):
             self._wrong(at, f"an output of type {created} cannot be the pipeline's output of type {declared.type}.")
 
@@ -598,16 +608,6 @@ class _Reader:
 _BINDINGS = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.JOB.outputs.NAME}}."
 _GIVE_LOCAL = "Use a local path: --set NAME=PATH."
 _GIVE = "Set one: --set NAME=VALUE."
-
-
-def _binding(expression: str) -> FromInput | FromJob | None:
-    match expression.split("."):
-        case ["parent", "inputs", name]:
-            return FromInput(name)
-        case ["parent", "jobs", job, "outputs", output]:
-            return FromJob(job, output)
-        case _:
-            return None
 
 
 def _joined(command: str) -> str:
@@ -695,14 +695,6 @@ def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
             f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps run without a shell.",
             "Move it to a script, and start that script.",
         )
-
-
-def _below(document: Document, at: Location) -> tuple[dict[Location, Position], dict[Location, Position]]:
-    """The positions below `at`, by locations relative to `at`."""
-    size = len(at)
-    keys = {place[size:]: position for place, position in document.keys.items() if place[:size] == at}
-    values = {place[size:]: position for place, position in document.values.items() if place[:size] == at}
-    return keys, values
 
 
 def settings(given: list[str]) -> dict[str, str]:

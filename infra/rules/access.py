@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from infra.rules.rule import UNKNOWN, Rule, Stack, Violation
+from infra.rules.rule import UNKNOWN, Rule, Stack, Violation, violation_of
 from infra.settings import HubSettings
 from infra.tables.resource_types import ELIGIBILITY, ROLE
 from infra.tables.roles import ROLES
@@ -36,7 +36,7 @@ def _permanent(stack: Stack) -> Iterator[Violation]:
         # A role with a condition cannot be eligible: see create_role_assignments in infra/components/access.py.
         can_be_eligible = assignment.at("condition") is None
         if is_people and can_be_eligible and id_ != UNKNOWN and id_.rsplit("/", 1)[-1].lower() not in READING:
-            yield assignment.urn, f"{assignment.name}: people can change {stack.name} at all times."
+            yield violation_of(assignment, f"people can change {stack.name} at all times.")
 
 
 def _eligible(stack: Stack) -> Iterator[Violation]:

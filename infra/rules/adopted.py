@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.rules.changes import Change, differences
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
 from infra.settings import AdoptedSettings, EnvironmentSettings
 from infra.tables.names import TABLE
 from infra.tables.network_modes import MODES
@@ -81,15 +81,14 @@ def _means_nothing(type_: str, change: Change) -> bool:
 def _changes(stack: Stack) -> Iterator[Violation]:
     for resource, change in _differences(stack):
         if change.new is not None:
-            message = f"{change.at} is {_shown(change.old)}, and becomes {_shown(change.new)}."
-            yield resource.urn, f"{resource.name}: {message}"
+            yield violation_of(resource, f"{change.at} is {_shown(change.old)}, and becomes {_shown(change.new)}.")
 
 
 def _losses(stack: Stack) -> Iterator[Violation]:
     for resource, change in _differences(stack):
         if change.new is None and not _is_default(resource.type, change):
-            message = f"{change.at} is {_shown(change.old)}, and the manifests do not configure it."
-            yield resource.urn, f"{resource.name}: {message}"
+            shown = _shown(change.old)
+            yield violation_of(resource, f"{change.at} is {shown}, and the manifests do not configure it.")
 
 
 def _is_default(type_: str, change: Change) -> bool:
@@ -117,7 +116,7 @@ def _unknown_values(stack: Stack) -> Iterator[Violation]:
         if resource.import_id is not None:
             inputs = stack.before.get(resource.urn, {})
             for at, value in sdk.unknown_values(inputs, sdk.arguments_of(resource.type)):
-                yield resource.urn, f"{resource.name}: the SDK does not have the value {value!r} of {at}."
+                yield violation_of(resource, f"the SDK does not have the value {value!r} of {at}.")
 
 
 def _not_observed(stack: Stack) -> Iterator[Violation]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, entries
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, did_you_mean, entries, violation_of
 from infra.tables import regions, sizes
 from infra.tables.resource_types import COMPUTE, MODELS, RUNNERS
 
@@ -32,10 +32,8 @@ def _unknown_region(stack: Stack) -> Iterable[Violation]:
         if region.lower() in reported or regions.is_known(region):
             continue
         reported.add(region.lower())
-        near = regions.nearest_region(region)
-        hint = f" Did you mean {near!r}?" if near is not None else ""
-        message = f"{resource.name}: the region {region!r} is not in the table of {regions.AS_OF}.{hint}"
-        yield resource.urn, message
+        hint = did_you_mean(regions.nearest_region(region))
+        yield violation_of(resource, f"the region {region!r} is not in the table of {regions.AS_OF}.{hint}")
 
 
 def _sizes(stack: Stack) -> Iterator[tuple[Resource, str, sizes.Series | None]]:
@@ -48,9 +46,8 @@ def _sizes(stack: Stack) -> Iterator[tuple[Resource, str, sizes.Series | None]]:
 def _unknown_size(stack: Stack) -> Iterable[Violation]:
     for resource, size, series in _sizes(stack):
         if series is None:
-            near = sizes.nearest_size(size)
-            hint = f" Did you mean {near!r}?" if near is not None else ""
-            yield resource.urn, f"{resource.name}: the size {size!r} is not in the table of {sizes.AS_OF}.{hint}"
+            hint = did_you_mean(sizes.nearest_size(size))
+            yield violation_of(resource, f"the size {size!r} is not in the table of {sizes.AS_OF}.{hint}")
 
 
 def _retirement(stack: Stack, *, retired: bool) -> Iterator[Violation]:
@@ -59,8 +56,8 @@ def _retirement(stack: Stack, *, retired: bool) -> Iterator[Violation]:
     verb = "was retired" if retired else "retires"
     for resource, size, series in _sizes(stack):
         if series is not None and series.retires is not None and (series.retires <= date) is retired:
-            message = f"{size} {verb} on {series.retires}; use {series.instead} ({series.source})."
-            yield resource.urn, f"{resource.name}: {message}"
+            text = f"{size} {verb} on {series.retires}; use {series.instead} ({series.source})."
+            yield violation_of(resource, text)
 
 
 def _over_runner_quota(stack: Stack) -> Iterable[Violation]:
@@ -71,8 +68,8 @@ def _over_runner_quota(stack: Stack) -> Iterable[Violation]:
             continue
         granted = sizes.RUNNER_CORES if series.template in sizes.RUNNER_SERIES else 0
         if cores * most > granted:
-            message = f"{most} runners of {size} need {cores * most} cores, and Azure grants {granted} by default."
-            yield pool.urn, f"{pool.name}: {message}"
+            text = f"{most} runners of {size} need {cores * most} cores, and Azure grants {granted} by default."
+            yield violation_of(pool, text)
 
 
 AVAILABILITY_RULES: tuple[Rule, ...] = (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
 from infra.tables.names import TABLE
 from infra.tables.resource_types import (
     BUDGET,
@@ -268,14 +268,14 @@ def _with_effect(stack: Stack, effect: Effect) -> Iterator[Violation]:
     for resource in stack.resources:
         for change in _restricted(stack, resource):
             if change.effect == effect:
-                yield resource.urn, f"{resource.name}: {_in_words(change)}; {change.why} ({change.source})."
+                yield violation_of(resource, f"{_in_words(change)}; {change.why} ({change.source}).")
 
 
 def _replaced(stack: Stack) -> Iterator[Violation]:
     for resource in stack.of(*STATEFUL):
         changes = [_in_words(change) for change in _restricted(stack, resource) if change.effect == "replaced"]
         if changes:
-            yield resource.urn, f"{resource.name}: its data is lost, since {', '.join(changes)}."
+            yield violation_of(resource, f"its data is lost, since {', '.join(changes)}.")
 
 
 def _removed(stack: Stack) -> Iterator[Violation]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from infra.rules.rule import UNKNOWN, Rule, Stack, Violation
+from infra.rules.rule import UNKNOWN, Rule, Stack, Violation, violation_of
 from infra.settings import HubSettings, StackSettings
 from infra.tables.resource_types import ACTION_GROUP, IMAGES, ROLE, STORAGE, VAULT
 from infra.tables.roles import PEOPLE, SELF_SERVICE
@@ -35,8 +35,7 @@ def _too_long(stack: Stack) -> Iterator[Violation]:
         path, most, source = MOST_ENTRIES[resource.type]
         entries = resource.at(path) or ()
         if entries != UNKNOWN and len(entries) > most:
-            message = f"{path} has {len(entries)} entries, and Azure accepts {most} ({source})."
-            yield resource.urn, f"{resource.name}: {message}"
+            yield violation_of(resource, f"{path} has {len(entries)} entries, and Azure accepts {most} ({source}).")
 
 
 def _too_many_tags(stack: Stack) -> Iterator[Violation]:
@@ -46,10 +45,8 @@ def _too_many_tags(stack: Stack) -> Iterator[Violation]:
     for resource in stack.resources:
         tags = resource.at("tags")
         if isinstance(tags, Mapping) and len(tags) > MOST_TAGS and sdk.takes(resource.type, "tags"):
-            message = (
-                f"{resource.name}: it has {len(tags)} tags with those that are added, and Azure accepts {MOST_TAGS}."
-            )
-            yield resource.urn, message
+            text = f"it has {len(tags)} tags with those that are added, and Azure accepts {MOST_TAGS}."
+            yield violation_of(resource, text)
             return
 
 
@@ -93,8 +90,8 @@ def _in_crowded_subscriptions(stacks: Mapping[str, StackSettings], facts: Mappin
 def _over(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
     for stack, subscription, total, _ in _totals(facts):
         if total > MOST_ASSIGNMENTS:
-            message = f"the subscription {subscription} would hold {total} role assignments; Azure allows"
-            yield stack, (None, f"{message} {MOST_ASSIGNMENTS}.")
+            text = f"would hold {total} role assignments; Azure allows {MOST_ASSIGNMENTS}."
+            yield stack, (None, f"the subscription {subscription} {text}")
 
 
 def _near(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:

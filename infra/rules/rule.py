@@ -153,6 +153,16 @@ Violation = tuple[str | None, str]
 """The URN of the resource that violates a rule, or None for the stack, and a sentence that describes it."""
 
 
+def violation_of(resource: Resource, text: str) -> Violation:
+    """The violation by a resource, in a sentence that begins with its name."""
+    return resource.urn, f"{resource.name}: {text}"
+
+
+def did_you_mean(near: str | None) -> str:
+    """The end of a sentence about an unknown name that resembles the known one `near`."""
+    return f" Did you mean {near!r}?" if near is not None else ""
+
+
 def _none(_stack: Stack) -> Iterable[Violation]:
     return ()
 

@@ -13,7 +13,7 @@ from infra.rules.availability import AVAILABILITY_RULES
 from infra.rules.changes import CHANGE_RULES
 from infra.rules.limits import LIMIT_RULES
 from infra.rules.names import NAME_RULES
-from infra.rules.rule import Finding, Rule, Stack, Violation
+from infra.rules.rule import Finding, Rule, Stack, Violation, did_you_mean
 from infra.rules.stacks import STACK_RULES
 from infra.settings import StackSettings, SuppressionSettings
 
@@ -49,8 +49,7 @@ def _expired(stack: Stack) -> Iterable[Violation]:
 def _unknown(stack: Stack) -> Iterable[Violation]:
     for one in _suppressions(stack):
         if one.rule not in RULES:
-            close = get_close_matches(one.rule, RULES, 1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(next(iter(get_close_matches(one.rule, RULES, 1)), None))
             yield None, f"{one.origin} suppresses {one.rule!r}, and no rule has this id.{hint}"
 
 

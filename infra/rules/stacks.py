@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation
+from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
 from infra.settings import examples_in
 from infra.tables.azure_policies import POLICIES, AzurePolicy
 from infra.tables.resource_types import BUDGET, IMAGES, MODELS, STORAGE, VAULT, WORKSPACE
@@ -53,14 +53,14 @@ def _public_access(stack: Stack) -> Iterator[Violation]:
         return
     for resource in stack.of(STORAGE, VAULT, IMAGES):
         if is_open(resource):
-            yield resource.urn, f"{resource.name}: a login with a role reaches it from any address."
+            yield violation_of(resource, "a login with a role reaches it from any address.")
 
 
 def _open_hub(stack: Stack) -> Iterator[Violation]:
     if any(models.at("publicNetworkAccess") == "Disabled" for models in stack.of(MODELS)):
         for resource in stack.of(STORAGE, VAULT):
             if is_open(resource):
-                yield resource.urn, f"{resource.name}: it has a public address, though the hub's network is locked."
+                yield violation_of(resource, "it has a public address, though the hub's network is locked.")
 
 
 def is_refused(policy: AzurePolicy, resource: Resource) -> bool:

@@ -54,8 +54,7 @@ def is_known(region: str) -> bool:
 
 def nearest_region(region: str) -> str | None:
     """The region with the most similar name, if one is similar."""
-    close = get_close_matches(_name(region), REGIONS, 1)
-    return close[0] if close else None
+    return next(iter(get_close_matches(_name(region), REGIONS, 1)), None)
 
 
 def _name(region: str) -> str:

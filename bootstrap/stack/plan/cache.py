@@ -8,7 +8,6 @@ import functools
 import hashlib
 import json
 import os
-import struct
 import sys
 import time
 import zlib
@@ -30,12 +29,10 @@ _KEPT_SECONDS = 30 * 24 * 3600
 """The time after its last use when an entry is removed."""
 
 _DIGEST = 32
-_LENGTH = struct.Struct(">I")
-_FRONT = _DIGEST + _LENGTH.size
 
 
 def pack(stack: StackPlan) -> bytes:
-    """Pack a stack without its settings: the sha256 of the rest, the length of the header, header, body.
+    """Pack a stack without its settings: the sha256 of the rest, a line with the header, the body.
 
     The facts for the rules that compare stacks are in the header, which is read without the rest.
     """
@@ -47,7 +44,7 @@ def pack(stack: StackPlan) -> bytes:
         ],
     }
     body = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
-    data = _LENGTH.pack(len(head)) + head + body
+    data = head + b"\n" + body
     return hashlib.sha256(data).digest() + data
 
 
@@ -56,9 +53,9 @@ def header(packed: bytes) -> Mapping[str, Any]:
 
     Raises ValueError when the bytes are damaged.
     """
-    if len(packed) < _FRONT or hashlib.sha256(packed[_DIGEST:]).digest() != packed[:_DIGEST]:
+    if hashlib.sha256(packed[_DIGEST:]).digest() != packed[:_DIGEST]:
         raise ValueError("the digest does not match")
-    found: Mapping[str, Any] = json.loads(packed[_FRONT : _end_of_header(packed)])
+    found: Mapping[str, Any] = json.loads(packed[_DIGEST : packed.index(b"\n", _DIGEST)])
     return found
 
 
@@ -69,23 +66,17 @@ def unpack(packed: bytes, settings: StackSettings, more: Sequence[Finding] = ())
         packed: Bytes that `header` accepts.
         more: Its findings by the rules that compare stacks.
     """
-    content = json.loads(zlib.decompress(packed[_end_of_header(packed) :]))
+    content = json.loads(zlib.decompress(packed[packed.index(b"\n", _DIGEST) + 1 :]))
     resources = [Resource(**{**one, "depends_on": tuple(one["depends_on"])}) for one in content["resources"]]
     origins = {resource.urn: resource.origin for resource in resources}
     findings = [
-        *(Finding(**{**one, "suppressed": _suppression(one["suppressed"])}) for one in content["findings"]),
+        *(
+            Finding(**{**one, "suppressed": one["suppressed"] and SuppressionSettings(**one["suppressed"])})
+            for one in content["findings"]
+        ),
         *(replace(one, manifest=origins.get(one.resource or "") or one.manifest) for one in more),
     ]
     return StackPlan(settings, resources, most_severe_first(findings), header(packed)["facts"])
-
-
-def _end_of_header(packed: bytes) -> int:
-    (length,) = _LENGTH.unpack_from(packed, _DIGEST)
-    return _FRONT + int(length)
-
-
-def _suppression(packed: Any) -> SuppressionSettings | None:
-    return packed and SuppressionSettings(**packed)
 
 
 class Cache:
@@ -140,8 +131,4 @@ class Cache:
 def _versions() -> tuple[str, ...]:
     """What a plan depends on besides its request: our code, and the versions of Python and the SDK."""
     ours = (digest_tree(CODE), digest_tree(Path(bootstrap.stack.__file__).parent))
-    return (*ours, sys.version, *(metadata.version(name) for name in _SDK if _is_installed(name)))
-
-
-def _is_installed(name: str) -> bool:
-    return next(iter(metadata.distributions(name=name)), None) is not None
+    return (*ours, sys.version, *(found.version for name in _SDK for found in metadata.distributions(name=name)))
