@@ -3,6 +3,7 @@
 The format is documented in docs/formats.md.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import tool
-from bootstrap.errors import MissingError
+from bootstrap.errors import BootstrapError, MissingError
 from bootstrap.files import relative_path
-from bootstrap.processes import shell_line
+from bootstrap.processes import shell_line, uv
 from bootstrap.yaml import read, validated
 from bootstrap.yaml.patterns import matching
 
@@ -132,6 +133,27 @@ class Project:
         here = Path.cwd()
         outside = "" if here.is_relative_to(self.root) else f" -C {shell_line(relative_path(self.root, here))}"
         return f"mlops-bootstrap {words}{outside}"
+
+    def python(self, group: str | None = None) -> Path:
+        """Create or update an environment of the project from its uv.lock, and return the path of its Python.
+
+        Args:
+            group: The dependency group of a separate environment; None for the development environment, `.venv`.
+
+        Raises:
+            MissingError: uv cannot create the environment from the lock; its message is in `why`.
+        """
+        folder = self.root / ".venv" if group is None else self.state / "environments" / group
+        selection = [] if group is None else ["--only-group", group]
+        try:
+            uv("sync", "--locked", *selection, cwd=self.root, env={"UV_PROJECT_ENVIRONMENT": str(folder)})
+        except BootstrapError as error:
+            raise MissingError(
+                f"The environment of {self.manifest.name} cannot be created from its uv.lock.",
+                why=error.why,
+                hint="If you changed pyproject.toml, run `uv lock`. Without a network, run `uv sync` once with a network.",
+            ) from error
+        return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def find_project(start: Path) -> Project:

@@ -1,7 +1,7 @@
 """`plan`: what stacks would contain."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -88,7 +88,7 @@ def plan(
     from bootstrap.stack.plan import cache, checks, planner
     from bootstrap.stack.plan.observed import NOTHING, read_observed
     from bootstrap.stack.report import report
-    from bootstrap.stack.report.interface import PlanOptions
+    from bootstrap.stack.report.interface import Show
 
     platform = session.platform()
     seen = read_observed(session.directory / observed) if observed is not None else NOTHING
@@ -101,11 +101,9 @@ def plan(
 
         price_list = PriceList(currency, session.console)
         planned = planner.with_prices(planned, price_list)
-    show: Literal["summary", "resources", "findings"] = (
-        "findings" if findings else "resources" if resources or len(named) == 1 else "summary"
-    )
+    show: Show = "findings" if findings else "resources" if resources or len(named) == 1 else "summary"
     form = report(session.output)
-    session.console.parts(form.render_plan(planned, PlanOptions(as_of, show)))
+    session.console.parts(form.render_plan(planned, as_of, show))
     if check:
         checks.refuse(refusals, printed=form.LISTS_ERRORS)
     if price_list is not None and price_list.failure is not None:

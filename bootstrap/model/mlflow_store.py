@@ -15,7 +15,6 @@ from subprocess import PIPE, Popen
 from typing import Any, Literal
 
 from bootstrap.errors import InputError, MissingError
-from bootstrap.model.environment import project_python
 from bootstrap.processes import child
 from bootstrap.project import Project
 
@@ -89,7 +88,7 @@ class MlflowStore:
     def begin(self) -> None:
         """Start to open the store; do not wait for it."""
         if self._worker is None:
-            python = self._python or project_python(self._project)
+            python = self._python or self._project.python()
             self._project.state.mkdir(exist_ok=True)
             artifacts = (self._project.state / "artifacts").as_uri()
             self._worker = self._exit.enter_context(

@@ -25,7 +25,6 @@ from bootstrap.digest import digest_file, digest_text, digest_tree
 from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
-from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import MlflowStore, RunStatus, has_mlflow, mlflow_environment, store_uri
 from bootstrap.model.pipeline_file import (
     DATA_TYPES,
@@ -336,7 +335,7 @@ def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
     project = work.project
     progress.started("environment")
     with work.measured("environment"):
-        interpreter = project_python(project)
+        interpreter = project.python()
     progress.finished("environment")
     python = _python_version(project)
     if python is None:

@@ -24,7 +24,6 @@ from pydantic import BaseModel
 from bootstrap.errors import ConflictError, InputError, RefusedError
 from bootstrap.files import temporary_folder
 from bootstrap.model import gate, registry
-from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import mlflow_environment
 from bootstrap.model.records import Run, Version
 from bootstrap.processes import child
@@ -159,7 +158,7 @@ def start_server(
     port = _free_port(DEFAULT_PORT if port is None else port)
     if python is None:
         progress.started("serve environment")
-        python = project_python(project, project.manifest.serve.group)
+        python = project.python(project.manifest.serve.group)
         progress.finished("serve environment")
     command = [str(python), str(_SCRIPTS / "serve.py"), "--entry_script", str(folder / script), "--port", str(port)]
     fixed = {"AML_APP_ROOT": str(folder), "AZUREML_MODEL_DIR": str(model.folder), "PYTHONUNBUFFERED": "1"}
@@ -208,7 +207,7 @@ def check(project: Project, model: Model, *, port: int | None, progress: Progres
     sample = _sample(project)
     _scoring_script(project)
     progress.started("serve environment")
-    python = project_python(project, project.manifest.serve.group)
+    python = project.python(project.manifest.serve.group)
     progress.finished("serve environment")
     with (
         _predicting(project, model, python) as predictions,

@@ -16,7 +16,6 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import components
-from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     WORDS,
     Tally,
@@ -44,7 +43,7 @@ _TALLIES: tuple[Tally, ...] = (*SEVERITIES, "suppressed")
 """The order of findings on the page."""
 
 
-def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> Iterator[str]:
     """Render the page of a plan."""
     part: Any = template("bootstrap.stack.report", "plan.html.j2").module
     organization = ""

@@ -5,25 +5,13 @@ needs no more memory than that of a few.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 
-
-@dataclass(frozen=True)
-class PlanOptions:
-    """What a plan's report depends on besides the stacks.
-
-    Attributes:
-        as_of: The day that suppressions and retirement dates were judged by, `YYYY-MM-DD`; None for no day.
-        show: What the tree shows of each stack: counts and findings, its resources too, or its findings only. The other
-            forms always show everything.
-    """
-
-    as_of: str | None = None
-    show: Literal["summary", "resources", "findings"] = "summary"
+Show = Literal["summary", "resources", "findings"]
+"""What the tree shows of each stack: counts and findings, its resources too, or its findings only."""
 
 
 class Report(Protocol):
@@ -35,8 +23,13 @@ class Report(Protocol):
 
     LISTS_ERRORS: bool
 
-    def render_plan(self, stacks: Iterable[StackPlan], options: PlanOptions, /) -> Iterator[str]:
-        """Render planned stacks."""
+    def render_plan(self, stacks: Iterable[StackPlan], as_of: str | None, show: Show, /) -> Iterator[str]:
+        """Render planned stacks.
+
+        Args:
+            as_of: The day that suppressions and retirement dates were judged by, `YYYY-MM-DD`; None for no day.
+            show: The forms beside the tree always show everything.
+        """
 
     def render_diff(self, commit: Commit, stacks: Iterable[StackDiff], /) -> Iterator[str]:
         """Render how stacks differ from those of an earlier commit."""

@@ -6,14 +6,13 @@ from typing import Any
 
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.interface import PlanOptions
 
 LISTS_ERRORS = False
 
 
-def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], as_of: str | None, _show: str) -> Iterator[str]:
     """The document, a part for each stack."""
-    yield from _document("as_of", options.as_of, stacks)
+    yield from _document("as_of", as_of, stacks)
 
 
 def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:

@@ -11,7 +11,6 @@ from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.components import as_mermaid
-from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     Tally,
     count_changes,
@@ -53,7 +52,7 @@ _Texts = dict[str, list[tuple[str, str]]]
 """The texts of each part, each with the name of its stack."""
 
 
-def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> Iterator[str]:
     """The comment, never longer than `LONGEST` characters."""
     texts: _Texts = {part: [] for part in _PARTS}
     kinds: Counter[str] = Counter()

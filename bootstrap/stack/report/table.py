@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.checks import Judged
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.interface import PlanOptions
 from bootstrap.stack.report.words import (
     WORDS,
     effect,
@@ -23,7 +22,7 @@ from bootstrap.terminal.table import table_lines
 LISTS_ERRORS = True
 
 
-def render_plan(stacks: Iterable[StackPlan], _: PlanOptions) -> Iterator[str]:
+def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> Iterator[str]:
     """One line for each resource that Azure would hold; below the table the findings."""
     yield from _table(["stack", "type", "name", "marked", "manifest"], stacks, _plan_rows, _plan_findings)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.interface import PlanOptions
+from bootstrap.stack.report.interface import Show
 from bootstrap.stack.report.words import (
     Tally,
     count_changes,
@@ -32,8 +32,8 @@ from infra.rules.rule import SEVERITIES, Finding, Resource, Severity
 LISTS_ERRORS = True
 
 
-def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[str]:
-    """The stacks as `options.show` says: a summary of all, each with its resources, or the findings only."""
+def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, show: Show) -> Iterator[str]:
+    """The stacks as `show` says: a summary of all, each with its resources, or the findings only."""
     count = 0
     kinds: Counter[str] = Counter()
     severities: Counter[Tally] = Counter()
@@ -44,23 +44,23 @@ def render_plan(stacks: Iterable[StackPlan], options: PlanOptions) -> Iterator[s
         count += 1
         kinds.update(kind(resource.type) for resource in stack.made)
         severities.update(map(tally, stack.findings))
-        if options.show == "resources":
+        if show == "resources":
             rules.update((one.severity, one.rule) for one in stack.findings if one.suppressed is None)
             yield ("\n" if count > 1 else "") + "\n".join(_stack(stack)) + "\n"
             continue
         found += [(_prefix(stack, finding.message), finding) for finding in (*grave(stack), *notes(stack))]
         others += [f"suppressed  {_with_stack(stack, line)}" for line in suppressed(stack)]
-        if options.show == "summary":
+        if show == "summary":
             yield f"{_heading(stack)}\n"
     lines = [
         f"in all: {counted(count, 'stack')}, {counted(kinds.total(), 'resource')}, {severities_in_words(severities)}"
     ]
-    if options.show == "resources":
+    if show == "resources":
         by_severity = sorted(rules.items(), key=lambda item: (SEVERITIES.index(item[0][0]), item[0][1]))
         lines += [f"  {number:3}  {severity}  {rule}" for (severity, rule), number in by_severity]
         yield "\n" + "\n".join(lines) + "\n" if count > 1 else ""
         return
-    if options.show == "summary":
+    if show == "summary":
         lines += ["", "by type:", *(f"  {number:3}  {name}" for name, number in most_first(kinds)), ""]
     found.sort(key=lambda item: (SEVERITIES.index(item[1].severity), item[1].rule))
     yield "\n".join([*lines, *_findings(found, sorted(others))]).rstrip() + "\n"

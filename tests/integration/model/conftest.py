@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap.model.environment import project_python
 from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.processes import uv
 from bootstrap.project import Project
@@ -100,8 +99,8 @@ def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     world = World(build_tree(tmp_path_factory.mktemp("project"), {"pyproject.toml": PYPROJECT}))
     uv("lock", cwd=world.root)
     project = world.write()
-    project_python(project)
-    project_python(project, "serve")
+    project.python()
+    project.python("serve")
     return project
 
 
