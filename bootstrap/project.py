@@ -151,7 +151,8 @@ class Project:
             raise MissingError(
                 f"The environment of {self.manifest.name} cannot be created from its uv.lock.",
                 why=error.why,
-                hint="If you changed pyproject.toml, run `uv lock`. Without a network, run `uv sync` once with a network.",
+                hint="If you changed pyproject.toml, run `uv lock`. "
+                "Without a network, run `uv sync` once with a network.",
             ) from error
         return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 

@@ -124,18 +124,18 @@ class MlflowStore:
         """Set the final status of the runs with this value of the tag that have none."""
         self._call("end_runs", tag=tag, value=value, status=status).result()
 
-    def register_version(self, name: str, source: Path, *, run_id: str | None, tags: Mapping[str, str]) -> str:
+    def register_version(
+        self, name: str, source: Path, *, run_id: str | None, digest_tag: str, tags: Mapping[str, str]
+    ) -> str:
         """Register the model in the folder `source` as the next version of `name`, and return that version.
 
         MLflow stores only the path: the folder must stay where it is. A new registered model is created.
-        """
-        answer = self._call("register_version", name=name, source=source.as_uri(), run_id=run_id, tags=dict(tags))
-        return str(answer.result()["version"])
 
-    def find_version(self, name: str, tag: str, value: str) -> str | None:
-        """The lowest registered version of `name` with this value of the tag; None if there is none."""
-        answer = self._call("find_version", name=name, tag=tag, value=value).result()["version"]
-        return None if answer is None else str(answer)
+        Args:
+            digest_tag: The tag that identifies the model: the lowest version with the same value gets the tags instead.
+        """
+        arguments = {"name": name, "source": source.as_uri(), "run_id": run_id, "digest_tag": digest_tag}
+        return str(self._call("register_version", tags=dict(tags), **arguments).result()["version"])
 
     def set_version_tags(self, name: str, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a registered version; other tags do not change."""

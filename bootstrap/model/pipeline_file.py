@@ -329,13 +329,13 @@ def _references(text: str) -> list[tuple[str, str]]:
 
 def _fits(source: str | None, target: str | None) -> bool:
     """Whether a value of the type `source` may be bound to an input of the type `target`."""
-    if source is None or target is None or source == target:
-        return True
-    if target == "uri_folder":
-        return source in DATA_TYPES - {"uri_file"}
-    if target == "custom_model":
-        return source in DATA_TYPES
-    return (source, target) == ("integer", "number")
+    return (
+        source is None
+        or target in (None, source)
+        or (target == "uri_folder" and source in DATA_TYPES - {"uri_file"})
+        or (target == "custom_model" and source in DATA_TYPES)
+        or (source, target) == ("integer", "number")
+    )
 
 
 class _Reader:

@@ -155,11 +155,10 @@ def _create_champion(
     progress.started("register in MLflow")
     name = project.manifest.model.name
     tags = {**lineage, STAGE_TAG: "champion"}
-    number = store.find_version(name, DIGEST_TAG, model.sha256)
-    if number is None:
-        number = store.register_version(name, folder / registry.MODEL, run_id=run.mlflow_run_id, tags=tags)
-    else:  # from an interrupted registration, or this model was the champion before
-        store.set_version_tags(name, number, tags)
+    # There is a version after an interrupted registration, or if this model was the champion before.
+    number = store.register_version(
+        name, folder / registry.MODEL, run_id=run.mlflow_run_id, digest_tag=DIGEST_TAG, tags=tags
+    )
     progress.finished("register in MLflow", f"version {number}")
     taken = [other for other in registry.versions(project) if other.version == number]
     if any(other.model.sha256 != model.sha256 for other in taken):

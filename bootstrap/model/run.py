@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -308,14 +308,14 @@ def _inputs(
 
 def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
     """The port itself; for a literal of the pipeline file, the port of the job's input that it is bound to."""
-    if port.type is not None:
-        return port
-    for job in pipeline.jobs.values():
-        for input_name, source in job.inputs.items():
-            if source == FromInput(name):
-                target = job.ports[input_name]
-                return Port(target.type, False, port.default, target.minimum, target.maximum, target.choices)
-    return port
+    bound = (
+        job.ports[input_name]
+        for job in pipeline.jobs.values()
+        for input_name, source in job.inputs.items()
+        if source == FromInput(name)
+    )
+    target = next(bound, None) if port.type is None else None
+    return port if target is None else replace(target, optional=False, default=port.default)
 
 
 def _input(project: Project, port: Port, text: str | None, directory: Path) -> Artifact | Value | None:

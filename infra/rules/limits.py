@@ -76,15 +76,13 @@ def most_assignments(settings: StackSettings) -> dict[str, int]:
 
 def _in_crowded_subscriptions(stacks: Mapping[str, StackSettings], facts: Mapping[str, Any]) -> set[str]:
     """The stacks that assign roles in the subscriptions of the judged ones, where all could come near the limit."""
+    by_stack = {name: most_assignments(settings) for name, settings in stacks.items()}
     most: Counter[str] = Counter()
-    members: dict[str, set[str]] = {}
-    for name, settings in stacks.items():
-        for subscription, count in most_assignments(settings).items():
-            most[subscription] += count
-            members.setdefault(subscription, set()).add(name)
+    for counts in by_stack.values():
+        most.update(counts)
     judged = {stacks[name].subscription_id.lower() for name in facts if name in stacks}
-    crowded = (subscription for subscription in judged if most[subscription] > NEAR_MOST_ASSIGNMENTS)
-    return {name for subscription in crowded for name in members[subscription]}
+    crowded = {subscription for subscription in judged if most[subscription] > NEAR_MOST_ASSIGNMENTS}
+    return {name for name, counts in by_stack.items() if not crowded.isdisjoint(counts)}
 
 
 def _over(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:

@@ -145,10 +145,12 @@ def related_stacks(stacks: Mapping[str, StackSettings], facts: Mapping[str, Mapp
         stacks: The settings of all stacks of the platform, by name.
         facts: The facts of the judged ones, by name.
     """
-    found: set[str] = set()
-    for rule in RULES.values():
-        if rule.related is not None:
-            found.update(rule.related(stacks, {name: of_stack[rule.id] for name, of_stack in facts.items()}))
+    found = {
+        name
+        for rule in RULES.values()
+        if rule.related is not None
+        for name in rule.related(stacks, {judged: of_stack[rule.id] for judged, of_stack in facts.items()})
+    }
     return found - facts.keys()
 
 

@@ -152,7 +152,7 @@ def test_store_of_newer_mlflow_is_reported_before_any_step_runs(project: Project
 
 def test_mlflow_error_is_reported(project: Project) -> None:
     with MlflowStore(project) as store:
-        version = store.register_version("tiny", project.root / "learn", run_id=None, tags={"a": "1"})
+        version = store.register_version("tiny", project.root / "learn", run_id=None, digest_tag="a", tags={"a": "1"})
         store.set_version_tags("tiny", version, {"stage": "champion"})
         with pytest.raises(InputError, match="set_version_tags") as refused:
             store.set_version_tags("tiny", "7", {"stage": "champion"})

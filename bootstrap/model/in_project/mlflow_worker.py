@@ -46,10 +46,20 @@ class _Store:
             self._client.set_terminated(run.info.run_id, status)
         return {}
 
-    def register_version(self, name: str, source: str, run_id: str | None, tags: dict[str, str]) -> dict[str, str]:
-        """Register the model at the URI `source` as the next version of `name`; create a new registered model."""
+    def register_version(
+        self, name: str, source: str, run_id: str | None, digest_tag: str, tags: dict[str, str]
+    ) -> dict[str, str]:
+        """Register the model at the URI `source` as the next version of `name`; create a new registered model.
+
+        The lowest version that already has the same value of `digest_tag` gets the tags instead.
+        """
         from mlflow.exceptions import MlflowException  # type: ignore[import-not-found]
 
+        same = self._client.search_model_versions(f"name = '{name}' AND tags.`{digest_tag}` = '{tags[digest_tag]}'")
+        if same:
+            number = min((str(version.version) for version in same), key=int)
+            self.set_version_tags(name, number, tags)
+            return {"version": number}
         try:
             self._client.create_registered_model(name)
         except MlflowException as error:
@@ -57,11 +67,6 @@ class _Store:
                 raise
         version = self._client.create_model_version(name, source, run_id=run_id, tags=tags)
         return {"version": str(version.version)}
-
-    def find_version(self, name: str, tag: str, value: str) -> dict[str, str | None]:
-        """Find the lowest version of `name` with this value of the tag."""
-        versions = self._client.search_model_versions(f"name = '{name}' AND tags.`{tag}` = '{value}'")
-        return {"version": min((str(version.version) for version in versions), key=int, default=None)}
 
     def set_version_tags(self, name: str, version: str, tags: dict[str, str]) -> dict[str, str]:
         """Set tags of a registered version; other tags do not change."""

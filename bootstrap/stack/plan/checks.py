@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from bootstrap.errors import RefusedError
+from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.model import StackPlan, made_of, most_severe_first
 from bootstrap.stack.plan.observed import NOTHING, Observed
 from infra.rules.adopted import before
@@ -12,9 +13,6 @@ from infra.rules.changes import CHANGE_RULES
 from infra.rules.rule import Finding, Resource, Stack
 from infra.rules.rules import RULES, facts_of, judge, judge_platform
 from infra.settings import StackSettings, SuppressionSettings
-
-if TYPE_CHECKING:
-    from bootstrap.stack.diff.difference import StackDiff
 
 
 def check(
@@ -72,7 +70,7 @@ def check_platform(
     return found
 
 
-Judged = TypeVar("Judged", StackPlan, "StackDiff")
+Judged = TypeVar("Judged", StackPlan, StackDiff)
 
 
 def collect_refusals(stacks: Iterable[Judged], refusals: list[str]) -> Iterator[Judged]:
