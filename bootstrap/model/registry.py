@@ -45,8 +45,12 @@ def champion(project: Project) -> Version | None:
 
 def champion_record(project: Project) -> Champion | None:
     """The current champion as runs and decisions record it."""
-    serving = champion(project)
-    return Champion(version=serving.version, sha256=serving.model.sha256) if serving else None
+    return recorded(champion(project))
+
+
+def recorded(champion: Version | None) -> Champion | None:
+    """A champion as runs and decisions record it."""
+    return Champion(version=champion.version, sha256=champion.model.sha256) if champion else None
 
 
 def version(project: Project, name: str | None) -> Version:

@@ -40,7 +40,6 @@ from bootstrap.model.pipeline_file import (
 )
 from bootstrap.model.records import (
     Artifact,
-    Champion,
     DataCheck,
     Evaluation,
     GitState,
@@ -273,11 +272,6 @@ def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
         why=f"pipeline.champion of mlops.yaml is {named}, which is not an optional input of a job with data.",
         hint=did_you_mean(named, optional),
     )
-
-
-def _champion(work: _PreparedRun) -> Champion | None:
-    version = work.champion
-    return Champion(version=version.version, sha256=version.model.sha256) if version else None
 
 
 def _inputs(
@@ -613,7 +607,7 @@ def _all_cached(work: _PreparedRun, cached: Mapping[str, Step], progress: Progre
             continue
         same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
         same = same and run.inputs == work.inputs
-        if same and run.champion == _champion(work) and run.git.commit == work.git.commit:
+        if same and run.champion == registry.recorded(work.champion) and run.git.commit == work.git.commit:
             return run.model_copy(update={"jobs": jobs})
         break
     outputs = {name: cached[source.job].outputs[source.output] for name, source in work.pipeline.outputs.items()}
@@ -640,7 +634,7 @@ def _run_record(work: _PreparedRun, **fields: object) -> Run:
             "project": work.project.manifest.name,
             "pipeline": work.file,
             "inputs": work.inputs,
-            "champion": _champion(work),
+            "champion": registry.recorded(work.champion),
             "git": work.git,
             "lock_sha256": work.lock,
             "tool": __version__,

@@ -66,20 +66,26 @@ def _unlinked_platform(stack: Stack) -> Iterable[Violation]:
     ]
     for name, purpose, federation in logins:
         if federation is None:
-            message = f"links.yaml has no link of the platform repository for {purpose}: its CI cannot log in."
-            yield stack.urns.get(name), message
+            yield (
+                stack.urns.get(name),
+                f"links.yaml has no link of the platform repository for {purpose}: its CI cannot log in.",
+            )
 
 
 def _ci_outside(stack: Stack) -> Iterable[Violation]:
     if isinstance(stack.settings, HubSettings) and stack.settings.private_state and stack.settings.runners is None:
-        message = "the states of stacks have no public address, and the hub has no runners for the platform's CI."
-        yield stack.urns.get("state"), message
+        yield (
+            stack.urns.get("state"),
+            "the states of stacks have no public address, and the hub has no runners for the platform's CI.",
+        )
     settings = stack.environment
     if settings is None or settings.networking.ci == "public" or settings.networking.runners:
         return
     for project in settings.projects:
-        message = f"{project.name} ({project.origin}): {stack.name} has no public address, and the hub has no runners."
-        yield stack.urns.get(f"ci-{project.name}"), message
+        yield (
+            stack.urns.get(f"ci-{project.name}"),
+            f"{project.name} ({project.origin}): {stack.name} has no public address, and the hub has no runners.",
+        )
 
 
 def _shared_subscriptions(stack: Stack) -> Iterable[Violation]:

@@ -87,8 +87,7 @@ def _changes(stack: Stack) -> Iterator[Violation]:
 def _losses(stack: Stack) -> Iterator[Violation]:
     for resource, change in _differences(stack):
         if change.new is None and not _is_default(resource.type, change):
-            shown = _shown(change.old)
-            yield violation_of(resource, f"{change.at} is {shown}, and the manifests do not configure it.")
+            yield violation_of(resource, f"{change.at} is {_shown(change.old)}, and the manifests do not configure it.")
 
 
 def _is_default(type_: str, change: Change) -> bool:

@@ -56,8 +56,7 @@ def _retirement(stack: Stack, *, retired: bool) -> Iterator[Violation]:
     verb = "was retired" if retired else "retires"
     for resource, size, series in _sizes(stack):
         if series is not None and series.retires is not None and (series.retires <= date) is retired:
-            text = f"{size} {verb} on {series.retires}; use {series.instead} ({series.source})."
-            yield violation_of(resource, text)
+            yield violation_of(resource, f"{size} {verb} on {series.retires}; use {series.instead} ({series.source}).")
 
 
 def _over_runner_quota(stack: Stack) -> Iterable[Violation]:
@@ -68,8 +67,9 @@ def _over_runner_quota(stack: Stack) -> Iterable[Violation]:
             continue
         granted = sizes.RUNNER_CORES if series.template in sizes.RUNNER_SERIES else 0
         if cores * most > granted:
-            text = f"{most} runners of {size} need {cores * most} cores, and Azure grants {granted} by default."
-            yield violation_of(pool, text)
+            yield violation_of(
+                pool, f"{most} runners of {size} need {cores * most} cores, and Azure grants {granted} by default."
+            )
 
 
 AVAILABILITY_RULES: tuple[Rule, ...] = (

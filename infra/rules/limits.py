@@ -45,8 +45,9 @@ def _too_many_tags(stack: Stack) -> Iterator[Violation]:
     for resource in stack.resources:
         tags = resource.at("tags")
         if isinstance(tags, Mapping) and len(tags) > MOST_TAGS and sdk.takes(resource.type, "tags"):
-            text = f"it has {len(tags)} tags with those that are added, and Azure accepts {MOST_TAGS}."
-            yield violation_of(resource, text)
+            yield violation_of(
+                resource, f"it has {len(tags)} tags with those that are added, and Azure accepts {MOST_TAGS}."
+            )
             return
 
 

@@ -17,10 +17,31 @@ from typing import Any
 import pulumi
 from pulumi import _types
 
-from infra.tables.arm import RENAMED
-
 _PREFIX = "azure-native:"
 _NOT_INPUTS = frozenset({"etag", "id", "name", "properties", "systemdata", "type"})
+
+RENAMED: Mapping[str, str] = {
+    "enableHttpsTrafficOnly": "supportsHttpsTrafficOnly",
+    "enableNfsV3": "isNfsV3Enabled",
+    "encryptionIdentity": "identity",
+    "encryptionUserAssignedIdentity": "userAssignedIdentity",
+    "networkRuleSet": "networkAcls",
+    "iPAddressOrRange": "value",
+    "virtualNetworkResourceId": "id",
+    "keyVaultProperties": "keyvaultproperties",
+    "keyName": "keyname",
+    "keyVaultUri": "keyvaulturi",
+    "keyVersion": "keyversion",
+    "odataType": "odata.type",
+    "roleType": "type",
+}
+"""The SDK's name of a property: ARM's name. A name is only translated where the ARM type has the latter.
+
+Client names of the REST definitions (github.com/Azure/azure-rest-api-specs):
+storage `specification/storage/resource-manager/Microsoft.Storage/stable/2024-01-01/storage.json`;
+role definitions `specification/authorization/resource-manager/Microsoft.Authorization/preview/2022-05-01-preview`;
+`odata.type` of alert criteria `specification/monitor/resource-manager/Microsoft.Insights/stable/2018-03-01`.
+"""
 
 
 def takes(type_: str, argument: str) -> bool:

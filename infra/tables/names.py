@@ -5,7 +5,6 @@ reading its state.
 """
 
 import base64
-import functools
 import hashlib
 import re
 from collections.abc import Callable
@@ -245,17 +244,9 @@ def rule_of(type_: str, at: Callable[[str], object]) -> NamingRule:
         type_: Its Pulumi type, which must be in the table.
         at: Returns its input at a dotted path.
     """
-    rules = _rules_by_type()[type_]
+    rules = [rule for rule in TABLE.values() if rule.type == type_]
     variants = (rule for rule in rules if rule.variant is not None and at(rule.variant[0]) == rule.variant[1])
     return next(variants, None) or next(rule for rule in rules if rule.variant is None)
-
-
-@functools.cache
-def _rules_by_type() -> dict[str, list[NamingRule]]:
-    by_type: dict[str, list[NamingRule]] = {}
-    for rule in TABLE.values():
-        by_type.setdefault(rule.type, []).append(rule)
-    return by_type
 
 
 RESERVED = ("microsoft", "windows")

@@ -16,7 +16,7 @@ from typing import Any
 from bootstrap.simulator.kinds import KINDS
 from infra.rules import sdk
 from infra.rules.rule import SECRET, UNKNOWN
-from infra.tables.arm import RENAMED
+from infra.rules.sdk import RENAMED
 
 VARIABLE = "MLOPS_BOOTSTRAP_ARM_TYPES"
 FILE = "arm-types.json"

@@ -116,7 +116,9 @@ def _all_packed(requests: Sequence[Request], progress: Progress, cache: Cache | 
 
 def _by_workers(requests: Sequence[Request], workers: int) -> Generator[bytes, None, None]:
     """Plan in worker processes, which are spawned: Pulumi has threads, and Windows has no fork."""
-    with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interruption_to_parent) as pool:
+    # Workers ignore Ctrl-C: a terminal sends it to the whole process group, and the parent ends its workers.
+    ignore_interruption = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ignore_interruption) as pool:
         under_way: deque[Future[bytes]] = deque()
         try:
             for request in requests:
@@ -141,11 +143,6 @@ def _packed(request: Request) -> bytes:
             hint="Install them: uv tool install 'mlops-bootstrap[infra]'",
         ) from error
     return pack(plan_stack(request))
-
-
-def _leave_interruption_to_parent() -> None:
-    """Ignore Ctrl-C in a worker: a terminal sends it to the whole process group, and the parent ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _workers(stacks: int) -> int:

@@ -6,7 +6,6 @@ its end, and the recorded resources are those that `pulumi preview` would show.
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,9 +84,6 @@ def _record(
     # The engine calls hooks through a server in this process; nothing calls them here, so there is no server.
     settings.SETTINGS.callbacks = cast("Any", SimpleNamespace(register_error_hook=lambda _hook: None))
     asyncio.run(run_in_stack(observed))
-    if monitor.twice:
-        raise ValueError(f"two resources have the URN {monitor.twice[0]}")
-
     origins: dict[int, str | None] = {}
     registrations: list[Resource] = []
     urns: dict[int, str] = {}
@@ -95,6 +91,8 @@ def _record(
         inherited = origins.get(id(parent))
         origins[id(resource)] = origin_of(resource) or inherited
         urn = _urn(project, stack, urns.get(id(parent), ""), type_, name)
+        if urn in urns.values():
+            raise ValueError(f"two resources have the URN {urn}")
         urns[id(resource)] = urn
         registrations.append(monitor.registration(urn, origins[id(resource)], code))
     return registrations
@@ -109,17 +107,12 @@ class _Recorder(mocks.MockMonitor):
         self._project = project
         self._stack = stack
         self._requests: dict[str, resource_pb2.RegisterResourceRequest] = {}
-        self._lock = threading.Lock()
-        self.twice: list[str] = []
 
     def RegisterResource(  # noqa: N802 - gRPC's name
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = _urn(self._project, self._stack, request.parent, request.type, request.name)
-        with self._lock:
-            if urn in self._requests:
-                self.twice.append(urn)
-            self._requests[urn] = request
+        self._requests[urn] = request
         return resource_pb2.RegisterResourceResponse(urn=urn)
 
     def RegisterResourceOutputs(  # noqa: N802 - gRPC's name
