@@ -10,7 +10,7 @@ from bootstrap.demo.tour import PLATFORM, PROJECT, TEAM, CommandResult
 from bootstrap.model.records import Evaluation, read_record
 from bootstrap.page import template
 from bootstrap.page.graph import Node, levels
-from bootstrap.stack.report.components import components
+from bootstrap.stack.report.words import components
 from infra.rules.rule import SEVERITIES
 
 

@@ -44,7 +44,7 @@ def mlflow_environment() -> dict[str, str]:
     return {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
 
 
-class MlflowStore:
+class MlflowStore(contextlib.AbstractContextManager["MlflowStore"]):
     """The store's client. A context manager; its end stops the worker process. Thread-safe.
 
     Args:
@@ -65,9 +65,6 @@ class MlflowStore:
         # One thread keeps the order of the requests; a caller need not wait for the answer.
         self._calls = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
         self._unread: list[Future[dict[str, Any]]] = []
-
-    def __enter__(self) -> "MlflowStore":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:

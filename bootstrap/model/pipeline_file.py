@@ -323,8 +323,7 @@ _CASTS: Mapping[str | None, Callable[[object], Value]] = {
 
 def _references(text: str) -> list[tuple[str, str]]:
     """The expressions of a command, as pairs of kind ("inputs", "outputs" or an unknown word) and name."""
-    parts = [expression.partition(".") for expression in _EXPRESSION.findall(text)]
-    return [(kind, name) for kind, _, name in parts]
+    return [(kind, name) for kind, _, name in (one.partition(".") for one in _EXPRESSION.findall(text))]
 
 
 def _fits(source: str | None, target: str | None) -> bool:
@@ -400,7 +399,7 @@ class _Reader:
         if path is None:
             return None
         if re.match(r"^\w[\w+.-]+:", path):
-            self._wrong((*at, "path"), f"{path} is not on this machine.", _GIVE_LOCAL)
+            self._wrong((*at, "path"), f"{path} is not on this machine.", "Use a local path: --set NAME=PATH.")
             return None
         local = (self._folder / path).resolve()
         if data_type in DATA_TYPES and (problem := data_problem(local, data_type)):
@@ -531,7 +530,11 @@ class _Reader:
             return False
         absent = source.default is None and source.path is None and name not in self._given
         if absent and not port.optional and port.default is None:
-            self._wrong(at, f"the pipeline's input {name!r} has no value, but the component requires one.", _GIVE)
+            self._wrong(
+                at,
+                f"the pipeline's input {name!r} has no value, but the component requires one.",
+                "Set one: --set NAME=VALUE.",
+            )
             return False
         if source.default is not None:
             try:
@@ -606,8 +609,6 @@ class _Reader:
 
 
 _BINDINGS = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.JOB.outputs.NAME}}."
-_GIVE_LOCAL = "Use a local path: --set NAME=PATH."
-_GIVE = "Set one: --set NAME=VALUE."
 
 
 def _joined(command: str) -> str:

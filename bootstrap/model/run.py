@@ -603,13 +603,16 @@ def _all_cached(work: _PreparedRun, cached: Mapping[str, Step], progress: Progre
             run = read_record(path, Run)
         except InputError:  # damaged, or from a newer version: ignored
             continue
-        if run.pipeline.path != work.file.path:
-            continue
-        same = run.status == "completed" and {name: job.key for name, job in run.jobs.items()} == keys
-        same = same and run.inputs == work.inputs
-        if same and run.champion == registry.recorded(work.champion) and run.git.commit == work.git.commit:
-            return run.model_copy(update={"jobs": jobs})
-        break
+        if run.pipeline.path == work.file.path:
+            if (
+                run.status == "completed"
+                and {name: job.key for name, job in run.jobs.items()} == keys
+                and run.inputs == work.inputs
+                and run.champion == registry.recorded(work.champion)
+                and run.git.commit == work.git.commit
+            ):
+                return run.model_copy(update={"jobs": jobs})
+            break
     outputs = {name: cached[source.job].outputs[source.output] for name, source in work.pipeline.outputs.items()}
     record = _run_record(
         work,

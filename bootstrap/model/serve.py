@@ -73,17 +73,12 @@ class Model:
     Attributes:
         name: The name in messages: "version 3" or "run 20261124-…".
         sha256: The digest of the model's folder.
-        folder: The value of `AZUREML_MODEL_DIR`: the folder that contains the model's folder.
+        path: The folder of the MLflow model; the folder that contains it is the value of `AZUREML_MODEL_DIR`.
     """
 
     name: str
     sha256: str
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """The folder of the MLflow model."""
-        return self.folder / registry.MODEL
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ def model_of_version(project: Project, version: Version) -> Model:
             why=f"{version.model.path} no longer has the digest {version.model.sha256}.",
             hint=f"Restore it from a copy, or register the model again: {project.command('model register')}",
         )
-    return Model(f"version {version.version}", version.model.sha256, project.path(version.model.path).parent)
+    return Model(f"version {version.version}", version.model.sha256, project.path(version.model.path))
 
 
 @contextlib.contextmanager
@@ -134,8 +129,8 @@ def model_of_run(project: Project, run: Run) -> Iterator[Model]:
             hint=f"Run the pipeline again: {project.command('run')}",
         )
     with temporary_folder() as folder:
-        shutil.copytree(project.path(model.path), folder / registry.MODEL)
-        yield Model(f"run {run.id}", model.sha256, folder)
+        copied = shutil.copytree(project.path(model.path), folder / registry.MODEL)
+        yield Model(f"run {run.id}", model.sha256, copied)
 
 
 @contextlib.contextmanager
@@ -161,7 +156,7 @@ def start_server(
         python = project.python(project.manifest.serve.group)
         progress.finished("serve environment")
     command = [str(python), str(_SCRIPTS / "serve.py"), "--entry_script", str(folder / script), "--port", str(port)]
-    fixed = {"AML_APP_ROOT": str(folder), "AZUREML_MODEL_DIR": str(model.folder), "PYTHONUNBUFFERED": "1"}
+    fixed = {"AML_APP_ROOT": str(folder), "AZUREML_MODEL_DIR": str(model.path.parent), "PYTHONUNBUFFERED": "1"}
     environment = _inherited() | variables | fixed
     log = project.state / f"serve-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -49,10 +49,12 @@ def _eligible(stack: Stack) -> Iterator[Violation]:
 def _unlinked_projects(stack: Stack) -> Iterable[Violation]:
     for project in stack.environment.projects if stack.environment is not None else ():
         if project.federation is None:
-            message = f"links.yaml has no link of {project.name} ({project.origin}) for {stack.name}"
             yield (
                 stack.urns.get(f"ci-{project.name}"),
-                f"{message}: no federated credential is created, and its CI cannot log in.",
+                (
+                    f"links.yaml has no link of {project.name} ({project.origin}) for {stack.name}: "
+                    "no federated credential is created, and its CI cannot log in."
+                ),
             )
 
 

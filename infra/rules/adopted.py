@@ -6,12 +6,10 @@ from typing import Any
 
 from infra.rules.changes import Change, differences
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
-from infra.settings import AdoptedSettings, EnvironmentSettings
 from infra.tables.names import TABLE
 from infra.tables.network_modes import MODES
 from infra.tables.resource_types import IMAGES, STORAGE, WORKSPACE
 
-_LEARN = "https://learn.microsoft.com/azure"
 _IMPORT = "https://www.pulumi.com/docs/iac/guides/migration/import/"
 
 _IN_ID = frozenset({"resourceGroupName", *(rule.argument for rule in TABLE.values())})
@@ -126,20 +124,13 @@ def _not_observed(stack: Stack) -> Iterator[Violation]:
 
 
 def _other_workspace(stack: Stack) -> Iterator[Violation]:
-    environment = stack.environment
-    if environment is None or environment.adopted is None:
-        return
-    described = stack.observed.get(environment.adopted.workspace_id.lower())
-    if described is not None:
-        workspace = environment.adopted.workspace_id.rsplit("/", 1)[-1]
-        for message in _mismatches(environment, environment.adopted, described):
-            yield None, f"{workspace}: {message}."
-
-
-def _mismatches(
-    environment: EnvironmentSettings, adopted: AdoptedSettings, described: Mapping[str, Any]
-) -> Iterator[str]:
     """The values of Azure that differ from the manifest: parts of the workspace, its location, its managed network."""
+    environment = stack.environment
+    adopted = environment.adopted if environment is not None else None
+    described = stack.observed.get(adopted.workspace_id.lower()) if adopted is not None else None
+    if environment is None or adopted is None or described is None:
+        return
+    workspace = adopted.workspace_id.rsplit("/", 1)[-1]
     inner = described.get("properties") or {}
     for key, configured in (
         ("storageAccount", adopted.storage_id),
@@ -149,15 +140,21 @@ def _mismatches(
     ):
         found = inner.get(key) or None
         if (found or "").lower() != (configured or "").lower():
-            yield f"{key} is {_shown(found)} in Azure, but {_shown(configured)} in the manifest"
+            yield None, f"{workspace}: {key} is {_shown(found)} in Azure, but {_shown(configured)} in the manifest."
     location = str(described.get("location", environment.location)).replace(" ", "").lower()
     if location != environment.location:
-        yield f"location is {location} in Azure, but {environment.location} in the manifest"
+        yield None, f"{workspace}: location is {location} in Azure, but {environment.location} in the manifest."
     isolation = Resource("", "", "", described).at("properties.managedNetwork.isolationMode") or "Disabled"
     wanted = MODES[environment.network].isolation
     # With mode: manage, the network can still be changed; with mode: refer, it stays as it is.
     if adopted.mode == "refer" and isolation != wanted:
-        yield f"the managed network is {isolation} in Azure, but network: {environment.network} configures {wanted}"
+        yield (
+            None,
+            (
+                f"{workspace}: the managed network is {isolation} in Azure, "
+                f"but network: {environment.network} configures {wanted}."
+            ),
+        )
 
 
 def _spelled_as(planned: Any, found: Any) -> Any:
@@ -192,7 +189,7 @@ ADOPTED_RULES: tuple[Rule, ...] = (
         "adopted-differs", "error", "The adopted workspace is as the manifest configures it",
         "Access, compute and alerts would be created for the wrong resources.",
         "Write the ids, the location and the network of the workspace in the manifest.",
-        f"{_LEARN}/machine-learning/concept-workspace",
+        "https://learn.microsoft.com/azure/machine-learning/concept-workspace",
         _other_workspace,
     ),
     Rule(

@@ -34,10 +34,8 @@ _TRACKED = "https://github.com/Azure/azure-rest-api-specs/blob/main/specificatio
 _LEARN = "https://learn.microsoft.com/azure"
 _TEMPLATE = f"{_LEARN}/templates/microsoft.machinelearningservices/workspaces"
 _BUDGETS = f"{_LEARN}/cost-management-billing/costs/tutorial-acm-create-budgets"
-_IMAGE_KEYS = f"{_LEARN}/container-registry/tutorial-customer-managed-keys"
 _QUEUE_KEYS = f"{_LEARN}/storage/common/account-encryption-key-create"
 _CLUSTER = f"{_LEARN}/machine-learning/how-to-create-attach-compute-cluster"
-_INSTANCE = f"{_LEARN}/machine-learning/how-to-create-compute-instance"
 _INSTANCE_UPDATES = "https://github.com/Azure/bicep-types-az/issues/2543"
 _MANAGED = f"{_LEARN}/machine-learning/how-to-managed-network"
 
@@ -151,7 +149,10 @@ RESTRICTIONS: dict[str, tuple[Restriction, ...]] = {
         _create_only("encryption.services.table.keyType", "refused", _QUEUE_KEYS, addable=False),
     ),
     IMAGES: (
-        _create_only("encryption.status", "refused", _IMAGE_KEYS, addable=False),
+        _create_only(
+            "encryption.status", "refused", f"{_LEARN}/container-registry/tutorial-customer-managed-keys",
+            addable=False,
+        ),
         _create_only("zoneRedundancy", "refused", f"{_LEARN}/container-registry/zone-redundancy"),
     ),
     WORKSPACE: (
@@ -190,7 +191,9 @@ RESTRICTIONS: dict[str, tuple[Restriction, ...]] = {
                 "properties.properties.remoteLoginPortPublicAccess",
             )
         ),
-        _create_only("properties.properties.sshSettings", "refused", _INSTANCE),
+        _create_only(
+            "properties.properties.sshSettings", "refused", f"{_LEARN}/machine-learning/how-to-create-compute-instance"
+        ),
         # Azure reports success for an update of an instance, and does not change it.
         _create_only("properties.properties.personalComputeInstanceSettings", "refused", _INSTANCE_UPDATES),
         _create_only("properties.properties.applicationSharingPolicy", "refused", _INSTANCE_UPDATES),

@@ -89,15 +89,17 @@ def _in_crowded_subscriptions(stacks: Mapping[str, StackSettings], facts: Mappin
 def _over(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
     for stack, subscription, total, _ in _totals(facts):
         if total > MOST_ASSIGNMENTS:
-            text = f"would hold {total} role assignments; Azure allows {MOST_ASSIGNMENTS}."
-            yield stack, (None, f"the subscription {subscription} {text}")
+            yield _crowded(stack, subscription, f"{total} role assignments")
 
 
 def _near(facts: Mapping[str, Any]) -> Iterator[tuple[str, Violation]]:
     for stack, subscription, total, stacks in _totals(facts):
         if NEAR_MOST_ASSIGNMENTS < total <= MOST_ASSIGNMENTS:
-            message = f"the subscription {subscription} would hold {total} role assignments of {stacks} stacks"
-            yield stack, (None, f"{message}; Azure allows {MOST_ASSIGNMENTS}.")
+            yield _crowded(stack, subscription, f"{total} role assignments of {stacks} stacks")
+
+
+def _crowded(stack: str, subscription: str, what: str) -> tuple[str, Violation]:
+    return stack, (None, f"the subscription {subscription} would hold {what}; Azure allows {MOST_ASSIGNMENTS}.")
 
 
 def _totals(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, int, int]]:

@@ -11,13 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-_RULES = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
-_INSTANCES = "https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance"
-_REGISTRY = "https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries"
-_CONTAINERS = (
-    "https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"
-)
-_KEYS = "https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#object-identifiers"
 _DIGEST_LENGTH = 8
 
 Kind = Literal[
@@ -83,7 +76,7 @@ class NamingRule:
     longest: int
     pattern: str
     scope: Literal["global", "tenant", "subscription", "resource group", "parent"]
-    source: str = _RULES
+    source: str = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
     azure_type: str = ""
     stays_taken: bool = False
     variant: tuple[str, str] | None = None
@@ -117,7 +110,9 @@ TABLE: dict[Kind, NamingRule] = {
     "budget": NamingRule("azure-native:consumption:Budget", "budgetName", "bgt", 1, 63, r"[a-zA-Z0-9_-]+", "parent"),
     "model_registry": NamingRule(
         "azure-native:machinelearningservices:Registry", "registryName", "mlr", 3, 33,
-        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "global", _REGISTRY, azure_type="Microsoft.MachineLearningServices/registries",
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "global",
+        "https://learn.microsoft.com/azure/machine-learning/how-to-manage-registries",
+        azure_type="Microsoft.MachineLearningServices/registries",
     ),
     "workspace": NamingRule(
         "azure-native:machinelearningservices:Workspace", "workspaceName", "mlw", 3, 33,
@@ -130,13 +125,16 @@ TABLE: dict[Kind, NamingRule] = {
     ),
     "state_container": NamingRule(
         "azure-native:storage:BlobContainer", "containerName", "state", 3, 63, r"[a-z0-9](?:-?[a-z0-9])*", "parent",
-        _CONTAINERS,
+        "https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata",
     ),
     "key_vault": NamingRule(
         "azure-native:keyvault:Vault", "vaultName", "kv", 3, 24, r"[a-zA-Z](?:-?[a-zA-Z0-9])*", "global",
         stays_taken=True, azure_type="Microsoft.KeyVault/vaults",
     ),
-    "secrets_key": NamingRule("azure-native:keyvault:Key", "keyName", "key", 1, 127, r"[a-zA-Z0-9-]+", "parent", _KEYS),
+    "secrets_key": NamingRule(
+        "azure-native:keyvault:Key", "keyName", "key", 1, 127, r"[a-zA-Z0-9-]+", "parent",
+        "https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#object-identifiers",
+    ),
     "container_registry": NamingRule(
         "azure-native:containerregistry:Registry", "registryName", "cr", 5, 50, r"[a-zA-Z0-9]+", "global",
         azure_type="Microsoft.ContainerRegistry/registries",
@@ -162,7 +160,8 @@ TABLE: dict[Kind, NamingRule] = {
     # necessarily at once.
     "instance": NamingRule(
         "azure-native:machinelearningservices:Compute", "computeName", "ci", 3, 24,
-        r"[a-zA-Z](?:[a-zA-Z0-9]|-(?=.*[a-zA-Z]))*", "global", _INSTANCES,
+        r"[a-zA-Z](?:[a-zA-Z0-9]|-(?=.*[a-zA-Z]))*", "global",
+        "https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance",
         variant=("properties.computeType", "ComputeInstance"),
     ),
     "lock": NamingRule(

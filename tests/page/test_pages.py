@@ -13,7 +13,7 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.components import components
+from bootstrap.stack.report.words import components
 from tests.chromium import WIDTHS, layout_mistakes, opened, program, start
 from tests.helpers import CONTOSO
 from tests.plans import make_plan

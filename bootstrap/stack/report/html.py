@@ -15,10 +15,10 @@ from bootstrap.page.graph import levels
 from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.components import components
 from bootstrap.stack.report.words import (
     WORDS,
     Tally,
+    components,
     count_changes,
     counted,
     differs,

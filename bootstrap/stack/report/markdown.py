@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from bootstrap.pricing.price import grouped
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.words import (
     Tally,
+    as_mermaid,
     count_changes,
     counted,
     diff_lines,

@@ -1,4 +1,4 @@
-"""The words for resources, findings, counts and differences, the same in every form.
+"""The words for resources, components, findings, counts and differences, the same in every form.
 
 The report of a comparison shows only what differs: first the errors and the new warnings, then the resources.
 """
@@ -6,9 +6,11 @@ The report of a comparison shows only what differs: first the errors and the new
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Any, Literal
 
+from bootstrap.page.graph import Node
 from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.yaml import as_yaml_line
@@ -123,6 +125,51 @@ def suppressed(stack: StackPlan) -> Iterator[str]:
     for finding in stack.findings:
         if (by := finding.suppressed) is not None:
             yield f"{finding.rule}: {finding.message} {by.origin}, until {by.until}: {by.reason}"
+
+
+def components(resources: Sequence[Mapping[str, Any]]) -> dict[str, Node]:
+    """Return the components of a stack by URN, in the order in which they are declared.
+
+    A component needs those on which one of its resources depends, without those that it needs through others.
+
+    Args:
+        resources: As in the plan's document; parents stand before their children.
+    """
+    top: dict[str, str] = {}
+    for resource in resources:
+        top[resource["urn"]] = resource["urn"] if resource["parent"] is None else top[resource["parent"]]
+    found = {
+        resource["urn"]: resource
+        for resource in resources
+        if resource["parent"] is None and not resource["type"].startswith(("pulumi:", "azure-native:"))
+    }
+    counts = Counter(top[one["urn"]] for one in resources if one["type"].startswith("azure-native:"))
+    needs: dict[str, set[str]] = {urn: set() for urn in found}
+    for resource in resources:
+        own = top[resource["urn"]]
+        if own in needs:
+            needs[own] |= {top[urn] for urn in resource["depends_on"] if top.get(urn) in found} - {own}
+    indirect: dict[str, set[str]] = {}
+    for urn in TopologicalSorter(needs).static_order():
+        indirect[urn] = set().union(*(needs[needed] | indirect[needed] for needed in needs[urn]))
+    return {
+        urn: Node(
+            one["name"],
+            one["type"].split(":")[-1],
+            counted(counts[urn], "resource"),
+            [needed for needed in found if needed in needs[urn] - indirect[urn]],
+        )
+        for urn, one in found.items()
+    }
+
+
+def as_mermaid(resources: Sequence[Mapping[str, Any]]) -> str:
+    """Return the components as the text of a Mermaid flowchart."""
+    found = components(resources)
+    ids = {urn: f"c{number}" for number, urn in enumerate(found)}
+    nodes = [f'  {ids[urn]}["{one.title}<br/>{one.subtitle}"]' for urn, one in found.items()]
+    edges = [f"  {ids[needed]} --> {ids[urn]}" for urn, one in found.items() for needed in one.needs]
+    return "\n".join(["flowchart LR", *nodes, *edges])
 
 
 def differs(stack: StackDiff) -> bool:

@@ -14,8 +14,8 @@ from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import difference
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report import FORMS, report
-from bootstrap.stack.report.components import as_mermaid
 from bootstrap.stack.report.markdown import LONGEST
+from bootstrap.stack.report.words import as_mermaid
 from infra.rules.rule import UNKNOWN, Finding, Resource
 from infra.tables.names import TABLE, rule_of
 from tests import worlds
