@@ -108,7 +108,7 @@ def run(
                 cached = prepared.find_cached()
             if len(cached) == len(prepared.pipeline.jobs):
                 if any((project.state / "runs").glob(f"*/{_RUNNING}")):
-                    interpreter = project_python(project)
+                    interpreter = project.python()
                     with _mlflow(project, interpreter) as store:
                         _end_killed(project, store)
                 return _all_cached(prepared, cached, progress), False
