@@ -18,6 +18,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from pulumi.runtime.rpc import UNKNOWN
 
 from bootstrap.simulator.kinds import KINDS, NEEDED_ROLES, Kind
+from bootstrap.simulator.managed_network import REQUIRED, refreshed, sent_rules, with_network
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -27,10 +28,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         role_delay: The seconds until a new role is effective. What needs it before is refused.
         accepts_before: Whether Azure accepts the operation first, and it fails after that.
         clock: Tells the time, in seconds.
+        put_removes_rules: Whether an update of a workspace removes the outbound rules that it does not have.
+        refuses_required_rules: Whether an update that has the rules of Azure ML itself is refused.
+            https://github.com/Azure/azure-sdk-for-python/pull/32643
     """
 
     def __init__(
-        self, *, role_delay: float = 0, accepts_before: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        role_delay: float = 0,
+        accepts_before: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        put_removes_rules: bool = False,
+        refuses_required_rules: bool = False,
     ) -> None:
         self._subscription_id: str | None = None
         self._made: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -38,6 +48,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._accepts_before = accepts_before
         self._clock = clock
         self._roles: dict[str, float] = {}
+        self._put_removes_rules = put_removes_rules
+        self._refuses_required_rules = refuses_required_rules
 
     @property
     def ids(self) -> list[str]:
@@ -109,15 +121,42 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:
         inputs = json_format.MessageToDict(request.news)
-        answer = {**inputs} if request.preview else _kind(request.urn).answer(inputs, request.id)
-        return provider_pb2.UpdateResponse(properties=_struct(answer))
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=_struct(inputs))
+        sent = sent_rules(inputs)
+        if self._refuses_required_rules and sent & REQUIRED.keys():
+            message = "Required outbound rules cannot be updated."
+            context.abort(grpc.StatusCode.UNKNOWN, f'Status=400 Code="ValidationError" Message="{message}"')
+        if self._put_removes_rules:
+            for name in self.outbound_rules(request.id).keys() - sent:
+                del self._made[f"{request.id}/outboundRules/{name}".lower()]
+        self._made[request.id.lower()] = request.id, inputs
+        return provider_pb2.UpdateResponse(properties=_struct(self._described(request.urn, request.id)))
 
     def Read(self, request: Any, context: Any) -> Any:
         if request.id.lower() not in self._made:
             return provider_pb2.ReadResponse()  # there is none
         id_, inputs = self._made[request.id.lower()]
-        answer = _kind(request.urn).answer(inputs, id_)
+        answer = self._described(request.urn, id_)
+        old_inputs, old_answer = map(json_format.MessageToDict, (request.inputs, request.properties))
+        # An import has no earlier inputs.
+        inputs = refreshed(old_inputs, old_answer, answer) if old_inputs else inputs
         return provider_pb2.ReadResponse(id=id_, properties=_struct(answer), inputs=_struct(inputs))
+
+    def _described(self, urn: str, id_: str) -> dict[str, Any]:
+        """A resource as Azure describes it now."""
+        _, inputs = self._made[id_.lower()]
+        return with_network(_kind(urn).answer(inputs, id_), self.outbound_rules(id_))
+
+    def outbound_rules(self, workspace: str) -> dict[str, Any]:
+        """The outbound rules of a workspace by name, without those that Azure adds.
+
+        Args:
+            workspace: Its id.
+        """
+        prefix = f"{workspace}/outboundRules/".lower()
+        made = [(id_, inputs) for key, (id_, inputs) in self._made.items() if key.startswith(prefix)]
+        return {id_.rsplit("/", 1)[-1]: inputs["properties"] for id_, inputs in made}
 
     def Delete(self, request: Any, context: Any) -> Any:
         self._made.pop(request.id.lower(), None)

@@ -111,7 +111,9 @@ def _encryption(key: CustomerKey | None) -> ml.EncryptionPropertyArgs | None:
 
 
 def _managed_network(isolation: Isolation, firewall_sku: FirewallSku) -> ml.ManagedNetworkSettingsArgs:
-    # Its rules are separate resources: see create_outbound_rules.
+    # Its rules are separate resources: see create_outbound_rules. A refresh copies them from Azure into the inputs of
+    # the state, together with those that Azure ML added. Their changes are not ignored: an update would send them all,
+    # and Azure refuses those that it added. https://github.com/Azure/azure-sdk-for-python/pull/32643
     if isolation == "AllowOnlyApprovedOutbound":
         return ml.ManagedNetworkSettingsArgs(isolation_mode=isolation, firewall_sku=ml.FirewallSku(firewall_sku))
     return ml.ManagedNetworkSettingsArgs(isolation_mode=isolation)
@@ -275,8 +277,8 @@ def create_outbound_rules(
 ) -> dict[str, pulumi.Resource]:
     """Create the outbound rules that a workspace needs beside those that Azure ML adds itself. Returns them by name.
 
-    They are separate resources, not properties of the workspace: Azure ML adds rules too, and an update of a workspace
-    without those rules would delete them. Azure answers 409 to two writes at once, so each rule waits for the previous.
+    They are separate resources, not properties of the workspace, so that the removal of a rule is a request to Azure.
+    Azure answers 409 to two writes at once, so each rule waits for the previous.
     https://learn.microsoft.com/azure/machine-learning/how-to-managed-network
 
     Args:
