@@ -66,8 +66,9 @@ def most_assignments(settings: StackSettings) -> dict[str, int]:
     if isinstance(settings, HubSettings):
         most = 40 + 20 * (len(settings.groups) + len(settings.deployers))
         return {one.lower(): most for one in (settings.subscription_id, *settings.subscriptions)}
-    roles = (PEOPLE[group.persona, settings.people] + SELF_SERVICE.get(group.persona, ()) for group in settings.groups)
-    logins = 3 * len(settings.projects) + sum(map(len, roles))
+    logins = 3 * len(settings.projects) + sum(
+        len(PEOPLE[group.persona, settings.people] + SELF_SERVICE.get(group.persona, ())) for group in settings.groups
+    )
     others = 4 * len(settings.kubernetes) + len(settings.networking.outbound)
     on_hub = 4 + 2 * (len(settings.projects) + len(settings.shared))
     most_here = Counter({settings.subscription_id.lower(): 20 + logins + others})

@@ -38,7 +38,7 @@ def test_module_that_declares_a_command_adds_it(package: Path) -> None:
 def test_module_with_a_report_form_adds_it(package: Path) -> None:
     (package / "stack" / "report" / "names.py").write_text(
         "LISTS_ERRORS = False\n\n\n"
-        "def render_plan(stacks, options):\n"
+        "def render_plan(stacks, *_):\n"
         "    yield from (f'{stack.name}\\n' for stack in stacks)\n\n\n"
         "def render_diff(commit, stacks):\n"
         "    yield from (f'{stack.name}\\n' for stack in stacks)\n"

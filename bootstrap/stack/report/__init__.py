@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     from bootstrap.stack.report.interface import Report
 
 _ORDER = ("tree", "table", "markdown", "html", "json")
-_OTHERS = ("interface", "words", "components")
 FORMS = tuple(
     sorted(
-        (module.name for module in iter_modules(__path__) if module.name not in _OTHERS),
+        (module.name for module in iter_modules(__path__) if module.name not in ("interface", "words")),
         key=lambda name: (*_ORDER, name).index(name),
     )
 )
