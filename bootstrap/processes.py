@@ -80,18 +80,24 @@ def read_git(*arguments: str, cwd: Path) -> str:
     return _output([_git_executable(), *_READING], arguments, cwd, None, drop=GIT_REPOSITORY_VARIABLES)
 
 
-def write_commit(repository: Path, commit: str, folder: Path) -> None:
+_MAX_PATH, _MAX_LISTING, _MAX_COMMIT = 4096, 64 * 2**20, 2**30
+"""The length of a path, of the list of a commit's files, and of its files: a small repository can have any number.
+https://kate.io/blog/git-bomb/"""
+
+
+def write_commit(repository: Path, commit: str, folder: Path, within: str = "") -> None:
     """Write the files of a commit below `folder`, as the objects are: no filter, attribute or hook is applied.
 
     Symbolic links are written as they are, wherever they lead. Submodules are left out.
 
+    Args:
+        within: Write only what is in this folder of the repository.
+
     Raises:
-        InputError: git cannot read the commit, or a path of it would leave `folder`.
+        InputError: git cannot read the commit, it is too large, or a path of it would leave `folder`.
         MissingError: git is not installed.
     """
-    listing = read_git("ls-tree", "-r", "-z", "--full-tree", commit, cwd=repository).split("\0")
-    entries = [(*entry.split("\t", 1)[0].split(), entry.split("\t", 1)[1]) for entry in listing if entry]
-    files = [(mode == _LINK, id_, path) for mode, kind, id_, path in entries if kind == "blob"]
+    files = _files(repository, commit, within)
     _check_paths(commit, files)
     reader = child(
         [_git_executable(), *_READING, "cat-file", "--batch"],
@@ -101,6 +107,7 @@ def write_commit(repository: Path, commit: str, folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    left = _MAX_COMMIT
     with reader as process, process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -115,6 +122,12 @@ def write_commit(repository: Path, commit: str, folder: Path) -> None:
                     why="The clone is partial, or it is damaged.",
                     hint="Get all files: git fetch --refetch --no-filter",
                 )
+            left -= int(answer[2])
+            if left < 0:
+                raise InputError(
+                    f"The commit {commit} has more than {_MAX_COMMIT // 2**30} GiB, so it is not read.",
+                    why=f"The file {path} exceeds the limit.",
+                )
             content = process.stdout.read(int(answer[2]))
             process.stdout.read(1)  # a newline ends each object
             target = folder / path
@@ -122,9 +135,31 @@ def write_commit(repository: Path, commit: str, folder: Path) -> None:
             target.symlink_to(os.fsdecode(content)) if is_link else target.write_bytes(content)
 
 
+def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, str]]:
+    """The files of a commit: whether each is a symbolic link, its object's id and its path."""
+    arguments = ["ls-tree", "-r", "-z", "--full-tree", commit, *([f"{within}/"] if within else [])]
+    command, env = [_git_executable(), *_READING, *arguments], _environment(GIT_REPOSITORY_VARIABLES)
+    with child(command, cwd=repository, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process, process:
+        assert process.stdout is not None
+        listing = process.stdout.read(_MAX_LISTING + 1)
+        if len(listing) > _MAX_LISTING:
+            raise InputError(f"The commit {commit} has too many files, so it is not read.")
+        if process.wait() != 0:
+            raise InputError(f"git cannot read the commit {commit} in {repository}.")
+    found = []
+    for entry in os.fsdecode(listing).split("\0")[:-1]:
+        about, _, path = entry.partition("\t")
+        mode, kind, id_ = about.split()
+        if kind == "blob":
+            found.append((mode == _LINK, id_, path))
+    return found
+
+
 def _check_paths(commit: str, files: Sequence[tuple[bool, str, str]]) -> None:
     """Raise InputError when a path of a commit would be written outside of its folder, on any file system."""
     paths = [path for _, _, path in files]
+    if (longest := max(map(len, paths), default=0)) > _MAX_PATH:
+        raise InputError(f"The commit {commit} has a path of {longest} characters, so it is not read.")
     around = {path[:at] for path in paths for at, character in enumerate(path) if character == "/"}
     through = {path.casefold() for path in around} & {path.casefold() for is_link, _, path in files if is_link}
     if through or len(set(paths)) < len(paths) or not around.isdisjoint(paths):

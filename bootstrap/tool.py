@@ -10,7 +10,7 @@ from bootstrap.errors import InputError, Position, Problem
 from bootstrap.processes import shell_line
 
 VERSION = 'a version such as "0.1.*"'
-VERSION_PATTERN = r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?"
+VERSION_PATTERN = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,5}(?:\.\*)?"
 
 PYPI = "pypi"
 SOURCE = (

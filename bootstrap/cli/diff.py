@@ -1,11 +1,13 @@
 """`diff`: how stacks differ from those of an earlier commit."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from bootstrap.cli.command import AsOf, NoCache, Session, Stacks, app, command
 from bootstrap.stack.report import FORMS
+from bootstrap.terminal.printable import printable
 
 
 @command(
@@ -36,6 +38,14 @@ def diff(
             "when Azure would refuse a change or never undo it.",
         ),
     ] = False,
+    trust_pins: Annotated[
+        bool,
+        typer.Option(
+            "--trust-pins",
+            help="Install and run the version that the commit pins also when its major version is another one. "
+            "Without it, a terminal asks, and CI refuses.",
+        ),
+    ] = False,
 ) -> None:
     """Show how stacks differ from those of an earlier commit of the platform. Needs no account and no engine.
 
@@ -45,10 +55,17 @@ def diff(
     from bootstrap.stack.plan import cache, checks
     from bootstrap.stack.report import report
 
+    def trusted(question: str) -> bool:
+        if trust_pins or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return trust_pins
+        session.console.close()
+        return typer.confirm(printable(question), err=True)
+
     platform = session.platform()
     commit = resolve(platform, ref)
     refusals: list[str] = []
-    compared = compare(platform, commit, stacks or [], session.console, as_of, None if no_cache else cache.Cache())
+    kept = None if no_cache else cache.Cache()
+    compared = compare(platform, commit, stacks or [], session.console, as_of, kept, trusted)
     form = report(session.output)
     session.console.parts(form.render_diff(commit, checks.collect_refusals(compared, refusals)))
     if check:

@@ -7,7 +7,7 @@ import typer
 
 from bootstrap.cli.command import Session, command, model_group
 from bootstrap.errors import BootstrapError, InputError, RefusedError
-from bootstrap.terminal.markdown import escaped
+from bootstrap.terminal.markdown import code, escaped
 from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
@@ -249,11 +249,11 @@ def _rules_table(decision: "Decision") -> str:
 
 def _gate_markdown(decision: "Decision") -> str:
     """The decision as Markdown, for the summary of a CI job or a pull request."""
-    champion = f"version {decision.champion.version}" if decision.champion else "none yet"
+    champion = f"version {escaped(decision.champion.version)}" if decision.champion else "none yet"
     lines = [
         f"### Gate: {'passed' if decision.passed else 'refused'}",
         "",
-        f"Run `{decision.run}`, model `{decision.model.sha256[:_SHORT]}`, champion: {champion}.",
+        f"Run {code(decision.run)}, model {code(decision.model.sha256[:_SHORT])}, champion: {champion}.",
         "",
         "| Rule | Result | Finding |",
         "|---|---|---|",

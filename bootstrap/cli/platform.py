@@ -11,6 +11,7 @@ from bootstrap.cli.command import Session, command, complete_stack, platform_gro
 from bootstrap.errors import InputError, Position, Problem, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
+from bootstrap.terminal.console import write_error
 from bootstrap.terminal.table import table
 
 _WAIT_SECONDS = 15.0
@@ -89,11 +90,11 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
                 try:
                     given |= validated({name: typer.prompt(text, default=default, err=True)})
                 except InputError as error:
-                    typer.echo(error.details[0], err=True)
+                    write_error(error.details[0])
     except (KeyboardInterrupt, typer.Abort):
         options = [word for name, value in given.items() for word in (QUESTIONS[name].option, value)]
         command_line = shell_line("mlops-bootstrap", "platform", "init", str(destination), *options)
-        typer.echo(f"\nNo file was written. To continue with the answers so far:\n  {command_line}", err=True)
+        write_error(f"\nNo file was written. To continue with the answers so far:\n  {command_line}")
         raise
     return given
 
@@ -118,12 +119,13 @@ def validate(session: Session) -> None:
             message = f"{error.what} {error.why}".strip()
             at = Position(session.directory / locate.FILE_NAME, 1, 1)
             problems = error.problems or [Problem(at, message, error.hint)]
-            session.console.parts([report.render(session.output, session.directory, (), problems, ()), "\n"])
+            text = report.render(session.output, session.directory, (), problems, ())
+            session.console.parts([text, "\n"], commands=session.output == "github")
         raise
 
     warnings = list(platform.warnings_of(found.manifests))
     text = report.render(session.output, session.directory, list(found.stacks), (), warnings)
-    session.console.parts([text, "\n"] if text else [])
+    session.console.parts([text, "\n"] if text else [], commands=session.output == "github")
 
 
 @command(
@@ -144,12 +146,12 @@ def show(
 ) -> None:
     """Print the settings of a stack, merged from all manifests; with `--output json`, as plain Pulumi takes them."""
     from bootstrap.manifests.origins import find_origins
-    from bootstrap.yaml import as_yaml
+    from bootstrap.yaml import as_yaml, as_yaml_line
     from infra.hub import state_store_of
 
     if origin:
         found = find_origins(session.directory, stack)
-        rows = [[value.key, as_yaml(value.value), value.layer, value.source or ""] for value in found]
+        rows = [[value.key, as_yaml_line(value.value), value.layer, value.source or ""] for value in found]
         session.console.result(
             table(["key", "value", "layer", "source"], rows),
             {"schema_version": 1, "stack": stack, "values": [dataclasses.asdict(value) for value in found]},

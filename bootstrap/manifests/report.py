@@ -10,6 +10,7 @@ from urllib.parse import quote
 from bootstrap import __version__
 from bootstrap.errors import InputError, MissingError, Problem
 from bootstrap.processes import read_git
+from bootstrap.terminal.printable import printable
 
 _ADDRESS = "https://github.com/mlops-bootstrap/mlops-bootstrap"
 
@@ -69,7 +70,7 @@ def _command(level: str, problem: Problem, root: Path | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _sarif(found: Sequence[tuple[str, Problem]], root: Path | None) -> dict[str, Any]:

@@ -24,8 +24,10 @@ Value = str | int | float | bool
 DATA_TYPES = frozenset({"uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"})
 """Types whose values are files or folders; all but `uri_file` are folders."""
 
-_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
-_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+_EXPRESSION = re.compile(r"\$\{\{((?:(?!\}\}|\$\{\{).)*)\}\}")
+_OPTIONAL = re.compile(r"\$\[\[((?:(?!\]\]|\$\[\[).)*)\]\]", re.DOTALL)
+"""Each ends where the next one begins, so that a text of many that never end is read once."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 """Names of jobs, inputs and outputs. They become names of folders, so other characters are refused. Azure ML allows 255
 characters; the limit here keeps paths short enough for Windows."""
@@ -211,11 +213,13 @@ class Job:
             return section[1] if all(name in inputs for name in names) else ""
 
         def fill(expression: re.Match[str]) -> str:
-            kind, _, name = expression[1].partition(".")
+            kind, _, name = expression[1].strip().partition(".")
             value = inputs[name] if kind == "inputs" else outputs[name]
             return str(value)  # True, as azure-ai-ml writes it, not true
 
-        command = _EXPRESSION.sub(lambda found: f"${{{{{found[1]}}}}}", _OPTIONAL.sub(given, _joined(self.command)))
+        command = _EXPRESSION.sub(
+            lambda found: f"${{{{{found[1].strip()}}}}}", _OPTIONAL.sub(given, _joined(self.command))
+        )
         return [_EXPRESSION.sub(fill, word) for word in shlex.split(command)]
 
 
@@ -323,7 +327,7 @@ _CASTS: Mapping[str | None, Callable[[object], Value]] = {
 
 def _references(text: str) -> list[tuple[str, str]]:
     """The expressions of a command, as pairs of kind ("inputs", "outputs" or an unknown word) and name."""
-    return [(kind, name) for kind, _, name in (one.partition(".") for one in _EXPRESSION.findall(text))]
+    return [(kind, name) for kind, _, name in (one.strip().partition(".") for one in _EXPRESSION.findall(text))]
 
 
 def _fits(source: str | None, target: str | None) -> bool:
@@ -457,7 +461,7 @@ class _Reader:
         value = _unwrapped(value)
         if isinstance(value, str) and _EXPRESSION.search(value):
             expression = _EXPRESSION.fullmatch(value.strip())
-            match expression[1].split(".") if expression else []:
+            match expression[1].strip().split(".") if expression else []:
                 case ["parent", "inputs", input_name]:
                     return FromInput(input_name)
                 case ["parent", "jobs", before, "outputs", output]:
@@ -578,7 +582,7 @@ class _Reader:
     def _output_target(self, at: Location, text: str) -> str | None:
         """The name of the pipeline's output that a job's output is bound to; None if the binding is invalid."""
         expression = _EXPRESSION.fullmatch(text.strip())
-        kind, _, target = expression[1].rpartition(".") if expression else ("", "", "")
+        kind, _, target = expression[1].strip().rpartition(".") if expression else ("", "", "")
         if kind != "parent.outputs":
             self._wrong(at, f"{text} is not a valid expression for a job's output.", "Write ${{parent.outputs.NAME}}.")
         elif target not in self._file.outputs:

@@ -2,17 +2,21 @@
 
 It gives a price only for what it sells at one price; otherwise there is none, and a reason. Prices are those of today,
 so this is the only part of a plan that uses the clock.
-Requests are retried, and limited in time and in size. Proxies are those of the environment (HTTPS_PROXY, HTTP_PROXY,
-ALL_PROXY, NO_PROXY). TLS is always verified, by the system's certificate authorities or those of SSL_CERT_FILE.
+Requests are retried, and limited in time, all together, and in size, after decompression. Proxies are those of the
+environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). TLS is always verified, by the system's certificate
+authorities or those of SSL_CERT_FILE.
 
 https://learn.microsoft.com/rest/api/cost-management/retail-prices/azure-retail-prices
 """
 
 import functools
 import os
+import queue
 import re
 import ssl
+import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -53,6 +57,10 @@ _LINUX = re.compile(r"\bSeries( Linux)?$", re.IGNORECASE)
 _NOT_ON_DEMAND = re.compile(r"\b(Spot|Low Priority|Expired|Free)$", re.IGNORECASE)
 
 
+_Number = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=20)]
+"""A number that can be printed: `1e999999999` has a billion digits."""
+
+
 class _Item(BaseModel):
     """An item of the price list: the properties that are needed here."""
 
@@ -66,9 +74,9 @@ class _Item(BaseModel):
     arm_region_name: str | None = None
     type: str
     currency_code: str
-    retail_price: Annotated[Decimal, Field(ge=0)]
+    retail_price: _Number
     unit_of_measure: str
-    tier_minimum_units: Decimal
+    tier_minimum_units: _Number
     effective_start_date: AwareDatetime
     effective_end_date: AwareDatetime | None = None
     is_primary_meter_region: bool
@@ -177,7 +185,7 @@ class PriceList:
 
     def _items(self, url: str) -> Iterator[_Item]:
         for _ in range(_MOST_PAGES):
-            body = _get(self._client, url, self._deadline)
+            body = _in_time(self._client, url, self._deadline)
             try:
                 page = _Page.model_validate_json(body)
             except ValidationError as error:
@@ -238,6 +246,29 @@ def _failure(why: str) -> RemoteError:
     return RemoteError("Azure's price list could not be read.", why=why, hint=hint)
 
 
+def _in_time(client: httpx.Client, url: str, deadline: float) -> bytes:
+    """What `_get` returns or raises. At the deadline it ends, whatever the server does: headers also can come slowly.
+
+    httpx's timeouts are for a single read: https://www.python-httpx.org/advanced/timeouts/
+    """
+    answers: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(_get(client, url, deadline))
+        except Exception as error:  # noqa: BLE001 - raised below, by who waits
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+    except queue.Empty:
+        raise _failure(f"{_host(url)} sent no complete response within {DEADLINE_SECONDS:.0f} seconds.") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 def _get(client: httpx.Client, url: str, deadline: float) -> bytes:
     """The body of a response with status 200, after three more tries at most.
 
@@ -268,11 +299,19 @@ def _get(client: httpx.Client, url: str, deadline: float) -> bytes:
 
 
 def _body(response: httpx.Response, deadline: float) -> bytes:
+    """The body of a response, unpacked here: httpx would unpack several encodings in one another, without a limit."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise _failure(f"{response.url.host} answered in an encoding that was not asked for: {encoding!r}.")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
     body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
+    for chunk in response.iter_raw():
+        try:
+            body += unpacker.decompress(chunk, _MOST_BYTES + 1 - len(body)) if unpacker else chunk
+        except zlib.error as error:
+            raise _failure(f"{response.url.host} sent a body that is not gzip: {error}.") from error
         if len(body) > _MOST_BYTES:
             raise _failure(f"{response.url.host} sent more than {_MOST_BYTES:,} bytes.")
         if time.monotonic() > deadline:
-            raise _failure(f"{response.url.host} sent no complete response within {DEADLINE_SECONDS:.0f} seconds.")
+            break  # nobody waits for it any more
     return bytes(body)

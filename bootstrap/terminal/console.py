@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bootstrap.progress import Progress
+from bootstrap.terminal.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as LiveProgress
@@ -59,15 +60,18 @@ class Console(Progress):
         self.close()
         if self.json_output:
             text = json.dumps(document, indent=2, ensure_ascii=False)
-        _write(sys.stdout, text, coloured=False)
+        _write(sys.stdout, printable(text), coloured=False)
 
-    def parts(self, texts: Iterable[str]) -> None:
+    def parts(self, texts: Iterable[str], *, commands: bool = False) -> None:
         """Print a long result that comes in parts, its errors and warnings in colour.
 
         Nothing is printed when one of the parts raises an exception.
+
+        Args:
+            commands: The parts are commands for the runner of a CI job, and printable.
         """
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
-            file.writelines(texts)
+            file.writelines(texts if commands else map(printable, texts))
             self.close()
             file.seek(0)
             while text := "".join(file.readlines(1 << 16)):
@@ -83,7 +87,7 @@ class Console(Progress):
         with self._lock:
             self._started_at[task] = time.monotonic()
             if not self.quiet and self._stream.isatty():
-                self._rows[task] = self._spinners().add_task(task, total=None)
+                self._rows[task] = self._spinners().add_task(printable(task), total=None)
 
     def finished(self, task: str, outcome: str = "done") -> None:
         """Replace the task's spinner by a line with its outcome and its time."""
@@ -106,9 +110,9 @@ class Console(Progress):
         if self.quiet:
             return
         if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
+            self._live.console.print(printable(text), markup=False, highlight=False)
         else:
-            _write(self._stream, text)
+            _write(self._stream, printable(text))
 
     def _spinners(self) -> "LiveProgress":
         if self._live is None:
@@ -132,7 +136,13 @@ def print_error(error: "BootstrapError") -> None:
     lines = [f"error: {error.what}", *(f"  {detail}" for detail in error.details)]
     lines += [f"  why: {error.why}"] if error.why else []
     lines += [f"  next: {error.hint}"] if error.hint else []
-    _write(sys.stderr, "\n".join(lines))
+    # A line of a file name or of another program does not begin where lines of ours do.
+    write_error("\n".join(line.replace("\n", "\n    ") for line in lines))
+
+
+def write_error(text: str) -> None:
+    """Print a message on standard error, where there is no console."""
+    _write(sys.stderr, printable(text))
 
 
 def _write(stream: TextIO, text: str, *, coloured: bool = True) -> None:

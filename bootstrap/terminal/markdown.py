@@ -1,8 +1,10 @@
 """Text in Markdown."""
 
+import re
+
 _ESCAPES = str.maketrans(
     {
-        **{character: f"\\{character}" for character in "\\`*_[]!|~"},
+        **{character: f"\\{character}" for character in "\\`*_[]!|~$"},
         "&": "&amp;",
         "<": "&lt;",
         ">": "&gt;",
@@ -10,7 +12,20 @@ _ESCAPES = str.maketrans(
     }
 )
 
+_LINKED = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<!&#)(?<=#)(?=[0-9])|(?<=\bGH-)(?=[0-9])|^(?=#)", re.IGNORECASE)
+"""Where a comment keeps a forge from making a link of an address, of an issue's number, or a heading.
+
+https://github.github.com/gfm/#autolinks-extension-
+https://docs.github.com/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
+"""
+
 
 def escaped(text: str) -> str:
-    """Text on one line, of which a forge makes no markup, HTML or mention, in a table and elsewhere."""
-    return " ".join(text.split()).translate(_ESCAPES)
+    """Text on one line, of which a forge makes no markup, HTML, link or mention, in a table and elsewhere."""
+    return _LINKED.sub("<!-- -->", " ".join(text.split()).translate(_ESCAPES))
+
+
+def code(text: str) -> str:
+    """Text on one line as code, in a table and elsewhere."""
+    text = " ".join(text.split())
+    return f"<code>{escaped(text)}</code>" if re.search(r"[`|]", text) or not text else f"`{text}`"

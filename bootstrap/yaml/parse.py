@@ -22,6 +22,7 @@ import yaml
 
 from bootstrap.errors import InputError, Position, Problem
 from bootstrap.files import read_bounded
+from bootstrap.terminal.printable import BIDIRECTIONAL
 from bootstrap.yaml.messages import shown
 
 Location = tuple[str | int, ...]
@@ -75,8 +76,8 @@ Event = Any
 Node = tuple[Position, Any]
 Entry = tuple[Position, Node]
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Control characters, which a terminal would obey, halves of surrogate pairs, and what is no character in Unicode."""
+_CONTROL = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff{BIDIRECTIONAL}]")
+"""Control characters, those that change the order of text, halves of surrogate pairs, and what is no character."""
 
 _REFUSED = re.compile(f"{_CONTROL.pattern}|[\x85\u2028\u2029]")
 """Characters that a file cannot have: also Unicode's line breaks, which PyYAML counts as lines and editors do not."""

@@ -24,6 +24,17 @@ _DUMPER: Any = type("Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: 
 _NUMBER_1_2 = re.compile(r"[-+]?(?:0o[0-7]+|\.?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)")
 yaml.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_1_2, list("-+.0123456789"), None, _DUMPER)
 
+_LINE_DUMPER: Any = type("LineDumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {})
+"""PyYAML's fast dumper, which writes text with line breaks in double quotes: on one line."""
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    style = '"' if len(f"{text}.".splitlines()) > 1 else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+yaml.add_representer(str, _represent_text, _LINE_DUMPER)
+
 
 def as_yaml(data: Any) -> str:
     """Plain data as YAML, which `parse` reads back."""
@@ -34,12 +45,7 @@ def as_yaml(data: Any) -> str:
 def as_yaml_line(data: Any) -> str:
     """Plain data as one line of YAML, for messages: `8`, `westeurope`, `{name: cpu, size: Standard_D4ds_v5}`."""
     text: str = yaml.dump(
-        data,
-        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
-        default_flow_style=True,
-        sort_keys=False,
-        allow_unicode=True,
-        width=1_000_000,
+        data, Dumper=_LINE_DUMPER, default_flow_style=True, sort_keys=False, allow_unicode=True, width=2**31 - 1
     )
     return text.removesuffix("\n").removesuffix("\n...")
 

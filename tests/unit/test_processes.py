@@ -158,6 +158,47 @@ def test_file_that_a_partial_clone_lacks_is_reported(repository: Path, tmp_path:
         write_commit(repository, commit, tmp_path / "written")
 
 
+def _nested(repository: Path, entry: tuple[str, str, str], levels: int, times: int) -> str:
+    """A commit of a tree of `levels`, each with the one below it under so many names."""
+    for _ in range(levels):
+        names = [f"{entry[1]}{number}" for number in range(times)]
+        entry = ("40000", "d", _object(repository, "tree", _tree(*((entry[0], name, entry[2]) for name in names))))
+    return helpers.git("commit-tree", entry[2], "-m", "bomb", cwd=repository)
+
+
+@pytest.mark.parametrize(
+    ("levels", "times", "words"), [(10, 10, "too many files"), (50, 1, "a path of 149 characters")]
+)
+def test_commit_of_too_many_or_too_deep_files_is_refused(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, levels: int, times: int, words: str
+) -> None:
+    monkeypatch.setattr("bootstrap.processes._MAX_PATH", 148)
+    commit = _nested(repository, ("100644", "f", _blob(repository)), levels, times)
+
+    with pytest.raises(InputError, match=words):
+        write_commit(repository, commit, tmp_path / "written")
+
+    assert not (tmp_path / "written").exists()
+
+
+def test_commit_of_too_many_bytes_is_refused(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.processes._MAX_COMMIT", 2**20)
+    commit = _nested(repository, ("100644", "f", _blob(repository, b"0" * 2**18)), 1, 5)
+
+    with pytest.raises(InputError, match="The file f4 exceeds the limit"):
+        write_commit(repository, commit, tmp_path / "written")
+
+
+def test_only_the_wanted_folder_of_a_commit_is_written(repository: Path, tmp_path: Path) -> None:
+    build_tree(repository, {"platform/platform.yaml": "a: 1\n", "platforms/large.bin": "0", "large.bin": "0"})
+    helpers.git("add", "--all", cwd=repository)
+    helpers.git("commit", "--quiet", "--message", "all", cwd=repository)
+
+    write_commit(repository, "HEAD", tmp_path / "written", "platform")
+
+    assert helpers.tree(tmp_path / "written") == ["platform/platform.yaml"]
+
+
 @pytest.mark.parametrize(("platform", "line"), [("linux", "cd 'a b' 'c&d'"), ("win32", 'cd "a b" c&d')])
 def test_a_command_line_is_quoted_for_the_shell(monkeypatch: pytest.MonkeyPatch, platform: str, line: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)

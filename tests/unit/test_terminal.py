@@ -1,6 +1,7 @@
 """The terminal: tables that fit it, colours, and neither of them elsewhere."""
 
 import io
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from bootstrap.errors import InputError
 from bootstrap.terminal.console import Console, print_error
-from bootstrap.terminal.markdown import escaped
+from bootstrap.terminal.markdown import code, escaped
 from bootstrap.terminal.table import table
 
 HEADINGS = ["stack", "role", "why"]
@@ -110,12 +111,58 @@ def test_a_result_is_printed_whole_or_not_at_all(capsys: pytest.CaptureFixture[s
 
 
 def test_text_is_no_markup_in_markdown() -> None:
-    reason = "![x](https://a.example/t.png) @contoso/admins [ok](https://a.example) `a` *b* _c_\n<i> a|b \\| & ~d~"
+    reason = "![x](https://a.example/t.png) @contoso/admins [ok](www.a.example) `a` *b* _c_\n<i> a|b \\| & ~d~ #7 &#7;"
 
     assert escaped(reason) == (
-        r"\!\[x\](https://a.example/t.png) &#64;<!-- -->contoso/admins \[ok\](https://a.example) \`a\` \*b\* \_c\_"
-        r" &lt;i&gt; a\|b \\\| &amp; \~d\~"
+        r"\!\[x\](https:<!-- -->//a.example/t.png) &#64;<!-- -->contoso/admins \[ok\](www<!-- -->.a.example) \`a\`"
+        r" \*b\* \_c\_ &lt;i&gt; a\|b \\\| &amp; \~d\~ #<!-- -->7 &amp;#<!-- -->7;"
     )
+
+
+def test_code_in_markdown_cannot_be_left() -> None:
+    assert code("teams/fraud.yaml:12") == "`teams/fraud.yaml:12`"
+    assert code("a`b|c\n<d>") == r"<code>a\`b\|c &lt;d&gt;</code>"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J\x07\x9b\x7f", r"\u001b[2J\u0007\u009b\u007f"),
+        ("a\u202eb\u2066", r"a\u202eb\u2066"),
+        ("a\rb\r\n\tc\n", "a\\u000db\r\n\tc\n"),
+        ("a ##vso[task.complete]b ##VSO[x] ##[error]c", r"a ##vso\u005btask.complete]b ##VSO\u005bx] ##\u005berror]c"),
+        ("a::b\n  ::warning::c", "a::b\n  :\\u003awarning::c"),
+        ("file-\udcff", r"file-\udcff"),
+        ("plain: é → ±", "plain: é → ±"),
+    ],
+)
+def test_nothing_is_printed_that_a_terminal_or_a_ci_job_obeys(
+    capsys: pytest.CaptureFixture[str], text: str, shown: str
+) -> None:
+    Console().result(text, {})
+    result = capsys.readouterr().out
+    Console().parts([text])
+    parts = capsys.readouterr().out
+    Console().say(text)
+    message = capsys.readouterr().err
+
+    assert {part.removesuffix("\n") for part in (result, parts, message)} == {shown.removesuffix("\n")}
+
+
+def test_json_keeps_characters_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {"a": "\x1b[2J \u202e \x9b ##vso[b] ::c"}
+
+    Console(json_output=True).result("", document)
+
+    out = capsys.readouterr().out
+    assert json.loads(out) == document
+    assert not [obeyed for obeyed in ("\x1b", "\u202e", "\x9b", "##vso[") if obeyed in out]
+
+
+def test_lines_within_an_error_do_not_look_like_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(InputError("a\nerror: b", details=["c\nd"], why="e\nf"))
+
+    assert capsys.readouterr().err == "error: a\n    error: b\n  c\n    d\n  why: e\n    f\n"
 
 
 def test_a_key_of_a_manifest_has_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:

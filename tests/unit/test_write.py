@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.errors import InputError
-from bootstrap.yaml import as_yaml, parse
+from bootstrap.yaml import as_yaml, as_yaml_line, parse
 from bootstrap.yaml.write import with_entry
 
 PATH = Path("links.yaml")
@@ -175,3 +176,11 @@ def test_a_document_that_cannot_be_changed_alone_is_refused_with_what_to_add(tex
 
     assert "cannot be changed without touching other entries" in caught.value.what
     assert as_yaml({"dev": LINK}).split("\n")[1].strip() in "\n".join(caught.value.details)
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\n", "\n", "a\r\nb", "a\u2028b", "a\x85b", "x" * 2_000_000 + " y"])
+def test_text_of_any_content_is_written_on_one_line(text: str) -> None:
+    line = as_yaml_line({"a": [text]})
+
+    assert len(line.splitlines()) == 1
+    assert yaml.safe_load(line) == {"a": [text]}

@@ -1,7 +1,7 @@
 """Compare the stacks of a platform with those of an earlier commit.
 
 The commit is checked out in a temporary folder; the working tree and the repository are not touched. Nothing in that
-folder is executed: the version that plans the commit (`tool` in its platform.yaml) is installed from a package index.
+folder is executed: the version that plans the commit (`tool` in its platform.yaml) is installed by `pinned.py`.
 There is one exception. Where this program runs from a checkout, and the platform lies in the repository of that
 checkout, the commit is planned by its own programs.
 """
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +21,14 @@ from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
 from bootstrap.files import temporary_folder
 from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
-from bootstrap.processes import captured, read_git, uv_executable, write_commit
+from bootstrap.processes import captured, read_git, shell_line, write_commit
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.difference import Commit, StackDiff, difference, made_in, new_findings
+from bootstrap.stack.diff.pinned import install_pinned
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import CODE, StackPlan
 from bootstrap.stack.plan.planner import plan_stacks
-from bootstrap.tool import uvx_arguments
 from infra.settings import SuppressionSettings
 
 _PLANNING = ("infra", "bootstrap/manifests", "bootstrap/stack")
@@ -58,7 +58,7 @@ def resolve(platform: Platform, ref: str) -> Commit:
     except InputError as error:
         raise InputError(
             f"There is no commit {ref!r} in the repository of {platform.root}.",
-            hint=f"{ref!r} is a stack: mlops-bootstrap diff REF {ref}"
+            hint=f"{ref!r} is a stack: {shell_line('mlops-bootstrap', 'diff', 'REF', ref)}"
             if ref in platform.stacks
             else "Name a branch, tag or commit of this clone; git fetch gets those of the remote.",
         ) from error
@@ -71,6 +71,7 @@ def compare(
     progress: Progress,
     as_of: str | None = None,
     cache: Cache | None = None,
+    trusted: Callable[[str], bool] = lambda _: False,
 ) -> Iterator[StackDiff]:
     """Compare the platform's stacks, as its files are now, with those of an earlier commit.
 
@@ -78,23 +79,28 @@ def compare(
         names: The stacks; all of both sides when empty.
         as_of: As for `plan_stacks`.
         cache: As for `plan_stacks`.
+        trusted: As for `install_pinned`.
 
     Raises:
         InputError: Neither side has a stack of that name, or the manifests of the earlier commit are not valid.
-        RemoteError: The version that the commit pins cannot be installed, or fails.
+        RefusedError: The version that the commit pins is not trusted.
+        RemoteError: That version cannot be installed, or fails.
     """
     repository = Path(read_git("rev-parse", "--show-toplevel", cwd=platform.root)).resolve()
     with temporary_folder() as folder:
         tree = folder / "tree"
         tree.mkdir()
-        write_commit(repository, commit.id, tree)
-        root = tree / platform.root.resolve().relative_to(repository)
+        own = repository == CODE.parent.resolve()
+        inner = platform.root.resolve().relative_to(repository)
+        # Manifests are in one folder, and no link leads out of it; our programs are elsewhere.
+        write_commit(repository, commit.id, tree, "" if own or inner == Path() else inner.as_posix())
+        root = tree / inner
         if not (root / FILE_NAME).is_file():
             raise InputError(f"There is no {(root / FILE_NAME).relative_to(tree).as_posix()} in {commit}.")
-        own = repository == CODE.parent.resolve() and not _is_running_code(tree)
+        own = own and not _is_running_code(tree)
         earlier = {
             stack["name"]: zlib.compress(json.dumps(stack).encode(), 1)
-            for stack in _plan_earlier(commit, tree if own else None, root, names, progress, as_of, cache)
+            for stack in _plan_earlier(commit, tree if own else None, root, names, progress, as_of, cache, trusted)
         }
         current = [name for name in names if name in platform.stacks or name not in earlier]
         for planned in plan_stacks(platform, current, progress, as_of, cache) if current or not names else ():
@@ -142,6 +148,7 @@ def _plan_earlier(
     progress: Progress,
     as_of: str | None,
     cache: Cache | None,
+    trusted: Callable[[str], bool],
 ) -> Iterator[Mapping[str, Any]]:
     """Plan the earlier commit, by the version that it pins, or in this process where that is the running version.
 
@@ -151,15 +158,14 @@ def _plan_earlier(
     """
     command: list[str] = []
     env = dict(os.environ)
+    by = "the programs of the commit"
     if own is not None:
-        command = [sys.executable, "-m", "bootstrap"]
+        # -P: the current folder, the platform's in the commit, is not searched for modules.
+        command = [sys.executable, "-P", "-m", "bootstrap"]
         env["PYTHONPATH"] = str(own)
     elif (pinned := pinned_tool(root)) is not None:
-        # Only the version is taken from the commit, never `tool_source`: a commit could name any code there.
-        command = [uv_executable(), "tool", "run", *uvx_arguments(pinned[0], extra="infra"), "mlops-bootstrap"]
-        # PYTHONPATH, as of a checkout of ours, would come before the code of that version.
-        env.pop("PYTHONPATH", None)
-        _install(command, env, pinned, commit, root, progress)
+        by = f"mlops-bootstrap {pinned[0]}"
+        command = install_pinned(*pinned, str(commit), progress, trusted)
     with _errors_of(commit, root):
         platform = load_platform(root) if not command else None
         known = platform.stacks if platform is not None else stack_names(root)
@@ -172,9 +178,8 @@ def _plan_earlier(
         yield from (stack.document() for stack in plan_stacks(platform, wanted, Progress(), as_of, cache))
     else:
         options = ["plan", *wanted, "--output", "json", "-C", str(root), *(["--as-of", as_of] if as_of else [])]
-        why = f"It was planned by {' '.join(command[-3:])}."
         try:
-            yield from _stacks_by([*command, *options], env, commit, root, why)
+            yield from _stacks_by([*command, *options], env, commit, root, f"It was planned by {by}.")
         except BootstrapError:
             progress.finished(task, "failed")
             raise
@@ -200,31 +205,6 @@ def _is_running_code(tree: Path) -> bool:
     return not (tree / "bootstrap/__main__.py").is_file() or all(
         digest_tree(tree / folder) == digest_tree(own / folder) for folder in _PLANNING
     )
-
-
-def _install(
-    command: Sequence[str],
-    env: Mapping[str, str],
-    pinned: tuple[str, str | None],
-    commit: Commit,
-    root: Path,
-    progress: Progress,
-) -> None:
-    """Let uv install the pinned version, apart from planning, so that each has its own error."""
-    version, source = pinned
-    task = f"install mlops-bootstrap {version}"
-    progress.started(task)
-    done = captured([*command, "--version"], cwd=root, env=env)
-    if done.returncode != 0:
-        progress.finished(task, "failed")
-        ignored = f" Its `tool_source`, {source}, is not used: no code is taken from a commit." if source else ""
-        raise RemoteError(
-            f"mlops-bootstrap {version}, which {commit} pins, cannot be installed.",
-            details=_last_lines(done.stderr, commit, root),
-            why=f"uv was called with {command[-2]}, the version of `tool` in {FILE_NAME} of that commit.{ignored}",
-            hint="Set UV_DEFAULT_INDEX to an index that has this version, or compare with another commit.",
-        )
-    progress.finished(task)
 
 
 def _stacks_by(

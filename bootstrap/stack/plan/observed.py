@@ -46,6 +46,8 @@ def read_observed(path: Path) -> Observed:
     """
     try:
         content = json.loads(read_bounded(path).decode("utf-8-sig"))
+        # NaN and halves of surrogate pairs, which Python accepts, are in no JSON document; reports cannot contain them.
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     except OSError as error:
         raise InputError(f"{path} cannot be read.", why=f"{error.strerror}.", hint=_HINT) from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:

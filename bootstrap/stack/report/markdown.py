@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.pricing.price import grouped
+from bootstrap.processes import shell_line
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.words import (
@@ -29,7 +30,7 @@ from bootstrap.stack.report.words import (
     suppressed,
     tally,
 )
-from bootstrap.terminal.markdown import escaped
+from bootstrap.terminal.markdown import code, escaped
 from infra.rules.rule import Finding
 
 LISTS_ERRORS = True
@@ -70,7 +71,7 @@ def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> 
     yield from _findings(fitting)
     yield "\n".join(["", "| Stack | Resources | Findings |", "| --- | ---: | --- |", *_all(fitting["stack"])]) + "\n"
     yield f"\n<details><summary>By type</summary>\n\n{summary}\n\n</details>\n"
-    yield from (f"\n## `{name}`\n\n" + "\n".join(lines) + "\n" for name, lines in _of_stacks(fitting).items())
+    yield from (f"\n## {code(name)}\n\n" + "\n".join(lines) + "\n" for name, lines in _of_stacks(fitting).items())
     if left_out:
         yield _left_out(left_out, "mlops-bootstrap plan --all --output html")
 
@@ -86,9 +87,10 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
             part = "error" if finding.refuses else "warning"
             texts[part].append((stack.name, _finding(stack.name, finding)))
         if stack.status != "unchanged":
-            texts["stack"].append((stack.name, f"| `{stack.name}` | {stack.status} | {in_words(counts)} |"))
+            texts["stack"].append((stack.name, f"| {code(stack.name)} | {stack.status} | {in_words(counts)} |"))
             texts["change list"].append((stack.name, _details(stack, in_words(counts))))
-    head = f"# Changes against {commit}\n\n{in_words(total)}, {counted(total['unchanged'], 'stack')} unchanged.\n"
+    against = escaped(str(commit))
+    head = f"# Changes against {against}\n\n{in_words(total)}, {counted(total['unchanged'], 'stack')} unchanged.\n"
     fitting, left_out = _fitting(texts, LONGEST - _RESERVED - len(head))
     yield head
     yield from _findings(fitting)
@@ -96,16 +98,18 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
         yield "\n" + "\n".join(["| Stack | | Resources |", "| --- | --- | --- |", *_all(fitting["stack"])]) + "\n"
     yield from (f"\n{text}\n" for text in _all(fitting["change list"]))
     if left_out:
-        yield _left_out(left_out, f"mlops-bootstrap diff {commit.ref} --output html")
+        yield _left_out(left_out, shell_line("mlops-bootstrap", "diff", commit.ref, "--output", "html"))
 
 
 def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:
-    yield "stack", f"| `{stack.name}` | {len(stack.made)} | {findings_in_words(stack.findings)} |"
+    yield "stack", f"| {code(stack.name)} | {len(stack.made)} | {findings_in_words(stack.findings)} |"
     yield from ((finding.severity, _finding(stack.name, finding)) for finding in grave(stack))
-    yield from (("note", f"- `{stack.name}` {escaped(f'{one.rule}: {one.message}')}") for one in notes(stack))
-    yield from (("note", f"- `{stack.name}` suppressed: {escaped(line)}") for line in suppressed(stack))
+    yield from (("note", f"- {code(stack.name)} {escaped(f'{one.rule}: {one.message}')}") for one in notes(stack))
+    yield from (("note", f"- {code(stack.name)} suppressed: {escaped(line)}") for line in suppressed(stack))
     yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
-    rows = [f"| {kind(one.type)} | `{label(one)}` | {marks(one)} | `{stack.manifest(one)}` |" for one in stack.made]
+    rows = [
+        f"| {kind(one.type)} | {code(label(one))} | {marks(one)} | {code(stack.manifest(one))} |" for one in stack.made
+    ]
     table = "\n".join(["| Type | Name | Marked | Manifest |", "| --- | --- | --- | --- |", *rows])
     idle = "".join(f"- {cost.count} {escaped(cost.text)}\n" for cost in grouped(stack.idle))
     total = f"\nIn all **{stack.prices.text}**.\n" if stack.prices is not None else ""
@@ -115,8 +119,8 @@ def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:
 
 def _finding(stack: str, finding: Finding) -> str:
     text = f"{escaped(finding.message)} {escaped(finding.reason)} *{escaped(finding.fix)}*"
-    where = f"`{stack}` (`{finding.manifest}`)"
-    return f"- **{finding.severity}** [`{finding.rule}`]({finding.link}) in {where}: {text}"
+    where = f"{code(stack)} ({code(finding.manifest)})"
+    return f"- **{finding.severity}** [{code(finding.rule)}]({finding.link}) in {where}: {text}"
 
 
 def _fitting(texts: _Texts, room: int) -> tuple[_Texts, list[str]]:
@@ -146,13 +150,13 @@ def _findings(fitting: _Texts) -> Iterator[str]:
 def _details(stack: StackDiff, counts: str) -> str:
     lines = [line for resource in stack.resources for line in diff_lines(stack, resource)]
     marked = [f"{line[2]}{line[3:]}" if line[:2] == "  " and line[2] in "+-" else line for line in lines]
-    summary = f"<details><summary>{stack.name}: {counts}</summary>"
+    summary = f"<details><summary>{escaped(stack.name)}: {counts}</summary>"
     return "\n".join([summary, "", "```diff", *marked, "```", "", "</details>"])
 
 
 def _left_out(parts: Sequence[str], command: str) -> str:
     listed = ", ".join(parts)
-    return f"\n*Left out, since a comment holds {LONGEST:,} characters: {listed}. Everything: `{command}`.*\n"
+    return f"\n*Left out, since a comment holds {LONGEST:,} characters: {listed}. Everything: {code(command)}.*\n"
 
 
 def _of_stacks(fitting: _Texts) -> dict[str, list[str]]:

@@ -1,10 +1,14 @@
 """Azure's public price list over HTTP; a server on loopback answers in Azure's place (tests/prices.py)."""
 
+import contextlib
 import gzip
+import itertools
+import json
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import ip_address
@@ -66,7 +70,10 @@ def reason(price: Price | str) -> str:
 
 def failure() -> str:
     """The error after a price list that cannot be read."""
-    prices = PriceList("USD", Progress())
+    return failure_of(PriceList("USD", Progress()))
+
+
+def failure_of(prices: PriceList) -> str:
     assert reason(prices.price(INSTANCE)) == "Azure's price list could not be read."
     assert prices.failure is not None
     assert "plan without --prices" in prices.failure.hint
@@ -183,6 +190,76 @@ def test_slow_response_ends_at_the_deadline(azure: AzurePrices, monkeypatch: pyt
 
     assert "no complete response within" in failure()
     assert time.monotonic() - began < 3
+
+
+def raw_server(answer: Iterator[bytes]) -> int:
+    """The port of a server that sends these bytes to its first client, and waits 50 ms after each part."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener, contextlib.suppress(OSError):
+            client, _ = listener.accept()
+            with client:
+                client.recv(65536)
+                for part in answer:
+                    client.sendall(part)
+                    time.sleep(0.05)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(lambda: itertools.chain([HEAD], itertools.repeat(b"X: y\r\n")), id="headers without an end"),
+        pytest.param(lambda: itertools.repeat(b""), id="no answer"),
+        pytest.param(lambda: itertools.chain([HEAD + b"\r\n"], itertools.repeat(b" ")), id="a body without an end"),
+        pytest.param(
+            # FNAME, the name of the file in the header of gzip, ends at a zero: nothing is unpacked until then.
+            lambda: itertools.chain(
+                [HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08" + bytes(6)], itertools.repeat(b"a")
+            ),
+            id="a header of gzip without an end",
+        ),
+    ],
+)
+def test_server_without_an_end_is_left_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, parts: Callable[[], Iterator[bytes]]
+) -> None:
+    monkeypatch.setattr("bootstrap.pricing.price_list.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setenv("MLOPS_BOOTSTRAP_PRICES_URL", f"http://127.0.0.1:{raw_server(parts())}/prices")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    began = time.monotonic()
+
+    assert "no complete response within" in failure_of(PriceList("USD", Progress()))
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd", "deflate"])
+def test_encoding_that_was_not_asked_for_is_refused(azure: AzurePrices, encoding: str) -> None:
+    """Of gzip in gzip, 30 kB become 30 GB, a part of which httpx would unpack at once."""
+    packed = gzip.compress(gzip.compress(b" " * 30_000_000))
+    azure.always = Answer(200, packed, headers={"Content-Encoding": encoding})
+
+    assert f"an encoding that was not asked for: {encoding!r}" in failure()
+
+
+def test_body_that_is_not_gzip_is_a_failure(azure: AzurePrices) -> None:
+    azure.always = Answer(200, "{}", headers={"Content-Encoding": "gzip"})
+
+    assert "a body that is not gzip" in failure()
+
+
+@pytest.mark.parametrize("number", ['"1e999999"', '"1e-999999"', "9" * 40])
+def test_price_of_a_million_digits_is_a_failure(azure: AzurePrices, number: str) -> None:
+    page = json.dumps({"Items": [machine(SIZE, 12345)], "NextPageLink": None})
+    azure.always = Answer(200, page.replace("12345", number, 1))
+
+    assert "did not answer with prices" in failure()
 
 
 def test_size_is_limited_after_decompression(azure: AzurePrices) -> None:

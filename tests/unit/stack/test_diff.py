@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bootstrap.errors import ExitCode, InputError, RemoteError
+from bootstrap.errors import ExitCode, InputError, RefusedError, RemoteError
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.commits import compare, resolve
@@ -224,20 +224,55 @@ def test_check_refuses_data_loss_and_leaves_the_repository_unchanged(root: Path,
     assert before == (tree(root.parent), git("status", "--porcelain", cwd=root), git("worktree", "list", cwd=root))
 
 
-def test_plans_in_a_newer_form_are_not_read(root: Path, tmp_path: Path) -> None:
-    """Stands in for uv with a version that is yet to be written. test_pinned_version.py has a real one."""
-    platform = load_platform(root)
-    edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
-    git("commit", "--quiet", "-am", "pinned", cwd=root)
-    edit(root, "platform.yaml", 'tool: "99.*"\n', "")
-    newer = tmp_path / "uv"
-    newer.write_text("""#!/bin/sh\necho '{"schema_version": 2, "environments": []}'\n""")
-    newer.chmod(0o755)
+@pytest.fixture
+def fake_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Stands in for uv and the version that it would install; test_pinned_version.py has real ones.
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(newer))
-        with pytest.raises(InputError, match="prints a newer format"):
-            list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
+    The version prints a text. The file that is returned has the arguments of all calls.
+    """
+
+    def install(prints: str = "", digest: str = "a" * 64, code: int = 0) -> Path:
+        asked = tmp_path / "asked"
+        python = f'#!/bin/sh\necho "$@" >> {asked}\ncat {tmp_path}/printed\n'
+        build_tree(tmp_path, {"printed": prints, "python": python})
+        (tmp_path / "lock").write_text(f"mlops-bootstrap==0.0.7 \\\n    --hash=sha256:{digest}\n")
+        program = f"""\
+            #!/bin/sh
+            echo "$@" >> {asked}
+            case "$2" in
+            compile) for last; do :; done; cat "$last" >> {asked}; cp {tmp_path}/lock "$(dirname "$last")/tool.txt" ;;
+            -q) for last; do :; done; mkdir -p "$last/bin"; cp {tmp_path}/python "$last/bin/python"
+                chmod +x "$last/bin/python" ;;
+            esac
+            exit {code}
+            """
+        build_tree(tmp_path, {"uv": program})
+        (tmp_path / "uv").chmod(0o755)
+        monkeypatch.setattr("bootstrap.processes.uv_executable", lambda: str(tmp_path / "uv"))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home-cache"))
+        return asked
+
+    return install
+
+
+def pin(root: Path, keys: str) -> Platform:
+    """The platform as it is, after a commit that pins a version."""
+    platform = load_platform(root)
+    edit(root, "platform.yaml", "location", f"{keys}\nlocation")
+    git("commit", "--quiet", "-am", "pinned", cwd=root)
+    edit(root, "platform.yaml", f"{keys}\n", "")
+    return platform
+
+
+PRINTED = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": [], "findings": []}]})
+
+
+def test_plans_in_a_newer_form_are_not_read(root: Path, fake_uv: Callable[..., Path]) -> None:
+    platform = pin(root, 'tool: "0.0.*"')
+    fake_uv('{"schema_version": 2, "environments": []}')
+
+    with pytest.raises(InputError, match="prints a newer format"):
+        list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
 
 
 def checked(root: Path, cache: Cache, *more: str) -> Done:
@@ -507,24 +542,74 @@ def test_plan_does_not_report_suppressions_of_changes_as_unused(root: Path) -> N
     assert "suppression-unused" not in run_here("plan", "--no-cache", "-C", root, cwd=root).out
 
 
-def test_the_version_that_the_commit_pins_plans_it(root: Path, tmp_path: Path) -> None:
-    """Stands in for uv, which would fetch the version from an index: it prints what that version would print."""
-    platform = load_platform(root)
-    edit(root, "platform.yaml", "location", 'tool: "99.*"\nlocation')
-    git("commit", "--quiet", "-am", "pinned", cwd=root)
-    edit(root, "platform.yaml", 'tool: "99.*"\n', "")
-    document = json.dumps({"schema_version": 1, "stacks": [{"name": "churn-dev", "resources": [], "findings": []}]})
-    fake = tmp_path / "uv"
-    fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\necho '{document}'\n")
-    fake.chmod(0o755)
+def test_the_version_that_the_commit_pins_plans_it(root: Path, fake_uv: Callable[..., Path]) -> None:
+    platform = pin(root, 'tool: "0.0.*"')
+    asked = fake_uv(PRINTED)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(fake))
-        found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress()))
+    found = list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress()))
 
     assert [(stack.name, stack.status) for stack in found] == [("churn-dev", "changed")]
-    asked = (tmp_path / "asked").read_text()
-    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap plan churn-dev --output json" in asked
+    calls = asked.read_text().splitlines()
+    assert [call.partition(" --")[0].partition(" -q")[0] for call in calls] == [
+        "pip compile", "mlops-bootstrap[infra]==0.0.*venv", "pip install", "-I -m bootstrap plan churn-dev",
+    ]  # fmt: skip
+    assert "--generate-hashes" in calls[0]
+    assert "--require-hashes" in calls[2]
+
+
+def test_a_pinned_version_is_installed_once(root: Path, fake_uv: Callable[..., Path]) -> None:
+    platform = pin(root, 'tool: "0.0.*"')
+    asked = fake_uv(PRINTED)
+
+    for _ in range(2):
+        list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress()))
+
+    assert asked.read_text().count("pip install") == 1
+
+
+def test_another_file_of_a_version_that_was_installed_is_refused(root: Path, fake_uv: Callable[..., Path]) -> None:
+    platform = pin(root, 'tool: "0.0.*"')
+    fake_uv(PRINTED)
+    list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress()))
+    asked = fake_uv(PRINTED, digest="b" * 64)
+    asked.unlink()
+
+    with pytest.raises(RefusedError, match="has other files of mlops-bootstrap 0"):
+        list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress()))
+
+    assert "install" not in asked.read_text()
+    assert "bootstrap plan" not in asked.read_text()
+
+
+def test_another_major_version_is_installed_only_if_the_user_agrees(root: Path, fake_uv: Callable[..., Path]) -> None:
+    platform = pin(root, 'tool: "99.*"')
+    asked = fake_uv(PRINTED)
+    questions: list[str] = []
+
+    def compare_if(answer: bool) -> list[StackDiff]:
+        def trusted(question: str) -> bool:
+            questions.append(question)
+            return answer
+
+        return list(compare(platform, resolve(platform, "HEAD"), ["churn-dev"], Progress(), trusted=trusted))
+
+    with pytest.raises(RefusedError, match=r"pins mlops-bootstrap 99\.\*, and this is"):
+        compare_if(False)
+    assert not asked.exists()
+    assert [stack.name for stack in compare_if(True)] == ["churn-dev"]
+    assert len(questions) == 2
+
+
+def test_without_a_terminal_another_major_version_needs_an_option(root: Path, fake_uv: Callable[..., Path]) -> None:
+    pin(root, 'tool: "99.*"')
+    asked = fake_uv(PRINTED)
+
+    refused = run_here("diff", "HEAD", "churn-dev", cwd=root)
+    assert refused.code == ExitCode.REFUSED
+    assert "--trust-pins" in refused.err
+    assert not asked.exists()
+
+    assert run_here("diff", "HEAD", "churn-dev", "--trust-pins", cwd=root).code == ExitCode.DONE
 
 
 def test_diff_plans_only_the_named_stacks_of_the_earlier_commit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -629,22 +714,16 @@ def test_diff_executes_no_program_of_the_commit_that_it_reads(root: Path, tmp_pa
     assert not marker.exists()
 
 
-def test_diff_installs_nothing_from_the_source_that_the_commit_names(root: Path, tmp_path: Path) -> None:
-    platform = load_platform(root)
-    wheel = "tools/mlops_bootstrap-99.0-py3-none-any.whl"
-    edit(root, "platform.yaml", "location", f'tool: "99.*"\ntool_source: {wheel}\nlocation')
-    git("commit", "--quiet", "-am", "pinned", cwd=root)
-    edit(root, "platform.yaml", f'tool: "99.*"\ntool_source: {wheel}\n', "")
-    fake = tmp_path / "uv"
-    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit 1\n')
-    fake.chmod(0o755)
+def test_diff_installs_nothing_from_the_source_that_the_commit_names(root: Path, fake_uv: Callable[..., Path]) -> None:
+    wheel = "tools/mlops_bootstrap-0.0.7-py3-none-any.whl"
+    platform = pin(root, f'tool: "0.0.*"\ntool_source: {wheel}')
+    asked = fake_uv(code=1)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootstrap.stack.diff.commits.uv_executable", lambda: str(fake))
-        with pytest.raises(RemoteError, match="cannot be installed") as caught:
-            list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
+    with pytest.raises(RemoteError, match="cannot be installed") as caught:
+        list(compare(platform, resolve(platform, "HEAD"), [], Progress()))
 
-    assert "--from mlops-bootstrap[infra]==99.* mlops-bootstrap" in (tmp_path / "asked").read_text()
+    assert "mlops-bootstrap[infra]==0.0.*" in asked.read_text()
+    assert wheel not in asked.read_text()
     assert f"`tool_source`, {wheel}, is not used" in caught.value.why
 
 
