@@ -39,7 +39,7 @@ arm-types: sync ## download the ARM types and policies that tests/conformance re
 	mkdir -p .tools/azure
 	$(RUN) python -m tests.conformance.fetch .tools/azure
 
-attack: sync ## hostile files, repositories and evidence against every command, for ten minutes
+attack: sync ## hostile files, repositories and evidence, kills, races and odd machines against every command, for ten minutes
 	$(RUN) python -m tests.attacks
 
 benchmark: sync ## time the commands against their peers

@@ -191,7 +191,8 @@ def _in_one_line(question: Question) -> str:
 def _check_destination(path: Path) -> None:
     """Raise ConflictError if `path` exists, except for an empty folder."""
     finished = path.is_dir() and finish_moving(path)
-    remove_leftovers(path)
+    for folder in (path, path.parent):
+        remove_leftovers(folder)
     inside = next(path.iterdir(), None) if path.is_dir() else None
     why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
     if finished:

@@ -35,6 +35,10 @@ def main() -> NoReturn:
 
 def execute(arguments: list[str]) -> int:
     """Run the command line in this process and return its exit code."""
+    if not _open_streams():
+        sys.stderr.write("error: Standard output is closed, so that no result can be printed.\n")
+        sys.stderr.write("  next: Print it to a file, or to the null device: > FILE\n")
+        return ExitCode.INPUT
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal's encoding does not have must not fail a command that has succeeded.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -49,6 +53,16 @@ def execute(arguments: list[str]) -> int:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return ExitCode.UNREAD
     return code
+
+
+def _open_streams() -> bool:
+    """Open the null device in place of closed standard streams. Returns whether standard output was open."""
+    printable = sys.stdout is not None
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It gets the lowest free number, so that no file that is opened later is taken for the stream.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - a device, kept open
+    return printable
 
 
 def _run(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 Every input is made from the seed and a number: what failed can be made again.
 """
 
+import functools
 import shutil
 import sys
 import tempfile
@@ -11,15 +12,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import yaml
 
 from tests.attacks.environment import ImpossibleHereError
 from tests.attacks.mutations import mutated
 from tests.attacks.process import forked
+from tests.attacks.races import RACES
+from tests.attacks.races import run as race_of
 from tests.attacks.world import KINDS, Answer, attack
 from tests.edits import edited, write
 from tests.helpers import CONTOSO, run_cli
+from tests.kills.commands import COMMANDS, Killing
+from tests.kills.harness import import_all
 
 _CASES = Path(__file__).parent / "cases"
 _PLATFORM = ("platform.yaml", "links.yaml", "teams/fraud.yaml", "teams/vision.yaml", "teams/forecasting.yaml")
@@ -47,23 +53,34 @@ class Figures:
 
 
 def main(seconds: float, seed: int, names: Sequence[str] = ()) -> int:
-    """Run the campaigns and print a row for each; the number of wrong answers."""
-    chosen = {name: campaign for name, campaign in CAMPAIGNS.items() if not names or name in names}
-    kinds = " | ".join(KINDS)
-    print(f"| Campaign | Attacks | Exit codes | Slowest | {kinds} |")
+    """Run the campaigns and print a row for each; the number of wrong answers.
+
+    The cases run whole; the other campaigns, which have no end, share the time that is left.
+    """
+    ends = time.monotonic() + seconds
+    print(f"| Campaign | Attacks | Exit codes | Slowest | {' | '.join(KINDS)} |")
     print("| --- | ---: | --- | ---: " + "| ---: " * len(KINDS) + "|", flush=True)
     failed = 0
-    for name, campaign in chosen.items():
-        figures = _figures(campaign, seconds / len(chosen), seed)
-        codes = ", ".join(f"{code}: {count}" for code, count in sorted(figures.codes.items(), key=str))
-        counts = " | ".join(str(len(wrong)) for wrong in figures.wrong.values())
-        print(f"| {name} | {figures.attacks} | {codes} | {figures.slowest:.1f} s | {counts} |", flush=True)
-        for wrong in (one for found in figures.wrong.values() for one in found[:20]):
-            print(f"  {wrong}", file=sys.stderr)
-        for skipped in figures.skipped:
-            print(f"  skipped: {skipped}", file=sys.stderr)
-        failed += sum(map(len, figures.wrong.values()))
+    cases = {f"cases: {file.stem}": functools.partial(hand_made, file) for file in sorted(_CASES.glob("*.yaml"))}
+    for name in [name for name in cases if not names or name in names]:
+        failed += _row(name, _figures(cases[name], float("inf"), seed))
+    endless = [name for name in CAMPAIGNS if not names or name in names]
+    for number, name in enumerate(endless):
+        share = max(5.0, (ends - time.monotonic()) / (len(endless) - number))
+        failed += _row(name, _figures(CAMPAIGNS[name], share, seed))
     return failed
+
+
+def _row(name: str, figures: Figures) -> int:
+    """Print a campaign's row; the number of its wrong answers."""
+    codes = ", ".join(f"{code}: {count}" for code, count in sorted(figures.codes.items(), key=str))
+    counts = " | ".join(str(len(wrong)) for wrong in figures.wrong.values())
+    print(f"| {name} | {figures.attacks} | {codes} | {figures.slowest:.1f} s | {counts} |", flush=True)
+    for wrong in (one for found in figures.wrong.values() for one in found[:20]):
+        print(f"  {wrong}", file=sys.stderr)
+    for skipped in figures.skipped:
+        print(f"  skipped: {skipped}", file=sys.stderr)
+    return sum(map(len, figures.wrong.values()))
 
 
 def _figures(campaign: Callable[[int, Path], Attack], seconds: float, seed: int) -> Figures:
@@ -84,15 +101,34 @@ def _figures(campaign: Callable[[int, Path], Attack], seconds: float, seed: int)
     return figures
 
 
-def hand_made(_seed: int, folder: Path) -> Attack:
-    """Every row of `cases/*.yaml`, in a process of its own."""
-    for file in sorted(_CASES.glob("*.yaml")):
-        for number, case in enumerate(yaml.safe_load(file.read_text(encoding="utf-8"))):
-            try:
-                answer = attack(folder / f"{file.stem}-{number}" / "world", case)
-            except ImpossibleHereError as why:
-                answer = Answer(None, "", "", 0.0, skipped=str(why))
-            yield case["name"], answer
+def hand_made(file: Path, _seed: int, folder: Path) -> Attack:
+    """Every row of a file of cases, in a process of its own."""
+    for number, case in enumerate(yaml.safe_load(file.read_text(encoding="utf-8"))):
+        try:
+            answer = attack(folder / str(number) / "world", case)
+        except ImpossibleHereError as why:
+            answer = Answer(None, "", "", 0.0, skipped=str(why))
+        yield case["name"], answer
+
+
+def kills(seed: int, folder: Path) -> Attack:
+    """Commands that write, each killed at some change and called again: `python -m tests.kills` kills at all."""
+    import_all()
+    random = Random(seed)
+    ready: dict[str, Killing] = {}
+    for _ in range(sys.maxsize):
+        command = random.choice([command for command in COMMANDS if not command.slow])
+        if command.name not in ready:
+            ready[command.name] = Killing(command, folder / str(len(ready)))
+        number = random.randrange(len(ready[command.name].changes)) + 1
+        yield f"{command.name}, killed at change {number}", ready[command.name].kill(number).answer
+
+
+def races(_seed: int, folder: Path) -> Attack:
+    """Commands started at once on the same files, every race once."""
+    for number, race in enumerate(RACES):
+        for answer in race_of(race, folder / str(number) / "world"):
+            yield race.name, answer
 
 
 def edits(seed: int, folder: Path) -> Attack:
@@ -186,14 +222,15 @@ def _import_all(root: Path) -> None:
 
 
 CAMPAIGNS: Mapping[str, Callable[[int, Path], Attack]] = {
-    "hand-made cases": hand_made,
+    "races": races,
+    "kills": kills,
     "edits of manifests": edits,
     "mutations of manifests": manifests,
     "mutations of exports": exports,
     "mutations of a project": project,
     "tampered evidence": evidence,
 }
-"""The campaigns by name; a campaign gets the seed and an empty folder, and has its share of the time."""
+"""The campaigns without an end, by name; a campaign gets the seed and an empty folder."""
 
 if __name__ == "__main__":
     _, *given = sys.argv

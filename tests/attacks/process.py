@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.attacks.environment import variables
-from tests.attacks.world import HANG_SECONDS, Answer, problems
+from tests.attacks.world import Answer, hang_seconds, problems
 
 
 def forked(root: Path, arguments: Sequence[str], prepare: Callable[[], None] = lambda: None) -> Answer:
@@ -109,7 +109,7 @@ def _run(root: Path, arguments: Sequence[str], streams: tuple[int, int, int], pr
 
 def _wait(child: int) -> int | None:
     """The exit code of a child; None when it had to be killed, with all that it started."""
-    deadline = time.monotonic() + HANG_SECONDS
+    deadline = time.monotonic() + hang_seconds()
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:

@@ -1,0 +1,409 @@
+"""The commands that write, one row each: a world, the command line, what of its state a user has, and what may follow.
+
+A new command that writes needs a row. Commands that only read have temporary folders, so that one of them is here too.
+"""
+
+import contextlib
+import datetime as dt
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.digest import digest_tree
+from bootstrap.files import PREFIX
+from bootstrap.processes import uv_executable
+from bootstrap.progress import Progress
+from tests.attacks.world import Answer
+from tests.helpers import CONTOSO, build_tree, git, run_cli
+from tests.kills.harness import changes, content, killed_at, nothing, outlived
+from tests.unit.blueprint.worlds import blueprints
+from tests.unit.model.worlds import RUN, World
+
+State = Mapping[str, object]
+
+_LINK = (
+    "platform", "link", "fraud/churn", "dev",
+    "--issuer", "https://token.actions.githubusercontent.com",
+    "--subject", "repo:contoso@1001/churn@2009:environment:dev",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that writes.
+
+    Attributes:
+        name: Its name in the table.
+        arguments: Its command line.
+        build: Makes its world in a folder.
+        state: What a user has of its result; the same after each undisturbed call.
+        code: The exit code of an undisturbed call.
+        done: The exit codes of a call that finds the result of an earlier one.
+        under_way: The state may be between the one before and the one after, until the next call.
+        prepare: Called in the process of the command.
+        slow: Takes seconds, so that it is killed at a few changes only.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    build: Callable[[Path], object]
+    state: Callable[[Path], State]
+    code: int = 0
+    done: tuple[int, ...] = (0,)
+    under_way: bool = False
+    prepare: Callable[[Path], None] = nothing
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A command that was killed once, and called again.
+
+    Attributes:
+        left: The state after the kill: "as before", "done" or "under way".
+        answer: What the next call answered, and what is wrong.
+    """
+
+    left: str
+    answer: Answer
+
+
+class Killing:
+    """A command with its world, which is made once, and its state before and after an undisturbed call."""
+
+    def __init__(self, command: Command, folder: Path) -> None:
+        self.command, self._folder, self._count = command, folder, 0
+        command.build(folder / "template")
+        undisturbed = self._world()
+        self._before = command.state(undisturbed)
+        self.changes, self.answer = changes(undisturbed, command.arguments, command.prepare)
+        self._after = command.state(undisturbed)
+        if self.answer.code != command.code:
+            raise RuntimeError(f"{command.name} exited {self.answer.code}: {self.answer.err[-2000:]}")
+
+    def kill(self, number: int) -> Kill:
+        """Kill the command at a change, call it again, and judge both."""
+        command, root = self.command, self._world()
+        first = killed_at(root, command.arguments, number, command.prepare)
+        at = self.changes[number - 1] if number <= len(self.changes) else "its end"
+        wrong = [f"unexpected: outlived the command: {process}" for process in outlived(root)]
+        state = command.state(root)
+        left = "as before" if state == self._before else "done" if state == self._after else "under way"
+        if first.code not in (-9, self.answer.code):
+            wrong.append(f"unexpected: exit code {first.code} when it was killed")
+        if left == "under way" and not command.under_way:
+            wrong.append(f"unexpected: half a result: {_difference(state, self._after)}")
+        again = killed_at(root, command.arguments, 0, command.prepare)
+        if again.code not in (self.answer.code, *command.done):
+            wrong.append(f"unexpected: exit code {again.code} of the next call: {again.err[-1500:]}")
+        if command.state(root) != self._after:
+            wrong.append(f"unexpected: another result: {_difference(command.state(root), self._after)}")
+        leftovers = [path for folder in (root, root.parent / "tmp") for path in folder.rglob(f"{PREFIX}*")]
+        leftovers += [path for path in (root.parent / "tmp").iterdir() if not _OTHERS.fullmatch(path.name)]
+        wrong += [f"unexpected: left behind: {path.relative_to(root.parent)}" for path in leftovers]
+        shutil.rmtree(root.parent, ignore_errors=True)
+        wrong = [f"{one} (killed before {at})" for one in (*again.wrong, *wrong)]
+        return Kill(left, Answer(again.code, again.out, again.err, again.seconds, tuple(wrong)))
+
+    def _world(self) -> Path:
+        self._count += 1
+        root = self._folder / str(self._count) / "world"
+        shutil.copytree(self._folder / "template", root, symlinks=True, copy_function=_copy)
+        return root
+
+
+def _copy(source: str, target: str) -> None:
+    """Environments are large, and nobody changes their files in place."""
+    if "/.venv/" in source:
+        os.link(source, target, follow_symlinks=False)
+    else:
+        shutil.copy2(source, target)
+
+
+def _difference(state: State, expected: State) -> str:
+    keys = [key for key in {**state, **expected} if state.get(key) != expected.get(key)]
+    return ", ".join(f"{key}: {str(state.get(key))[:80]} instead of {str(expected.get(key))[:80]}" for key in keys[:5])
+
+
+_OTHERS = re.compile(r"uv-.*|[a-z0-9_]{8}|\.mlops-bootstrap-.*")
+"""Temporary files of others: uv's locks, and the file by which Python's `tempfile` finds out whether it may write."""
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith(PREFIX) for part in path.split("/")) or path.split("/", maxsplit=1)[0] == ".mlops"
+
+
+def files(root: Path) -> State:
+    """The files that a user sees, without the objects of git, whose names have the time in them."""
+    found = content(root, _hidden)
+    return {
+        path: None if ".git/" in path else data
+        for path, data in found.items()
+        if data != b"(an empty folder)" and ".git/objects/" not in path and ".git/logs/" not in path
+    }
+
+
+def _small_blueprints(root: Path) -> None:
+    """`new` from a small repository of blueprints; called in the process of the command."""
+    from bootstrap.blueprint import repository
+
+    repository._PACKAGE = root.parents[1] / "checkout" / "bootstrap"
+
+
+def nothing_in(*folders: str) -> Callable[[Path], None]:
+    """A world with nothing but empty folders."""
+
+    def build(root: Path) -> None:
+        for folder in ("", *folders):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+
+    return build
+
+
+def _with_blueprints(*folders: str) -> Callable[[Path], None]:
+    def build(root: Path) -> None:
+        nothing_in(*folders)(root)
+        blueprints(root.parent / "checkout")
+        (root.parent / "checkout" / "bootstrap").mkdir()
+
+    return build
+
+
+def new(destination: str) -> tuple[str, ...]:
+    return ("new", "tabular", destination, "--data", "team=fraud", "--defaults")
+
+
+def copy_of_contoso(root: Path) -> None:
+    shutil.copytree(CONTOSO, root)
+
+
+def _small_platform(root: Path) -> None:
+    build_tree(
+        root,
+        {
+            "platform.yaml": """
+                organization: acme
+                location: westeurope
+                tenant_id: 00000000-0000-0000-0000-00000000000a
+                subscription_id: 00000000-0000-0000-0000-00000000000b
+                environments: {dev: {ring: 0}}
+                hub: {alert_emails: [ml@acme.example]}
+                """,
+            "teams/fraud.yaml": "name: fraud\nenvironments: {dev: {}}\n",
+        },
+    )
+
+
+def _plan_caches(root: Path) -> None:
+    os.environ["XDG_CACHE_HOME"] = str(root / "cache")
+
+
+def _cached_plans(root: Path) -> State:
+    """The cached plans: their names, because their content has the order of sets in it."""
+    return {path.relative_to(root).as_posix(): True for path in (root / "cache").rglob("*") if not _hidden(path.name)}
+
+
+def _committed_contoso(root: Path) -> None:
+    copy_of_contoso(root)
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "all"]):
+        git(*words, cwd=root)
+
+
+def project(root: Path, files: Mapping[str, str]) -> None:
+    build_tree(root, files)
+    for words in (["lock", "--quiet"], ["sync", "--quiet", "--compile-bytecode"]):
+        subprocess.run([uv_executable(), *words], cwd=root, check=True, env=_outside_of_environments())
+
+
+def _outside_of_environments() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+
+
+PIPELINE = {
+    "mlops.yaml": """
+        schema_version: 1
+        tool: "0.1.*"
+        name: tiny
+        team: ours
+        model: {name: tiny, gate: gate.yml}
+        pipeline: {file: pipeline.yml, champion: evaluate.champion, model: model, evaluation: evaluation}
+        serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
+        """,
+    "pyproject.toml": """
+        [project]
+        name = "tiny"
+        version = "0"
+        requires-python = ">=3.11"
+        [tool.uv]
+        package = false
+        """,
+    "pipeline.yml": """
+        type: pipeline
+        inputs: {seconds: 0.5}
+        jobs:
+          fast: {component: step/component.yml, inputs: {seconds: 0.0}}
+          slow: {component: step/component.yml, inputs: {seconds: "${{parent.inputs.seconds}}"}}
+        """,
+    "step/component.yml": """
+        type: command
+        name: step
+        inputs: {seconds: {type: number}}
+        outputs: {made: {type: uri_folder}}
+        command: python step.py ${{inputs.seconds}} ${{outputs.made}}
+        """,
+    "step/step.py": """
+        import sys, time
+        from pathlib import Path
+        Path(sys.argv[2], "half.txt").write_text("made")
+        time.sleep(float(sys.argv[1]))
+        Path(sys.argv[2], "whole.txt").write_text("made")
+        """,
+}
+"""A pipeline of two steps at once, one of which still runs when the other one's outputs are kept."""
+
+_WITH_MLFLOW = {
+    **PIPELINE,
+    "pyproject.toml": PIPELINE["pyproject.toml"].replace(
+        "[tool.uv]", 'dependencies = ["mlflow-skinny==3.15.0", "sqlalchemy<3", "alembic<2"]\n        [tool.uv]'
+    ),
+}
+
+
+def _steps(root: Path) -> State:
+    """The outputs of steps, and the runs that have not ended."""
+    running = {str(one): "RUNNING" for (one,) in _rows(root, "select run_uuid from runs where status = 'RUNNING'")}
+    markers = {path.parent.name: "running" for path in (root / ".mlops/runs").glob("*/running")}
+    kept = {path.parent.name: digest_tree(path) for path in (root / ".mlops/steps").glob("[!.]*/made")}
+    return {**kept, **running, **markers}
+
+
+def _rows(root: Path, query: str) -> list[tuple[object, ...]]:
+    path = root / ".mlops/mlflow.db"
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(path)) as store, contextlib.suppress(sqlite3.OperationalError):
+        return store.execute(query).fetchall()
+    return []  # there is no table yet
+
+
+def _judged(root: Path) -> None:
+    World(root).write()
+
+
+def _decision(root: Path) -> State:
+    path = root / f".mlops/runs/{RUN}/decision.json"
+    return {"decision": path.exists() and '"passed": true' in path.read_text(encoding="utf-8")}
+
+
+def to_register(root: Path) -> None:
+    project(root, {"pyproject.toml": _WITH_MLFLOW["pyproject.toml"]})
+    World(root, run={"mlflow_run_id": None}).write()
+    done = run_cli("model", "gate", cwd=root)
+    if done.code != 0:
+        raise RuntimeError(done.err)
+
+
+def registered(root: Path) -> State:
+    """The versions of the registry, with the digest of their models, and those of MLflow."""
+    registry = root / ".mlops/registry/churn"
+    models = {path.parent.name: digest_tree(path.parent / "model") for path in registry.glob("*/version.json")}
+    return {**models, **{f"MLflow {version}": True for (version,) in _rows(root, "select version from model_versions")}}
+
+
+def _to_serve(root: Path) -> None:
+    World(root).write()
+    build_tree(
+        root,
+        {
+            "endpoints/online/score.py": "",
+            "endpoints/online/deployment.yml": "code_configuration: {code: ., scoring_script: score.py}\n",
+        },
+    )
+
+
+@contextlib.contextmanager
+def _used_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield int(taken.getsockname()[1])
+
+
+_TAKEN = contextlib.ExitStack()
+_PORT = _TAKEN.enter_context(_used_port())
+
+
+def _tour_without_its_commands(_root: Path) -> None:
+    """`demo` itself: what it writes between the commands that it runs, of which only the first one is run."""
+    from bootstrap.demo import page, tour
+    from bootstrap.manifests import scaffold
+
+    def run(words: str, arguments: list[str], why: str, folder: Path, progress: Progress) -> tour.CommandResult:
+        if words == "platform init":
+            scaffold.init(folder / arguments[0], {}, dt.date(2026, 11, 24), dry_run=False)
+        return tour.CommandResult(words, words, why, 0.0, {})
+
+    tour._run = run
+    page.render = lambda results, folder: "a page"
+
+
+def _nothing_kept(_root: Path) -> State:
+    return {}
+
+
+COMMANDS = (
+    Command("new", new("churn"), _with_blueprints(), files, done=(4,), prepare=_small_blueprints),
+    Command(
+        "new, existing folder",
+        new("churn"),
+        _with_blueprints("churn"),
+        files,
+        done=(4,),
+        under_way=True,
+        prepare=_small_blueprints,
+    ),
+    Command(
+        "new, current folder",
+        (*new("."), "-C", "churn"),
+        _with_blueprints("churn"),
+        files,
+        done=(4,),
+        under_way=True,
+        prepare=_small_blueprints,
+    ),
+    Command("platform init", ("platform", "init", "p", "--defaults"), nothing_in(), files),
+    Command(
+        "platform init, existing folder",
+        ("platform", "init", "p", "--defaults"),
+        nothing_in("p"),
+        files,
+        under_way=True,
+    ),
+    Command("platform link", _LINK, copy_of_contoso, files),
+    Command(
+        "demo, without its commands",
+        ("demo", "tour"),
+        nothing_in(),
+        files,
+        under_way=True,
+        prepare=_tour_without_its_commands,
+    ),
+    Command("run", ("run",), lambda root: project(root, PIPELINE), _steps, under_way=True),
+    Command("run, MLflow", ("run",), lambda root: project(root, _WITH_MLFLOW), _steps, under_way=True, slow=True),
+    Command("model gate", ("model", "gate"), _judged, _decision),
+    Command("model register", ("model", "register"), to_register, registered, under_way=True, slow=True),
+    Command("model serve", ("model", "serve", "--run", RUN, "--port", str(_PORT)), _to_serve, _nothing_kept, code=4),
+    Command(
+        "plan, its cache", ("plan", "fraud-dev"), _small_platform, _cached_plans, under_way=True, prepare=_plan_caches
+    ),
+    Command("diff", ("diff", "HEAD", "hub"), _committed_contoso, _nothing_kept, slow=True),
+    Command(
+        "blueprint show", ("blueprint", "show", "tabular"), _with_blueprints(), _nothing_kept, prepare=_small_blueprints
+    ),
+)
