@@ -30,10 +30,12 @@ class Reference:
     Attributes:
         id: Its Azure Resource Manager id.
         resource: The Pulumi resource of this stack that creates it; None for resources of other stacks.
+        decided: The id where Azure decides a part of it; `id` then only distinguishes it from others.
     """
 
     id: str
     resource: pulumi.Resource | None = None
+    decided: pulumi.Output[str] | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Reference:
     @property
     def id_output(self) -> pulumi.Output[str]:
         """The id as an input of another resource, which then depends on this one."""
-        return self._output(self.id)
+        return self.decided if self.decided is not None else self._output(self.id)
 
     @property
     def name_output(self) -> pulumi.Output[str]:

@@ -8,7 +8,7 @@ from bootstrap.stack.plan.model import StackPlan
 from bootstrap.terminal.markdown import escaped
 from bootstrap.terminal.table import table
 from infra.rules.limits import MOST_ASSIGNMENTS, assignments_by_subscription
-from infra.rules.rule import Resource
+from infra.rules.rule import UNKNOWN, Resource
 from infra.settings import EnvironmentSettings
 from infra.tables.names import Names
 from infra.tables.resource_types import ELIGIBILITY, ROLE
@@ -36,6 +36,9 @@ _KINDS = {
 }
 """The word for a resource, by its Azure resource type."""
 
+_DECIDED = "default container"
+"""The word for a resource whose id Azure decides: the container of a workspace's default datastore."""
+
 _HEADINGS = {"people": "People", "ci": "CI", "workload": "Workloads"}
 
 
@@ -47,7 +50,7 @@ class Grant:
         who: A persona, or an identity's name in the program.
         principal: The group's object id, or the identity's name in Azure.
         on: The kind of resource that the role applies to.
-        scope: The resource's Azure id.
+        scope: The resource's Azure id; that of the subscription where Azure decides the resource's.
         how: `standing`, or `eligible` where the role has to be activated first.
         only: For a role that can assign roles: the roles that it can assign.
         manifest: The manifest line that configures it.
@@ -151,7 +154,10 @@ def _grants(stack: StackPlan) -> Iterator[Grant]:
             if persona is not None
             else _identity(resource, [identities[urn] for urn in resource.depends_on if urn in identities])
         )
-        condition = inputs.get("condition", "")
+        condition, scope = inputs.get("condition", ""), inputs["scope"]
+        on = _resource(scope)
+        if scope == UNKNOWN:
+            on, scope = _DECIDED, inputs["roleDefinitionId"].partition("/providers/")[0]
         yield Grant(
             stack=stack.name,
             kind="people" if persona is not None else _kind(who),
@@ -159,8 +165,8 @@ def _grants(stack: StackPlan) -> Iterator[Grant]:
             principal=principal,
             role=titles.get(role_id, role_id),
             role_id=role_id,
-            on=_resource(inputs["scope"]),
-            scope=inputs["scope"],
+            on=on,
+            scope=scope,
             how="standing" if resource.type == ROLE else "eligible",
             why=str(inputs.get("description") or inputs.get("justification") or "").rstrip("."),
             only=tuple(sorted(title for id_, title in titles.items() if id_ in condition)),
@@ -195,4 +201,4 @@ def _role(grant: Grant) -> str:
 
 
 def _on(grant: Grant) -> str:
-    return f"{grant.on} {grant.scope.rsplit('/', 1)[-1]}"
+    return grant.on if grant.on == _DECIDED else f"{grant.on} {grant.scope.rsplit('/', 1)[-1]}"

@@ -139,6 +139,8 @@ def create_role_assignments(
         hooks = retry_until_effective("role assignment") if is_new else None
         options = pulumi.ResourceOptions(parent=parent, depends_on=list(depends_on), hooks=hooks)
         if eligible and condition is None:
+            # The provider replaces an eligibility for each changed input. Another wording of the reason is no cause.
+            options.ignore_changes = ["justification"]
             return authorization.PimRoleEligibilitySchedule(
                 assignment,
                 scope=target.id_output,

@@ -89,6 +89,19 @@ def create_workspace(
     return context.reference(workspace, "workspace")
 
 
+def default_container(workspace: Reference, storage: Reference) -> Reference | None:
+    """The blob container of the datastore `workspaceblobstore`, which Azure ML names by the workspace's GUID.
+
+    None for an existing workspace, whose GUID is unknown here.
+    https://learn.microsoft.com/azure/machine-learning/how-to-datastore
+    """
+    created = workspace.resource
+    if not isinstance(created, ml.Workspace):
+        return None
+    containers = f"{storage.id}/blobServices/default/containers/azureml-blobstore-"
+    return Reference(containers, created, created.workspace_id.apply(lambda guid: f"{containers}{guid}"))
+
+
 def _identity(identity: Reference | None, key: CustomerKey | None) -> ml.ManagedServiceIdentityArgs:
     if identity is None:
         return ml.ManagedServiceIdentityArgs(type=ml.ManagedServiceIdentityType.SYSTEM_ASSIGNED)

@@ -6,7 +6,13 @@ import pulumi
 
 from infra.components import access, alerts, guardrails, monitoring
 from infra.components.context import StackContext, create_resource_group, in_subscription
-from infra.components.workspace import attach_kubernetes, create_cluster, create_instance, create_outbound_rules
+from infra.components.workspace import (
+    attach_kubernetes,
+    create_cluster,
+    create_instance,
+    create_outbound_rules,
+    default_container,
+)
 from infra.hub import Hub, hub_of
 from infra.programs.workspace import (
     WorkspaceResources,
@@ -74,6 +80,10 @@ def create_environment(settings: EnvironmentSettings) -> None:
     assign(
         "endpoint-access", endpoint_identity.principal, [role for role in IDENTITIES["endpoint"] if role.on in targets]
     )
+    container = default_container(resources.workspace, targets["storage"])
+    if container is not None:
+        targets["default container"] = container
+        assign("endpoint-data", endpoint_identity.principal, IDENTITIES["endpoint, data collector"])
     required = _required_rules(settings)
     rules = _create_outbound_rules(settings, context, targets, required, opts)
     _create_compute(settings, context, resources, targets, list(rules.values()), opts)

@@ -284,14 +284,30 @@ def _replaced(stack: Stack) -> Iterator[Violation]:
 def _removed(stack: Stack) -> Iterator[Violation]:
     kept = {resource.urn for resource in stack.resources}
     for urn in stack.before:
-        type_, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.rsplit("::", 1)[-1]
-        if urn not in kept and type_ in STATEFUL:
-            yield urn, f"{name}: it is removed, and its data is lost."
+        if urn not in kept and _type_in(urn) in STATEFUL:
+            yield urn, f"{urn.rsplit('::', 1)[-1]}: it is removed, and its data is lost."
 
 
 def _restricted(stack: Stack, resource: Resource) -> Iterator[Change]:
     old = stack.before.get(resource.urn)
     return restricted(resource.type, old, resource.inputs) if old is not None else iter(())
+
+
+def _isolated_with_compute(stack: Stack) -> Iterator[Violation]:
+    """A workspace gets a managed network while it has compute, which the same deployment deletes too late, or keeps."""
+    computes = sorted(urn.rsplit("::", 1)[-1] for urn in stack.before if _type_in(urn) == COMPUTE)
+    for resource in stack.of(WORKSPACE) if computes else ():
+        old = stack.before.get(resource.urn)
+        was, will_be = (
+            Resource("", WORKSPACE, "", inputs or {}).at("managedNetwork.isolationMode")
+            for inputs in (old, resource.inputs)
+        )
+        if old is not None and was in (None, "Disabled") and will_be not in (None, "Disabled", UNKNOWN):
+            yield violation_of(resource, f"it gets a managed network while it has {', '.join(computes)}.")
+
+
+def _type_in(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", 1)[-1]
 
 
 def _in_words(change: Change) -> str:
@@ -310,6 +326,15 @@ CHANGE_RULES: tuple[Rule, ...] = (
         "The deployment fails, or the resource stays as it is.",
         "Restore the value in the manifest, or write a new item with another name beside it.", _CLUSTER,
         lambda stack: _with_effect(stack, "refused"),
+    ),
+    Rule(
+        "change-isolates-compute", "error", "A workspace gets a managed network while it has no compute",
+        "Azure does not move clusters, instances and online endpoints into a managed network. They must be deleted "
+        "before, and a deployment deletes after it updates.",
+        "Remove compute, instances and kubernetes from the manifest, delete the online endpoints, deploy; then write "
+        "network, and the compute again.",
+        "https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#migration-of-compute-resources",
+        _isolated_with_compute,
     ),
     Rule(
         "change-replaces-data", "error", "No resource with data is replaced",

@@ -53,7 +53,11 @@ def _too_many_tags(stack: Stack) -> Iterator[Violation]:
 
 def assignments_by_subscription(assignments: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """How many role assignments each subscription would hold, from the inputs of the assignments."""
-    scopes = (str(inputs.get("scope")).split("/") for inputs in assignments)
+    # A scope that Azure decides is in the subscription of the role's definition.
+    scopes = (
+        str(inputs.get("scope" if inputs.get("scope") != UNKNOWN else "roleDefinitionId")).split("/")
+        for inputs in assignments
+    )
     return Counter(parts[2].lower() for parts in scopes if parts[1:2] == ["subscriptions"])
 
 

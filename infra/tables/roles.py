@@ -168,6 +168,7 @@ Target = Literal[
     "endpoint identity",
     "storage blob endpoint",
     "storage file endpoint",
+    "default container",
     "model registry",
     "state container",
     "secrets key",
@@ -274,6 +275,7 @@ Purpose = Literal[
     "workspace, private storage",
     "cluster",
     "endpoint",
+    "endpoint, data collector",
     "ci",
     "ci of pull requests",
     "customer key",
@@ -355,6 +357,15 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
         Entitlement(ROLES["AcrPull"], "container registry", "Deployments pull their images"),
         Entitlement(ROLES["Storage Blob Data Reader"], "storage", "Deployments load their models"),
         Entitlement(ROLES["AzureML Metrics Writer (preview)"], "workspace", "Deployments report their metrics"),
+    ),
+    # Its role on the container of the datastore workspaceblobstore, and on no other: models are in another one.
+    # https://learn.microsoft.com/azure/machine-learning/how-to-collect-production-data
+    "endpoint, data collector": (
+        Entitlement(
+            ROLES["Storage Blob Data Contributor"],
+            "default container",
+            "The data collector of deployments writes requests and answers",
+        ),
     ),
     # The roles of a project's CI identity in an environment that it deploys to.
     "ci": (

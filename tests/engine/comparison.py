@@ -96,14 +96,12 @@ def unsafe_references(state: Resources) -> dict[str, list[str]]:
 
 def _created_by(id_: str, urns: Mapping[str, str], groups: list[str]) -> str | None:
     """The resource with that id, or its parent such as the account of a container, but not only the resource group."""
-    if id_.endswith("/default"):
+    while id_ not in urns or id_.endswith("/default"):
         # Azure creates an account's services, such as blobServices/default, together with the account.
-        id_ = id_.rsplit("/", 2)[0]
-    while id_ not in urns and id_.count("/") > 1:
-        id_ = id_.rsplit("/", 1)[0]
-        if id_ in groups:
+        id_ = id_.rsplit("/", 2 if id_.endswith("/default") else 1)[0]
+        if id_ in groups or id_.count("/") <= 1:
             return None
-    return urns.get(id_)
+    return urns[id_]
 
 
 def _dependencies(state: Resources, urn: str) -> set[str]:

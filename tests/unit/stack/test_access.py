@@ -11,7 +11,7 @@ from bootstrap.progress import Progress
 from bootstrap.stack.access import access_as_markdown, count_assignments, find_grants
 from bootstrap.stack.plan.model import StackPlan
 from infra.components.access import assigning_only
-from infra.rules.rule import Resource
+from infra.rules.rule import UNKNOWN, Resource
 from infra.tables.roles import ROLES
 from tests import worlds
 from tests.conftest import Golden
@@ -114,6 +114,32 @@ def test_role_on_a_shared_resource_stays_in_one_stack(tmp_path: Path, before: st
     assert first == second
     assert list(filter(first.get, first)) == ["fraud-dev"]
     assert len(first["fraud-dev"]) == 1
+
+
+def test_changed_reason_does_not_replace_an_eligibility(tmp_path: Path) -> None:
+    """The provider replaces an eligibility for each changed input (`genSchema` in custom_pim_eligibility.go)."""
+    team = f"groups: {{engineers: {{id: {ANNA}, eligible: true}}}}\nenvironments: {{dev: {{}}}}\n"
+    stack = planned(tmp_path, {"fraud": team})["fraud-dev"]
+    eligibilities = [one for one in stack.made if one.type.endswith(":PimRoleEligibilitySchedule")]
+
+    assert eligibilities
+    assert {tuple(one.options["ignoreChanges"]) for one in eligibilities} == {("justification",)}
+
+
+def test_endpoints_write_to_the_container_of_the_data_collector_only(tmp_path: Path) -> None:
+    """https://learn.microsoft.com/azure/machine-learning/how-to-collect-production-data"""
+    stack = planned(tmp_path, {"fraud": "environments: {dev: {}}\n"})["fraud-dev"]
+    workspace = next(one for one in stack.made if one.type.endswith("services:Workspace"))
+    [assigned] = [one for one in stack.made if one.name.startswith("endpoint-data")]
+    contributor = ROLES["Storage Blob Data Contributor"].id
+    others = roles(stack, "endpoint-access").values()
+
+    # Azure ML names the container by the workspace's GUID.
+    assert assigned.inputs["scope"] == UNKNOWN
+    assert workspace.urn in assigned.depends_on
+    assert assigned.inputs["roleDefinitionId"].rsplit("/", 1)[-1] == contributor
+    assert others
+    assert contributor not in {one["roleDefinitionId"].rsplit("/", 1)[-1] for one in others}
 
 
 def test_group_is_eligible_on_shared_resources_only_if_eligible_in_every_environment(tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ def test_only_values_that_azure_generates_are_unknown(stacks: dict[str, StackPla
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob-northeurope"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-blob-westeurope"),
         ("PrivateEndpoint", "privateLinkServiceConnections", "endpoints-model-registry-registry"),
+        # Azure ML names the container of a workspace's default datastore.
+        ("RoleAssignment", "scope", "endpoint-data-storage-blob-data-contributor-on-default-container"),
     }
 
 

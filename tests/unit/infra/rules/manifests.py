@@ -348,6 +348,11 @@ CHANGES: dict[str, list[tuple[Edits, Edits, Edits]]] = {
         ({}, on_platform(budget_start="2026-12-01"), on_team(budget=900)),
         (LOCKED, {**LOCKED, **on_team(vnet={"address_space": "10.2.0.0/24"})}, LOCKED),
     ],
+    "change-isolates-compute": [
+        ({}, {**HUB_NETWORK, **on_team(network="managed")}, on_team(budget=900)),
+        # Removing the compute in the same change is too late.
+        ({}, on_team(network="managed", compute=[]), on_team(compute=[])),
+    ],
     "change-replaces-data": [({}, on_team(location="northeurope"), on_team(tags={"cost-center": "77"}))],
     "change-removes-data": [
         (
