@@ -1,39 +1,105 @@
-"""Digests of content: runs, decisions, registered models and caches identify files and folders by them."""
+"""Digests of content: runs, decisions, registered models and caches identify files and folders by them.
+
+Content without a digest is refused: a link to a folder, a link to nothing, a pipe, a socket, a device.
+"""
 
 import hashlib
-from collections.abc import Iterator
+import os
+import re
+import shutil
 from pathlib import Path
 
-IGNORED_FOLDERS = frozenset({"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".mypy_cache"})
-"""Folders that tools create beside code and data, without effect on what the code does."""
+from bootstrap.errors import InputError
+from bootstrap.files import open_regular
+
+NOT_CODE = re.compile(r"__pycache__|\.ipynb_checkpoints|\.(?:pytest|ruff|mypy)_cache|\.#.*")
+"""Names that tools create beside code: compiled modules, checkpoints, caches, the locks of Emacs."""
+
+_Stamp = tuple[int, int, int, int]
 
 
 def digest_file(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """The sha256 of a file's bytes, in hexadecimal. Raises InputError for a folder, a pipe or a device."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_tree(path: Path) -> str:
+def digest_tree(path: Path, leave_out: re.Pattern[str] | None = None) -> str:
     """The sha256, in hexadecimal, of a file or of a folder's whole content.
 
     A file's digest is that of its bytes. A folder's is that of a listing with one line per file, sorted by path:
-    `<sha256>  <path, with forward slashes>` and a newline, so that `sha256sum` can check it. Empty folders and
-    `IGNORED_FOLDERS` are left out; a link counts as its target.
+    `<sha256>  <path, with forward slashes>` and a newline, as `sha256sum` prints it and can check it. Empty folders are
+    left out; a link to a file counts as that file.
+
+    Args:
+        leave_out: Names of files and folders that do not count. Whoever leaves some out must not read them either.
+
+    Raises:
+        InputError: The folder has something that is neither a file nor a folder.
     """
-    if path.is_file():
+    if not path.is_dir():
         return digest_file(path)
-    listing = "".join(f"{digest_file(file)}  {file.relative_to(path).as_posix()}\n" for file in _files_below(path))
-    return digest_text(listing)
+    return digest_text("".join(_line(digest_file(file), name) for name, file in tree_files(path, leave_out).items()))
 
 
 def digest_text(text: str) -> str:
     """The sha256 of a text in UTF-8, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """The files of a folder without `IGNORED_FOLDERS`, in the order of their paths with forward slashes."""
-    found = (file for file in folder.rglob("*") if file.is_file())
-    counted = (file for file in found if IGNORED_FOLDERS.isdisjoint(file.relative_to(folder).parts[:-1]))
-    yield from sorted(counted, key=lambda file: file.relative_to(folder).as_posix())
+def copy_tree(source: Path, target: Path, leave_out: re.Pattern[str] | None = None) -> str:
+    """Copy the files that the digest of `source` covers into the new folder `target`; return the digest of the copy.
+
+    Raises InputError as `digest_tree` does.
+    """
+    target.mkdir(parents=True)
+    for name, file in tree_files(source, leave_out).items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target / name)
+    return digest_tree(target)
+
+
+def stamps(path: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, _Stamp]:
+    """What identifies the last write of each file of a tree: it differs also if a write restored the content."""
+    files = tree_files(path, leave_out) if path.is_dir() else {path.name: path}
+    found = {name: file.stat() for name, file in files.items()}
+    return {name: (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) for name, one in found.items()}
+
+
+def tree_files(folder: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, Path]:
+    """The files of a folder by their paths in it, with forward slashes, sorted. Raises as `digest_tree` does."""
+    if folder.is_symlink():
+        raise _without_digest(folder, "a link to a folder")
+    return dict(sorted(_below(folder, "", leave_out).items()))
+
+
+def _below(folder: Path, prefix: str, leave_out: re.Pattern[str] | None) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if leave_out is not None and leave_out.fullmatch(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                found |= _below(Path(entry.path), f"{prefix}{entry.name}/", leave_out)
+            elif entry.is_file():
+                found[prefix + entry.name] = Path(entry.path)
+            else:
+                link = "a link to a folder" if entry.is_dir() else "a link that leads nowhere"
+                raise _without_digest(Path(entry.path), link if entry.is_symlink() else "no file")
+    return found
+
+
+def _line(sha256: str, name: str) -> str:
+    """A line of the listing; backslashes and line breaks are escaped as sha256sum does, so that lines are unambiguous.
+
+    https://www.gnu.org/software/coreutils/manual/html_node/md5sum-invocation.html
+    """
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
+
+
+def _without_digest(path: Path, what: str) -> InputError:
+    return InputError(
+        f"{path} is {what}, so its content has no digest.",
+        hint="Put the files themselves there, or name another folder.",
+    )

@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 from bootstrap.errors import InputError
 
@@ -66,16 +68,35 @@ def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
             f"{path} is a symbolic link out of {within}, so it is not read.",
             hint="Put the file itself into the repository.",
         )
+    with open_regular(path) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{path} has more than {MAX_BYTES // 2**20} MiB, so it is not read.")
+    return content
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read its bytes. Raises InputError when it is a device, a pipe or a folder."""
     # Opened without blocking, so that a pipe without a writer does not stop us; the check is on what was opened.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InputError(f"{path} is a device, a pipe or a folder, so it is not read.", hint="Write a file.")
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{path} has more than {MAX_BYTES // 2**20} MiB, so it is not read.")
-    return content
+    return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, which the caller closes
+
+
+def create_file(path: Path) -> BinaryIO:
+    """Open a new file for writing, in place of what has its name: a link there is replaced, not followed."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with its content; of a link, only the link. Nothing happens when there is none."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import tool
-from bootstrap.errors import BootstrapError, MissingError
+from bootstrap.errors import BootstrapError, InputError, MissingError
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line, uv
 from bootstrap.yaml import read, validated
@@ -26,7 +26,7 @@ PLATFORM_PATTERN = r"(?!https?://[^/]*@)[\w.~%+@:/ -]+"
 
 RelativePath = Annotated[
     str,
-    matching("a path inside the project, with forward slashes", r"(?!/)(?!(?:[^\\:]*/)?\.\.(?:/|$))[^\\:]+"),
+    matching("a path inside the project, with forward slashes", r"(?!/)(?!(?:[^\\:]*/)?\.\.(?:/|$))[^\\:\0]+"),
 ]
 """A path below the project's folder, with forward slashes."""
 
@@ -71,7 +71,7 @@ class ServeSection(_Section):
 
     deployment: RelativePath
     sample_request: RelativePath
-    group: str
+    group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
 
 
 class PlatformSection(_Section):
@@ -122,11 +122,21 @@ class Project:
     @property
     def state(self) -> Path:
         """The ignored folder that holds runs, step outputs, the MLflow store and the registry of this machine."""
-        return self.root / STATE_FOLDER
+        return self.path(STATE_FOLDER)
 
     def path(self, relative: str) -> Path:
-        """The absolute path of something that the manifest names."""
-        return self.root / relative
+        """The absolute path of something that the manifest or a record names.
+
+        Raises InputError when it leads out of the project, by `..` or by a symbolic link.
+        """
+        path = self.root / relative
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
+            raise InputError(
+                f"{path} leads out of the project {self.root}.",
+                why="A symbolic link on this path, or the path itself, leads elsewhere.",
+                hint="Put the file or folder itself into the project.",
+            )
+        return path
 
     def command(self, words: str) -> str:
         """A command of this tool for this project, as the user types it in their current folder: `-C` if needed."""
@@ -143,7 +153,7 @@ class Project:
         Raises:
             MissingError: uv cannot create the environment from the lock; its message is in `why`.
         """
-        folder = self.root / ".venv" if group is None else self.state / "environments" / group
+        folder = self.root / ".venv" if group is None else self.path(f"{STATE_FOLDER}/environments/{group}")
         selection = [] if group is None else ["--only-group", group]
         try:
             uv("sync", "--locked", *selection, cwd=self.root, env={"UV_PROJECT_ENVIRONMENT": str(folder)})

@@ -7,6 +7,7 @@ import typer
 
 from bootstrap.cli.command import Session, command, model_group
 from bootstrap.errors import BootstrapError, InputError, RefusedError
+from bootstrap.files import relative_path
 from bootstrap.terminal.markdown import code, escaped
 from bootstrap.terminal.table import table
 
@@ -32,6 +33,10 @@ def _versions(context: typer.Context, incomplete: str) -> list[str]:
 
 
 Run = Annotated[str | None, typer.Option("--run", metavar="ID", help="The id of a run; default: the last run.")]
+Pipeline = Annotated[
+    Path | None,
+    typer.Option("--pipeline", metavar="FILE", help="The pipeline of the run; default: the one in mlops.yaml."),
+]
 VersionArgument = Annotated[
     str | None,
     typer.Argument(metavar="VERSION", help="A version number; default: the champion.", autocompletion=_versions),
@@ -48,7 +53,7 @@ VersionArgument = Annotated[
     ],
     outputs=("text", "markdown", "json"),
 )
-def gate(session: Session, run: Run = None) -> None:
+def gate(session: Session, run: Run = None, pipeline: Pipeline = None) -> None:
     """Decide by gate.yml whether the last run's model may become the champion.
 
     Writes decision.json beside the run. Exit code 5 when the model is refused.
@@ -56,7 +61,7 @@ def gate(session: Session, run: Run = None) -> None:
     from bootstrap.model.gate import decide, earlier_decision, failed_rules, find_run, write_decision
 
     project = session.project()
-    found = find_run(project, run)
+    found = find_run(project, run, _in_project(session, project, pipeline))
     decision = earlier_decision(project, found)
     if decision is not None:
         session.console.say(
@@ -89,6 +94,7 @@ def gate(session: Session, run: Run = None) -> None:
 def register(
     session: Session,
     run: Run = None,
+    pipeline: Pipeline = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be registered.")] = False,
 ) -> None:
     """Register the model that passed the gate as the champion, with its lineage.
@@ -99,7 +105,7 @@ def register(
     from bootstrap.model import register as service
 
     project = session.project()
-    found = gate.find_run(project, run)
+    found = gate.find_run(project, run, _in_project(session, project, pipeline))
     if dry_run:
         challenger = service.find_challenger(project, found)
         number = f"version {challenger.existing.version}" if challenger.existing else "a new version"
@@ -198,7 +204,7 @@ def serve(
         if not check:  # Ctrl-C is how a user stops the server, also while it starts
             stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         if run is not None:
-            served = stack.enter_context(server.model_of_run(project, gate.find_run(project, run)))
+            served = stack.enter_context(server.model_of_run(project, gate.read_run_of(project, run)))
         else:
             served = server.model_of_version(project, registry.version(project, version))
         if check:
@@ -237,9 +243,19 @@ def _serve(session: Session, project: "Project", served: "Model", port: int | No
         server.wait(running)
 
 
+def _in_project(session: Session, project: "Project", pipeline: Path | None) -> str | None:
+    """The path of a pipeline file from the project's root, as runs record it."""
+    return None if pipeline is None else relative_path((session.directory / pipeline).resolve(), project.root)
+
+
 def _gate_text(decision: "Decision", path: str) -> str:
     outcome = "passed" if decision.passed else "refused"
-    return f"run {decision.run}: {outcome}\n\n{_rules_table(decision)}\n\ndecision: {path}"
+    edited = "".join(f"\n{line}" for line in _edited_lines(decision))
+    return f"run {decision.run}: {outcome}\n\n{_rules_table(decision)}\n{edited}\ndecision: {path}"
+
+
+def _edited_lines(decision: "Decision") -> list[str]:
+    return [f"edited since the run, which used the code as it was: {folder}" for folder in decision.edited_code]
 
 
 def _rules_table(decision: "Decision") -> str:
@@ -260,7 +276,8 @@ def _gate_markdown(decision: "Decision") -> str:
     ]
     results = {True: "passed", False: "**refused**"}
     lines += [f"| {escaped(rule.rule)} | {results[rule.passed]} | {escaped(rule.message)} |" for rule in decision.rules]
-    return "\n".join(lines)
+    edited = [f"- {escaped(line)}" for line in _edited_lines(decision)]
+    return "\n".join([*lines, *(["", *edited] if edited else [])])
 
 
 def _lineage_table(tags: dict[str, str]) -> str:

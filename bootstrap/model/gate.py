@@ -1,19 +1,19 @@
 """The gate: decides by the rules of `gate.yml` whether the challenger of a run may replace the champion.
 
-`decide` first checks the evidence (unchanged files; an evaluation of this model, this champion and the same rows), then
-applies the rules (`bootstrap.model.rules`). The result depends on file content only, so `register` can repeat it.
+`decide` first checks the evidence: unchanged files, an evaluation of this model, this champion and the same rows, and
+numbers that follow from its losses (`bootstrap.model.evidence`). Then it applies the rules (`bootstrap.model.rules`).
+The result depends on file content only, so `register` can repeat it.
 """
 
-import csv
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bootstrap import __version__
-from bootstrap.digest import digest_file, digest_tree
+from bootstrap.digest import NOT_CODE, digest_tree
 from bootstrap.errors import InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.model import registry
+from bootstrap.model.evidence import check
 from bootstrap.model.records import (
     Artifact,
     Champion,
@@ -22,6 +22,7 @@ from bootstrap.model.records import (
     RuleResult,
     Run,
     read_record,
+    read_run,
     write_record,
 )
 from bootstrap.model.rules import EVIDENCE, Gate, apply
@@ -29,26 +30,58 @@ from bootstrap.project import STATE_FOLDER, Project
 from bootstrap.yaml import read, validated
 
 
-def find_run(project: Project, run_id: str | None = None) -> Run:
-    """The run with this id, or the last run of the project's training pipeline.
+def find_run(project: Project, run_id: str | None = None, pipeline: str | None = None) -> Run:
+    """The run with this id, or the last run of a pipeline, in both cases of this project, model and pipeline.
+
+    Args:
+        pipeline: The pipeline file, relative to the project's root; by default the one that mlops.yaml names.
 
     Raises:
         MissingError: There is no run yet.
         InputError: There is no run with this id, or its record is invalid or from a newer mlops-bootstrap.
+        RefusedError: The run is of another project, model or pipeline.
     """
-    records = {path.parent.name: path for path in (project.state / "runs").glob("*/run.json")}
+    wanted = PurePosixPath(pipeline or project.manifest.pipeline.file).as_posix()
     if run_id is not None:
-        if run_id not in records:
-            raise InputError(f"There is no run {run_id}.", hint=did_you_mean(run_id, sorted(records)[-5:]))
-        return read_record(records[run_id], Run)
-    for name in sorted(records, reverse=True):
-        run = read_record(records[name], Run)
-        if run.pipeline.path == project.manifest.pipeline.file:
-            return run
+        run = read_run_of(project, run_id)
+        if run.pipeline.path != wanted:
+            raise RefusedError(
+                f"The run {run.id} is of the pipeline {run.pipeline.path}, not of {wanted}.",
+                hint=f"If its model is to be judged, name the pipeline: --pipeline {run.pipeline.path}",
+            )
+        return run
+    for path in _records(project):
+        run = read_run(path)
+        if run.pipeline.path == wanted:
+            return _of_this_model(project, run)
     raise MissingError(
-        f"The pipeline {project.manifest.pipeline.file} has not run on this machine yet.",
-        hint=f"Train a model first: {project.command('run')}",
+        f"The pipeline {wanted} has not run on this machine yet.",
+        hint=f"Train a model first: {project.command(f'run {pipeline}' if pipeline else 'run')}",
     )
+
+
+def read_run_of(project: Project, run_id: str) -> Run:
+    """The run with this id, of any pipeline. Raises as `find_run` does."""
+    records = {path.parent.name: path for path in _records(project)}
+    if run_id not in records:
+        raise InputError(f"There is no run {run_id}.", hint=did_you_mean(run_id, list(records)[:5]))
+    return _of_this_model(project, read_run(records[run_id]))
+
+
+def _records(project: Project) -> list[Path]:
+    """The records of all runs, the last one first."""
+    return sorted(project.path(f"{STATE_FOLDER}/runs").glob("*/run.json"), reverse=True)
+
+
+def _of_this_model(project: Project, run: Run) -> Run:
+    found, wanted = (run.project, run.model), (project.manifest.name, project.manifest.model.name)
+    if found != wanted:
+        raise RefusedError(
+            f"The run {run.id} is not of this project and model.",
+            why=f"It is of {found[0]} and its model {found[1]}; mlops.yaml has {wanted[0]} and {wanted[1]}.",
+            hint=f"Run the pipeline of this project: {project.command('run')}",
+        )
+    return run
 
 
 def model_of(project: Project, run: Run) -> Artifact:
@@ -58,7 +91,7 @@ def model_of(project: Project, run: Run) -> Artifact:
 
 def decision_path(project: Project, run_id: str) -> Path:
     """The file of the decision about a run's model."""
-    return project.state / "runs" / run_id / "decision.json"
+    return project.path(f"{STATE_FOLDER}/runs/{run_id}/decision.json")
 
 
 def decide(project: Project, run: Run) -> Decision:
@@ -74,25 +107,29 @@ def decide(project: Project, run: Run) -> Decision:
     champion = registry.champion_record(project)
     looked_at, problems = _files(project, run)
     results: list[RuleResult] = []
+    checked = ""
     if not problems:
         folder = project.path(_output(run, project.manifest.pipeline.evaluation).path)
         evaluation = read_record(folder / "evaluation.json", Evaluation)
-        problems = list(_contradictions(model, evaluation, champion, folder))
+        found, recomputed = check(evaluation, folder)
+        problems = [*_contradictions(model, evaluation, champion), *found]
+        checked = _checked(evaluation, recomputed)
         results = apply(gate.rules, evaluation, champion)
     if champion is not None:
         version = registry.version_folder(project, champion.sha256) / registry.RECORD
-        looked_at.append(_artifact(project, version.relative_to(project.root).as_posix()))
-    found = [RuleResult(rule=EVIDENCE, passed=False, message=problem) for problem in problems] or [
-        RuleResult(rule=EVIDENCE, passed=True, message=f"{len(looked_at)} files and folders are unchanged")
+        looked_at.append(_artifact(project, version))
+    evidence = [RuleResult(rule=EVIDENCE, passed=False, message=problem) for problem in problems] or [
+        RuleResult(rule=EVIDENCE, passed=True, message=f"{len(looked_at)} files and folders are unchanged{checked}")
     ]
     return Decision(
         schema_version=1,
-        passed=bool(results) and all(result.passed for result in [*found, *results]),
+        passed=bool(results) and all(result.passed for result in [*evidence, *results]),
         model=model,
         champion=champion,
         run=run.id,
-        rules=[*found, *results],
+        rules=[*evidence, *results],
         looked_at=looked_at,
+        edited_code=_edited_code(project, run),
         decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
         tool=__version__,
     )
@@ -104,9 +141,10 @@ def require_completed(project: Project, run: Run) -> None:
         return
     logs = [f"{name} {step.status}" + (f": {step.log}" if step.log else "") for name, step in run.jobs.items()
             if step.status in ("failed", "interrupted")]  # fmt: skip
-    records = sorted((project.state / "runs").glob("*/run.json"), reverse=True)
-    older = (path for path in records if path.parent.name < run.id)
-    earlier = next((path.parent.name for path in older if read_record(path, Run).status == "completed"), None)
+    older = (read_run(path) for path in _records(project) if path.parent.name < run.id)
+    earlier = next(
+        (one.id for one in older if one.status == "completed" and one.pipeline.path == run.pipeline.path), None
+    )
     use = f" To use the last completed run instead: {project.command(f'model gate --run {earlier}')}" if earlier else ""
     raise RefusedError(
         f"The last run, {run.id}, {'failed' if run.status == 'failed' else 'was interrupted'}: it has no model.",
@@ -159,36 +197,72 @@ def _files(project: Project, run: Run) -> tuple[list[Artifact], list[str]]:
     lock = Artifact(path="uv.lock", sha256=run.lock_sha256)
     inputs = [value for value in run.inputs.values() if isinstance(value, Artifact)]
     outputs = [_output(run, name) for name in (pipeline.model, pipeline.evaluation)]
+    code = [step.code for step in run.jobs.values() if step.code is not None]
     looked_at = [
-        _artifact(project, project.manifest.model.gate),
-        _artifact(project, f"{STATE_FOLDER}/runs/{run.id}/run.json"),
+        _artifact(project, project.path(project.manifest.model.gate)),
+        _artifact(project, decision_path(project, run.id).with_name("run.json")),
     ]
-    problems = []
-    for expected in [run.pipeline, lock, *inputs, *outputs]:
-        if not project.path(expected.path).exists():
-            problems.append(f"{expected.path} is missing: run again")
+    problems = [
+        f"the run has no copy of the code of {name}: run again" for name, step in run.jobs.items() if not step.code
+    ]
+    made = [artifact for step in run.jobs.values() for artifact in step.outputs.values()]
+    problems += [f"{one.path} is not the output of a step of this run: run again" for one in outputs if one not in made]
+    expected = [(project.path(one.path), one) for one in [run.pipeline, lock, *outputs, *code]]
+    expected += [(project.root / one.path, one) for one in inputs]  # data may lie elsewhere
+    for path, artifact in expected:
+        if not path.exists():
+            problems.append(f"{artifact.path} is missing: run again")
             continue
-        found = _artifact(project, expected.path)
+        try:
+            found = _artifact(project, path)
+        except InputError as error:  # something without a digest, which the run would have refused
+            problems.append(error.what)
+            continue
         looked_at.append(found)
-        if found.sha256 != expected.sha256:
-            problems.append(f"{expected.path} has changed since the run: run again")
+        if found.sha256 != artifact.sha256:
+            problems.append(f"{artifact.path} has changed since the run: run again")
     return looked_at, problems
 
 
-def _artifact(project: Project, path: str) -> Artifact:
-    return Artifact(path=path, sha256=digest_tree(project.path(path)))
+def _artifact(project: Project, path: Path) -> Artifact:
+    name = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+    return Artifact(path=name.as_posix(), sha256=digest_tree(path))
 
 
-def _contradictions(model: Artifact, evaluation: Evaluation, champion: Champion | None, folder: Path) -> Iterator[str]:
+def _edited_code(project: Project, run: Run) -> list[str]:
+    """The folders with code of the run's steps that was edited since; the steps ran in copies, which are checked."""
+    return sorted(
+        {
+            step.source
+            for step in run.jobs.values()
+            if step.source is not None and step.code is not None and _code(project, step.source) != step.code.sha256
+        }
+    )
+
+
+def _code(project: Project, source: str) -> str | None:
+    """The digest of code as it is now; None if it is not there."""
+    path = project.path(source)
+    try:
+        return digest_tree(path, NOT_CODE)
+    except (InputError, FileNotFoundError):
+        return None
+
+
+def _checked(evaluation: Evaluation, names: Sequence[str]) -> str:
+    """The metrics that were recomputed, and those that cannot be."""
+    believed = [name for name in evaluation.metrics if name not in names]
+    words = f"; {', '.join(names)} recomputed from {evaluation.rows.count} rows" if names else ""
+    return words + (f"; not recomputed: {', '.join(believed)}" if believed else "")
+
+
+def _contradictions(model: Artifact, evaluation: Evaluation, champion: Champion | None) -> Iterator[str]:
     """Where the evaluation is not about this model, this champion or the same rows."""
     if evaluation.challenger.sha256 != model.sha256:
         yield f"the evaluation is of model {evaluation.challenger.sha256}; the run's model is {model.sha256}"
     yield from _champion_contradictions(evaluation, champion)
-    if not 0 < evaluation.confidence < 1:
-        yield f"the confidence of the intervals is {evaluation.confidence}, which is not between 0 and 1"
     if not evaluation.data_checks:
         yield "the evaluation has no data checks"
-    yield from _losses_contradictions(folder, evaluation)
 
 
 def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) -> Iterator[str]:
@@ -205,34 +279,3 @@ def _champion_contradictions(evaluation: Evaluation, champion: Champion | None) 
         yield f"version {champion.version} is the champion, but the evaluation has no champion: run again"
     else:
         yield f"the evaluation's champion is not version {champion.version}, which is the champion now: run again"
-
-
-def _losses_contradictions(folder: Path, evaluation: Evaluation) -> Iterator[str]:
-    """Where the file of the losses contradicts the evaluation."""
-    path = folder / evaluation.losses.path
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        yield f"the folder of evaluation.json has no file {evaluation.losses.path} with the losses"
-        return
-    if digest_file(path) != evaluation.losses.sha256:
-        yield f"{evaluation.losses.path} does not have the digest in evaluation.json"
-        return
-    columns = ["challenger", "baseline", *(["champion"] if evaluation.champion else [])]
-    count = 0
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            for count, row in enumerate(csv.DictReader(file), start=1):
-                if missing := [column for column in columns if not _is_finite(row.get(column))]:
-                    yield f"{evaluation.losses.path}: row {count} has no finite loss of the {missing[0]}"
-                    return
-    except csv.Error as error:
-        yield f"{evaluation.losses.path} is not a CSV table: {error}"
-        return
-    if count != evaluation.rows.count or count == 0:
-        yield f"{evaluation.losses.path} has {count} rows; evaluation.json has {evaluation.rows.count}"
-
-
-def _is_finite(text: str | None) -> bool:
-    try:
-        return math.isfinite(float(text or ""))
-    except ValueError:
-        return False

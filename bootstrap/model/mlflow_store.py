@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from bootstrap.errors import InputError, MissingError
 from bootstrap.processes import child
-from bootstrap.project import Project
+from bootstrap.project import STATE_FOLDER, Project
 
 _WORKER = Path(__file__).with_name("in_project") / "mlflow_worker.py"
 
@@ -28,7 +28,7 @@ RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 def store_uri(project: Project) -> str:
     """The tracking URI of the project's store."""
-    return f"sqlite:///{(project.state / 'mlflow.db').as_posix()}"
+    return f"sqlite:///{project.path(f'{STATE_FOLDER}/mlflow.db').as_posix()}"
 
 
 def has_mlflow(python: Path) -> bool:
@@ -39,9 +39,19 @@ def has_mlflow(python: Path) -> bool:
     )
 
 
-def mlflow_environment() -> dict[str, str]:
-    """The environment variables for a process that uses MLflow: without telemetry, unless the user enabled it."""
-    return {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
+def bytecode_folder(python: Path) -> Path:
+    """The folder for the compiled modules of everything that runs under this Python."""
+    return python.parents[1] / "bytecode"
+
+
+def mlflow_environment(python: Path) -> dict[str, str]:
+    """The environment variables for a process of this Python that uses MLflow.
+
+    MLflow sends no telemetry, unless the user enabled it. Compiled modules are below the environment's folder: none
+    beside a model or a step is read or written.
+    """
+    bytecode = {"PYTHONPYCACHEPREFIX": str(bytecode_folder(python))}
+    return {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ, **bytecode}
 
 
 class MlflowStore(contextlib.AbstractContextManager["MlflowStore"]):
@@ -87,12 +97,12 @@ class MlflowStore(contextlib.AbstractContextManager["MlflowStore"]):
         if self._worker is None:
             python = self._python or self._project.python()
             self._project.state.mkdir(exist_ok=True)
-            artifacts = (self._project.state / "artifacts").as_uri()
+            artifacts = self._project.path(f"{STATE_FOLDER}/artifacts").as_uri()
             self._worker = self._exit.enter_context(
                 child(
                     [str(python), str(_WORKER), store_uri(self._project), artifacts],
                     cwd=self._project.root,
-                    env=mlflow_environment(),
+                    env=mlflow_environment(python),
                     stdin=PIPE,
                     stdout=PIPE,
                     stderr=self._log,

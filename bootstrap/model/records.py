@@ -4,13 +4,33 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bootstrap.errors import InputError
-from bootstrap.files import write_atomically
+from bootstrap.files import read_bounded, write_atomically
 from bootstrap.yaml.messages import in_words
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+RunId = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z-]{0,63}$")]
+"""The id of a run, which is the name of its folder."""
+
+
+def _path(path: str) -> str:
+    if not path or "\0" in path:
+        raise ValueError(f"{path!r} must be a path")
+    return path
+
+
+def _in_project(path: str) -> str:
+    if Path(path).is_absolute() or Path(path).drive or ".." in Path(path).parts:
+        raise ValueError(f"{path!r} must be a path inside the project")
+    return path
+
+
+AnyPath = Annotated[str, AfterValidator(_path)]
+ProjectPath = Annotated[AnyPath, AfterValidator(_in_project)]
+"""A path relative to the project's root and below it, with forward slashes."""
 
 
 class _Record(BaseModel):
@@ -18,10 +38,22 @@ class _Record(BaseModel):
 
 
 class Artifact(_Record):
-    """A file or folder: its path relative to the project's root, with forward slashes, and its digest."""
+    """A file or folder: its path with forward slashes, and its digest.
 
-    path: str
+    The path is relative to the project's root. Data that a user reads from elsewhere have an absolute one.
+    """
+
+    path: AnyPath
     sha256: Sha256
+
+
+def _artifact_in_project(artifact: Artifact) -> Artifact:
+    _in_project(artifact.path)
+    return artifact
+
+
+ProjectArtifact = Annotated[Artifact, AfterValidator(_artifact_in_project)]
+"""A file or folder inside the project."""
 
 
 class Interval(_Record):
@@ -88,7 +120,7 @@ class Evaluation(_Record):
     problem: Literal["regression", "classification"]
     rows: Rows
     champion_rows: Rows | None = None
-    losses: Artifact
+    losses: ProjectArtifact
     confidence: float
     metrics: dict[str, Metric]
     challenger: Scores
@@ -105,6 +137,8 @@ class Step(_Record):
         seconds: How long the command ran; 0 for a step that did not run.
         key: The digest of everything that the outputs depend on.
         after: The jobs whose outputs are inputs of this one.
+        source: The folder of the code in the project; None if it lies elsewhere.
+        code: The copy of that folder in which the command ran; None if it did not complete.
         log: The file with the command's output.
     """
 
@@ -114,7 +148,9 @@ class Step(_Record):
     key: str
     after: list[str]
     inputs: dict[str, Artifact | str | int | float | bool]
-    outputs: dict[str, Artifact]
+    outputs: dict[str, ProjectArtifact]
+    source: ProjectPath | None
+    code: ProjectArtifact | None
     log: str | None = None
     mlflow_run_id: str | None = None
 
@@ -137,6 +173,7 @@ class Run(_Record):
     """`run.json`: one run of a pipeline file.
 
     Attributes:
+        model: The name under which mlops.yaml registers the model.
         seconds: The whole run.
         overhead: The seconds outside of the steps, by activity: `environment` (uv creates or checks it), `mlflow`
             (waiting for the MLflow store) and `digests` (hashing inputs and outputs).
@@ -144,16 +181,17 @@ class Run(_Record):
     """
 
     schema_version: Literal[1]
-    id: str
+    id: RunId
     project: str
-    pipeline: Artifact
+    model: str
+    pipeline: ProjectArtifact
     status: Literal["completed", "failed", "interrupted"]
     started_at: str
     seconds: float
     inputs: dict[str, Artifact | str | int | float | bool]
     champion: Champion | None
     jobs: dict[str, Step]
-    outputs: dict[str, Artifact]
+    outputs: dict[str, ProjectArtifact]
     git: GitState
     lock_sha256: Sha256
     python: str
@@ -176,15 +214,20 @@ class RuleResult(_Record):
 
 
 class Decision(_Record):
-    """`decision.json`: the gate's decision about one model, and the digests of all files that it depends on."""
+    """`decision.json`: the gate's decision about one model, and the digests of all files that it depends on.
+
+    Attributes:
+        edited_code: Folders with code that was edited since the run; the run's own copies did not change.
+    """
 
     schema_version: Literal[1]
     passed: bool
-    model: Artifact
+    model: ProjectArtifact
     champion: Champion | None
-    run: str
+    run: RunId
     rules: list[RuleResult]
     looked_at: list[Artifact]
+    edited_code: list[str]
     decided_at: str
     tool: str
 
@@ -201,7 +244,7 @@ class Version(_Record):
     name: str
     version: str
     stage: Literal["champion", "retired"]
-    model: Artifact
+    model: ProjectArtifact
     registered_at: str
     tags: dict[str, str]
 
@@ -212,7 +255,7 @@ Record = TypeVar("Record", bound=_Record)
 def read_record(path: Path, record: type[Record]) -> Record:
     """Read one of these documents. Raises InputError if it is missing, from a newer version of the tool, or invalid."""
     try:
-        return record.model_validate_json(path.read_bytes())
+        return record.model_validate_json(read_bounded(path))
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except OSError as error:
@@ -226,6 +269,18 @@ def read_record(path: Path, record: type[Record]) -> Record:
             ) from error
         details = [f"{'.'.join(map(str, item['loc'])) or 'document'}: {in_words([item])[0]}" for item in error.errors()]
         raise InputError(f"{path} is not a valid {path.name} of version 1.", details=details) from error
+
+
+def read_run(path: Path) -> Run:
+    """Read a `run.json`. Raises InputError as `read_record` does, and if it is not the record of its folder."""
+    run = read_record(path, Run)
+    if run.id != path.parent.name:
+        raise InputError(
+            f"{path} does not belong to its folder.",
+            why=f"It is the record of the run {run.id}.",
+            hint="Delete the folder of this run, and run the pipeline again.",
+        )
+    return run
 
 
 def write_record(path: Path, record: _Record) -> None:

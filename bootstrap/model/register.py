@@ -5,27 +5,23 @@ digest; create a version in MLflow's registry with the lineage as tags (a versio
 `version.json`; retire the former champion. After an interruption the same command completes them.
 """
 
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap import __version__
-from bootstrap.digest import IGNORED_FOLDERS, digest_file, digest_tree
+from bootstrap.digest import copy_tree, digest_file, digest_tree
 from bootstrap.errors import ConflictError, MissingError, RefusedError
-from bootstrap.files import write_atomically
+from bootstrap.files import remove_leftovers, remove_tree, staging_folder, write_atomically
 from bootstrap.lock import hold_lock
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.model.records import Artifact, Champion, Decision, Run, Version, read_record, write_record
 from bootstrap.progress import Progress
-from bootstrap.project import Project
+from bootstrap.project import STATE_FOLDER, Project
 
 DIGEST_TAG = "mlops.model_sha256"
 STAGE_TAG = "mlops.stage"
-
-_NEW = ".new"
-"""What the name of a model's folder ends with until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +77,10 @@ def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger
         ConflictError: MLflow's registry and the registry's folder have different versions.
         MissingError, RefusedError, InputError: As `find_challenger` raises; nothing has changed then.
     """
-    with hold_lock(project.state / "registry/lock", f"Another registration is in progress in {project.root}."):
-        for partial in (project.state / "registry").glob(f"*/*/{registry.MODEL}{_NEW}"):  # of a call that was killed
-            shutil.rmtree(partial, ignore_errors=True)
+    with hold_lock(
+        project.path(f"{STATE_FOLDER}/registry/lock"), f"Another registration is in progress in {project.root}."
+    ):
+        remove_leftovers(project.path(f"{STATE_FOLDER}/registry"))
         challenger = find_challenger(project, run)
         with MlflowStore(project) as store:  # its first call opens it: with nothing to register, it is not opened
             if challenger.existing is not None and challenger.is_champion:
@@ -98,7 +95,8 @@ def _verify(project: Project, run: Run, decision: Decision) -> None:
     """Raise RefusedError unless the gate comes to the same decision now."""
     again = project.command(f"model gate --run {run.id}")
     fresh = gate.decide(project, run)
-    if decision.model_copy(update={"decided_at": fresh.decided_at}) == fresh:
+    ignored = {"decided_at", "edited_code"}  # the run's own copies of its code count
+    if decision.model_dump(exclude=ignored) == fresh.model_dump(exclude=ignored):
         return
     if decision.champion != registry.champion_record(project):
         raise RefusedError(
@@ -107,7 +105,7 @@ def _verify(project: Project, run: Run, decision: Decision) -> None:
             hint=f"Compare with the new champion: {project.command('run')}, then {again}",
         )
     new = fresh.model_dump()
-    differing = [key for key, value in decision.model_dump().items() if key != "decided_at" and value != new[key]]
+    differing = [key for key, value in decision.model_dump(exclude=ignored).items() if value != new[key]]
     raise RefusedError(
         f"The gate now comes to another decision about run {run.id} than its decision.json has.",
         why=f"It differs in {', '.join(differing)}: a file was changed after the decision, or decision.json was.",
@@ -131,6 +129,7 @@ def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
         "mlops.git_dirty": str(run.git.dirty).lower(),
         "mlops.lock_sha256": run.lock_sha256,
         "mlops.mlflow_run_id": run.mlflow_run_id or "none",
+        "mlops.pipeline": run.pipeline.path,
         "mlops.pipeline_sha256": run.pipeline.sha256,
         "mlops.run": run.id,
         "mlops.tool": __version__,
@@ -148,7 +147,7 @@ def _create_champion(
     model = gate.model_of(project, run)
     progress.started("copy the model")
     folder = registry.version_folder(project, model.sha256)
-    _copy(project.path(model.path), folder / registry.MODEL, model.sha256)
+    _copy(project, project.path(model.path), folder / registry.MODEL, model.sha256)
     write_atomically(folder / registry.DECISION, gate.decision_path(project, run.id).read_bytes())
     progress.finished("copy the model")
 
@@ -191,19 +190,16 @@ def _retire_others(project: Project, store: MlflowStore, champion: Version, prog
             progress.finished(f"retire version {former.version}")
 
 
-def _copy(source: Path, target: Path, sha256: str) -> None:
+def _copy(project: Project, source: Path, target: Path, sha256: str) -> None:
     """Copy a model's folder; `target` appears only with the content of the digest `sha256`."""
-    if target.is_dir() and digest_tree(target) == sha256:
+    if target.is_dir() and not target.is_symlink() and digest_tree(target) == sha256:
         return
-    incoming = target.with_name(target.name + _NEW)
-    if target.exists():
-        shutil.rmtree(target)
-    incoming.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, incoming, ignore=shutil.ignore_patterns(*IGNORED_FOLDERS))
-    if digest_tree(incoming) != sha256:
-        shutil.rmtree(incoming)
-        raise RefusedError(
-            f"{source} changed while it was copied.",
-            hint="Run the pipeline again, then `model gate` and `model register`.",
-        )
-    incoming.rename(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with staging_folder(project.path(f"{STATE_FOLDER}/registry")) as staging:
+        if copy_tree(source, staging / target.name) != sha256:
+            raise RefusedError(
+                f"{source} changed while it was copied.",
+                hint="Run the pipeline again, then `model gate` and `model register`.",
+            )
+        remove_tree(target)
+        (staging / target.name).rename(target)

@@ -3,13 +3,14 @@
 The champion is the version whose `version.json` has this stage. `bootstrap.model.register` writes the files.
 """
 
+import contextlib
 import re
 from pathlib import Path
 
 from bootstrap.digest import digest_file, digest_tree
 from bootstrap.errors import InputError, MissingError, did_you_mean
 from bootstrap.model.records import Artifact, Champion, Decision, Version, read_record
-from bootstrap.project import Project
+from bootstrap.project import STATE_FOLDER, Project
 
 RECORD = "version.json"
 DECISION = "decision.json"
@@ -21,7 +22,7 @@ DECISION_TAG = "mlops.decision_sha256"
 
 def version_folder(project: Project, sha256: str) -> Path:
     """The folder of the version with this model digest; it contains the model and `version.json`."""
-    return _root(project) / sha256
+    return project.path(f"{_root(project)}/{sha256}")
 
 
 def versions(project: Project) -> list[Version]:
@@ -30,7 +31,7 @@ def versions(project: Project) -> list[Version]:
     Raises:
         InputError: A `version.json` is invalid, from a newer mlops-bootstrap, or does not belong to its folder.
     """
-    found = [_read(path) for path in _root(project).glob(f"*/{RECORD}")]
+    found = [_read(project, path) for path in project.path(_root(project)).glob(f"*/{RECORD}")]
     return sorted(found, key=lambda version: int(version.version))
 
 
@@ -80,7 +81,9 @@ def version(project: Project, name: str | None) -> Version:
 def is_intact(project: Project, artifact: Artifact) -> bool:
     """Whether the folder still exists with the same content."""
     path = project.path(artifact.path)
-    return path.is_dir() and digest_tree(path) == artifact.sha256
+    with contextlib.suppress(InputError):  # content without a digest: it was not there when this one was made
+        return path.is_dir() and digest_tree(path) == artifact.sha256
+    return False
 
 
 def decision(project: Project, registered: Version) -> Decision | None:
@@ -91,16 +94,17 @@ def decision(project: Project, registered: Version) -> Decision | None:
     return read_record(path, Decision)
 
 
-def _root(project: Project) -> Path:
-    return project.state / "registry" / project.manifest.model.name
+def _root(project: Project) -> str:
+    return f"{STATE_FOLDER}/registry/{project.manifest.model.name}"
 
 
-def _read(path: Path) -> Version:
+def _read(project: Project, path: Path) -> Version:
     record = read_record(path, Version)
-    if record.model.sha256 != path.parent.name:
+    expected = Artifact(path=f"{_root(project)}/{path.parent.name}/{MODEL}", sha256=record.model.sha256)
+    if (record.name, record.model) != (project.manifest.model.name, expected) or expected.sha256 != path.parent.name:
         raise InputError(
             f"{path} does not belong to its folder.",
-            why=f"It names the model {record.model.sha256}; the folder is {path.parent.name}.",
+            why=f"It is about the model {record.name} in {record.model.path} with the digest {record.model.sha256}.",
             hint="Restore .mlops/registry from a copy, or delete the folder of this version.",
         )
     if not re.fullmatch(r"[1-9][0-9]{0,8}", record.version):

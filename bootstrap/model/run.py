@@ -1,7 +1,8 @@
 """Runs a pipeline file of Azure ML on this machine: each step in its own process, independent steps in parallel.
 
 The outputs of a step are cached under a key of everything that they depend on (code, command, content of inputs, lock,
-Python version). They are moved into the cache only after the step has succeeded, so an interruption leaves no partial
+Python version). A step runs in a copy of its code, which is kept with its outputs. They are moved into the cache only
+after the step has succeeded and its code and inputs still have their digests, so an interruption leaves no partial
 output. Description: docs/run.md.
 """
 
@@ -19,13 +20,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from bootstrap import __version__
-from bootstrap.digest import digest_file, digest_text, digest_tree
+from bootstrap.digest import NOT_CODE, copy_tree, digest_file, digest_text, digest_tree, stamps
 from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedError, did_you_mean
+from bootstrap.files import remove_leftovers, remove_tree, staging_folder
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
-from bootstrap.model.mlflow_store import MlflowStore, RunStatus, has_mlflow, mlflow_environment, store_uri
+from bootstrap.model.mlflow_store import (
+    MlflowStore,
+    RunStatus,
+    bytecode_folder,
+    has_mlflow,
+    mlflow_environment,
+    store_uri,
+)
 from bootstrap.model.pipeline_file import (
     DATA_TYPES,
     FromInput,
@@ -47,13 +57,16 @@ from bootstrap.model.records import (
     Step,
     Version,
     read_record,
+    read_run,
     write_record,
 )
 from bootstrap.processes import end, git, guarded_child
 from bootstrap.progress import Progress
-from bootstrap.project import Project
+from bootstrap.project import STATE_FOLDER, Project
 
 _STEP = "step.json"
+_CODE = "step-code"
+"""The folder with a step's copy of its code, beside its outputs; no output can have this name."""
 _LOG_LINES = 15
 _RUN_TAG = "mlops.run"
 """The tag with our id of the run that all its runs in MLflow have."""
@@ -100,14 +113,13 @@ def run(
     """
     _check_lock(project)
     with hold_lock(project.state / "lock", f"Another run is in progress in {project.root}."):
-        for partial in (project.state / "steps").glob(".*"):  # of a run that was killed
-            shutil.rmtree(partial, ignore_errors=True)
+        remove_leftovers(project.path(f"{STATE_FOLDER}/steps"))
         prepared = _PreparedRun.prepare(project, file, given, directory)
         if use_cache:
             with prepared.measured("digests"):
                 cached = prepared.find_cached()
             if len(cached) == len(prepared.pipeline.jobs):
-                if any((project.state / "runs").glob(f"*/{_RUNNING}")):
+                if any(_runs(project).glob(f"*/{_RUNNING}")):
                     interpreter = project.python()
                     with _mlflow(project, interpreter) as store:
                         _end_killed(project, store)
@@ -169,7 +181,7 @@ class _PreparedRun:
     def key(self, job: Job, inputs: Mapping[str, Artifact | Value], python: str) -> str:
         """The digest of everything that the job's outputs depend on."""
         if job.name not in self.code:
-            self.code[job.name] = digest_tree(job.code)
+            self.code[job.name] = digest_tree(job.code, NOT_CODE)
         return digest_text(
             json.dumps(
                 {
@@ -214,7 +226,7 @@ class _PreparedRun:
 
     def folder(self, job: Job, key: str) -> Path:
         """The cache folder of the job's outputs."""
-        return self.project.state / "steps" / f"{job.name}-{key[:16]}"
+        return self.project.path(f"{STATE_FOLDER}/steps/{job.name}-{key[:16]}")
 
     def find_cached(self) -> dict[str, Step]:
         """The jobs with cached outputs whose preceding jobs have cached outputs, too."""
@@ -231,16 +243,22 @@ class _PreparedRun:
 
     def cached(self, job: Job, key: str) -> Step | None:
         """The record of the job's cached outputs, if they exist and still have their digests."""
-        path = self.folder(job, key) / _STEP
-        if not job.deterministic or not path.is_file():
+        folder = self.folder(job, key)
+        if not job.deterministic or not (folder / _STEP).is_file():
             return None
         try:
-            record = read_record(path, Step)
-        except InputError:  # a damaged record: the step runs again
+            record = read_record(folder / _STEP, Step)
+            kept = {name: self._kept(folder / name, one.sha256) for name, one in record.outputs.items()}
+            code = self._kept(folder / _CODE, self.code[job.name])
+            if (record.key, record.outputs, record.code) != (key, kept, code) or kept.keys() != job.outputs.keys():
+                return None
+            paths = {self.project.path(one.path): one.sha256 for one in (code, *kept.values())}
+            return record if all(path.exists() and digest_tree(path) == was for path, was in paths.items()) else None
+        except InputError:  # damaged: the step runs again
             return None
-        outputs = {self.project.path(one.path): one.sha256 for one in record.outputs.values()}
-        intact = record.key == key and all(path.exists() and digest_tree(path) == was for path, was in outputs.items())
-        return record if intact else None
+
+    def _kept(self, path: Path, sha256: str) -> Artifact:
+        return _artifact(self.project, path, sha256)
 
 
 def _check_lock(project: Project) -> None:
@@ -336,8 +354,10 @@ def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
         raise MissingError(
             f"{interpreter} is not in an environment that uv created.", hint="Delete .venv and run the command again."
         )
+    # Compiled modules of earlier steps and models; those of the environment's packages stay.
+    shutil.rmtree(bytecode_folder(interpreter).joinpath(*project.state.parts[1:]), ignore_errors=True)
     run_id = _new_id()
-    folder = project.state / "runs" / run_id
+    folder = _runs(project) / run_id
     (folder / "logs").mkdir(parents=True)
     with _mlflow(project, interpreter) as store:
         _end_killed(project, store)
@@ -348,6 +368,10 @@ def _execute(work: _PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
     return record
 
 
+def _runs(project: Project) -> Path:
+    return project.path(f"{STATE_FOLDER}/runs")
+
+
 def _mlflow(project: Project, interpreter: Path) -> contextlib.AbstractContextManager[MlflowStore | None]:
     """The project's MLflow store; None if its environment has no MLflow."""
     return MlflowStore(project, interpreter) if has_mlflow(interpreter) else contextlib.nullcontext()
@@ -355,7 +379,7 @@ def _mlflow(project: Project, interpreter: Path) -> contextlib.AbstractContextMa
 
 def _end_killed(project: Project, store: MlflowStore | None) -> None:
     """Set the final status of what earlier runs, which did not succeed, left running in MLflow. The lock is held."""
-    for marker in (project.state / "runs").glob(f"*/{_RUNNING}"):
+    for marker in _runs(project).glob(f"*/{_RUNNING}"):
         if store is not None and _ID.fullmatch(marker.parent.name):
             store.end_runs(_RUN_TAG, marker.parent.name, "KILLED")
         marker.unlink()
@@ -465,81 +489,78 @@ class _Execution:
 
     def _step(self, job: Job, key: str, inputs: Mapping[str, Artifact | Value], run_id: str | None) -> Step:
         """Run the job's command; if it succeeds, move its outputs into the cache."""
+        project = self._work.project
         place = self._work.folder(job, key)
-        scratch = place.with_name(f".{place.name}-{self._id}")
-        scratch.mkdir(parents=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         log = self._folder / "logs" / f"{job.name}.log"
-        try:
+        with staging_folder(place.parent) as staging:
+            scratch = staging / job.name
+            code, code_sha256 = scratch / _CODE, self._work.code[job.name]
             written = {name: scratch / name for name in job.outputs}
+            used = {project.root / one.path: one.sha256 for one in inputs.values() if isinstance(one, Artifact)}
+            used[code] = code_sha256
+            with self._work.measured("digests"):
+                copied = copy_tree(job.code, code, NOT_CODE)
+                before = {path: stamps(path) for path in used}
             for name, type_ in job.outputs.items():
                 if type_ != "uri_file":
                     written[name].mkdir()
             began = time.monotonic()
-            problem = self._command(job, inputs, written, run_id, log)
-            seconds = time.monotonic() - began
-            with self._work.measured("digests"):
-                outputs = (
-                    {}
-                    if problem
-                    else {
-                        name: _artifact(self._work.project, place / name, digest_tree(one))
-                        for name, one in written.items()
-                    }
-                )
+            digests: dict[str, str] = {}
+            with log.open("xb") as file:
+                if copied == code_sha256:
+                    problem = self._command(job, code, inputs, written, run_id, file)
+                else:
+                    problem = f"{job.code} changed after the run had started. Run again."
+                seconds = time.monotonic() - began
+                if not problem:
+                    with self._work.measured("digests"):
+                        problem, digests = _results(used, before, written)
+                file.write(f"\n{problem}\n".encode() if problem else b"")
             record = _record(
+                project,
                 job,
                 "completed" if not problem else "interrupted" if self._stopping else "failed",
-                outputs,
+                {name: _artifact(project, place / name, sha256) for name, sha256 in digests.items()},
                 seconds=round(seconds, 3),
                 key=key,
                 inputs=inputs,
-                log=log.relative_to(self._work.project.root).as_posix(),
+                code=None if problem else _artifact(project, place / _CODE, code_sha256),
+                log=log.relative_to(project.root).as_posix(),
                 mlflow_run_id=run_id,
             )
             if not problem:
                 write_record(scratch / _STEP, record)
-                if place.exists():  # damaged, or ignored because of --no-cache
-                    shutil.rmtree(place)
+                remove_tree(place)  # damaged, or ignored because of --no-cache
                 scratch.rename(place)
             return record
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
     def _command(
-        self,
-        job: Job,
-        inputs: Mapping[str, Artifact | Value],
-        outputs: Mapping[str, Path],
-        run_id: str | None,
-        log: Path,
-    ) -> str | None:
-        """Run the command with its output in `log`; return the problem, or None if it succeeded."""
-        project = self._work.project
-        values = {name: project.path(one.path) if isinstance(one, Artifact) else one for name, one in inputs.items()}
+        self, job: Job, code: Path, inputs: Mapping[str, Artifact | Value], outputs: Mapping[str, Path],
+        run_id: str | None, log: BinaryIO,
+    ) -> str:  # fmt: skip
+        """Run the command with its output in `log`; return the problem, empty if it succeeded."""
+        root = self._work.project.root
+        values = {name: root / one.path if isinstance(one, Artifact) else one for name, one in inputs.items()}
         arguments = job.arguments(values, outputs)
         program = _program(arguments[0], self._interpreter)
         environment = _step_environment(self._work.project, self._interpreter, self._work.pipeline, run_id)
         environment |= job.environment
-        with log.open("wb") as file:
-            if program is None:
-                problem = f"The program {arguments[0]} is not in the project's environment and not on PATH."
-                file.write(problem.encode() + b"\n")
-                return problem
-            with guarded_child(
-                [program, *arguments[1:]], cwd=job.code, env=environment, stdout=file, stderr=subprocess.STDOUT
-            ) as process:
-                with self._lock:
-                    self._processes.add(process)
-                    stopping = self._stopping
-                code = process.wait() if not stopping else -1
-                with self._lock:
-                    self._processes.discard(process)
-            missing = [name for name, path in outputs.items() if not path.exists()]
-            problem = f"The command failed with exit code {code}." if code else ""
-            if not problem and missing:
-                problem = f"The command did not create its outputs: {', '.join(missing)}."
-            file.write(f"\n{problem}\n".encode() if problem else b"")
-        return problem or None
+        if program is None:
+            return f"The program {arguments[0]} is not in the project's environment and not on PATH."
+        with guarded_child(
+            [program, *arguments[1:]], cwd=code, env=environment, stdout=log, stderr=subprocess.STDOUT
+        ) as process:
+            with self._lock:
+                self._processes.add(process)
+                stopping = self._stopping
+            exit_code = process.wait() if not stopping else -1
+            with self._lock:
+                self._processes.discard(process)
+        missing = [name for name, path in outputs.items() if not path.exists() or path.is_symlink()]
+        if exit_code:
+            return f"The command failed with exit code {exit_code}."
+        return f"The command did not create its outputs: {', '.join(missing)}." if missing else ""
 
     def _write(self, status: str) -> Run:
         work = self._work
@@ -557,7 +578,7 @@ class _Execution:
             overhead={activity: round(seconds, 3) for activity, seconds in work.overhead.items()},
             data_checks=_data_checks(work.project, outputs, self._progress),
             jobs={
-                name: self._records.get(name) or _record(job, "skipped", {}, seconds=0.0, key="")
+                name: self._records.get(name) or _record(work.project, job, "skipped", {}, seconds=0.0, key="")
                 for name, job in work.pipeline.jobs.items()
             },
             outputs=outputs,
@@ -582,6 +603,31 @@ class _Execution:
         )
 
 
+def _results(
+    used: Mapping[Path, str], before: Mapping[Path, Mapping[str, object]], written: Mapping[str, Path]
+) -> tuple[str, dict[str, str]]:
+    """The digests of what a step wrote; none, but the problem, if its code or an input changed while it ran.
+
+    Args:
+        used: The digests of the step's code and inputs.
+        before: Their stamps before it ran.
+    """
+    try:
+        for path, sha256 in used.items():
+            differing = sorted(name for name, _ in before[path].items() ^ stamps(path).items())
+            if differing or digest_tree(path) != sha256:
+                named = ", ".join(dict.fromkeys(differing[:6]))
+                return (
+                    f"{path} changed while the step ran ({named}): its outputs are not kept. A step writes only"
+                    " into its outputs or into temporary folders."
+                ), {}
+        return "", {name: digest_tree(path) for name, path in written.items()}
+    except InputError as error:  # a link or a pipe
+        return error.what, {}
+    except FileNotFoundError as error:
+        return f"{error.filename} was removed while the step ran: its outputs are not kept.", {}
+
+
 def _data_checks(project: Project, outputs: Mapping[str, Artifact], progress: Progress) -> list[DataCheck] | None:
     """The checks of the data in the evaluation; None if there is no evaluation, or it cannot be read (reported)."""
     evaluation = outputs.get(project.manifest.pipeline.evaluation)
@@ -598,9 +644,9 @@ def _all_cached(work: _PreparedRun, cached: Mapping[str, Step], progress: Progre
     """The earlier run with the same outputs, or a new run record if the outputs come from several runs."""
     jobs = {name: _cached_record(one, work.pipeline.jobs[name]) for name, one in cached.items()}
     keys = {name: record.key for name, record in jobs.items()}
-    for path in sorted((work.project.state / "runs").glob("*/run.json"), reverse=True):
+    for path in sorted(_runs(work.project).glob("*/run.json"), reverse=True):
         try:
-            run = read_record(path, Run)
+            run = read_run(path)
         except InputError:  # damaged, or from a newer version: ignored
             continue
         if run.pipeline.path == work.file.path:
@@ -626,7 +672,7 @@ def _all_cached(work: _PreparedRun, cached: Mapping[str, Step], progress: Progre
         mlflow_run_id=None,
         data_checks=_data_checks(work.project, outputs, progress),
     )
-    write_record(work.project.state / "runs" / record.id / "run.json", record)
+    write_record(_runs(work.project) / record.id / "run.json", record)
     return record
 
 
@@ -635,6 +681,7 @@ def _run_record(work: _PreparedRun, **fields: object) -> Run:
         {
             "schema_version": 1,
             "project": work.project.manifest.name,
+            "model": work.project.manifest.model.name,
             "pipeline": work.file,
             "inputs": work.inputs,
             "champion": registry.recorded(work.champion),
@@ -647,8 +694,9 @@ def _run_record(work: _PreparedRun, **fields: object) -> Run:
 
 
 def _record(
-    job: Job, status: str, outputs: Mapping[str, Artifact], *, seconds: float, key: str, **more: object
-) -> Step:
+    project: Project, job: Job, status: str, outputs: Mapping[str, Artifact], *, seconds: float, key: str,
+    **more: object,
+) -> Step:  # fmt: skip
     fields = {
         "component": job.component.name if job.component.parent == job.code else job.component.as_posix(),
         "status": status,
@@ -657,6 +705,8 @@ def _record(
         "after": job.after,
         "inputs": {},
         "outputs": outputs,
+        "source": _artifact(project, job.code, "").path if job.code.is_relative_to(project.root) else None,
+        "code": None,
     }
     return Step.model_validate({**fields, **more})
 
@@ -692,7 +742,7 @@ def _program(name: str, interpreter: Path) -> str | None:
 
 def _step_environment(project: Project, interpreter: Path, pipeline: Pipeline, run_id: str | None) -> dict[str, str]:
     """This process's environment variables, with the project's Python first, and MLflow's as Azure ML sets them."""
-    environment = mlflow_environment()
+    environment = mlflow_environment(interpreter)
     environment["PATH"] = os.pathsep.join([str(interpreter.parent), environment.get("PATH", "")])
     environment["VIRTUAL_ENV"] = str(interpreter.parents[1])
     for name in ("PYTHONPATH", "PYTHONHOME", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):

@@ -8,7 +8,6 @@ import contextlib
 import http.client
 import json
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -21,14 +20,15 @@ from typing import IO, Any, cast
 
 from pydantic import BaseModel
 
+from bootstrap.digest import copy_tree
 from bootstrap.errors import ConflictError, InputError, RefusedError
-from bootstrap.files import temporary_folder
+from bootstrap.files import create_file, temporary_folder
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import mlflow_environment
 from bootstrap.model.records import Run, Version
 from bootstrap.processes import child
 from bootstrap.progress import Progress
-from bootstrap.project import Project
+from bootstrap.project import STATE_FOLDER, Project
 from bootstrap.yaml import read, validated
 
 HOST = "127.0.0.1"
@@ -129,7 +129,8 @@ def model_of_run(project: Project, run: Run) -> Iterator[Model]:
             hint=f"Run the pipeline again: {project.command('run')}",
         )
     with temporary_folder() as folder:
-        copied = shutil.copytree(project.path(model.path), folder / registry.MODEL)
+        copied = folder / registry.MODEL
+        copy_tree(project.path(model.path), copied)
         yield Model(f"run {run.id}", model.sha256, copied)
 
 
@@ -157,13 +158,13 @@ def start_server(
         progress.finished("serve environment")
     command = [str(python), str(_SCRIPTS / "serve.py"), "--entry_script", str(folder / script), "--port", str(port)]
     fixed = {"AML_APP_ROOT": str(folder), "AZUREML_MODEL_DIR": str(model.path.parent), "PYTHONUNBUFFERED": "1"}
-    environment = _inherited() | variables | fixed
-    log = project.state / f"serve-{port}.log"
+    environment = _inherited(python) | variables | fixed
+    log = project.path(f"{STATE_FOLDER}/serve-{port}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     progress.started("inference server")
     began = time.monotonic()
     with (
-        log.open("wb") as output,
+        create_file(log) as output,
         child(
             command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         ) as process,
@@ -256,8 +257,8 @@ def _scoring_script(project: Project) -> tuple[Path, str, dict[str, str]]:
     return folder, code.scoring_script, variables
 
 
-def _inherited() -> dict[str, str]:
-    return {name: value for name, value in mlflow_environment().items() if not name.startswith(_FOREIGN)}
+def _inherited(python: Path) -> dict[str, str]:
+    return {name: value for name, value in mlflow_environment(python).items() if not name.startswith(_FOREIGN)}
 
 
 def _free_port(port: int) -> int:
@@ -354,14 +355,16 @@ def _latencies(connection: http.client.HTTPConnection, body: bytes) -> list[floa
 def _predicting(project: Project, model: Model, python: Path) -> Iterator[Callable[[], list[Any]]]:
     """Start to predict the sample request without a server, in the serve environment; the call waits for the result."""
     request = project.path(project.manifest.serve.sample_request)
-    log = project.state / "predict.log"
+    log = project.path(f"{STATE_FOLDER}/predict.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder() as folder:
         answers = folder / "answers.json"
         command = [str(python), str(_SCRIPTS / "predict.py"), str(model.path), str(request), str(answers)]
         with (
-            log.open("wb") as output,
-            child(command, cwd=project.root, env=_inherited(), stdout=output, stderr=subprocess.STDOUT) as process,
+            create_file(log) as output,
+            child(
+                command, cwd=project.root, env=_inherited(python), stdout=output, stderr=subprocess.STDOUT
+            ) as process,
         ):
 
             def predictions() -> list[Any]:

@@ -1,6 +1,7 @@
 """A folder made from a description, a command run in it, and what must hold afterwards, whatever the input was."""
 
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -14,8 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bootstrap.model import gate
 from tests.attacks.environment import prefix, variables
 from tests.helpers import CONTOSO, git
+from tests.unit.model.worlds import World, evaluation, register_by_hand
 
 HANG_SECONDS = 20.0
 """No command may take longer on a hostile input, on a machine with nothing else to do."""
@@ -58,18 +61,24 @@ class Answer:
 def build(root: Path, case: Mapping[str, Any]) -> None:
     """Make the world of a case in `root`.
 
-    Keys of a case: `base` (`contoso`, the example's manifests), `files` (path: text, or {hex: …}, {repeat: [text, n]}),
-    `links` (path: target), `fifos`, `folders`, `remove` (lists of paths), `git` (commit all, with these files changed
-    after it).
+    Keys of a case: `base` (`contoso`, the example's manifests; `project`, see `_project`), `files` (path: text, or
+    {hex: …}, {repeat: [text, n]}), `json` (path: changes, see `_change`), `links` (path: target), `fifos`, `folders`,
+    `remove` (lists of paths), `git` (commit all, with these files changed after it).
     """
     root.mkdir(parents=True, exist_ok=True)
     for folder in (root.parent / "home", root.parent / "tmp"):
         folder.mkdir(exist_ok=True)
     if case.get("base") == "contoso":
         shutil.copytree(CONTOSO, root, dirs_exist_ok=True)
+    if case.get("base") == "project":
+        _project(root, case)
     for path in case.get("remove", ()):
         (root / path).unlink()
     _write(root, case.get("files", {}))
+    for path, changes in case.get("json", {}).items():
+        document = json.loads((root / path).read_text(encoding="utf-8"))
+        _change(document, changes)
+        (root / path).write_text(json.dumps(document), encoding="utf-8")
     for path in case.get("folders", ()):
         (root / path).mkdir(parents=True)
     for path, target in case.get("links", {}).items():
@@ -82,6 +91,36 @@ def build(root: Path, case: Mapping[str, Any]) -> None:
         git("add", "--all", "--force", cwd=root)
         git("commit", "--quiet", "--message", "all", cwd=root)
         _write(root, case["git"])
+
+
+def _project(root: Path, case: Mapping[str, Any]) -> None:
+    """A project with a completed run. Unlike the other keys, these change it as somebody does who corrects the digests.
+
+    Keys: `evaluation` and `record` (changes of evaluation.json and run.json), `losses` ([old, new] in the table),
+    `judged` (the gate has decided), `champion` (a version is registered).
+    """
+    world = World(root)
+    if case.get("champion"):
+        world.evaluation = evaluation(register_by_hand(root))
+    _change(world.evaluation, case.get("evaluation", {}))
+    world.losses = world.losses.replace(*case.get("losses", ["\n", "\n"]))
+    world.run = case.get("record", {})
+    project = world.write()
+    if case.get("judged"):
+        gate.write_decision(project, gate.decide(project, gate.find_run(project)))
+
+
+def _change(document: Any, changes: Mapping[str, Any]) -> None:
+    """Set values by their dotted paths; null removes a key."""
+    for place, value in changes.items():
+        *around, last = place.split(".")
+        inner = document
+        for key in around:
+            inner = inner[key]
+        if value is None:
+            del inner[last]
+        else:
+            inner[last] = value
 
 
 def _write(root: Path, files: Mapping[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 import json
 import os
+import py_compile
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -335,13 +338,13 @@ def test_interruption_leaves_no_process_and_no_partial_output(project: Path) -> 
                 import os, sys, time
                 from pathlib import Path
                 Path(sys.argv[3]).write_text("half")
-                Path(__file__).with_name("pid").write_text(str(os.getpid()))
+                Path(sys.argv[1]).with_name("pid").write_text(str(os.getpid()))
                 time.sleep(60)
                 """
         },
     )
     with started("-m", "bootstrap", "run", cwd=project) as process:
-        pid_file = project / "scale/pid"
+        pid_file = project / "data/pid"
         until = time.monotonic() + 30
         while not pid_file.exists() or not pid_file.read_text():
             assert time.monotonic() < until
@@ -455,3 +458,148 @@ def test_run_record_has_digests_of_all_files(project: Path) -> None:
     assert text["inputs"]["factor"] == 2
     assert text["jobs"]["add"]["after"] == ["count", "scale"]
     assert text["jobs"]["add"]["inputs"]["scaled"] == text["jobs"]["scale"]["outputs"]["scaled"]
+
+
+WAITING = """
+    import sys, time
+    from pathlib import Path
+    numbers, factor, output = sys.argv[1:]
+    root = Path(numbers).parent.parent
+    (root / "started").touch()
+    while not (root / "go").exists():
+        time.sleep(0.02)
+    import unit
+    Path(output).write_text(str(sum(map(int, Path(numbers).read_text().split())) * unit.ONE))
+    """
+
+
+def run_while(project: Path, change: Callable[[], object]) -> Done:
+    """Run the project; change something while its step `scale` is running."""
+    build_tree(project, {"scale/scale.py": WAITING, "scale/unit.py": "ONE = 1\n"})
+    with started("-m", "bootstrap", "run", cwd=project) as process:
+        while not (project / "started").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        change()
+        (project / "go").touch()
+        out, err = process.communicate(timeout=60)
+        return Done(process.returncode, out, err)
+
+
+def kept(project: Path, job: str) -> list[Path]:
+    return list((project / ".mlops/steps").glob(f"{job}-*"))
+
+
+def test_step_fails_if_an_input_changes_while_it_runs(project: Path) -> None:
+    data = project / "data/numbers.txt"
+
+    done = run_while(project, lambda: data.write_text("100\n", encoding="utf-8"))
+
+    assert done.code == 2
+    assert f"{data} changed while the step ran (numbers.txt): its outputs are not kept" in done.err
+    assert kept(project, "scale") == []
+
+
+def test_step_fails_if_an_input_changes_and_is_restored_while_it_runs(project: Path) -> None:
+    data = project / "data/numbers.txt"
+    text = data.read_text(encoding="utf-8")
+
+    def change_and_restore() -> None:
+        data.write_text("100\n", encoding="utf-8")
+        data.write_text(text, encoding="utf-8")
+
+    done = run_while(project, change_and_restore)
+
+    assert done.code == 2
+    assert "changed while the step ran" in done.err
+    assert kept(project, "scale") == []
+
+
+def test_step_runs_in_a_copy_of_its_code_that_later_edits_do_not_reach(project: Path) -> None:
+    done = run_while(project, lambda: build_tree(project, {"scale/unit.py": "ONE = 100\n"}))
+
+    assert done.code == 0, done.err
+    step = record(project).jobs["scale"]
+    assert (project / step.outputs["scaled"].path).read_text(encoding="utf-8") == "6"
+    assert step.source == "scale"
+    assert step.code is not None
+    assert (project / step.code.path / "unit.py").read_text(encoding="utf-8") == "ONE = 1\n"
+    assert states(run(project, "-o", "json"))["scale"] == "completed"  # not cached: the code is another one now
+
+
+def test_step_reads_no_content_without_a_digest(project: Path) -> None:
+    alter(project / "scale/scale.py", "import sys", "import sys\nimport unit")
+    alter(project / "scale/scale.py", "int(factor)", "int(factor) * unit.ONE")
+    build_tree(project, {"scale/unit.py": "ONE = 1\n", "other.py": "ONE = 9\n"})
+    stat = (project / "scale/unit.py").stat()
+    os.utime(project / "other.py", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    compiled = cache_from_source(str(project / "scale/unit.py"))
+    py_compile.compile(str(project / "other.py"), cfile=compiled)  # Python would take it for the one of unit.py
+    assert run(project).code == 0
+    assert total(project) == "12"
+
+    alter(project / "scale/scale.py", "unit.ONE", "int(Path('.ipynb_checkpoints/one').read_text())")
+    build_tree(project, {"scale/.ipynb_checkpoints/one": "5"})
+    done = run(project)
+
+    assert done.code == 2
+    assert "No such file or directory: '.ipynb_checkpoints/one'" in done.err
+
+
+def test_linked_folder_in_code_is_refused(project: Path) -> None:
+    (project / "scale/linked").symlink_to(project / "add")
+
+    done = run(project)
+
+    assert done.code == 2
+    assert "scale/linked is a link to a folder" in done.err
+
+
+def test_step_fails_if_it_writes_into_its_code(project: Path) -> None:
+    alter(project / "count/count.py", "import sys", "import sys\nopen('notes.txt', 'w').write('x')")
+
+    done = run(project)
+
+    assert done.code == 2
+    assert "step-code changed while the step ran (notes.txt)" in done.err
+    assert not (project / "count/notes.txt").exists()
+    assert kept(project, "count") == []
+
+
+@pytest.mark.parametrize("make", ["os.symlink('.', path)", "os.symlink('nowhere', path)", "os.mkfifo(path)"])
+def test_step_fails_if_an_output_has_no_digest(project: Path, make: str) -> None:
+    script = f"import os, sys\npath = os.path.join(sys.argv[2], 'x')\n{make}\n"
+    (project / "count/count.py").write_text(script, encoding="utf-8")
+
+    done = run(project)
+
+    assert done.code == 2
+    assert "so its content has no digest" in done.err
+    assert kept(project, "count") == []
+
+
+@pytest.mark.parametrize("link", [".mlops", ".mlops/steps", ".mlops/runs"])
+def test_state_that_leads_out_of_the_project_is_refused(project: Path, tmp_path: Path, link: str) -> None:
+    victim = build_tree(tmp_path / "victim", {".hidden/file": "kept"})
+    (project / link).parent.mkdir(exist_ok=True)
+    (project / link).symlink_to(victim)
+
+    done = run(project)
+
+    assert done.code == 2
+    assert "leads out of the project" in done.err
+    assert [path.name for path in victim.rglob("*")] == [".hidden", "file"]
+
+
+def test_leftovers_of_a_killed_step_are_removed_but_nothing_else(project: Path) -> None:
+    steps = build_tree(project / ".mlops/steps", {".hidden/file": "kept"})
+    script = "import os, pathlib, sys; from bootstrap.files import staging_folder\n"
+    script += "with staging_folder(pathlib.Path(sys.argv[1])) as folder: print(folder, flush=True); os._exit(9)"
+    killed = subprocess.run([sys.executable, "-c", script, str(steps)], capture_output=True, text=True, check=False)
+    left = Path(killed.stdout.strip())
+    assert left.is_dir()
+
+    assert run(project).code == 0
+
+    assert not left.exists()
+    assert (steps / ".hidden/file").exists()

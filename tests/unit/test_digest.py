@@ -1,13 +1,16 @@
 """Digests of content: equal for equal content, different for every difference of content or name."""
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.digest import digest_text, digest_tree
+from bootstrap.digest import NOT_CODE, copy_tree, digest_text, digest_tree, stamps
+from bootstrap.errors import InputError
 from tests.helpers import build_tree
 
 
@@ -24,11 +27,61 @@ def test_digest_of_a_folder_is_that_of_the_output_of_sha256sum(tmp_path: Path) -
     assert digest_tree(folder) == digest_text(listing.stdout)
 
 
-def test_caches_of_tools_are_left_out(tmp_path: Path) -> None:
+def test_what_tools_create_beside_code_is_left_out_of_code_only(tmp_path: Path) -> None:
     folder = build_tree(tmp_path / "folder", {"step.py": "print(1)\n"})
     before = digest_tree(folder)
     build_tree(folder, {"__pycache__/step.cpython-311.pyc": "junk", "sub/.pytest_cache/x": "junk"})
-    assert digest_tree(folder) == before
+    (folder / ".#step.py").symlink_to("ann@host.1234:1")
+    assert digest_tree(folder, NOT_CODE) == before
+    assert copy_tree(folder, tmp_path / "copy", NOT_CODE) == before
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["step.py"]
+    (folder / ".#step.py").unlink()
+    assert digest_tree(folder) != before
+
+
+def test_line_breaks_in_names_are_escaped_as_sha256sum_does(tmp_path: Path) -> None:
+    folder = build_tree(tmp_path / "folder", {"a": "1", "b": "2"})
+    line = f"a\n{hashlib.sha256(b'2').hexdigest()}  b"
+    other = build_tree(tmp_path / "other", {line: "1", "c\\d": "2"})
+    listing = subprocess.run(["sha256sum", line, "c\\d"], cwd=other, capture_output=True, text=True, check=True)
+    assert digest_tree(other) == digest_text(listing.stdout)
+    (other / "c\\d").unlink()
+    assert digest_tree(other) != digest_tree(folder)
+
+
+def test_names_that_are_not_utf8_have_digests(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_bytes(b"1")
+    listing = hashlib.sha256(b"1").hexdigest().encode() + b"  \xff\n"
+    assert digest_tree(tmp_path) == hashlib.sha256(listing).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("folder", "is a link to a folder"), ("nowhere", "is a link that leads nowhere"), (None, "is no file")],
+)
+def test_content_without_a_digest_is_refused(tmp_path: Path, target: str | None, words: str) -> None:
+    folder = build_tree(tmp_path, {"data/a.csv": "1", "folder/b.csv": "2"})
+    if target is None:
+        os.mkfifo(folder / "data/x")
+    else:
+        (folder / "data/x").symlink_to(folder / target)
+    with pytest.raises(InputError, match=rf"data/x {words}"):
+        digest_tree(folder / "data")
+
+
+def test_device_has_no_digest() -> None:
+    with pytest.raises(InputError, match="/dev/zero is a device"):
+        digest_tree(Path("/dev/zero"))
+
+
+def test_stamps_differ_after_a_write_that_restored_the_content(tmp_path: Path) -> None:
+    folder = build_tree(tmp_path / "folder", {"a.csv": "1"})
+    before, digest = stamps(folder), digest_tree(folder)
+    assert stamps(folder) == before
+    (folder / "a.csv").write_text("2", encoding="utf-8")
+    (folder / "a.csv").write_text("1", encoding="utf-8")
+    assert digest_tree(folder) == digest
+    assert stamps(folder) != before
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c/d", "c/e"]), st.binary(max_size=8), min_size=1))

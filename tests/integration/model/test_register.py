@@ -1,5 +1,6 @@
 """Resource with a project's real MLflow: what is in its registry, and what interruptions leave."""
 
+import shutil
 import sqlite3
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -13,7 +14,7 @@ from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.model.records import Version
 from bootstrap.progress import Progress
 from bootstrap.project import Project, find_project
-from tests.helpers import run_cli
+from tests.helpers import build_tree, run_cli
 from tests.unit.model.worlds import World, evaluation
 
 SECOND = "20261125-101500-cd34"
@@ -136,14 +137,32 @@ def test_registration_interrupted_before_retirement_is_completed(world: World, m
 def test_partially_copied_model_is_copied_again(world: World) -> None:
     project = world.write()
     sha256 = gate.find_run(project).outputs["model"].sha256
-    leftover = registry.version_folder(project, sha256) / "model.new"
-    leftover.mkdir(parents=True)
-    (leftover / "MLmodel").write_text("half", encoding="utf-8")
+    partial = registry.version_folder(project, sha256) / "model"
+    partial.mkdir(parents=True)
+    (partial / "MLmodel").write_text("half", encoding="utf-8")
 
     version = registered(project)
 
     assert registry.is_intact(project, version.model)
-    assert not leftover.exists()
+
+
+@pytest.mark.usefixtures("_open_store")
+def test_registration_writes_through_no_link(world: World) -> None:
+    project = world.write()
+    sha256 = gate.find_run(project).outputs["model"].sha256
+    folder = registry.version_folder(project, sha256)
+    folder.mkdir(parents=True)
+    victims = build_tree(project.root / "victims", {"decision.json": "kept", "version.json": "kept", "model/x": "kept"})
+    for victim in victims.iterdir():
+        (folder / victim.name).symlink_to(victim)
+    (folder / "version.json").unlink()
+
+    version = registered(project)
+
+    assert registry.is_intact(project, version.model)
+    assert not (folder / "model").is_symlink()
+    assert [path.read_text() for path in (victims / "decision.json", victims / "model/x")] == ["kept", "kept"]
+    shutil.rmtree(victims)
 
 
 @pytest.mark.usefixtures("_open_store")
@@ -153,6 +172,8 @@ def test_new_mlflow_store_with_old_registry_is_conflict(world: World) -> None:
     old = project.state / "registry" / world.name
     world.name += "-anew"  # of which MLflow knows nothing, while the folder has version 1
     old.rename(old.with_name(world.name))
+    [record] = old.with_name(world.name).glob("*/version.json")
+    record.write_text(record.read_text(encoding="utf-8").replace(old.name, world.name), encoding="utf-8")
     world.write()
     project = better_model(world)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from bootstrap.digest import digest_tree
 from bootstrap.errors import InputError, MissingError, RefusedError
 from bootstrap.model import gate
 from bootstrap.model.records import Decision, read_record
-from tests.helpers import build_tree
+from tests.helpers import build_tree, run_here
 from tests.unit.model.worlds import RUN, World, evaluation, register_by_hand
 
 
@@ -99,7 +100,15 @@ def losses(text: str) -> Callable[[World], None]:
     return change
 
 
-HEAD = "row,challenger,baseline\n"
+def in_losses(old: str, new: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        assert old in world.losses
+        world.losses = world.losses.replace(old, new, 1)
+
+    return change
+
+
+HEAD = "row,truth,challenger,baseline\n"
 
 REFUSALS = {
     "a metric above its limit": (
@@ -166,22 +175,196 @@ REFUSALS = {
         "evidence",
         "none is registered",
     ),
-    "losses with fewer rows": (losses(HEAD + "1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 3"),
+    "losses with fewer rows": (losses(HEAD + "0,1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 3"),
     "losses with no rows": (losses(HEAD), "evidence", "has 0 rows"),
-    "losses with NaN": (losses(HEAD + "1,1,2\n2,nan,2\n3,1,2\n"), "evidence", "row 2 has no finite loss"),
-    "losses with text": (losses(HEAD + "1,1,2\n2,1,2\n3,1,x\n"), "evidence", "loss of the baseline"),
-    "losses without a column": (losses("row,challenger\n1,1\n2,1\n3,1\n"), "evidence", "loss of the baseline"),
+    "losses with NaN": (losses(HEAD + "0,1,1,2\n1,1,nan,2\n2,1,1,2\n"), "evidence", "row 2 has no finite loss"),
+    "losses with text": (losses(HEAD + "0,1,1,2\n1,1,1,2\n2,1,1,x\n"), "evidence", "loss of the baseline"),
+    "negative losses": (losses(HEAD + "0,1,1,-2\n"), "evidence", "row 1 has a negative loss of the baseline"),
+    "true values with NaN": (losses(HEAD + "0,nan,1,2\n"), "evidence", "row 1 has no finite truth"),
+    "losses without a column": (losses("row,truth,challenger\n0,1,1\n"), "evidence", "one column baseline"),
+    "losses without true values": (losses("row,challenger,baseline\n0,1,1\n"), "evidence", "one column truth"),
+    "two columns of one name": (losses("row,truth,challenger,baseline,truth\n"), "evidence", "one column truth"),
+    "a row with too few values": (losses(HEAD + "0,1,1\n"), "evidence", "row 1 has 3 values; there are 4 columns"),
+    "a row that is scored twice": (in_losses("\n1,", "\n0,"), "evidence", "has a row several times: 0"),
+    "other rows than the registered ones": (in_losses("\n1,", "\n7,"), "evidence", "has other rows or true values"),
+    "other true values than the registered ones": (in_losses(",100.0,", ",100.5,"), "evidence", "other rows or true"),
+    "a metric that the losses do not give": (
+        set_metric("challenger", "metrics", "rmse", "value", value=53.0),
+        "evidence",
+        "rmse of the challenger is 53 in evaluation.json, but 54 by the losses",
+    ),
+    "a metric of the baseline that the losses do not give": (
+        set_metric("baseline", "metrics", "r2", "value", value=-0.05),
+        "evidence",
+        "r2 of the baseline is -0.05 in evaluation.json, but 0 by the losses",
+    ),
+    "a group's metric that the losses do not give": (
+        set_metric("challenger", "groups", "sex", "2", "rmse", value=50.0),
+        "evidence",
+        "rmse of the challenger for sex 2 is 50 in evaluation.json, but 54 by the losses",
+    ),
+    "a group that is left out": (
+        remove("challenger", "groups", "sex", "2"),
+        "evidence",
+        "has the groups 1 for the challenger; the rows are in 1, 2",
+    ),
+    "a grouping that is left out": (remove("challenger", "groups", "sex"), "evidence", "has none for the challenger"),
+    "groups without the rows' groups": (
+        in_losses("group:sex", "sex"),
+        "evidence",
+        "the rows are in none, because the losses have no column group:sex",
+    ),
+    "an interval beside its value": (
+        set_metric("challenger", "metrics", "rmse", "low", value=54.5),
+        "evidence",
+        "the interval of rmse of the challenger, 54.5 to 60, does not contain its value, 54",
+    ),
+    "an interval of a difference beside its value": (
+        set_metric("differences", "baseline", "rmse", "high", value=-19.0),
+        "evidence",
+        "the interval of rmse to baseline, -24 to -19, does not contain its value, -18",
+    ),
+    "intervals that are hardly more than a point": (put("confidence", 1e-9), "evidence", "not between 0.8 and 0.9999"),
     "losses that are not the named ones": (
         put("losses", {"path": "losses.csv", "sha256": "b" * 64}),
         "evidence",
         "does not have the digest",
     ),
-    "losses outside the evaluation": (
-        put("losses", {"path": "../../../../uv.lock", "sha256": "b" * 64}),
-        "evidence",
-        "has no file",
-    ),
 }
+
+
+OUTSIDE = ("../secret", "/etc/hostname", "a/../../b", "", "a\0b")
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+@pytest.mark.parametrize("key", ["pipeline", "outputs", "code"])
+def test_run_record_with_path_outside_the_project_is_refused(world: World, key: str, path: str) -> None:
+    project = world.write()
+    record = project.state / "runs" / RUN / "run.json"
+    document = json.loads(record.read_text(encoding="utf-8"))
+    holder = {"pipeline": document, "outputs": document["outputs"], "code": document["jobs"]["train"]}[key]
+    holder["model" if key == "outputs" else key] = {"path": path, "sha256": "b" * 64}
+    record.write_text(json.dumps(document), encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"not a valid run\.json"):
+        gate.find_run(project)
+
+
+def test_losses_outside_the_evaluation_are_refused(world: World) -> None:
+    world.evaluation["losses"] = {"path": "../../../../uv.lock", "sha256": "b" * 64}
+
+    with pytest.raises(InputError, match="must be a path inside the project"):
+        judged(world)
+
+
+def test_run_id_that_leads_elsewhere_is_refused(world: World) -> None:
+    world.run = {"id": "../../../elsewhere"}
+    project = world.write()
+
+    with pytest.raises(InputError, match=r"not a valid run\.json"):
+        gate.find_run(project)
+
+
+def test_record_of_another_run_is_refused(world: World) -> None:
+    world.run = {"id": "20261125-000000-cd34"}
+
+    with pytest.raises(InputError, match="does not belong to its folder"):
+        gate.find_run(world.write())
+
+
+@pytest.mark.parametrize(("key", "words"), [("project", "of other and its model churn"), ("model", "its model other")])
+def test_run_of_another_project_or_model_is_refused(world: World, key: str, words: str) -> None:
+    world.run = {key: "other"}
+    project = world.write()
+
+    for run_id in (None, RUN):
+        with pytest.raises(RefusedError, match=words):
+            gate.find_run(project, run_id)
+
+
+def test_run_of_another_pipeline_needs_its_name(world: World) -> None:
+    world.write()
+    build_tree(world.root, {"pipelines/other.yml": "type: pipeline\n"})
+    world.run = {"pipeline": {"path": "pipelines/other.yml", "sha256": digest_tree(world.root / "pipelines/other.yml")}}
+    project = world.write("20261125-000000-cd34")
+
+    with pytest.raises(RefusedError, match=r"--pipeline pipelines/other\.yml"):
+        gate.find_run(project, "20261125-000000-cd34")
+
+    run = gate.find_run(project, None, "pipelines/other.yml")
+    assert run.id == "20261125-000000-cd34"
+    assert gate.decide(project, run).passed
+
+
+def test_output_that_no_step_of_the_run_wrote_is_refused(world: World) -> None:
+    project = world.write()
+    run = gate.find_run(project)
+    elsewhere = build_tree(project.root / "elsewhere", world.model)
+    model = run.outputs["model"].model_copy(update={"path": elsewhere.name})
+
+    decision = gate.decide(project, run.model_copy(update={"outputs": {**run.outputs, "model": model}}))
+
+    assert "elsewhere is not the output of a step of this run" in failures(decision)["evidence"]
+
+
+@pytest.mark.parametrize("change", ["edited", "removed", "linked"])
+def test_code_that_is_not_what_the_run_used_is_refused(world: World, change: str) -> None:
+    project = world.write()
+    copy = project.path(f".mlops/steps/train-{RUN}/step-code")
+    if change == "edited":
+        (copy / "train.py").write_text("print('something else')\n", encoding="utf-8")
+    elif change == "linked":
+        (copy / "train.py").unlink()
+        (copy / "train.py").symlink_to("elsewhere.py")
+    else:
+        copy.rename(copy.with_name("gone"))
+
+    decision = gate.decide(project, gate.find_run(project))
+
+    assert not decision.passed
+    assert "step-code" in failures(decision)["evidence"]
+
+
+def test_code_that_was_edited_since_the_run_is_reported(world: World) -> None:
+    project = world.write()
+    run = gate.find_run(project)
+    assert gate.decide(project, run).edited_code == []
+    build_tree(project.root, {"components/train/__pycache__/train.cpython-311.pyc": "compiled"})
+    assert gate.decide(project, run).edited_code == []
+    build_tree(project.root, {"components/train/train.py": "print('something else')\n"})
+
+    decision = gate.decide(project, run)
+
+    assert decision.passed
+    assert decision.edited_code == ["components/train"]
+    assert "used the code as it was: components/train" in run_here("model", "gate", cwd=project.root).out
+    assert "- edited since the run" in run_here("model", "gate", "--output", "markdown", cwd=project.root).out
+
+
+@pytest.mark.parametrize("name", ["__pycache__/x.pyc", ".ipynb_checkpoints/x", ".cache/x"])
+def test_hidden_file_that_was_added_to_a_model_is_refused(world: World, name: str) -> None:
+    project = world.write()
+    build_tree(project.root / f".mlops/steps/train-{RUN}/model", {name: "hidden"})
+
+    decision = gate.decide(project, gate.find_run(project))
+
+    assert f".mlops/steps/train-{RUN}/model has changed" in failures(decision)["evidence"]
+
+
+def test_linked_folder_in_a_model_is_refused(world: World) -> None:
+    project = world.write()
+    project.path(f".mlops/steps/train-{RUN}/model/code").symlink_to(project.root / "data")
+
+    assert "is a link to a folder" in failures(gate.decide(project, gate.find_run(project)))["evidence"]
+
+
+def test_metrics_that_are_not_recomputed_are_named(world: World) -> None:
+    world.evaluation["metrics"]["profit"] = {"better": "higher"}
+    world.evaluation["challenger"]["metrics"]["profit"] = {"value": 1, "low": 0, "high": 2}
+
+    [evidence] = [result for result in judged(world).rules if result.rule == "evidence"]
+
+    assert evidence.message.endswith("; rmse, r2 recomputed from 3 rows; not recomputed: profit")
 
 
 @pytest.mark.parametrize(("change", "rule", "words"), REFUSALS.values(), ids=REFUSALS)
@@ -216,7 +399,7 @@ CHAMPION_REFUSALS: dict[str, tuple[Callable[[World], None], str, str]] = {
         "up to 0.6 worse, 0.5 allowed",
     ),
     "no comparison with the champion": (remove("differences", "champion"), "holds the champion", "does not compare"),
-    "no loss of the champion": (losses(HEAD + "1,1,2\n2,1,2\n3,1,2\n"), "evidence", "loss of the champion"),
+    "no loss of the champion": (losses(HEAD + "0,1,1,2\n"), "evidence", "one column champion"),
 }
 
 

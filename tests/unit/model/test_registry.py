@@ -126,6 +126,7 @@ def test_challenger_that_passed_has_complete_lineage(world: World) -> None:
     assert set(candidate.tags) - set(expected) == {
         "mlops.decision_sha256",
         "mlops.input.data_sha256",
+        "mlops.pipeline",
         "mlops.tool",
     }
 
@@ -172,6 +173,7 @@ def test_next_steps_keep_the_project_folder(world: World) -> None:
 def test_register_after_failed_run_names_log_and_next_command(world: World) -> None:
     world.write()
     step = {"component": "train", "seconds": 1, "key": "", "after": [], "inputs": {}, "outputs": {}}
+    step |= {"source": "components/train", "code": None}
     log = ".mlops/runs/20261125-000000-cd34/logs/train.log"
     world.run = {"status": "failed", "outputs": {}, "jobs": {"train": {**step, "status": "failed", "log": log}}}
     root = world.write("20261125-000000-cd34").root

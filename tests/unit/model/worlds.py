@@ -1,12 +1,13 @@
 """A project with one completed run, written by hand: the input of gate and registry, without a pipeline or MLflow."""
 
 import json
+import math
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bootstrap.digest import digest_file, digest_tree
+from bootstrap.digest import digest_file, digest_text, digest_tree
 from bootstrap.model.records import Champion
 from bootstrap.project import Project, find_project
 from tests.helpers import build_tree
@@ -45,6 +46,11 @@ GATE = """
 KEPT = {"gate.yml": GATE, "uv.lock": "version = 1\n"}
 """Files that are written only if the test has not written them."""
 
+# Errors of 54 in each row; the baseline predicts the mean of the true values, whose deviations are -d, 0 and d.
+_TRUTH = (100 - math.sqrt(7776), 100.0, 100 + math.sqrt(7776))
+_ROWS = [(number, value, 54.0**2, (value - 100) ** 2) for number, value in enumerate(_TRUTH)]
+_SEXES = ("1", "2", "2")
+
 EVALUATION: dict[str, Any] = {
     "schema_version": 1,
     "problem": "regression",
@@ -55,15 +61,15 @@ EVALUATION: dict[str, Any] = {
     "metrics": {"rmse": {"better": "lower"}, "r2": {"better": "higher"}},
     "challenger": {
         "sha256": SHA,
-        "metrics": {"rmse": {"value": 54, "low": 49, "high": 60}, "r2": {"value": 0.5, "low": 0.4, "high": 0.6}},
-        "groups": {"sex": {"1": {"rmse": 51}, "2": {"rmse": 57}}},
+        "metrics": {"rmse": {"value": 54, "low": 49, "high": 60}, "r2": {"value": 0.4375, "low": 0.35, "high": 0.6}},
+        "groups": {"sex": {"1": {"rmse": 54}, "2": {"rmse": 54}}},
     },
     "champion": None,
     "baseline": {
         "metrics": {"rmse": {"value": 72, "low": 66, "high": 78}, "r2": {"value": 0, "low": -0.1, "high": 0.1}}
     },
     "differences": {
-        "baseline": {"rmse": {"value": -18, "low": -24, "high": -12}, "r2": {"value": 0.5, "low": 0.4, "high": 0.6}}
+        "baseline": {"rmse": {"value": -18, "low": -24, "high": -12}, "r2": {"value": 0.4375, "low": 0.35, "high": 0.6}}
     },
     "data_checks": [{"name": "schema", "passed": True, "message": "442 rows"}],
 }
@@ -88,7 +94,10 @@ class World:
 
     root: Path
     evaluation: dict[str, Any] = field(default_factory=evaluation)
-    losses: str = "row,challenger,baseline,champion\n1,1.5,2,1\n2,0.5,2,1\n3,1,2,1\n"
+    losses: str = "row,truth,challenger,baseline,champion,group:sex\n" + "".join(
+        f"{row},{truth!r},{challenger!r},{baseline!r},{challenger!r},{sex}\n"
+        for (row, truth, challenger, baseline), sex in zip(_ROWS, _SEXES, strict=True)
+    )
     run: dict[str, Any] = field(default_factory=dict)
     name: str = "churn"
     model: dict[str, str] = field(default_factory=lambda: {"MLmodel": "flavors: {}\n"})
@@ -104,6 +113,8 @@ class World:
                 "data/train.csv": "x,y\n1,2\n",
                 **{f"{step}/model/{path}": text for path, text in self.model.items()},
                 f"{step}/evaluation/losses.csv": self.losses,
+                f"{step}/step-code/train.py": "print('training')\n",
+                "components/train/train.py": "print('training')\n",
                 **{path: text for path, text in KEPT.items() if not (self.root / path).exists()},
             },
         )
@@ -112,21 +123,37 @@ class World:
         document = deepcopy(self.evaluation)
         if document["challenger"]["sha256"] == SHA:
             document["challenger"]["sha256"] = model["sha256"]
+        for rows in (document["rows"], document["champion_rows"] or {}):
+            if rows.get("sha256") == SHA:
+                rows["sha256"] = digest_text("".join(f"{row},{truth!r}\n" for row, truth, *_ in _ROWS))
         if document["losses"]["sha256"] == SHA:
             document["losses"]["sha256"] = digest_file(folder / "losses.csv")
         (folder / "evaluation.json").write_text(json.dumps(document), encoding="utf-8")
+        outputs = {"model": model, "evaluation": self._artifact(f"{step}/evaluation")}
+        job = {
+            "component": "train",
+            "status": "completed",
+            "seconds": 1.0,
+            "key": SHA,
+            "after": [],
+            "inputs": {},
+            "outputs": outputs,
+            "source": "components/train",
+            "code": self._artifact(f"{step}/step-code"),
+        }
         run = {
             "schema_version": 1,
             "id": run_id,
             "project": "churn",
+            "model": self.name,
             "pipeline": self._artifact("pipelines/train.yml"),
             "status": "completed",
             "started_at": "2026-11-24T10:15:00+00:00",
             "seconds": 1.0,
             "inputs": {"data": self._artifact("data/train.csv"), "trials": 20},
             "champion": None,
-            "jobs": {},
-            "outputs": {"model": model, "evaluation": self._artifact(f"{step}/evaluation")},
+            "jobs": {"train": job},
+            "outputs": outputs,
             "git": {"commit": "c" * 40, "dirty": False},
             "lock_sha256": digest_file(self.root / "uv.lock"),
             "python": "3.11.9",
