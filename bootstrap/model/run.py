@@ -154,7 +154,7 @@ class _PreparedRun:
         _check_lock(project)
         lock = project.root / "uv.lock"
         champion = registry.champion(project)
-        pipeline = load_pipeline(file, given)
+        pipeline = load_pipeline(project.path(str(file)), given)
         inputs = _inputs(project, pipeline, given, directory)
         described = _artifact(project, file, digest_file(file))
         taken = champion if champion is not None and _takes_champion(project, pipeline) else None
@@ -705,15 +705,18 @@ def _record(
         "after": job.after,
         "inputs": {},
         "outputs": outputs,
-        "source": _artifact(project, job.code, "").path if job.code.is_relative_to(project.root) else None,
+        "source": _relative(project, job.code) if job.code.is_relative_to(project.root) else None,
         "code": None,
     }
     return Step.model_validate({**fields, **more})
 
 
 def _artifact(project: Project, path: Path, sha256: str) -> Artifact:
-    within = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-    return Artifact(path=within.as_posix(), sha256=sha256)
+    return Artifact(path=_relative(project, path), sha256=sha256)
+
+
+def _relative(project: Project, path: Path) -> str:
+    return (path.relative_to(project.root) if path.is_relative_to(project.root) else path).as_posix()
 
 
 def _git_state(project: Project) -> GitState:

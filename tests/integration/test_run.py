@@ -578,6 +578,15 @@ def test_step_fails_if_an_output_has_no_digest(project: Path, make: str) -> None
     assert kept(project, "count") == []
 
 
+def test_pipeline_outside_the_project_is_refused(project: Path) -> None:
+    (project / "pipelines/train.yml").rename(project.parent / "train.yml")
+
+    done = run(project, "../train.yml")
+
+    assert done.code == 2
+    assert "train.yml leads out of the project" in done.err
+
+
 @pytest.mark.parametrize("link", [".mlops", ".mlops/steps", ".mlops/runs"])
 def test_state_that_leads_out_of_the_project_is_refused(project: Path, tmp_path: Path, link: str) -> None:
     victim = build_tree(tmp_path / "victim", {".hidden/file": "kept"})
