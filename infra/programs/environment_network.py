@@ -21,7 +21,7 @@ from infra.hub import Hub
 from infra.reference import Reference, references
 from infra.settings import EnvironmentSettings, ExistingSubnet, HubPeering, NewVnet
 from infra.tables.network_modes import MODES
-from infra.tables.private_endpoints import ENDPOINTS, STORAGE_BLOB, STORAGE_FILE
+from infra.tables.private_endpoints import ENDPOINTS, MODEL_REGISTRY, STORAGE_BLOB, STORAGE_FILE
 from infra.tables.roles import IDENTITIES, Target
 
 
@@ -67,6 +67,21 @@ def create_environment_network(
         depends_on=connected,
         opts=opts,
     )
+    registry_is_private = not settings.networking.public_registry
+    if registry_is_private and "workspace" in private and settings.networking.dns != "policy":
+        # Azure ML reads a private registry for a private workspace only where both have endpoints in one subnet. The
+        # name of the registry keeps the address of its endpoint in the hub: a zone holds one address for a name.
+        # https://github.com/MicrosoftDocs/azure-ai-docs/pull/245
+        create_private_endpoints(
+            "registry-endpoints",
+            context=context,
+            subnet=subnet,
+            targets={(MODEL_REGISTRY.key,): (MODEL_REGISTRY, hub.model_registry_id)},
+            zones=None,
+            origin=vnet.origin,
+            depends_on=connected,
+            opts=opts,
+        )
     if workspace is not None:
         create_role_assignments(
             "workspace-endpoints",

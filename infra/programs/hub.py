@@ -190,6 +190,7 @@ def _create_platform_ci(
             "logs": "log analytics" in targets,
             "network": deployer.private_endpoints and "hub network" in targets,
             "zones": deployer.private_endpoints and settings.dns == "hub",
+            "registry": deployer.private_endpoints and not settings.public_registry,
         }
         on = {**targets, **state_targets[deployer.environment]}
         for part, entitlements in PLATFORM_DEPLOYER_ON.items():

@@ -1,5 +1,6 @@
 """Rules on existing resources: what their import would change or remove, as far as they were exported."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from infra.rules.changes import Change, differences
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
 from infra.tables.names import TABLE
 from infra.tables.network_modes import MODES
-from infra.tables.resource_types import IMAGES, STORAGE, WORKSPACE
+from infra.tables.resource_types import ELIGIBILITY, IMAGES, STORAGE, WORKSPACE
 
 _IMPORT = "https://www.pulumi.com/docs/iac/guides/migration/import/"
 
@@ -157,6 +158,33 @@ def _other_workspace(stack: Stack) -> Iterator[Violation]:
         )
 
 
+ELIGIBILITY_TYPE = "/providers/microsoft.authorization/roleeligibilityschedules/"
+"""How the id of an eligibility contains its type, in lower case."""
+
+_WARNED_DAYS = 30
+"""An eligibility is reported this many days before it ends."""
+
+
+def _ending(stack: Stack) -> Iterator[Violation]:
+    if stack.as_of is None:
+        return
+    last = (dt.date.fromisoformat(stack.as_of) + dt.timedelta(_WARNED_DAYS)).isoformat()
+    ends = {
+        _eligibility(found["properties"]): str(found["properties"].get("endDateTime") or "9")[:10]
+        for id_, found in stack.observed.items()
+        if ELIGIBILITY_TYPE in id_
+    }
+    for resource in stack.of(ELIGIBILITY):
+        end = ends.get(_eligibility(resource.inputs))
+        if end is not None and end <= last:
+            yield violation_of(resource, f"the eligibility ends on {end}.")
+
+
+def _eligibility(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an eligibility is unique by, in lower case: Azure chooses its name."""
+    return tuple(str(described.get(key)).lower() for key in ("scope", "principalId", "roleDefinitionId"))
+
+
 def _spelled_as(planned: Any, found: Any) -> Any:
     """The found value in the spelling of the plan, where only case or spaces differ: Azure often ignores both."""
     if isinstance(found, Mapping) and isinstance(planned, Mapping):
@@ -217,6 +245,14 @@ ADOPTED_RULES: tuple[Rule, ...] = (
         "A plan uses no account: existing resources have to be exported for it.",
         "Run that command with a login that can read them, and plan with --observed azure.json.", _IMPORT,
         _not_observed,
+    ),
+    Rule(
+        "eligibility-ends", "warning", f"No eligibility ends within {_WARNED_DAYS} days",
+        "An eligibility lasts a year. After that, its group cannot activate the role.",
+        "Let an Owner remove the eligibility in Privileged Identity Management, and deploy the stack with --refresh, "
+        "which creates it again for a year.",
+        "https://learn.microsoft.com/rest/api/authorization/role-eligibility-schedules/list-for-scope",
+        _ending,
     ),
 )  # fmt: skip
 """The rules on existing resources. All but one need their description: `plan --observed`."""

@@ -6,10 +6,14 @@ from functools import partial
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
 from infra.settings import examples_in
 from infra.tables.azure_policies import POLICIES, AzurePolicy
-from infra.tables.resource_types import BUDGET, IMAGES, MODELS, STORAGE, VAULT, WORKSPACE
+from infra.tables.outbound_rules import SHARED_REGISTRY
+from infra.tables.resource_types import BUDGET, IMAGES, MODELS, OUTBOUND_RULE, STORAGE, VAULT, WORKSPACE
 
 _LEARN = "https://learn.microsoft.com/azure"
 _OWNER_TAG = "owner"
+_MANAGED_GROUP = "/resourcegroups/azureml-rg-"
+"""How the ids of what Azure creates for a registry begin, in lower case. The name ends with a random GUID.
+https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isolation"""
 
 
 def is_open(resource: Resource) -> bool:
@@ -81,7 +85,26 @@ def _refused(stack: Stack) -> Iterator[Violation]:
         if policy.name in stack.environment.denied:
             for resource in filter(partial(is_refused, policy), stack.resources):
                 found = f"{policy.path} is {resource.at(policy.path or '')!r}"
-                yield resource.urn, f"{resource.name}: hub.policies.{policy.name} refuses it, since {found}."
+                yield violation_of(resource, f"hub.policies.{policy.name} refuses it, since {found}.")
+
+
+def _registry_data(stack: Stack) -> Iterator[Violation]:
+    """Outbound rules to the registry lead neither to its storage nor to its images."""
+    rules = {rule.at("ruleName"): rule for rule in stack.of(OUTBOUND_RULE)}
+    if stack.environment is None or not rules.keys() & SHARED_REGISTRY.keys():
+        return
+    reached = {str(rule.at("properties.destination.serviceTag")).partition(".")[0] for rule in rules.values()}
+    if not stack.environment.networking.public_registry:
+        reached = set()
+    for rule in rules.values():
+        target = str(rule.at("properties.destination.serviceResourceId")).lower()
+        if _MANAGED_GROUP in target:
+            reached.add("Storage" if "/microsoft.storage/" in target else "AzureContainerRegistry")
+    parts = {"Storage": "its storage", "AzureContainerRegistry": "its container registry"}
+    missing = [text for tag, text in parts.items() if tag not in reached]
+    if missing:
+        first = next(iter(SHARED_REGISTRY))
+        yield violation_of(rules[first], f"jobs reach the model registry, but not {' and '.join(missing)}.")
 
 
 STACK_RULES: tuple[Rule, ...] = (
@@ -120,6 +143,16 @@ STACK_RULES: tuple[Rule, ...] = (
         "Write hub.vnet, so that the hub gets private endpoints; or write hub.network: open.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
         _open_hub,
+    ),
+    Rule(
+        "registry-data", "note", "Jobs that reach the model registry reach its storage and images",
+        "Azure creates them in a resource group with a random name, so no plan knows their ids. Without outbound rules "
+        "to them, jobs find a shared model and cannot load it.",
+        "Write outbound rules with the ids in az resource show --ids REGISTRY_ID: resource_id with group blob and with "
+        "group registry; or, for a registry with a public address, service_tag Storage.REGION and "
+        "AzureContainerRegistry.REGION, by which data can leave (docs/network.md).",
+        f"{_LEARN}/machine-learning/how-to-registry-network-isolation",
+        _registry_data,
     ),
     Rule(
         "policy-denies", "error", "No Azure policy of the hub refuses a resource",

@@ -449,7 +449,9 @@ PLATFORM_DEPLOYER = (
 IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
 """All roles on whole subscriptions, of identities of the hub; `infra.rules.access` reports all others."""
 
-PLATFORM_DEPLOYER_ON: dict[Literal["states", "hub", "logs", "network", "zones"], tuple[Entitlement, ...]] = {
+_HubPart = Literal["states", "hub", "logs", "network", "zones", "registry"]
+
+PLATFORM_DEPLOYER_ON: dict[_HubPart, tuple[Entitlement, ...]] = {
     "states": (
         Entitlement(
             ROLES["Storage Blob Data Contributor"], "state container",
@@ -473,9 +475,16 @@ PLATFORM_DEPLOYER_ON: dict[Literal["states", "hub", "logs", "network", "zones"],
             DNS_LINKER, "resource group", "Links DNS zones to the networks of environments, for their endpoints"
         ),
     ),
+    "registry": (
+        Entitlement(
+            ROLES["Azure AI Enterprise Network Connection Approver"], "model registry",
+            "Connects private endpoints of environments to the model registry",
+        ),
+    ),
 }  # fmt: skip
 """The roles of the same identity on the hub, which a person deploys: on the states of that environment and no others;
-on the hub; on its Log Analytics workspace, its network and its DNS zones, if they are the hub's own."""
+on the hub; on its Log Analytics workspace, its network and its DNS zones, if they are the hub's own; on a model
+registry without a public address."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (

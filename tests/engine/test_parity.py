@@ -53,6 +53,17 @@ def test_engine_creates_a_locked_hub(engine: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_engine_creates_a_locked_environment_with_a_private_registry(engine: Path, tmp_path: Path) -> None:
+    platform = load_platform(build_tree(tmp_path / "platform", {"platform.yaml": LOCKED, "teams/fraud.yaml": TEAM}))
+
+    state = lives_as_planned(engine, tmp_path / "engine", platform, "fraud-dev").state
+
+    endpoints = [one for one in state.values() if one["type"] == "azure-native:network:PrivateEndpoint"]
+    assert len(endpoints) == 8
+    [written] = [one for urn, one in state.items() if urn.rsplit("::", 1)[-1].startswith("endpoint-data-")]
+    assert "/containers/azureml-blobstore-" in written["inputs"]["scope"]
+
+
 @pytest.mark.parametrize("name", ["hub", "fraud-dev"])
 def test_engine_creates_stacks_with_existing_log_analytics(engine: Path, tmp_path: Path, name: str) -> None:
     logs = (

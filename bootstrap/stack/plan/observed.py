@@ -10,6 +10,7 @@ from typing import Any
 
 from bootstrap.errors import InputError
 from bootstrap.files import read_bounded
+from infra.rules.adopted import ELIGIBILITY_TYPE
 from infra.settings import EnvironmentSettings, StackSettings
 
 Observed = Mapping[str, Mapping[str, Any]]
@@ -27,11 +28,16 @@ _TYPES: Mapping[tuple[str, ...], type] = {
     ("properties", "keyVault"): str,
     ("properties", "containerRegistry"): str,
     ("properties", "applicationInsights"): str,
+    ("properties", "scope"): str,
+    ("properties", "principalId"): str,
+    ("properties", "roleDefinitionId"): str,
+    ("properties", "endDateTime"): str,
     ("properties", "managedNetwork"): dict,
     ("properties", "managedNetwork", "isolationMode"): str,
 }
 """The types of what rules read by name; each may also be missing or null.
-https://learn.microsoft.com/rest/api/azureml/workspaces/get"""
+https://learn.microsoft.com/rest/api/azureml/workspaces/get
+https://learn.microsoft.com/rest/api/authorization/role-eligibility-schedules/get"""
 
 _NAMES: Mapping[type, str] = {str: "text", dict: "a mapping"}
 
@@ -75,10 +81,10 @@ def read_observed(path: Path) -> Observed:
 
 
 def adopted(settings: StackSettings, observed: Observed) -> Observed:
-    """The observed resources that a stack adopts."""
-    if not isinstance(settings, EnvironmentSettings) or settings.adopted is None:
-        return {}
-    return {id_.lower(): observed[id_.lower()] for id_ in settings.adopted.ids.values() if id_.lower() in observed}
+    """The observed resources that a stack adopts, and the eligibilities, which only a plan can tell apart by stack."""
+    adopts = settings.adopted.ids if isinstance(settings, EnvironmentSettings) and settings.adopted is not None else {}
+    wanted = {id_.lower() for id_ in adopts.values()}
+    return {id_: one for id_, one in observed.items() if id_ in wanted or ELIGIBILITY_TYPE in id_}
 
 
 def _is_described(resource: Any) -> bool:

@@ -95,9 +95,12 @@ LINKED: Edits = {(LINKS, "teams.fraud.churn.dev"): CHURN_LINK}
 PLATFORMS: dict[str, Edits] = {
     "open": {**EVERYTHING, **LINKED, **on_team(kubernetes=[{"name": "aks", "cluster_id": _AKS, "namespace": "ml"}])},
     "managed": {**LOCKED, **EVERYTHING, **LINKED, **on_team(network="managed", allow_ips=["20.1.2.0/24"])},
-    "private CI": {**LOCKED, **RUNNER_SETTINGS, **EVERYTHING, **LINKED, **on_team(network="managed", ci="private")},
+    "private CI": {
+        **LOCKED, **RUNNER_SETTINGS, **EVERYTHING, **LINKED, **on_platform(hub__dns="policy"),
+        **on_team(network="managed", ci="private"),
+    },
     "locked": {
-        **LOCKED, **RUNNER_SETTINGS, **EVERYTHING, **LINKED, **on_platform(hub__network="locked", hub__dns="policy"),
+        **LOCKED, **RUNNER_SETTINGS, **EVERYTHING, **LINKED, **on_platform(hub__network="locked"),
         **on_team(outbound=[{"name": "pypi", "fqdn": "pypi.org"}]),
     },
     "adopted": {**ADOPT, **LINKED, **on_team(projects=[CHURN])},

@@ -510,6 +510,41 @@ def test_managed_environment_reaches_private_registry_by_outbound_rule(tmp_path:
     assert names == ["storage-queue", "storage-table", "storage-blob", "storage-file", "model-registry"]
 
 
+def test_private_registry_has_an_endpoint_beside_that_of_the_workspace(tmp_path: Path) -> None:
+    """Azure ML requires both in one subnet. The hub's endpoint keeps the registry's name: a zone holds one address."""
+    stacks = world(tmp_path, PLATFORM + "  network: locked\n")
+    stack, hub = stacks["fraud-dev"], stacks["hub"]
+    workspace = named(stack, "endpoints-workspace-amlworkspace", "PrivateEndpoint")["inputs"]
+    [registry] = [one for one in of_type(stack, "PrivateEndpoint") if one["name"].startswith("registry-endpoints")]
+    [connection] = registry["inputs"]["privateLinkServiceConnections"]
+    [created] = of_type(hub, "machinelearningservices:Registry")
+
+    assert registry["inputs"]["subnet"] == workspace["subnet"]
+    assert connection["groupIds"] == ["amlregistry"]
+    assert connection["privateLinkServiceId"].endswith(f"/registries/{created['inputs']['registryName']}")
+    named_in_zones = {group["inputs"]["privateEndpointName"] for group in of_type(stack, "PrivateDnsZoneGroup")}
+    assert registry["inputs"]["privateEndpointName"] not in named_in_zones
+    assert "azure-ai-enterprise-network-connection-approver-on-model-registry" in {
+        role["name"].rpartition("-on-registry-")[2] for role in of_type(hub, "RoleAssignment")
+    }
+
+
+@pytest.mark.parametrize(
+    ("platform", "team"),
+    [
+        (PLATFORM, TEAM),
+        (PLATFORM + "  network: locked\n", PRIVATE_CI),
+        (PLATFORM + "  network: locked\n  dns: policy\n", TEAM),
+    ],
+    ids=["public-registry", "public-workspace", "dns-by-policy"],
+)
+def test_other_environments_have_no_endpoint_of_the_registry(tmp_path: Path, platform: str, team: str) -> None:
+    """An Azure policy that writes the records would give the registry's name the address of the last endpoint."""
+    stack = world(tmp_path, platform, team)["fraud-dev"]
+
+    assert not [one for one in of_type(stack, "PrivateEndpoint") if one["name"].startswith("registry-endpoints")]
+
+
 def test_runners_in_the_hub_network_reach_private_services(
     example: dict[str, Stack],
 ) -> None:

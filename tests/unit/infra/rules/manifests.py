@@ -153,6 +153,35 @@ def old_storage(tags: Mapping[str, str] | None = None, **properties: Any) -> Map
     }
 
 
+REGISTRY_TAGS = [
+    {"name": "registry-files", "service_tag": "Storage.WestEurope"},
+    {"name": "registry-images", "service_tag": "AzureContainerRegistry.WestEurope"},
+]
+_OF_REGISTRY = f"/subscriptions/{ZERO}0b/resourceGroups/azureml-rg-mlr-acme-hub_{ZERO}11/providers"
+REGISTRY_FILES = {
+    "name": "files", "group": "blob", "resource_id": f"{_OF_REGISTRY}/Microsoft.Storage/storageAccounts/0a1b2c",
+}  # fmt: skip
+REGISTRY_IMAGES = {
+    "name": "images", "group": "registry", "resource_id": f"{_OF_REGISTRY}/Microsoft.ContainerRegistry/registries/0a1b",
+}  # fmt: skip
+ELIGIBLE = on_team(groups={"engineers": {"id": PEOPLE, "eligible": True}})
+
+
+def eligibility(end: str) -> Mapping[str, Any]:
+    """An export of the eligibility of the engineers for Monitoring Contributor."""
+    group = f"/subscriptions/{ZERO}0d/resourceGroups/rg-acme-fraud-dev"
+    return {
+        "id": f"{group}/providers/Microsoft.Authorization/roleEligibilitySchedules/{ZERO}ee",
+        "properties": {
+            "scope": group,
+            "principalId": PEOPLE,
+            "roleDefinitionId": f"/subscriptions/{ZERO}0d/providers/Microsoft.Authorization/roleDefinitions/"
+            "749f88d5-cbae-40b8-bcfc-e573ddc772fa",
+            "endDateTime": f"{end}T10:00:00Z",
+        },
+    }
+
+
 CASES: dict[str, list[Case]] = {
     "example-value": [
         Case(on_platform(tenant_id=EXAMPLE_TENANT), message="tenant_id"),
@@ -177,6 +206,21 @@ CASES: dict[str, list[Case]] = {
             "it has a public address",
             "hub",
         )
+    ],
+    "registry-data": [
+        Case(
+            LOCKED, {**LOCKED, **on_team(outbound=REGISTRY_TAGS)},
+            "outbound-model-registry: jobs reach the model registry, but not its storage and its container registry.",
+        ),
+        Case(
+            {**LOCKED, **on_platform(hub__network="locked"), **on_team(outbound=[*REGISTRY_TAGS, REGISTRY_FILES])},
+            {
+                **LOCKED,
+                **on_platform(hub__network="locked"),
+                **on_team(outbound=[REGISTRY_FILES, REGISTRY_IMAGES]),
+            },
+            "but not its container registry.",
+        ),
     ],
     "policy-denies": [
         Case(
@@ -322,6 +366,12 @@ CASES: dict[str, list[Case]] = {
             ADOPT, ADOPT, "the SDK does not have the value 'TLS9' of minimumTlsVersion",
             observed=([old_storage(minimumTlsVersion="TLS9")], [old_storage(minimumTlsVersion="tls1_2")]),
         )
+    ],
+    "eligibility-ends": [
+        Case(
+            ELIGIBLE, ELIGIBLE, "people-engineers-monitoring-contributor-on-resource-group: the eligibility ends on "
+            "2027-03-31.", as_of="2027-03-01", observed=([eligibility("2027-03-31")], [eligibility("2027-04-01")]),
+        ),
     ],
     "adopted-unseen": [Case(ADOPT, {}, "az resource show --ids")],
     "suppression-expired": [
