@@ -4,12 +4,13 @@ import argparse
 import ast
 import functools
 import hashlib
+import itertools
 import os
 import pickle
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -25,7 +26,7 @@ TESTS = (
 )  # fmt: skip
 """Folders and files of the tests that run the changed code in their own process."""
 KEPT = ROOT / ".tools" / "mutants"
-"""Where the measured coverage is kept, by the digest of code and tests."""
+"""Where measured coverage and verdicts are kept, by the digest of code and tests: an interrupted run continues."""
 SURVIVORS = Path(__file__).parent / "survivors.yaml"
 """Why mutants survive: by file and change, the reason."""
 
@@ -39,7 +40,7 @@ def main() -> int:
     parser.add_argument("--least", type=float, default=95.0, help="percent that must be noticed (default: 95)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
-        "--seconds", type=float, default=10.0, help="for each mutant, beside golden files (default: 10)"
+        "--seconds", type=float, default=10.0, help="of tests for each mutant, beside golden files (default: 10)"
     )
     arguments = parser.parse_args()
 
@@ -49,10 +50,12 @@ def main() -> int:
     sys.dont_write_bytecode = False  # each fork reads what the first one compiled
     sessions.preload()
     sessions.forget_ours()
-    tests = covered(arguments.processes)
+    kept = KEPT / digest()
+    kept.mkdir(parents=True, exist_ok=True)
+    tests = covered(kept / "coverage.pickle", arguments.processes)
     seconds = time.monotonic() - started
     print(f"{len(every)} possible mutants, {len(chosen)} chosen; {len(tests)} tests measured in {seconds:.0f} s")
-    verdicts = judged(chosen, tests, arguments.processes, arguments.seconds)
+    verdicts = judged(chosen, tests, kept / f"verdicts-{arguments.seconds}", arguments.processes, arguments.seconds)
     return report(chosen, verdicts, arguments.least, time.monotonic() - started)
 
 
@@ -61,26 +64,34 @@ def modules() -> list[Path]:
     return [path.relative_to(ROOT) for folder in CODE for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def covered(processes: int) -> dict[str, Covered]:
-    """What each test covers; measured anew when code or tests are others."""
-    paths = [ROOT / test for test in TESTS]
-    found_in = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("test_*.py")))]
-    files = [file.relative_to(ROOT).as_posix() for file in found_in]
-    digest = hashlib.sha256()
+def digest() -> str:
+    """Of code and tests: when they are others, everything is measured anew."""
+    found = hashlib.sha256()
     for path in sorted(
         path for folder in ("infra", "bootstrap", "tests", "examples") for path in (ROOT / folder).rglob("*.*")
     ):
-        if path.is_file() and path.suffix in (".py", ".yaml", ".json", ".txt", ".kql"):
-            digest.update(path.read_bytes())
-    kept = KEPT / f"{digest.hexdigest()[:16]}.pickle"
+        if path.is_file() and path.suffix in (".py", ".yaml", ".json", ".txt", ".kql") and path != SURVIVORS:
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def test_files() -> list[Path]:
+    """The files of tests, relative to the root."""
+    paths = [ROOT / test for test in TESTS]
+    found_in = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("test_*.py")))]
+    return [file.relative_to(ROOT) for file in found_in]
+
+
+def covered(kept: Path, processes: int) -> dict[str, Covered]:
+    """What each test covers."""
     if not kept.exists():
+        files = [file.as_posix() for file in test_files()]
         tasks = [functools.partial(sessions.measure, [file]) for file in files]
         found: dict[str, Covered] = {}
         for number, measured in sessions.in_forks(tasks, processes, 900):
             if measured is None:
                 raise SystemExit(f"{files[number]} does not end")
             found |= measured
-        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(pickle.dumps({test: found[test] for test in sorted(found)}))
     loaded: dict[str, Covered] = pickle.loads(kept.read_bytes())
     for test in [test for test, covers in loaded.items() if covers.failed]:
@@ -89,51 +100,75 @@ def covered(processes: int) -> dict[str, Covered]:
     return loaded
 
 
-def judged(chosen: Sequence[Mutant], tests: Mapping[str, Covered], processes: int, seconds: float) -> list[Verdict]:
-    """What the tests say about each mutant."""
-    importers = importing()
-    noticed: Counter[str] = Counter()
+def judged(
+    chosen: Sequence[Mutant], tests: Mapping[str, Covered], kept: Path, processes: int, seconds: float
+) -> list[Verdict]:
+    """What the tests say about each mutant; verdicts that were kept are not asked for again."""
+    verdicts: dict[str, Verdict] = {}
+    if kept.exists():
+        with kept.open("rb") as read:
+            while read.peek():
+                verdicts.update(pickle.load(read))
+    missing = [mutant for mutant in chosen if mutant.key not in verdicts]
+    nearest = Nearest(tests)
 
     def tasks() -> Iterator[Callable[[], Verdict]]:
-        for mutant in chosen:
-            covering = in_order(tests, covering_tests(mutant, tests, importers), noticed)
-            golden = [test for test in covering if tests[test].golden]
-            yield functools.partial(sessions.judge, mutant, covering, golden, seconds)
+        for mutant in missing:
+            yield functools.partial(sessions.judge, mutant, *nearest.to(mutant, seconds))
 
-    verdicts: dict[int, Verdict] = {}
-    for number, verdict in sessions.in_forks(tasks(), processes, 20 * seconds):
-        verdicts[number] = verdict or Verdict("timeout", golden=False, ran=0, complete=True)
-        by = verdicts[number].noticed_by
-        noticed[file_of(by or "")] += 1
-        result = f"noticed by {by}" if by is not None else "survived"
-        print(f"{len(verdicts)}/{len(chosen)} {chosen[number]}: {result}", flush=True)
-    return [verdicts[number] for number in range(len(chosen))]
-
-
-def covering_tests(mutant: Mutant, tests: Mapping[str, Covered], importers: Mapping[Path, Iterable[Path]]) -> set[str]:
-    """Those that run the changed lines; where hardly any does, those that run anything that imports the module.
-
-    What runs at import or is kept by a cache is covered by no test or by the first one.
-    """
-    file = mutant.path.as_posix()
-    found = {test for test, covers in tests.items() if not covers.lines.get(file, set()).isdisjoint(mutant.lines)}
-    if len(found) > 2:
-        return found
-    files = {path.as_posix() for path in importers[mutant.path]}
-    return {test for test, covers in tests.items() if not files.isdisjoint(covers.lines)}
+    with kept.open("ab") as stream:
+        for number, found in sessions.in_forks(tasks(), processes, 20 * seconds):
+            verdict = found or Verdict("timeout", golden=False)
+            verdicts[missing[number].key] = verdict
+            pickle.dump({missing[number].key: verdict}, stream)
+            stream.flush()
+            result = f"noticed by {verdict.noticed_by}" if verdict.noticed_by is not None else "survived"
+            print(f"{len(verdicts)}/{len(chosen)} {missing[number]}: {result}", flush=True)
+    return [verdicts[mutant.key] for mutant in chosen]
 
 
-def in_order(tests: Mapping[str, Covered], chosen: Iterable[str], noticed: Mapping[str, int]) -> list[str]:
-    """File by file: first those that noticed most mutants so far for the time that they take; golden files last."""
-    seconds: defaultdict[tuple[bool, str], float] = defaultdict(float)
-    for test in chosen:
-        seconds[tests[test].golden, file_of(test)] += tests[test].seconds
+class Nearest:
+    """Finds the tests that are the likeliest to notice a mutant, the same ones on an idle and on a loaded machine."""
 
-    def place(test: str) -> tuple[bool, float, str, str]:
-        golden, file = tests[test].golden, file_of(test)
-        return golden, seconds[golden, file] / (1 + noticed.get(file, 0)), file, test
+    def __init__(self, tests: Mapping[str, Covered]) -> None:
+        self._tests = tests
+        self._importers = importing()
+        self._runs = Counter(
+            (file, line) for covers in tests.values() for file, lines in covers.lines.items() for line in lines
+        )
+        self._rare = {
+            (test, file): sum(1 / self._runs[file, line] for line in lines)
+            for test, covers in tests.items()
+            for file, lines in covers.lines.items()
+        }
+        self._of_file = Counter(file_of(test) for test in tests)
 
-    return sorted(chosen, key=place)
+    def to(self, mutant: Mutant, seconds: float) -> tuple[list[str], list[str]]:
+        """The nearest tests that take so many seconds together, those of a file beside each other; the golden ones."""
+        near = {test: self._nearness(mutant, test, covers) for test, covers in self._tests.items()}
+        ordered = sorted((test for test in near if near[test] > 0), key=lambda test: (-near[test], test))
+        golden = [test for test in ordered if self._tests[test].golden]
+        others = [test for test in ordered if not self._tests[test].golden]
+        spent = itertools.accumulate(self._tests[test].seconds for test in others)
+        chosen = [test for test, until in zip(others, spent, strict=True) if until <= seconds]
+        files = list(dict.fromkeys(file_of(test) for test in chosen))
+        return sorted(chosen, key=lambda test: files.index(file_of(test))), golden
+
+    def _nearness(self, mutant: Mutant, test: str, covers: Covered) -> float:
+        """At least 1 if it runs the change; the more, the nearer the lines that it runs, and the fewer other tests do.
+
+        Constants of a module run at import, in no test: modules that import it, and tests that do, count a little.
+        """
+        file = mutant.path.as_posix()
+        lines = covers.lines.get(file, set())
+        near = 0.0 if lines.isdisjoint(mutant.lines) else 1.0
+        for line in lines:
+            distance = 0 if line in mutant.lines else min(abs(line - mutant.lines[0]), abs(line - mutant.lines[-1]))
+            near += 1 / self._runs[file, line] / (1 + distance)
+        near += sum(self._rare.get((test, importer.as_posix()), 0) for importer in self._importers[mutant.path]) / 100
+        if Path(file_of(test)) in self._importers[mutant.path]:
+            near += 1 / self._of_file[file_of(test)] / 10
+        return near
 
 
 def file_of(test: str) -> str:
@@ -142,18 +177,16 @@ def file_of(test: str) -> str:
 
 
 def importing() -> dict[Path, set[Path]]:
-    """For each module itself and all that import it, directly or not."""
+    """For each module the modules and the files of tests that import it themselves."""
     paths = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in modules()}
-    direct: dict[Path, set[Path]] = {path: {path} for path in paths.values()}
-    for path in paths.values():
+    found: dict[Path, set[Path]] = {path: set() for path in paths.values()}
+    for path in (*paths.values(), *test_files()):
         for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module:
                 for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
                     if name in paths:
-                        direct[paths[name]].add(path)
-    for _ in paths:
-        direct = {path: {far for near in direct[path] for far in direct[near]} for path in direct}
-    return direct
+                        found[paths[name]].add(path)
+    return found
 
 
 def report(chosen: Sequence[Mutant], verdicts: Sequence[Verdict], least: float, seconds: float) -> int:

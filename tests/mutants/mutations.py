@@ -2,7 +2,7 @@
 
 import ast
 import copy
-import random
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,11 @@ class Mutant:
         return f"{self.path.as_posix()}:{self.line}: {self.change}"
 
     @property
+    def key(self) -> str:
+        """Which change it is, in this version of the code."""
+        return f"{self.path.as_posix()} {self.number}"
+
+    @property
     def change(self) -> str:
         """The change without its place."""
         return f"{self.kind}: {self.before} -> {self.after}"
@@ -80,12 +85,19 @@ def mutants_of(root: Path, path: Path) -> list[Mutant]:
 
 
 def sample(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
-    """`count` of the mutants, the same number of each kind if there are so many, always the same for a seed."""
+    """`count` of the mutants, the same number of each kind if there are so many.
+
+    For a seed they are always the same: a change of the code replaces only mutants of the lines that it changes.
+    """
+
+    def drawn(mutant: Mutant) -> str:
+        return hashlib.sha256(f"{seed} {mutant.path.as_posix()} {mutant.change}".encode()).hexdigest()
+
     chosen: list[Mutant] = []
-    shuffled = {kind: [one for one in mutants if one.kind == kind] for kind in KINDS}
-    for position, (kind, of_kind) in enumerate(sorted(shuffled.items(), key=lambda pair: len(pair[1]))):
+    of_kinds = sorted(([one for one in mutants if one.kind == kind] for kind in KINDS), key=len)
+    for position, of_kind in enumerate(of_kinds):
         share = -(-(count - len(chosen)) // (len(KINDS) - position))
-        chosen += random.Random(f"{seed} {kind}").sample(of_kind, min(share, len(of_kind)))
+        chosen += sorted(of_kind, key=drawn)[:share]
     return sorted(chosen, key=lambda one: (one.path, one.number))
 
 

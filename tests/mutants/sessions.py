@@ -14,6 +14,7 @@ import importlib.machinery
 import importlib.util
 import os
 import pickle
+import resource
 import select
 import signal
 import sys
@@ -71,14 +72,10 @@ class Verdict:
         noticed_by: The first test that failed, `import` when the tests could not even be collected, `timeout` when they
             did not end; None for a mutant that survived.
         golden: Whether that test compares to a golden file.
-        ran: How many tests ran.
-        complete: Whether all tests ran that cover the mutant, beside those of golden files: their time is limited.
     """
 
     noticed_by: str | None
     golden: bool
-    ran: int
-    complete: bool
 
 
 def preload() -> None:
@@ -127,28 +124,15 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Judge:
-    """Runs the chosen tests of the files, file by file, those of golden files last; stops when one fails."""
+    """Runs the chosen tests in their order; stops when one fails."""
 
-    def __init__(self, chosen: Sequence[str], golden: Iterable[str], seconds: float) -> None:
+    def __init__(self, chosen: Sequence[str]) -> None:
         self._order = {test: place for place, test in enumerate(chosen)}
-        self._golden = set(golden)
-        self._seconds = seconds
-        self._started = time.process_time()
         self.noticed_by: str | None = None
-        self.ran = 0
-        self.complete = True
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if item.nodeid in self._order]
         items.sort(key=lambda item: self._order[item.nodeid])
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if item.nodeid not in self._golden and time.process_time() - self._started > self._seconds:
-            self.complete = False
-            return True
-        self.ran += 1
-        return None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and self.noticed_by is None:
@@ -292,25 +276,17 @@ def measure(files: Sequence[str]) -> dict[str, Covered]:
     return meter.finish()
 
 
-def judge(mutant: Mutant, tests: Sequence[str], golden: Iterable[str], seconds: float) -> Verdict:
-    """Run these tests against a mutant, until one fails.
-
-    Args:
-        tests: In the order in which they run; the tests of a file stand together.
-        golden: Those of them that compare to golden files. They run in any case.
-        seconds: The time that the others have, in seconds of the processor.
-    """
-    if not tests:
-        return Verdict(None, golden=False, ran=0, complete=True)
+def judge(mutant: Mutant, tests: Sequence[str], golden: Sequence[str]) -> Verdict:
+    """Run these tests against a mutant in their order, then those that compare to golden files, until one fails."""
     _skip_other_processes()
     sys.meta_path.insert(0, _Finder(lambda file: mutant.tree(ROOT) if file == mutant.path else None))
-    judged = _Judge(tests, golden, seconds)
-    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-    code = pytest.main([*_OPTIONS, "-x", *files], plugins=[judged])
+    judged = _Judge([*tests, *golden])
+    files = list(dict.fromkeys(test.partition("::")[0] for test in (*tests, *golden)))
+    code = pytest.main([*_OPTIONS, "-x", *files], plugins=[judged]) if files else pytest.ExitCode.OK
     noticed_by = judged.noticed_by
     if noticed_by is None and code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         noticed_by = "import"
-    return Verdict(noticed_by, noticed_by in set(golden), judged.ran, judged.complete)
+    return Verdict(noticed_by, golden=noticed_by in golden)
 
 
 _OPTIONS = (
@@ -322,14 +298,15 @@ _OPTIONS = (
 def in_forks(tasks: Iterable[Callable[[], Any]], count: int, seconds: float) -> Iterator[tuple[int, Any]]:
     """Run each task in a fork, `count` at a time; its number and result, None if it died or took too long.
 
-    A task is taken from `tasks` when a process is free.
+    A task is taken from `tasks` when a process is free. It may take so many seconds of the processor, and ten times as
+    many of the clock: a loaded machine does not end it, and one that waits for ever ends.
     """
     waiting = enumerate(tasks)
     running: dict[int, tuple[int, int, float]] = {}
     while True:
         while len(running) < count and (following := next(waiting, None)) is not None:
             number, task = following
-            pid, pipe = _fork(task)
+            pid, pipe = _fork(task, seconds)
             running[pid] = (number, pipe, time.monotonic())
         if not running:
             return
@@ -338,7 +315,7 @@ def in_forks(tasks: Iterable[Callable[[], Any]], count: int, seconds: float) -> 
             if pipe in ready:
                 with os.fdopen(pipe, "rb") as stream:
                     sent = stream.read()
-            elif time.monotonic() - started > seconds:
+            elif time.monotonic() - started > 10 * seconds:
                 os.killpg(pid, signal.SIGKILL)
                 os.close(pipe)
                 sent = b""
@@ -349,7 +326,7 @@ def in_forks(tasks: Iterable[Callable[[], Any]], count: int, seconds: float) -> 
             yield number, pickle.loads(sent) if sent else None
 
 
-def _fork(task: Callable[[], Any]) -> tuple[int, int]:
+def _fork(task: Callable[[], Any], seconds: float) -> tuple[int, int]:
     """A child process that runs the task, and the pipe that its result comes from."""
     theirs, ours = os.pipe()
     pid = os.fork()
@@ -358,6 +335,7 @@ def _fork(task: Callable[[], Any]) -> tuple[int, int]:
         return pid, theirs
     try:
         os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
         os.close(theirs)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
