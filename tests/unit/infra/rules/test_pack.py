@@ -1,4 +1,4 @@
-"""The policy pack, called as the engine calls it: a process of its own, over gRPC on loopback."""
+"""The policy pack, called as the engine calls it: over gRPC on loopback."""
 
 import json
 import subprocess
@@ -13,26 +13,21 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from infra.rules.pack import SETTINGS_KEY
+from infra.rules.pack import SETTINGS_KEY, serve
 from infra.rules.rules import RULES
 from infra.tables.resource_types import COMPUTE, STORAGE, WORKSPACE
-from tests.unit.infra.rules.manifests import planned, suppressing
+from tests.unit.infra.rules.manifests import Edits, planned, suppressing
 
 URN = "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"
 
 
 @pytest.fixture
 def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
-    """The executable that the engine would start, and a channel to the port that it prints."""
-    command = [sys.executable, "-c", "from infra.rules.pack import main; main()", "127.0.0.1:1", "."]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                yield analyzer_pb2_grpc.AnalyzerStub(channel)
-        finally:
-            process.kill()
+    """A channel to a server of this process."""
+    server, port = serve()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield analyzer_pb2_grpc.AnalyzerStub(channel)
+    server.stop(None)
 
 
 def properties(inputs: Mapping[str, Any]) -> Struct:
@@ -54,17 +49,60 @@ def judged_stack(pack: analyzer_pb2_grpc.AnalyzerStub, type_: str, outputs: Mapp
     return {diagnostic.policyName for diagnostic in found}
 
 
+def configure(pack: analyzer_pb2_grpc.AnalyzerStub, edits: Edits, name: str) -> None:
+    """Send the settings of a stack of the edited manifests."""
+    [stack] = planned(edits, name).stacks
+    config = {SETTINGS_KEY: stack.settings.model_dump_json()}
+    pack.ConfigureStack(analyzer_pb2.AnalyzerStackConfigureRequest(stack=name, config=config))
+
+
 def cluster(size: str) -> dict[str, Any]:
     return {"properties": {"computeType": "AmlCompute", "properties": {"vmSize": size}}}
+
+
+def test_the_executable_prints_its_port_and_serves_until_it_is_ended() -> None:
+    command = [sys.executable, "-c", "from infra.rules.pack import main; main()", "127.0.0.1:1", "."]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                info = analyzer_pb2_grpc.AnalyzerStub(channel).GetAnalyzerInfo(empty_pb2.Empty())
+            still_serves = process.poll() is None
+        finally:
+            process.kill()
+
+    assert info.name == "mlops-bootstrap"
+    assert still_serves
 
 
 def test_pack_lists_every_rule(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     info = pack.GetAnalyzerInfo(empty_pb2.Empty())
 
-    levels = {policy.name: policy.enforcementLevel for policy in info.policies}
-    assert levels.keys() == RULES.keys()
-    assert levels["size-retired"] == analyzer_pb2.MANDATORY
-    assert levels["public-access"] == analyzer_pb2.ADVISORY
+    assert (info.name, info.displayName, info.version) == ("mlops-bootstrap", "mlops-bootstrap", "1.0.0")
+    assert {policy.name for policy in info.policies} == RULES.keys()
+    retired = next(policy for policy in info.policies if policy.name == "size-retired")
+    rule = RULES["size-retired"]
+    texts = (retired.displayName, retired.description, retired.message, retired.url)
+    assert texts == (rule.title, rule.reason, rule.fix, rule.link)
+
+
+@pytest.mark.parametrize(
+    ("rule", "level", "severity", "judges"),
+    [
+        ("size-retired", analyzer_pb2.MANDATORY, analyzer_pb2.POLICY_SEVERITY_HIGH, "RESOURCE"),
+        ("public-access", analyzer_pb2.ADVISORY, analyzer_pb2.POLICY_SEVERITY_MEDIUM, "STACK"),
+        ("eligible-by-person", analyzer_pb2.ADVISORY, analyzer_pb2.POLICY_SEVERITY_LOW, "STACK"),
+    ],
+)
+def test_only_errors_are_mandatory(
+    pack: analyzer_pb2_grpc.AnalyzerStub, rule: str, level: int, severity: int, judges: str
+) -> None:
+    info = pack.GetAnalyzerInfo(empty_pb2.Empty())
+
+    [policy] = [policy for policy in info.policies if policy.name == rule]
+    assert (policy.enforcementLevel, policy.severity) == (level, severity)
+    assert policy.policy_type == getattr(analyzer_pb2, f"POLICY_TYPE_{judges}")
 
 
 def test_error_stops_the_engine_before_the_resource_is_created(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
@@ -72,6 +110,7 @@ def test_error_stops_the_engine_before_the_resource_is_created(pack: analyzer_pb
 
     assert found.keys() == {"size-retired"}
     assert found["size-retired"].enforcementLevel == analyzer_pb2.MANDATORY
+    assert found["size-retired"].severity == analyzer_pb2.POLICY_SEVERITY_HIGH
     assert found["size-retired"].urn == URN
     assert found["size-retired"].message.endswith(RULES["size-retired"].fix)
 
@@ -101,9 +140,7 @@ def test_findings_of_resources_are_not_repeated_for_the_stack(pack: analyzer_pb2
 
 
 def test_suppressions_of_the_manifests_apply(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    [stack] = planned(suppressing("size-retired"), "fraud-dev").stacks
-    config = {SETTINGS_KEY: stack.settings.model_dump_json()}
-    pack.ConfigureStack(analyzer_pb2.AnalyzerStackConfigureRequest(stack="fraud-dev", config=config))
+    configure(pack, suppressing("size-retired"), "fraud-dev")
 
     assert judged(pack, COMPUTE, cluster("Standard_NC6s_v3")) == {}
 
