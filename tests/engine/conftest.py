@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from infra.components import propagation
 from tests.engine.executable import NoEngineError, find_or_build
 
 
@@ -27,3 +29,15 @@ def found_or_skipped() -> Path:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits of the program, in seconds. They take no time."""
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(propagation, "asyncio", SimpleNamespace(sleep=wait))
+    return waited

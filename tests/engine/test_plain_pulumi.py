@@ -11,16 +11,18 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pulumi import automation
 
 from bootstrap.manifests.platform import load_platform
-from bootstrap.simulator.provider import serving
+from bootstrap.simulator.provider import Provider, serving
 from bootstrap.stack.plan.program import PROJECT
 from tests.engine.comparison import described, differences, planned
-from tests.engine.stacks import command, environment, previewed
+from tests.engine.stacks import command, counted, environment, previewed
 from tests.helpers import CONTOSO
 
 ROOT = Path(__file__).parents[2]
@@ -42,19 +44,22 @@ def documented() -> list[str]:
     return block.group(1).splitlines()
 
 
-def test_documented_pulumi_commands_preview_the_planned_resources(engine: Path, checkout: Path) -> None:
+@contextmanager
+def prepared(engine: Path, checkout: Path, provider: Provider | None = None) -> Iterator[automation.Stack]:
+    """The stack after the documented commands before `pulumi preview`."""
+
     def as_the_language_host_does() -> None:
         runpy.run_path(str(checkout / "infra"), run_name="__main__")
 
     *prepare, preview = documented()
     assert preview == "pulumi preview"
-    with serving() as port:
+    with serving(provider) as port:
         variables = environment(checkout / "engine", port)
         path = os.pathsep.join([str(engine.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
         for line in prepare:
             shell = line.replace("PLATFORM", str(CONTOSO))
             subprocess.run(shell, shell=True, check=True, cwd=checkout, env={**os.environ, **variables, "PATH": path})
-        stack = automation.select_stack(
+        yield automation.select_stack(
             "fraud-dev",
             project_name=PROJECT,
             program=as_the_language_host_does,
@@ -63,6 +68,19 @@ def test_documented_pulumi_commands_preview_the_planned_resources(engine: Path, 
             ),
         )
 
+
+def test_documented_pulumi_commands_preview_the_planned_resources(engine: Path, checkout: Path) -> None:
+    with prepared(engine, checkout) as stack:
         resources = previewed(stack)
 
     assert differences(planned(load_platform(CONTOSO), "fraud-dev"), described(resources)) == {}
+
+
+def test_plain_up_retries_what_needs_a_new_role(engine: Path, checkout: Path, waits: list[float]) -> None:
+    azure = Provider(role_delay=25, clock=lambda: sum(waits))
+
+    with prepared(engine, checkout, azure) as stack:
+        created = counted(stack.up())
+
+    assert set(created) == {"create"}
+    assert waits == [10, 20]

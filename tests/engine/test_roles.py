@@ -7,7 +7,6 @@ the program move that clock, and take no time.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -29,18 +28,6 @@ KEY = (
     "customer_key: {vault_id: /subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-keys/providers/"
     "Microsoft.KeyVault/vaults/kv-keys, key: https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef}\n"
 )
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits of the program, in seconds."""
-    waited: list[float] = []
-
-    async def wait(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(propagation, "asyncio", SimpleNamespace(sleep=wait))
-    return waited
 
 
 @contextmanager
