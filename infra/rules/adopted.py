@@ -53,10 +53,28 @@ def before(stack: Stack) -> dict[str, Mapping[str, Any]]:
 
     described = ((resource, stack.observed.get((resource.import_id or "").lower())) for resource in stack.resources)
     return {
-        resource.urn: _spelled_as(resource.inputs, inputs_of(resource.type, found))
+        resource.urn: _spelled_as(resource.inputs, _without_additions(inputs_of(resource.type, found)))
         for resource, found in described
         if found is not None
     }
+
+
+def _without_additions(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The inputs without what Azure ML adds to a managed network, and adds again: its status, and the required rules.
+
+    https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-of-required-rules
+    """
+    network = inputs.get("managedNetwork")
+    if network is None:
+        return inputs
+    rules = network.get("outboundRules")
+    if isinstance(rules, Mapping):
+        rules = {name: rule for name, rule in rules.items() if not _is_added(rule)}
+    return {**inputs, "managedNetwork": _filled({**network, "status": None, "outboundRules": rules})}
+
+
+def _is_added(rule: Any) -> bool:
+    return isinstance(rule, Mapping) and rule.get("category", "UserDefined") != "UserDefined"
 
 
 def _differences(stack: Stack) -> Iterator[tuple[Resource, Change]]:

@@ -341,6 +341,27 @@ def test_properties_that_the_first_update_would_remove_are_reported(tmp_path: Pa
     }
 
 
+def test_rules_that_azure_ml_added_to_a_managed_network_are_no_loss(tmp_path: Path) -> None:
+    tag = {"serviceTag": "AzureActiveDirectory", "protocol": "TCP", "portRanges": "80, 443"}
+    network = {
+        "isolationMode": "AllowInternetOutbound",
+        "status": {"status": "Active", "sparkReady": False},
+        "outboundRules": {
+            "__SYS_ST_AzureActiveDirectory": {"type": "ServiceTag", "category": "Required", "destination": tag},
+            "by-hand": {"type": "FQDN", "category": "UserDefined", "destination": "pypi.org"},
+        },
+    }
+    described = changed(WORKSPACE_IN_AZURE, managedNetwork=network)
+
+    lost = [message for rule, message in findings(observe(tmp_path, MANAGE, described)) if rule == "adopted-loses"]
+
+    [message] = lost
+    assert message.startswith("workspace: managedNetwork.outboundRules is")
+    assert "by-hand" in message
+    assert "__SYS" not in message
+    assert "status" not in message
+
+
 def test_impossible_changes_by_an_import_are_errors(tmp_path: Path) -> None:
     described = changed(WORKSPACE_IN_AZURE, managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound"})
 
