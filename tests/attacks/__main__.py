@@ -3,19 +3,26 @@
 Every input is made from the seed and a number: what failed can be made again.
 """
 
+import contextlib
 import functools
+import json
+import math
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import yaml
 
+from bootstrap.digest import digest_tree
+from bootstrap.model import gate
+from bootstrap.model.records import Decision, Evaluation
 from tests.attacks.environment import ImpossibleHereError
 from tests.attacks.mutations import mutated
 from tests.attacks.process import forked
@@ -26,6 +33,7 @@ from tests.edits import edited, write
 from tests.helpers import CONTOSO, run_cli
 from tests.kills.commands import COMMANDS, Killing
 from tests.kills.harness import import_all
+from tests.unit.model.worlds import World, evaluation, register_by_hand
 
 _CASES = Path(__file__).parent / "cases"
 _PLATFORM = ("platform.yaml", "links.yaml", "teams/fraud.yaml", "teams/vision.yaml", "teams/forecasting.yaml")
@@ -184,16 +192,77 @@ def project(seed: int, folder: Path) -> Attack:
 
 
 def evidence(seed: int, folder: Path) -> Attack:
-    """The records of a run and what it made, mutated: the gate must not pass what is not what the run made."""
-    root = _project(folder)
-    paths = sorted(path for path in (root / ".mlops").rglob("*.json") if path.is_file())
+    """What a decision depends on, mutated: alone, and an evaluation whose digests in the record are corrected."""
+    root = folder / "world"
+    world = World(root)
+    world.evaluation = evaluation(register_by_hand(root))
+    project = world.write()
+    gate.write_decision(project, gate.decide(project, gate.find_run(project)))
+    _import_all(root)
+    [evaluated] = root.glob(".mlops/steps/*/evaluation/evaluation.json")
+    [record] = root.glob(".mlops/runs/*/run.json")
+    paths = sorted([*root.rglob("*.json"), *root.rglob("train.*"), *root.glob(".mlops/steps/*/model/*"),
+                    evaluated.with_name("losses.csv"), root / "uv.lock", root / "gate.yml"])  # fmt: skip
+    paths = [path for path in paths if path.parent != root / "components/train"]  # what the run used is a copy
     for number in range(seed, sys.maxsize):
-        path = paths[number % len(paths)]
-        original = path.read_bytes()
+        corrected = number % 2 == 0
+        path = evaluated if corrected else paths[number // 2 % len(paths)]
+        original, of_record = path.read_bytes(), record.read_bytes()
         changed = mutated(original.decode(), number)
         path.write_bytes(changed)
-        yield f"{path.relative_to(root)}, mutation {number}", forked(root, ["model", "gate", "--output", "json"])
+        if corrected:
+            text = of_record.decode().replace(_digest(of_record), digest_tree(evaluated.parent))
+            record.write_text(text, encoding="utf-8")
+        answer = forked(root, ["model", "gate"] if corrected else ["model", "register", "--dry-run"])
+        if answer.code == 0 and (_is_false(original, changed) if corrected else _is_other(original, changed)):
+            answer = replace(answer, wrong=(*answer.wrong, "false registration: exit code 0"))
+        yield f"{path.relative_to(root)}, mutation {number}", answer
+        record.write_bytes(of_record)
         path.write_bytes(original)
+
+
+def _digest(record: bytes) -> str:
+    return str(json.loads(record)["outputs"]["evaluation"]["sha256"])
+
+
+def _is_other(original: bytes, changed: bytes) -> bool:
+    """Whether the content differs, and not only in the form or the time of a decision."""
+    with contextlib.suppress(ValueError):
+        return bool(_undated(original) != _undated(changed))
+    return original != changed
+
+
+def _undated(text: bytes) -> Any:
+    found = Decision.model_validate_json(text)
+    return found.model_dump(exclude={"decided_at", "edited_code"})
+
+
+def _is_false(original: bytes, changed: bytes) -> bool:
+    """Whether an evaluation reports another number than the one that follows from the losses."""
+    numbers, reported = _numbers(original), _numbers(changed)
+    return any(
+        not math.isclose(numbers[place], reported[place], rel_tol=1e-5, abs_tol=1e-8)
+        for place in numbers.keys() & reported.keys()
+    )
+
+
+def _numbers(text: bytes) -> dict[tuple[str, ...], float]:
+    found = Evaluation.model_validate_json(text)
+    models = {"challenger": found.challenger, "baseline": found.baseline, "champion": found.champion}
+    return {("rows",): found.rows.count} | {
+        place: value
+        for name, scores in models.items()
+        if scores is not None
+        for place, value in [
+            *(((name, metric), interval.value) for metric, interval in scores.metrics.items()),
+            *(
+                ((name, column, group, metric), value)
+                for column, groups in scores.groups.items()
+                for group, values in groups.items()
+                for metric, value in values.items()
+            ),
+        ]
+    }
 
 
 def _project(folder: Path) -> Path:
