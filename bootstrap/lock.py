@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap.errors import LockedError
+from bootstrap.files import create_file
 
 
 @contextlib.contextmanager
@@ -36,7 +37,8 @@ def hold_lock(path: Path, message: str, *, seconds: float = 0.0) -> Iterator[Non
         ) from error
     try:
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        holder.write_text(f"Process {os.getpid()} has been running since {started}", "utf-8")
+        with create_file(holder) as file:
+            file.write(f"Process {os.getpid()} has been running since {started}".encode())
         yield
     finally:
         holder.unlink(missing_ok=True)

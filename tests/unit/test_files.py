@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap import files
 from bootstrap.errors import ExitCode, InputError
-from bootstrap.files import file_error, relative_path, write_atomically
+from bootstrap.files import create_file, file_error, relative_path, remove_tree, write_atomically
 from tests.helpers import build_tree, tree
 
 
@@ -144,3 +144,29 @@ def test_leftover_of_another_user_stays(tmp_path: Path, monkeypatch: pytest.Monk
     files.remove_leftovers(tmp_path)
 
     assert not left.exists()
+
+
+@pytest.mark.parametrize("write", ["create", "atomic"])
+def test_file_is_written_in_place_of_a_link_and_not_through_it(tmp_path: Path, write: str) -> None:
+    build_tree(tmp_path, {"victim": "kept"})
+    link = tmp_path / "link"
+    link.symlink_to("victim")
+
+    if write == "atomic":
+        write_atomically(link, "new")
+    else:
+        with create_file(link) as file:
+            file.write(b"new")
+
+    assert [(tmp_path / name).read_text(encoding="utf-8") for name in tree(tmp_path)] == ["new", "kept"]
+    assert not link.is_symlink()
+
+
+def test_removal_of_a_linked_folder_removes_the_link_only(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"victim/file": "kept", "folder/file": "gone"})
+    (tmp_path / "link").symlink_to("victim")
+
+    for name in ("link", "folder", "nothing"):
+        remove_tree(tmp_path / name)
+
+    assert tree(tmp_path) == ["victim/file"]
