@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, NoReturn
 
 import grpc
@@ -17,6 +18,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
+from bootstrap.simulator.connections import IN_PROGRESS, targets
 from bootstrap.simulator.kinds import KINDS, NEEDED_ROLES, Kind
 from bootstrap.simulator.managed_network import REQUIRED, refreshed, sent_rules, with_network
 
@@ -31,6 +33,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         put_removes_rules: Whether an update of a workspace removes the outbound rules that it does not have.
         refuses_required_rules: Whether an update that has the rules of Azure ML itself is refused.
             https://github.com/Azure/azure-sdk-for-python/pull/32643
+        connection_seconds: How long a private endpoint needs to connect. Until then, its target refuses another one.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         clock: Callable[[], float] = time.monotonic,
         put_removes_rules: bool = False,
         refuses_required_rules: bool = False,
+        connection_seconds: float = 0,
     ) -> None:
         self._subscription_id: str | None = None
         self._made: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -50,6 +54,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._roles: dict[str, float] = {}
         self._put_removes_rules = put_removes_rules
         self._refuses_required_rules = refuses_required_rules
+        self._connection_seconds = connection_seconds
+        self._connecting: set[str] = set()
+        self._lock = Lock()
 
     @property
     def ids(self) -> list[str]:
@@ -98,7 +105,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if id_.lower() in self._made:
             context.abort(grpc.StatusCode.UNKNOWN, f"cannot create already existing resource '{id_}'")
         answer = _struct(kind.answer(inputs, id_))
-        refusal = self._refusal(request.urn, inputs)
+        refusal = self._refusal(request.urn, inputs) if self._connects(request.urn, inputs) else IN_PROGRESS
         if refusal is not None and not self._accepts_before:
             context.abort(grpc.StatusCode.UNKNOWN, refusal)
         self._made[id_.lower()] = id_, inputs
@@ -107,6 +114,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if "scope" in inputs:
             self._roles[(id_ if "assignableScopes" in inputs else inputs["scope"]).rsplit("/", 1)[-1]] = self._clock()
         return provider_pb2.CreateResponse(id=id_, properties=answer)
+
+    def _connects(self, urn: str, inputs: dict[str, Any]) -> bool:
+        """Connect a resource to what it needs by private endpoint. False if something else connects to the same."""
+        needed = set(targets(_type(urn), inputs)) if self._connection_seconds else set()
+        with self._lock:
+            if needed & self._connecting:
+                return False
+            self._connecting |= needed
+        time.sleep(self._connection_seconds if needed else 0)
+        with self._lock:
+            self._connecting -= needed
+        return True
 
     def _refusal(self, urn: str, inputs: dict[str, Any]) -> str | None:
         """Why Azure refuses a resource: a role on what it uses, or a custom role, is not effective yet."""
