@@ -6,6 +6,7 @@ Rich respects `NO_COLOR` and `TERM=dumb`.
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -146,6 +147,18 @@ def write_error(text: str) -> None:
 
 
 def _write(stream: TextIO, text: str, *, coloured: bool = True) -> None:
+    try:
+        _print(stream, text, coloured=coloured)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        if stream is sys.stdout:
+            raise
+        # A message that cannot be written, to a full disk, must not fail the command: no later one can be either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _print(stream: TextIO, text: str, *, coloured: bool) -> None:
     text = text if text.endswith("\n") else text + "\n"
     if coloured and stream.isatty():
         from rich.console import Console as RichConsole

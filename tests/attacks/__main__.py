@@ -3,6 +3,7 @@
 Every input is made from the seed and a number: what failed can be made again.
 """
 
+import argparse
 import contextlib
 import functools
 import json
@@ -23,6 +24,7 @@ import yaml
 from bootstrap.digest import digest_tree
 from bootstrap.model import gate
 from bootstrap.model.records import Decision, Evaluation
+from tests.attacks import elsewhere
 from tests.attacks.environment import ImpossibleHereError
 from tests.attacks.mutations import mutated
 from tests.attacks.process import forked
@@ -301,6 +303,21 @@ CAMPAIGNS: Mapping[str, Callable[[int, Path], Attack]] = {
 }
 """The campaigns without an end, by name; a campaign gets the seed and an empty folder."""
 
+
+def _from_command_line(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description="Run the campaigns of attacks.")
+    parser.add_argument("seconds", type=float, nargs="?", default=600.0, help="the time of all campaigns")
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    parser.add_argument("campaigns", nargs="*", help="only these, such as 'races' or 'cases: environments'")
+    parser.add_argument("--nobody", action="store_true", help="as a user without rights (needs root)")
+    parser.add_argument("--wheel", action="store_true", help="from a wheel in a clean environment")
+    given = parser.parse_args(arguments)
+    if not given.nobody and not given.wheel:
+        return min(1, main(given.seconds, given.seed, given.campaigns))
+    with tempfile.TemporaryDirectory() as folder:
+        words = [str(given.seconds), str(given.seed), *given.campaigns]
+        return elsewhere.run(words, Path(folder), nobody=given.nobody, wheel=given.wheel)
+
+
 if __name__ == "__main__":
-    _, *given = sys.argv
-    sys.exit(min(1, main(float(given[0]) if given else 600.0, int(given[1]) if given[1:] else 1, given[2:])))
+    sys.exit(_from_command_line(sys.argv[1:]))

@@ -31,7 +31,7 @@ def prefix(environment: Mapping[str, Any], root: Path) -> list[str]:
     """The words before a command that give it an environment.
 
     Keys: `user` (nobody), `network` (none), `full_disk` and `read_only` (lists of folders, relative to the world; `..`
-    leads to its `home` and `tmp`), `closed` (numbers of streams), `output` (a device in place of standard output),
+    leads to its `home` and `tmp`), `closed` (numbers of streams), `streams` (devices in place of streams, by number),
     `file_size` (the largest file, in units of 512 bytes), `variables` (null removes one).
 
     Raises:
@@ -58,7 +58,7 @@ def prefix(environment: Mapping[str, Any], root: Path) -> list[str]:
     if "file_size" in environment:
         words += ["sh", "-c", f'ulimit -f {environment["file_size"]}; exec "$@"', "sh"]
     streams = [f"{'<' if number == 0 else f'{number}>'}&-" for number in environment.get("closed", ())]
-    streams += [f">{environment['output']}"] if "output" in environment else []
+    streams += [f"{number}>{device}" for number, device in environment.get("streams", {}).items()]
     if streams:
         words += ["sh", "-c", f'exec "$@" {" ".join(streams)}', "sh"]
     return words
