@@ -26,6 +26,7 @@ from bootstrap import __version__
 from bootstrap.digest import NOT_CODE, copy_tree, digest_file, digest_text, digest_tree, stamps
 from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.files import remove_leftovers, remove_tree, staging_folder
+from bootstrap.files import remove_leftovers
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
 from bootstrap.model.mlflow_store import (
@@ -382,6 +383,7 @@ def _end_killed(project: Project, store: MlflowStore | None) -> None:
     for marker in _runs(project).glob(f"*/{_RUNNING}"):
         if store is not None and _ID.fullmatch(marker.parent.name):
             store.end_runs(_RUN_TAG, marker.parent.name, "KILLED")
+        remove_leftovers(marker.parent)
         marker.unlink()
 
 

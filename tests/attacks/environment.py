@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def _quoted(path: Path) -> str:
 
 
 def _possible(what: str, words: Sequence[str]) -> list[str]:
-    """`words`, when a command can be run with them. Raises ImpossibleHereError."""
+    """`words`, when our interpreter can be run with them. Raises ImpossibleHereError."""
     if why := _failure(tuple(words)):
         raise ImpossibleHereError(f"no {what} on this machine: {why}")
     return list(words)
@@ -97,5 +98,5 @@ def _possible(what: str, words: Sequence[str]) -> list[str]:
 def _failure(words: tuple[str, ...]) -> str:
     if shutil.which(words[0]) is None:
         return f"{words[0]} is not installed"
-    tried = subprocess.run([*words, "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*words, sys.executable, "-c", ""], capture_output=True, text=True, check=False)
     return tried.stderr.strip() or f"exit code {tried.returncode}" if tried.returncode else ""

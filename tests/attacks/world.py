@@ -218,7 +218,7 @@ def problems(answer: Answer) -> Iterator[str]:
             yield f"unexpected: a control character on {name}"
 
 
-_OURS = (".local/state", ".local/share/uv")
+_OURS = (".cache/mlops-bootstrap", ".local/state", ".local/share/uv")
 """Where the command, and the uv that it runs, may write below the user's home."""
 
 
