@@ -26,7 +26,6 @@ from bootstrap import __version__
 from bootstrap.digest import NOT_CODE, copy_tree, digest_file, digest_text, digest_tree, stamps
 from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.files import remove_leftovers, remove_tree, staging_folder
-from bootstrap.files import remove_leftovers
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
 from bootstrap.model.mlflow_store import (
