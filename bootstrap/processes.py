@@ -145,7 +145,7 @@ def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, 
         if len(listing) > _MAX_LISTING:
             raise InputError(f"The commit {commit} has too many files, so it is not read.")
         if process.wait() != 0:
-            raise InputError(f"git cannot read the commit {commit} in {repository}.")
+            raise InputError(f"The commit {commit} in {repository} cannot be read.")
     found = []
     for entry in os.fsdecode(listing).split("\0")[:-1]:
         about, _, path = entry.partition("\t")

@@ -176,7 +176,7 @@ def find_project(start: Path) -> Project:
     """
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
-            document = read(folder / FILE_NAME)
+            document = read(folder / FILE_NAME, within=folder)
             tool.require_this_version(document.position(("tool",)), document.data)
             return Project(folder, validated(document, ProjectManifest))
     raise MissingError(

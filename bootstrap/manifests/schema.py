@@ -98,6 +98,10 @@ def _id_of(what: str, path: str, name: str) -> GetPydanticSchema:
     )
 
 
+_BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""Control characters and breaks of lines, for a set of a pattern."""
+
+
 def _range(value: str) -> str:
     right = str(ipaddress.IPv4Network(value, strict=False))
     if value != right:
@@ -325,8 +329,8 @@ class Suppression(_Section):
     resource: Annotated[str, matching("the name of a resource as the plan shows it", r"[\w.\-]{1,260}")] | None = Field(
         None, description="Only this resource, by its name in the plan."
     )
-    reason: Annotated[str, matching("a reason of 10 to 300 characters", r"\S.{8,298}\S")] = Field(
-        description="Why it may be violated."
+    reason: Annotated[str, matching("a reason of 10 to 300 characters on one line", rf"\S[^{_BREAKS}]{{8,298}}\S")] = (
+        Field(description="Why it may be violated.")
     )
     until: Day = Field(description="The last day of the suppression.")
 
@@ -400,8 +404,10 @@ class LayerKeys(_Section):
     )
     # Storage accounts allow 128 letters: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources
     tags: dict[
-        Annotated[str, matching(r"1 to 128 characters without < > % & \ ? /", r"[^<>%&\\?/]{1,128}")],
-        Annotated[str, matching("at most 256 characters", r"[^\n]{0,256}")],
+        Annotated[
+            str, matching(r"1 to 128 characters on one line, without < > % & \ ? /", rf"[^<>%&\\?/{_BREAKS}]{{1,128}}")
+        ],
+        Annotated[str, matching("at most 256 characters on one line", rf"[^{_BREAKS}]{{0,256}}")],
     ] = Field({}, description="Tags on every resource; layers add to each other.")
     budget: Amount | None = Field(None, description="Per month, in the currency of the subscription.")
     budget_start: Month | None = Field(None, description="The first day of the budget. It cannot be changed later.")

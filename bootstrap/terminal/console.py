@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from bootstrap.errors import BootstrapError
 
+_MOST_DETAILS = 50
+"""The most problems of an error that are printed; documents such as that of `validate -o json` have all."""
+
 _COLOURS = {r"^ *error\b": "bold red", r"^ *warning\b": "yellow"}
 """The style of the first word of a line on a terminal."""
 
@@ -134,7 +137,9 @@ class Console(Progress):
 
 def print_error(error: "BootstrapError") -> None:
     """Print on standard error what happened, each single problem, why, and what to do next."""
-    lines = [f"error: {error.what}", *(f"  {detail}" for detail in error.details)]
+    lines = [f"error: {error.what}", *(f"  {detail}" for detail in error.details[:_MOST_DETAILS])]
+    left = len(error.details) - _MOST_DETAILS
+    lines += [f"  and {left:,} more"] if left > 0 else []
     lines += [f"  why: {error.why}"] if error.why else []
     lines += [f"  next: {error.hint}"] if error.hint else []
     # A line of a file name or of another program does not begin where lines of ours do.

@@ -62,7 +62,7 @@ def build(root: Path, case: Mapping[str, Any]) -> None:
     """Make the world of a case in `root`.
 
     Keys of a case: `base` (`contoso`, the example's manifests; `project`, see `_project`), `files` (path: text, or
-    {hex: …}, {repeat: [text, n]}), `json` (path: changes, see `_change`), `links` (path: target), `fifos`, `folders`,
+    {hex: …}, {before: text, repeat: [text, n], after: text or [text, n]}), `json` (path: changes, see `_change`), `links` (path: target), `fifos`, `folders`,
     `remove` (lists of paths), `git` (commit all, with these files changed after it).
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -134,8 +134,8 @@ def _content(content: Any, root: Path) -> bytes:
     if isinstance(content, dict) and "hex" in content:
         return bytes.fromhex(content["hex"])
     if isinstance(content, dict):
-        text, times = content["repeat"]
-        return str(content.get("before", "")).encode() + str(text).encode() * int(times)
+        parts = (content.get("before", ""), content["repeat"], content.get("after", ""))
+        return "".join(str(part[0]) * int(part[1]) if isinstance(part, list) else part for part in parts).encode()
     return str(content).replace("{MARKER}", str(root.parent / MARKER)).encode()
 
 

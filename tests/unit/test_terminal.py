@@ -159,6 +159,13 @@ def test_json_keeps_characters_that_a_terminal_obeys(capsys: pytest.CaptureFixtu
     assert not [obeyed for obeyed in ("\x1b", "\u202e", "\x9b", "##vso[") if obeyed in out]
 
 
+def test_an_error_shows_fifty_problems_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(InputError("a", details=map(str, range(1234)), hint="b"))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["error: a", *(f"  {number}" for number in range(50)), "  and 1,184 more", "  next: b"]
+
+
 def test_lines_within_an_error_do_not_look_like_ours(capsys: pytest.CaptureFixture[str]) -> None:
     print_error(InputError("a\nerror: b", details=["c\nd"], why="e\nf"))
 
