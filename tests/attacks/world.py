@@ -61,9 +61,10 @@ class Answer:
 def build(root: Path, case: Mapping[str, Any]) -> None:
     """Make the world of a case in `root`.
 
-    Keys of a case: `base` (`contoso`, the example's manifests; `project`, see `_project`), `files` (path: text, {hex: …},
-    or {before: text, repeat: [text, n], after: text or [text, n]}), `json` (path: changes, see `_change`), `links`
-    (path: target), `fifos`, `folders`, `remove` (lists of paths), `git` (commit all, with these files changed after it).
+    Keys of a case: `base` (`contoso`, the example's manifests; `project`, see `_project`), `files` (path: text,
+    {hex: …}, or {before: text, repeat: [text, n], after: text or [text, n]}), `json` (path: changes, see `_change`),
+    `links` (path: target), `fifos`, `folders`, `remove` (lists of paths), `git` (commit all, with these files changed
+    after it).
     """
     root.mkdir(parents=True, exist_ok=True)
     for folder in (root.parent / "home", root.parent / "tmp"):
