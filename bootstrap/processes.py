@@ -42,8 +42,12 @@ def shell_line(*words: str) -> str:
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
+NO_HOOKS = ("core.hooksPath", os.devnull)
+"""The setting by which git runs no hook: neither the user's nor a repository's."""
+
+
 def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Run git and return what it printed, without the last newline.
+    """Run git with the user's configuration but without hooks, and return what it printed, without the last newline.
 
     Args:
         arguments: What follows `git` on the command line.
@@ -54,7 +58,8 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
         MissingError: git is not installed.
         InputError: git failed; its own message is in `why`.
     """
-    return _output([_git_executable()], arguments, cwd, env, drop=GIT_REPOSITORY_VARIABLES)
+    program = [_git_executable(), "-c", "=".join(NO_HOOKS)]
+    return _output(program, arguments, cwd, env, drop=GIT_REPOSITORY_VARIABLES)
 
 
 def _git_executable() -> str:
@@ -66,7 +71,7 @@ _LINK = "120000"
 
 _READING = (
     "--no-optional-locks", "--no-replace-objects", "--literal-pathspecs",
-    "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}",
+    "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "=".join(NO_HOOKS),
     "-c", "protocol.allow=never",
 )  # fmt: skip
 """Options by which git runs no program that the configuration of a repository names."""

@@ -20,7 +20,7 @@ from bootstrap.files import (
     temporary_folder,
 )
 from bootstrap.forge import FORGES
-from bootstrap.processes import git
+from bootstrap.processes import git, read_git
 from bootstrap.progress import Progress
 
 BLUEPRINT_QUESTION = "blueprint"
@@ -258,7 +258,7 @@ def _repository_around(path: Path) -> Path | None:
 
 def _is_ignored(path: Path, work_tree: Path) -> bool:
     try:
-        git("check-ignore", "--quiet", str(path), cwd=work_tree)
+        read_git("check-ignore", "--quiet", str(path), cwd=work_tree)
     except InputError:  # exit code 1: not ignored; 128: not a repository after all
         return False
     return True
@@ -269,8 +269,8 @@ def _commit(folder: Path, message: str, progress: Progress) -> None:
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     # The user's global ignore file may exclude files of the project (*.lock).
     git("-c", "core.excludesFile=", "add", "--all", cwd=folder)
-    # Without the user's hooks, which may need other files, and without signing, which may need a passphrase.
-    commit = ["-c", "commit.gpgSign=false", "commit", "--quiet", "--no-verify", "--message", message]
+    # Without signing, which may need a passphrase.
+    commit = ["-c", "commit.gpgSign=false", "commit", "--quiet", "--message", message]
     identity = {}
     try:
         git("var", "GIT_AUTHOR_IDENT", cwd=folder)

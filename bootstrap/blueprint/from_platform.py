@@ -7,7 +7,7 @@ from bootstrap.errors import InputError, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.manifests.platform import Platform
 from bootstrap.manifests.schema import TeamManifest
-from bootstrap.processes import git
+from bootstrap.processes import read_git
 from bootstrap.tool import PYPI
 from infra.settings import EnvironmentSettings
 
@@ -54,7 +54,7 @@ def answers_from_platform(platform: Platform, project: str, team: str | None, fo
 def _address(root: Path, folder: Path) -> str:
     """The URL of the remote `origin` of the repository at `root`, without credentials; else its path from `folder`."""
     try:
-        url = git("remote", "get-url", "origin", cwd=root)
+        url = read_git("remote", "get-url", "origin", cwd=root)
     except InputError:  # no repository, or no remote
         return Path(relative_path(root, folder)).as_posix()
     return without_credentials(url)

@@ -19,7 +19,7 @@ from typing import Any
 import bootstrap
 from bootstrap.errors import InputError, MissingError
 from bootstrap.files import temporary_folder
-from bootstrap.processes import git
+from bootstrap.processes import NO_HOOKS, git
 from bootstrap.yaml import parse
 
 URL = "https://github.com/mlops-bootstrap/mlops-bootstrap.git"
@@ -50,13 +50,13 @@ class Snapshot:
     edited: bool = False
 
     def environment(self) -> dict[str, str]:
-        """Variables that map `url` to `repository` for git, in addition to the user's own variables."""
+        """Variables that map `url` to `repository` for git and run no hook, in addition to the user's own variables."""
         count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-        return {
-            "GIT_CONFIG_COUNT": str(count + 1),
-            f"GIT_CONFIG_KEY_{count}": f"url.{self.repository.as_posix()}.insteadOf",
-            f"GIT_CONFIG_VALUE_{count}": self.url,
-        }
+        settings = ((f"url.{self.repository.as_posix()}.insteadOf", self.url), NO_HOOKS)
+        variables = {"GIT_CONFIG_COUNT": str(count + len(settings))}
+        for number, (key, value) in enumerate(settings, count):
+            variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return variables
 
     def blueprints(self) -> dict[str, str]:
         """The name of each blueprint and its description in one line: the choices of the question `blueprint`.

@@ -323,14 +323,22 @@ def test_commit_without_git_identity_has_fallback_author(
     assert "user" not in (tmp_path / "churn/.git/config").read_text(encoding="utf-8")
 
 
+HOOKS = (
+    "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-index-change", "post-checkout",
+    "reference-transaction", "post-rewrite", "pre-auto-gc",
+)  # fmt: skip
+"""Those of https://git-scm.com/docs/githooks that a clone, an initialization or a commit could run."""
+
+
 def test_first_commit_ignores_user_git_settings(
     snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Global ignores, signing and hooks do not apply."""
     home = tmp_path / "home"
     (home / "hooks").mkdir(parents=True)
-    (home / "hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
-    (home / "hooks/pre-commit").chmod(0o755)
+    for hook in HOOKS:
+        (home / "hooks" / hook).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran-{hook}\nexit 1\n", encoding="utf-8")
+        (home / "hooks" / hook).chmod(0o755)
     (home / "ignored").write_text("README.md\n", encoding="utf-8")
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Me\n\temail = me@example.com\n[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n"
@@ -343,6 +351,7 @@ def test_first_commit_ignores_user_git_settings(
 
     assert "README.md" in git("ls-files", cwd=tmp_path / "churn").splitlines()
     assert git("log", "--format=%an", cwd=tmp_path / "churn") == "Me"
+    assert list(tmp_path.glob("ran-*")) == []
 
 
 @pytest.mark.parametrize("moment", ["rendering", "rendered"])

@@ -81,7 +81,7 @@ def test_git_variables_of_user_are_kept(tmp_path: Path, monkeypatch: pytest.Monk
     with snapshot_of(blueprints(tmp_path)) as snapshot:
         added = snapshot.environment()
 
-    assert added["GIT_CONFIG_COUNT"] == "2"
+    assert added["GIT_CONFIG_COUNT"] == "3"
     assert "GIT_CONFIG_KEY_0" not in added
     assert added["GIT_CONFIG_KEY_1"] == f"url.{snapshot.repository.as_posix()}.insteadOf"
     assert added["GIT_CONFIG_VALUE_1"] == repository.URL
