@@ -243,18 +243,22 @@ class _Builder:
         kind, words = _TAGS.get(event.tag, (None, ""))
         if kind is None:
             raise self._problem(event, f"the tag {event.tag} is not allowed here.")
-        value = self._number(event, text)
-        if kind is float and type(value) is int:
-            value = float(value)
+        value = self._number(event, text, as_float=kind is float)
         if type(value) is not kind:
             raise self._problem(event, f"{shown(text)} is not {words}.")
         return value
 
-    def _number(self, event: Event, text: str) -> Any:
+    def _number(self, event: Event, text: str, *, as_float: bool = False) -> Any:
         try:
-            return self._plain(text)
+            value = self._plain(text)
+            if type(value) is int:
+                str(
+                    value
+                )  # raises ValueError for more digits than Python writes: hexadecimal ones are read without limit
+                value = float(value) if as_float else value
         except (ArithmeticError, ValueError) as error:
             raise self._problem(event, f"{shown(text)} is not a number that can be read.") from error
+        return value
 
     def _text(self, event: Event) -> str:
         # Only an escape in double quotes can make a character that the file itself does not have.
