@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli.command import EXAMPLES
 from tests.kills.commands import COMMANDS, Command, Killing
 from tests.kills.harness import import_all
 
@@ -15,6 +16,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="commands run in
 
 EVERYWHERE = ("platform link", "model gate")
 """Commands with so few changes that they are killed at each."""
+
+
+READING = frozenset(
+    {
+        *("blueprint list", "model list", "model show"),
+        *("platform access", "platform policy-pack", "platform schema", "platform show", "platform validate"),
+    }
+)
+"""Commands that write only what `blueprint show`, `diff` and `plan` write: temporary folders and cached plans."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,3 +46,10 @@ def test_killed_command_is_as_before_or_done_and_the_next_call_finishes_it(comma
     assert kills[1].left == "as before"
     if command.name == "new, existing folder":
         assert kills[moves[1]].left == "under way"
+
+
+def test_every_command_that_writes_has_a_row() -> None:
+    import bootstrap.cli.main  # noqa: F401 - declares the commands
+
+    rows = {words for words in EXAMPLES for command in COMMANDS if command.name.split(", ")[0] == words}
+    assert rows == EXAMPLES.keys() - READING
