@@ -256,7 +256,7 @@ CASES: dict[str, Case] = {
     ),
     "LayerKeys.ci": Case(
         (TEAM, "ci"), "private",
-        ("azure-native:storage:StorageAccount", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"], MANAGED,
+        ("azure-native:containerregistry:Registry", "inputs.publicNetworkAccess"), ["Disabled"], ["Enabled"], MANAGED,
     ),
     "LayerKeys.compute": Case(
         (TEAM, "compute"), [{"name": "gpu", "size": "Standard_NC24ads_A100_v4", "max_nodes": 2}],
