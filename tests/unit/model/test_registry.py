@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.digest import digest_file
+from bootstrap.digest import copy_tree, digest_file
 from bootstrap.errors import InputError, LockedError, MissingError, RefusedError
 from bootstrap.lock import hold_lock
 from bootstrap.model import gate, register, registry
@@ -249,6 +249,22 @@ def test_second_registration_at_same_time_is_locked_out(world: World) -> None:
         pytest.raises(LockedError, match="Another registration"),
     ):
         register.register(project, gate.find_run(project), Progress())
+
+
+def test_model_that_changes_while_it_is_copied_is_not_registered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = judged(world)
+
+    def change_and_copy(source: Path, target: Path) -> str:
+        (source / "MLmodel").write_text("something else", encoding="utf-8")
+        return copy_tree(source, target)
+
+    monkeypatch.setattr(register, "copy_tree", change_and_copy)
+
+    with pytest.raises(RefusedError, match="changed while it was copied"):
+        register.register(project, gate.find_run(project), Progress())
+
+    assert registry.versions(project) == []
+    assert [path for path in (project.state / "registry").rglob("*") if path.name == "MLmodel"] == []
 
 
 def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:

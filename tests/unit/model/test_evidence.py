@@ -1,0 +1,147 @@
+"""Metrics are recomputed from true values and losses as their definitions say."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.digest import digest_file, digest_text
+from bootstrap.model.evidence import METRICS, check
+from bootstrap.model.records import Evaluation
+
+SHA = "b" * 64
+
+Numbers = Sequence[float]
+
+
+def definitions(problem: str, truth: Numbers, predicted: Numbers) -> dict[str, float]:
+    """The metrics by their definitions, from predictions."""
+    errors = [value - one for value, one in zip(truth, predicted, strict=True)]
+    if problem == "regression":
+        spread = sum((value - fmean(truth)) ** 2 for value in truth)
+        squares = [error**2 for error in errors]
+        return {
+            "mse": fmean(squares),
+            "rmse": math.sqrt(fmean(squares)),
+            "mae": fmean(map(abs, errors)),
+            "r2": 1 - sum(squares) / spread,
+        }
+    pairs = [
+        1.0 if one > other else 0.5 if one == other else 0.0
+        for (is_one, one), (is_other, other) in product(zip(truth, predicted, strict=True), repeat=2)
+        if is_one > is_other
+    ]
+    return {
+        "log_loss": fmean(losses(problem, truth, predicted)),
+        "brier": fmean(error**2 for error in errors),
+        "accuracy": fmean((one >= 0.5) == (value == 1) for value, one in zip(truth, predicted, strict=True)),
+        "roc_auc": fmean(pairs),
+    }
+
+
+def losses(problem: str, truth: Numbers, predicted: Numbers) -> list[float]:
+    if problem == "regression":
+        return [(value - one) ** 2 for value, one in zip(truth, predicted, strict=True)]
+    sure = [min(max(one, 1e-15), 1 - 1e-15) for one in predicted]
+    return [-math.log(one if value else 1 - one) for value, one in zip(truth, sure, strict=True)]
+
+
+def evaluation(
+    folder: Path, problem: str, truth: Numbers, predicted: Numbers, metrics: Mapping[str, float], **challenger: Any
+) -> Evaluation:
+    """An evaluation of a challenger with these predictions, and the table of its losses in `folder`."""
+    rows = zip(truth, losses(problem, truth, predicted), strict=True)
+    table = "".join(f"{row},{value!r},{loss!r},{loss!r}\n" for row, (value, loss) in enumerate(rows))
+    (folder / "losses.csv").write_text(f"row,truth,challenger,baseline\n{table}", encoding="utf-8")
+    scores = {name: {"value": value, "low": value, "high": value} for name, value in metrics.items()}
+    listing = "".join(f"{row},{value!r}\n" for row, value in enumerate(truth))
+    return Evaluation.model_validate(
+        {
+            "schema_version": 1,
+            "problem": problem,
+            "rows": {"count": len(truth), "sha256": digest_text(listing)},
+            "losses": {"path": "losses.csv", "sha256": digest_file(folder / "losses.csv")},
+            "confidence": 0.95,
+            "metrics": {name: {"better": "lower"} for name in metrics},
+            "challenger": {"sha256": SHA, "metrics": scores, **challenger},
+            "baseline": {"metrics": scores},
+            "differences": {},
+            "data_checks": [],
+        }
+    )
+
+
+REGRESSION = ("regression", (1.0, 2.0, 4.0, 8.0), (1.5, 2.0, 3.0, 10.0))
+# Ties of both classes, a probability of exactly one half in both, and probabilities of 0 and 1.
+CLASSIFICATION = (
+    "classification",
+    (0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0),
+    (0.7, 0.7, 0.5, 0.5, 1.0, 0.0, 0.3, 0.3, 0.1),
+)
+
+
+@pytest.mark.parametrize(("problem", "truth", "predicted"), [REGRESSION, CLASSIFICATION])
+def test_metrics_by_their_definitions_are_accepted(
+    tmp_path: Path, problem: str, truth: Numbers, predicted: Numbers
+) -> None:
+    metrics = definitions(problem, truth, predicted)
+
+    assert check(evaluation(tmp_path, problem, truth, predicted, metrics), tmp_path) == ([], list(metrics))
+    assert metrics.keys() == METRICS[problem].keys()
+
+
+@pytest.mark.parametrize(("problem", "truth", "predicted"), [REGRESSION, CLASSIFICATION])
+def test_every_metric_that_differs_is_refused(tmp_path: Path, problem: str, truth: Numbers, predicted: Numbers) -> None:
+    right = definitions(problem, truth, predicted)
+    for name, value in right.items():
+        wrong = evaluation(tmp_path, problem, truth, predicted, {**right, name: value + 1e-4})
+
+        problems, _ = check(wrong, tmp_path)
+
+        assert [one.split(" in evaluation.json")[0] for one in problems] == [
+            f"{name} of the {model} is {value + 1e-4:.6g}" for model in ("challenger", "baseline")
+        ]
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=2, max_size=30).filter(
+        lambda rows: len({one for one, _ in rows}) > 1
+    )
+)
+def test_probabilities_follow_from_log_losses(rows: list[tuple[bool, int]]) -> None:
+    truth = [float(one) for one, _ in rows]
+    predicted = [probability / 20 for _, probability in rows]
+    expected = definitions("classification", truth, predicted)
+
+    found = {
+        name: METRICS["classification"][name](truth, losses("classification", truth, predicted)) for name in expected
+    }
+
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_only_the_log_loss_is_recomputed_for_several_classes(tmp_path: Path) -> None:
+    truth, predicted = (0.0, 1.0, 2.0), (0.2, 0.5, 0.8)
+    metrics = {"accuracy": 0.1, "log_loss": fmean(losses("classification", truth, predicted))}
+
+    assert check(evaluation(tmp_path, "classification", truth, predicted, metrics), tmp_path) == ([], ["log_loss"])
+
+
+def test_metric_that_a_group_does_not_have_is_nan(tmp_path: Path) -> None:
+    problem, truth, predicted = "classification", (0.0, 1.0, 1.0), (0.2, 0.5, 0.8)
+    right = definitions(problem, truth, predicted)
+    groups = {"side": {"left": {"roc_auc": 1.0}, "right": {"roc_auc": math.nan}}}
+    made = evaluation(tmp_path, problem, truth, predicted, right, groups=groups)
+    table = (tmp_path / "losses.csv").read_text(encoding="utf-8").splitlines()
+    sides = ("group:side", "left", "left", "right")
+    text = "".join(f"{line},{side}\n" for line, side in zip(table, sides, strict=True))
+    (tmp_path / "losses.csv").write_text(text, encoding="utf-8")
+    named = made.losses.model_copy(update={"sha256": digest_file(tmp_path / "losses.csv")})
+
+    assert check(made.model_copy(update={"losses": named}), tmp_path)[0] == []
