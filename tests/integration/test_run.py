@@ -555,6 +555,20 @@ def test_linked_folder_in_code_is_refused(project: Path) -> None:
     assert "scale/linked is a link to a folder" in done.err
 
 
+def test_step_may_import_modules_of_an_input(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    (project / "count/count.py").write_text(
+        "import sys\nfrom pathlib import Path\nPath(sys.argv[2], 'model.py').write_text('ONE = 1\\n')\n",
+        encoding="utf-8",
+    )
+    alter(project / "add/add.py", "import sys", "import sys\nsys.path.insert(0, sys.argv[2])\nimport model")
+
+    done = run(project)
+
+    assert done.code == 0, done.err
+    assert [path for path in (project / ".mlops/steps").rglob("*") if path.name == "__pycache__"] == []
+
+
 def test_step_fails_if_it_writes_into_its_code(project: Path) -> None:
     alter(project / "count/count.py", "import sys", "import sys\nopen('notes.txt', 'w').write('x')")
 
