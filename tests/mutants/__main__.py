@@ -144,13 +144,9 @@ class Nearest:
         self._of_file = Counter(file_of(test) for test in tests)
 
     def to(self, mutant: Mutant, seconds: float) -> tuple[list[str], list[str]]:
-        """The nearest tests that take so many seconds together, quick ones first; and those of golden files."""
+        """The nearest tests that take so many seconds together, and those of golden files."""
         near = {test: self._nearness(mutant, test, covers) for test, covers in self._tests.items()}
-        # Even the quickest test takes some time to start.
-        ordered = sorted(
-            (test for test in near if near[test] > 0),
-            key=lambda test: (-near[test] / (0.05 + self._tests[test].seconds), test),
-        )
+        ordered = sorted((test for test in near if near[test] > 0), key=lambda test: (-near[test], test))
         golden = [test for test in ordered if self._tests[test].golden]
         others = [test for test in ordered if not self._tests[test].golden]
         spent = itertools.accumulate(self._tests[test].seconds for test in others)
@@ -158,7 +154,7 @@ class Nearest:
         return chosen, golden
 
     def _nearness(self, mutant: Mutant, test: str, covers: Covered) -> float:
-        """At least 1 if it runs the change; the more, the nearer the lines that it runs, and the fewer other tests do.
+        """More, if it runs the change, lines near it, lines that few other tests run, and few other lines.
 
         Constants of a module run at import, in no test: modules that import it, and tests that do, count a little.
         """
@@ -171,7 +167,7 @@ class Nearest:
         near += sum(self._rare.get((test, importer.as_posix()), 0) for importer in self._importers[mutant.path]) / 100
         if Path(file_of(test)) in self._importers[mutant.path]:
             near += 1 / self._of_file[file_of(test)] / 10
-        return near
+        return near / (50 + sum(map(len, covers.lines.values())))
 
 
 def file_of(test: str) -> str:
