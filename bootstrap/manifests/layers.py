@@ -1,7 +1,7 @@
 """The manifests of a platform, and the layers whose keys configure a stack: the innermost value of a key wins."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Manifests:
     platform: Sourced
     teams: Mapping[str, Sourced]
     links: Sourced
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem]
 
     @property
     def organization(self) -> PlatformManifest:

@@ -81,7 +81,12 @@ def test_values_that_no_layer_sets_are_built_in(root: Path) -> None:
 
 
 def test_hub_has_origins(root: Path) -> None:
-    assert by_key(root, "hub")["location"] == Origin("location", "westeurope", "organization", "platform.yaml:2")
+    found = by_key(root, "hub")
+
+    assert found["location"] == Origin("location", "westeurope", "organization", "platform.yaml:2")
+    assert found["organization"] == Origin("organization", "contoso", "organization", "platform.yaml:1")
+    assert found["hub.alert_emails.0"] == Origin("hub.alert_emails.0", "ml@contoso.example", "hub", "platform.yaml:10")
+    assert "protect" not in found
 
 
 def test_origins_cover_the_keys_of_layers(root: Path) -> None:

@@ -22,12 +22,21 @@ ANSWERS = {
 
 
 def test_init_writes_a_valid_platform(tmp_path: Path) -> None:
-    files = init(tmp_path / "new", ANSWERS, TODAY, dry_run=False)
+    root = tmp_path / "parent" / "new"
+    files = init(root, ANSWERS, TODAY, dry_run=False)
 
-    hub = load_platform(tmp_path / "new").stacks["hub"]
-    assert tree(tmp_path / "new") == files
+    hub = load_platform(root).stacks["hub"]
+    assert tree(root) == files
     assert (hub.organization, hub.location, hub.tenant_id) == ("null", "northeurope", ANSWERS["tenant"])
-    assert EXAMPLE not in (tmp_path / "new" / "platform.yaml").read_text()
+    assert EXAMPLE not in (root / "platform.yaml").read_text()
+
+
+def test_a_new_platform_pins_the_minor_version_of_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.manifests.scaffold.__version__", "3.14.2")
+
+    init(tmp_path / "new", {}, TODAY, dry_run=False)
+
+    assert '\ntool: "3.14.*" ' in (tmp_path / "new" / "platform.yaml").read_text()
 
 
 def test_example_values_are_marked(tmp_path: Path) -> None:
