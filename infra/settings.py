@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from infra.tables.azure_policies import PolicyEffect, PolicyName
 from infra.tables.names import Kind
 from infra.tables.network_modes import Ci, Network
-from infra.tables.roles import PeopleAccess, Persona
+from infra.tables.roles import DataAccess, PeopleAccess, Persona, Target
 
 HUB = "hub"
 """The name of the hub's stack, which also stands in place of a team in its resource names: no team can have it."""
@@ -93,6 +93,10 @@ class KubernetesSettings(_Configured):
     relay_id: str | None
 
 
+DatastoreKind = Literal["container", "filesystem", "share"]
+"""What a datastore leads to: a container of Blob Storage, a file system of Data Lake Storage Gen2, or a file share."""
+
+
 class GroupSettings(_Configured):
     """An Entra group with a persona in the team.
 
@@ -113,6 +117,61 @@ class SharedGroupSettings(GroupSettings):
     """
 
     people: PeopleAccess
+
+
+class DatastoreSettings(_Configured):
+    """Data of the organization in an existing storage account, which a workspace uses without a key.
+
+    Attributes:
+        storage_id: The resource id of the storage account; in any subscription of the tenant.
+        path: The name of the container, file system or share.
+        groups: The groups that get their roles on it from this stack.
+    """
+
+    name: str
+    storage_id: str
+    kind: DatastoreKind
+    path: str
+    access: DataAccess
+    groups: tuple[GroupSettings, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        """What roles are assigned on: a file system is a container of its account."""
+        return "file share" if self.kind == "share" else "blob container"
+
+    @property
+    def id(self) -> str:
+        """The resource id of the container or share."""
+        service = "fileServices/default/fileshares" if self.kind == "share" else "blobServices/default/containers"
+        return f"{self.storage_id}/{service}/{self.path}"
+
+    @property
+    def outbound_rules(self) -> "tuple[OutboundSettings, ...]":
+        """The outbound rules of a managed network that lead to it.
+
+        Some operations on Data Lake Storage use the Blob service:
+        https://learn.microsoft.com/azure/storage/common/storage-private-endpoints
+        """
+        account, groups = self.storage_id.rsplit("/", 1)[-1], _ENDPOINTS_OF[self.kind]
+        return tuple(
+            OutboundSettings(
+                name=f"{account}-{group}",
+                kind="private_endpoint",
+                destination=self.storage_id,
+                group=group,
+                origin=self.origin,
+            )
+            for group in groups
+        )
+
+
+_ENDPOINTS_OF: dict[DatastoreKind, tuple[str, ...]] = {
+    "container": ("blob",),
+    "filesystem": ("blob", "dfs"),
+    "share": ("file",),
+}
+"""The parts of a storage account that its data is reached by."""
 
 
 class Federation(_Configured):
@@ -426,6 +485,7 @@ class EnvironmentSettings(_StackSettings):
     clusters: tuple[ClusterSettings, ...]
     instances: tuple[InstanceSettings, ...] = ()
     kubernetes: tuple[KubernetesSettings, ...] = ()
+    datastores: tuple[DatastoreSettings, ...] = ()
     projects: tuple[ProjectSettings, ...]
     denied: tuple[PolicyName, ...] = ()
 

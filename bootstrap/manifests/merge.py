@@ -7,7 +7,7 @@ the team's environment. The innermost value wins, and keeps the line that it com
 from collections.abc import Sequence
 
 from bootstrap.errors import Position
-from bootstrap.manifests import compute, network
+from bootstrap.manifests import compute, data, network
 from bootstrap.manifests.layers import Layers, Manifests, Sourced, innermost, tags
 from bootstrap.manifests.schema import PULL_REQUEST, Adopt
 from infra.settings import (
@@ -53,7 +53,7 @@ def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
         environments = [_with_denials(settings, hub) for settings in environments]
     ordered = sorted(environments, key=lambda made: (known[made.environment].ring, made.team, made.environment))
     stacks: dict[str, StackSettings] = {hub.stack: hub} if hub is not None else {}
-    return stacks | {settings.stack: settings for settings in _with_shared_groups(ordered)}
+    return stacks | {settings.stack: settings for settings in data.with_groups(_with_shared_groups(ordered))}
 
 
 def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> HubSettings | None:
@@ -118,7 +118,8 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
     location, subscription = innermost(layers, "location"), innermost(layers, "subscription_id")
     _report_missing(manifests, at, stack, location=location.value, subscription_id=subscription.value)
     protected = innermost(layers, "protect").value
-    mode, networking = network.environment_network(manifests, stack, layers, at, own.adopt)
+    datastores = data.datastores(manifests, layers, own.adopt)
+    mode, networking = network.environment_network(manifests, stack, layers, at, datastores, own.adopt)
     hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
     emails = innermost(layers, "alert_emails").value
     budget = _budget(
@@ -158,6 +159,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         clusters=compute.clusters(manifests, layers),
         instances=compute.instances(manifests, stack, layers),
         kubernetes=compute.kubernetes(manifests, stack, layers),
+        datastores=datastores,
         projects=_projects(manifests, team, name),
     )
 

@@ -291,6 +291,30 @@ class Kubernetes(_Section):
     relay_id: RelayId | None = Field(None, description="The Azure Relay of a cluster that is connected by Azure Arc.")
 
 
+_DATA_NAME = matching("3 to 63 lower-case letters, digits and single hyphens", r"(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+class Datastore(_Section):
+    """Existing data that a workspace uses without a key: one of container, filesystem and share."""
+
+    # Those of the workspace: https://learn.microsoft.com/azure/machine-learning/concept-data
+    name: Annotated[
+        str,
+        matching(
+            "2 to 32 lower-case letters, digits and underscores, beginning with a letter, and not with azureml or "
+            "workspace",
+            "(?!azureml|workspace)[a-z][a-z0-9_]{1,31}",
+        ),
+    ] = Field(description="Its name in the workspace.")
+    storage_id: StorageId = Field(description="The storage account, in any subscription of the tenant.")
+    container: Annotated[str, _DATA_NAME] | None = Field(None, description="A container of Blob Storage.")
+    filesystem: Annotated[str, _DATA_NAME] | None = Field(
+        None, description="A file system (container) of Data Lake Storage Gen2, with hierarchical namespace."
+    )
+    share: Annotated[str, _DATA_NAME] | None = Field(None, description="A share of Azure Files.")
+    access: Literal["read", "write"] = Field("read", description="What people, jobs and endpoints can do with it.")
+
+
 class Vnet(_Section):
     """A virtual network for private endpoints: a new one with address_space, or an existing subnet with subnet_id."""
 
@@ -414,6 +438,7 @@ class LayerKeys(_Section):
     compute: list[Cluster] | None = Field(None, description="The compute clusters of each workspace.")
     instances: list[Instance] | None = Field(None, description="Compute instances, each for one person.")
     kubernetes: list[Kubernetes] | None = Field(None, description="Existing Kubernetes clusters to attach.")
+    datastores: list[Datastore] | None = Field(None, description="Existing data that each workspace uses.")
     alert_emails: list[Email] | None = Field(
         None, min_length=1, description="The mail addresses for alerts and budgets; by default those of the hub."
     )

@@ -32,7 +32,8 @@ _KINDS = {
     "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Relay/namespaces": "azure relay",
     "Microsoft.Storage/storageAccounts": "storage",
-    "Microsoft.Storage/storageAccounts/blobServices/containers": "state container",
+    "Microsoft.Storage/storageAccounts/blobServices/containers": "blob container",
+    "Microsoft.Storage/storageAccounts/fileServices/fileshares": "file share",
 }
 """The word for a resource, by its Azure resource type."""
 

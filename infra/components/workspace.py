@@ -286,6 +286,7 @@ def create_outbound_rules(
     workspace: Reference,
     resources: Mapping[str, tuple[Reference, str]],
     rules: Sequence[OutboundSettings],
+    role_assignments: Mapping[str, Sequence[pulumi.Resource]],
     opts: pulumi.ResourceOptions,
 ) -> dict[str, pulumi.Resource]:
     """Create the outbound rules that a workspace needs beside those that Azure ML adds itself. Returns them by name.
@@ -298,12 +299,17 @@ def create_outbound_rules(
         resources: What the platform itself reaches by private endpoint, by the rule's name: the resource, and the
             sub-resource that the endpoint leads to.
         rules: The other rules, each with its destination.
+        role_assignments: The roles of the stack with which the workspace's identity approves the connection of a rule,
+            by the id of its destination in lower case.
     """
     created: dict[str, pulumi.Resource] = {}
     with Component("outbound:Outbound", name, opts) as parent:
 
         def create(
-            rule_name: str, properties: _Properties, hooks: pulumi.ResourceHookBinding | None = None
+            rule_name: str,
+            properties: _Properties,
+            hooks: pulumi.ResourceHookBinding | None = None,
+            needed: Sequence[pulumi.Resource] = (),
         ) -> pulumi.Resource:
             rule = ml.ManagedNetworkSettingsRule(
                 f"{name}-{rule_name}",
@@ -311,7 +317,9 @@ def create_outbound_rules(
                 workspace_name=workspace.name_output,
                 rule_name=rule_name,
                 properties=properties,
-                opts=pulumi.ResourceOptions(parent=parent, depends_on=list(created.values())[-1:], hooks=hooks),
+                opts=pulumi.ResourceOptions(
+                    parent=parent, depends_on=[*list(created.values())[-1:], *needed], hooks=hooks
+                ),
             )
             created[rule_name] = rule
             return rule
@@ -321,7 +329,8 @@ def create_outbound_rules(
             hooks = retry_until_effective("identity")
             create(rule_name, _private_endpoint(target.id_output, group), hooks)
         for rule in rules:
-            set_origin(create(rule.name, _properties(rule)), rule.origin)
+            needed = role_assignments.get(rule.destination.lower(), ())
+            set_origin(create(rule.name, _properties(rule), retry_with_new_roles(needed), needed), rule.origin)
     return created
 
 

@@ -14,6 +14,7 @@ from infra.components.workspace import (
     default_container,
 )
 from infra.hub import Hub, hub_of
+from infra.programs.datastores import approve_datastores, create_datastores
 from infra.programs.workspace import (
     WorkspaceResources,
     connects_to_registry,
@@ -85,7 +86,16 @@ def create_environment(settings: EnvironmentSettings) -> None:
         targets["default container"] = container
         assign("endpoint-data", endpoint_identity.principal, IDENTITIES["endpoint, data collector"])
     required = _required_rules(settings)
-    rules = _create_outbound_rules(settings, context, targets, required, opts)
+    rules = _create_outbound_rules(
+        settings, context, targets, required, approve_datastores(settings, context, resources.principal, opts), opts
+    )
+    create_datastores(
+        settings,
+        context,
+        resources.workspace,
+        {"cluster": cluster_identity.principal, "endpoint": endpoint_identity.principal},
+        opts,
+    )
     _create_compute(settings, context, resources, targets, list(rules.values()), opts)
     for group in settings.groups:
         self_service = SELF_SERVICE.get(group.persona, ()) if settings.self_service else ()
@@ -255,9 +265,14 @@ def _create_outbound_rules(
     context: StackContext,
     targets: Mapping[Target, Reference],
     required: Mapping[str, Endpoint],
+    approvals: Mapping[str, Sequence[pulumi.Resource]],
     opts: pulumi.ResourceOptions,
 ) -> dict[str, pulumi.Resource]:
-    """Create the required outbound rules of the managed network, then the others. Returns them by name."""
+    """Create the required outbound rules of the managed network, then the others. Returns them by name.
+
+    Args:
+        approvals: The roles with which the workspace's identity approves connections, by the id of the target.
+    """
     mode = MODES[settings.network]
     approved_only = mode.approved_outbound_only
     own = settings.referenced is None  # a workspace that is only referred to gets the rules of the manifests only
@@ -279,6 +294,7 @@ def _create_outbound_rules(
         workspace=targets["workspace"],
         resources={name: (targets[endpoint.service], endpoint.group) for name, endpoint in required.items()},
         rules=rules,
+        role_assignments=approvals,
         opts=opts,
     )
 

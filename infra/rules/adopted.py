@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.rules.changes import Change, differences
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
+from infra.settings import DatastoreSettings, EnvironmentSettings
 from infra.tables.names import TABLE
 from infra.tables.network_modes import MODES
 from infra.tables.resource_types import ELIGIBILITY, IMAGES, STORAGE, WORKSPACE
@@ -203,6 +204,30 @@ def _eligibility(described: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(described.get(key)).lower() for key in ("scope", "principalId", "roleDefinitionId"))
 
 
+def _accounts(stack: Stack) -> Iterator[Violation]:
+    for datastore in stack.environment.datastores if stack.environment is not None else ():
+        described = stack.observed.get(datastore.storage_id.lower())
+        if stack.environment is not None and described is not None:
+            for message in _unusable(stack.environment, datastore, described):
+                name = f"datastore-{datastore.name}"
+                yield stack.urns[name], f"{name}: its account {message}."
+
+
+def _unusable(
+    environment: EnvironmentSettings, datastore: DatastoreSettings, described: Mapping[str, Any]
+) -> Iterator[str]:
+    """What keeps a datastore from using a storage account as Azure describes it."""
+    account = Resource("", "", "", described)
+    tenant = account.at("tenantId") or account.at("identity.tenantId")
+    if tenant is not None and tenant.lower() != environment.tenant_id:
+        yield f"is in the tenant {tenant}, and the platform in {environment.tenant_id}: roles do not cross tenants"
+    if datastore.kind == "filesystem" and account.at("properties.isHnsEnabled") is not True:
+        yield "has no hierarchical namespace, so it has containers and no file systems"
+    public, default = account.at("properties.publicNetworkAccess"), account.at("properties.networkAcls.defaultAction")
+    if (public == "Disabled" or default == "Deny") and not MODES[environment.network].has_managed_network:
+        yield f"refuses connections from the internet, and network {environment.network} has no private endpoints to it"
+
+
 def _spelled_as(planned: Any, found: Any) -> Any:
     """The found value in the spelling of the plan, where only case or spaces differ: Azure often ignores both."""
     if isinstance(found, Mapping) and isinstance(planned, Mapping):
@@ -257,6 +282,14 @@ ADOPTED_RULES: tuple[Rule, ...] = (
         "Change the value in Azure, or write mode: refer in the manifest.",
         "https://www.pulumi.com/registry/packages/azure-native/api-docs/",
         _unknown_values,
+    ),
+    Rule(
+        "datastore-account", "error", "Datastores can use their storage accounts",
+        "Azure creates a datastore without a look at its account, so the first job that uses it fails.",
+        "Name another account; write container for one without hierarchical namespace; write network: managed or "
+        "locked for one with a firewall.",
+        "https://learn.microsoft.com/azure/machine-learning/how-to-administrate-data-authentication",
+        _accounts,
     ),
     Rule(
         "adopted-unseen", "note", "The changes by imports are known",

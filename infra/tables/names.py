@@ -30,6 +30,7 @@ Kind = Literal[
     "federated_credential",
     "cluster",
     "instance",
+    "datastore",
     "lock",
     "policy_assignment",
     "metric_alert",
@@ -163,6 +164,10 @@ TABLE: dict[Kind, NamingRule] = {
         r"[a-zA-Z](?:[a-zA-Z0-9]|-(?=.*[a-zA-Z]))*", "global",
         "https://learn.microsoft.com/azure/machine-learning/how-to-create-compute-instance",
         variant=("properties.computeType", "ComputeInstance"),
+    ),
+    "datastore": NamingRule(
+        "azure-native:machinelearningservices:Datastore", "name", "", 1, 255, r"[a-zA-Z0-9_]+", "parent",
+        "https://learn.microsoft.com/python/api/azure-ai-ml/azure.ai.ml.entities.azureblobdatastore",
     ),
     "lock": NamingRule(
         "azure-native:authorization:ManagementLockByScope", "lockName", "lock", 1, 90, r"[\w.()-]*[\w()-]", "parent"

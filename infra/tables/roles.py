@@ -62,6 +62,7 @@ ROLES: Mapping[str, Role] = {
         ("Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c"),
         ("Cost Management Reader", "72fafb9e-0641-4937-9268-a91bfd8191a3"),
         ("Storage File Data Privileged Contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd"),
+        ("Storage File Data Privileged Reader", "b8eda974-7b85-4f76-af95-65846b26df6d"),
         ("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483"),
         ("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137"),
         ("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830"),
@@ -177,9 +178,12 @@ Target = Literal[
     "customer's vault",
     "kubernetes cluster",
     "azure relay",
+    "data account",
+    "blob container",
+    "file share",
 ]
 """The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong
-to the hub; the customer's vault, Kubernetes clusters and relays to the organization."""
+to the hub; the customer's vault, Kubernetes clusters, relays and the accounts of datastores to the organization."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +277,7 @@ Purpose = Literal[
     "workspace, kubernetes",
     "workspace, azure arc",
     "workspace, private storage",
+    "workspace, private datastore",
     "cluster",
     "endpoint",
     "endpoint, data collector",
@@ -343,6 +348,13 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
             "The studio reaches notebooks and AutoML behind the private endpoint",
         ),
     ),
+    "workspace, private datastore": (
+        Entitlement(
+            ROLES["Azure AI Enterprise Network Connection Approver"],
+            "data account",
+            "The managed network connects to the account of a datastore",
+        ),
+    ),
     "cluster": (
         Entitlement(ROLES["Storage Blob Data Contributor"], "storage", "Jobs read inputs and write outputs"),
         Entitlement(
@@ -398,6 +410,26 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
 }
 """The roles of the identities of an environment."""
 
+DataAccess = Literal["read", "write"]
+"""What a datastore is for: its data is only read, or also written."""
+
+_READS = "Reads the data of a datastore, which contains no key"
+_WRITES = "Reads and writes the data of a datastore, which contains no key"
+# Azure Files: https://learn.microsoft.com/azure/machine-learning/how-to-disable-local-auth-storage
+DATASTORES: dict[tuple[Target, DataAccess], tuple[Entitlement, ...]] = {
+    ("blob container", "read"): (Entitlement(ROLES["Storage Blob Data Reader"], "blob container", _READS),),
+    ("blob container", "write"): (Entitlement(ROLES["Storage Blob Data Contributor"], "blob container", _WRITES),),
+    ("file share", "read"): (Entitlement(ROLES["Storage File Data Privileged Reader"], "file share", _READS),),
+    ("file share", "write"): (Entitlement(ROLES["Storage File Data Privileged Contributor"], "file share", _WRITES),),
+}
+"""The roles of clusters, of endpoints and of the people in `DATA_PEOPLE` on the container or share of a datastore.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-administrate-data-authentication
+"""
+
+DATA_PEOPLE: tuple[Persona, ...] = ("data_scientists", "engineers")
+"""The personas with access to the data of datastores, in environments where people work."""
+
 ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
         entitlement.role
@@ -406,6 +438,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             *SELF_SERVICE.values(),
             *SHARED.values(),
             *IDENTITIES.values(),
+            *DATASTORES.values(),
         )
         for entitlement in table
     )

@@ -34,12 +34,18 @@ _TYPES: Mapping[tuple[str, ...], type] = {
     ("properties", "endDateTime"): str,
     ("properties", "managedNetwork"): dict,
     ("properties", "managedNetwork", "isolationMode"): str,
+    ("tenantId",): str,
+    ("identity", "tenantId"): str,
+    ("properties", "isHnsEnabled"): bool,
+    ("properties", "publicNetworkAccess"): str,
+    ("properties", "networkAcls"): dict,
+    ("properties", "networkAcls", "defaultAction"): str,
 }
 """The types of what rules read by name; each may also be missing or null.
 https://learn.microsoft.com/rest/api/azureml/workspaces/get
 https://learn.microsoft.com/rest/api/authorization/role-eligibility-schedules/get"""
 
-_NAMES: Mapping[type, str] = {str: "text", dict: "a mapping"}
+_NAMES: Mapping[type, str] = {str: "text", dict: "a mapping", bool: "true or false"}
 
 _HINT = "Export it with: az resource show --ids ID... > FILE"
 
@@ -80,10 +86,15 @@ def read_observed(path: Path) -> Observed:
     return {resource["id"].lower(): resource for resource in resources}
 
 
-def adopted(settings: StackSettings, observed: Observed) -> Observed:
-    """The observed resources that a stack adopts, and the eligibilities, which only a plan can tell apart by stack."""
-    adopts = settings.adopted.ids if isinstance(settings, EnvironmentSettings) and settings.adopted is not None else {}
-    wanted = {id_.lower() for id_ in adopts.values()}
+def used(settings: StackSettings, observed: Observed) -> Observed:
+    """The observed resources that a stack adopts, the accounts of its datastores, and all eligibilities.
+
+    Only a plan can tell apart by stack to which one an eligibility belongs.
+    """
+    wanted: set[str] = set()
+    if isinstance(settings, EnvironmentSettings):
+        adopted = settings.adopted.ids.values() if settings.adopted is not None else ()
+        wanted = {id_.lower() for id_ in (*adopted, *(datastore.storage_id for datastore in settings.datastores))}
     return {id_: one for id_, one in observed.items() if id_ in wanted or ELIGIBILITY_TYPE in id_}
 
 

@@ -21,7 +21,7 @@ from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache, header, pack, unpack
 from bootstrap.stack.plan.checks import check_platform
 from bootstrap.stack.plan.model import Request, StackPlan
-from bootstrap.stack.plan.observed import NOTHING, Observed, adopted
+from bootstrap.stack.plan.observed import NOTHING, Observed, used
 from infra.rules.rules import related_stacks
 
 if TYPE_CHECKING:
@@ -59,17 +59,17 @@ def plan_stacks(
         as_of: The date, `YYYY-MM-DD`, for rules that depend on one; None: nothing has ended yet. The machine's clock is
             never used, so that a plan of the same manifests is the same tomorrow.
         cache: The plans of earlier runs; None ignores them.
-        observed: The existing resources, as far as they are known, for stacks that adopt some.
+        observed: The existing resources, as far as they are known, for stacks that use some.
 
     Raises:
-        InputError: There is no such stack, or none of the stacks adopts an observed resource.
+        InputError: There is no such stack, or none of the stacks uses an observed resource.
         MissingError: Pulumi's packages are not installed.
     """
     stacks = platform.selected(list(names))
-    requests = [Request(settings, as_of, adopted(settings, observed)) for settings in stacks]
+    requests = [Request(settings, as_of, used(settings, observed)) for settings in stacks]
     if observed and not any(request.observed for request in requests):
         raise InputError(
-            "These stacks adopt none of the observed resources.",
+            "These stacks use none of the observed resources.",
             why=f"Observed: {', '.join(sorted(observed)[:3])}{', ...' if len(observed) > 3 else ''}.",  # noqa: PLR2004
             hint="Export the resources whose ids the manifests have: mlops-bootstrap platform show STACK",
         )

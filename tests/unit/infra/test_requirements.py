@@ -28,6 +28,7 @@ from infra.tables.resource_types import (
     ACTION_GROUP,
     BUDGET,
     COMPUTE,
+    DATASTORE,
     ELIGIBILITY,
     GROUP,
     IMAGES,
@@ -73,7 +74,6 @@ LOCK = "azure-native:authorization:ManagementLockByScope"
 POLICY = "azure-native:authorization:PolicyAssignment"
 SECURITY_GROUP = "azure-native:network:NetworkSecurityGroup"
 NOT_PLANNED = (
-    "azure-native:machinelearningservices:Datastore",
     "azure-native:machinelearningservices:OnlineEndpoint",
     "azure-native:machinelearningservices:BatchEndpoint",
 )
@@ -86,6 +86,10 @@ _KEY = {
 }
 _AKS = f"{_OTHER}/Microsoft.ContainerService/managedClusters/aks"
 EVERYTHING: Edits = on_team(
+    datastores=[
+        {"name": kind, "storage_id": f"{_OTHER}/Microsoft.Storage/storageAccounts/stother", kind: "data"}
+        for kind in ("container", "share")
+    ],
     groups={"data_scientists": PEOPLE, "engineers": {"id": OTHER_PEOPLE, "eligible": True}},
     instances=[{"name": "anna", "size": "Standard_D4ds_v5", "owner": PEOPLE, "stop_at": "19:05"}],
     projects=[CHURN],
@@ -122,6 +126,7 @@ def _compute(kind: str, path: str) -> tuple[str, str, str]:
 VALUES: list[tuple[str, str, str, Any]] = [
     # Type, kind of compute, path, and the value: what is left out may have an insecure default.
     (STORAGE, "", "allowSharedKeyAccess", False),
+    (DATASTORE, "", "properties.credentials.credentialsType", "None"),
     (STORAGE, "", "allowBlobPublicAccess", False),
     (STORAGE, "", "minimumTlsVersion", "TLS1_2"),
     (STORAGE, "", "enableHttpsTrafficOnly", True),

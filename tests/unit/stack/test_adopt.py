@@ -440,7 +440,7 @@ def test_observations_are_part_of_the_cache_key(tmp_path: Path) -> None:
         (json.dumps({**WORKSPACE_IN_AZURE, "location": 7}), "location of entry 1 is 7, not text"),
         (
             json.dumps({**WORKSPACE_IN_AZURE, "id": f"{WORKSPACE}-2"}),
-            "These stacks adopt none of the observed resources",
+            "These stacks use none of the observed resources",
         ),
     ],
 )

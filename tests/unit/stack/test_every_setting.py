@@ -50,6 +50,8 @@ LINK = {"issuer": "https://token.actions.githubusercontent.com", "subject": "rep
 CHURN = {"name": "churn", "repository": "github:acme/churn"}
 PYPI = {"name": "pypi", "fqdn": "pypi.org"}
 LAKE = {"name": "lake", "resource_id": ACCOUNT, "group": "blob"}
+LAKE_DATA = {"name": "raw", "storage_id": ACCOUNT}
+RAW = {**LAKE_DATA, "container": "raw"}
 REASON = "closed later this year"
 SUPPRESSION = {"rule": "public-access", "reason": REASON, "until": "2027-03-31"}
 RUNNERS = {"organization": "acme", "projects": ["ml"], "principal_id": f"{ZERO}0e"}
@@ -119,6 +121,7 @@ LOCATION = ("azure-native:resources:ResourceGroup", "inputs.location")
 BUDGETS = "azure-native:consumption:Budget"
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
 COMPUTE = "azure-native:machinelearningservices:Compute"
+DATASTORE = "azure-native:machinelearningservices:Datastore"
 RULE = "azure-native:machinelearningservices:ManagedNetworkSettingsRule"
 POOL = "azure-native:devopsinfrastructure:Pool"
 VNET = "azure-native:network:VirtualNetwork"
@@ -156,6 +159,23 @@ CASES: dict[str, Case] = {
     "Cluster.low_priority": Case(
         (TEAM, "compute.0.low_priority"), True,
         (COMPUTE, "inputs.properties.properties.vmPriority"), ["LowPriority"], ["Dedicated"],
+    ),
+    "Datastore.access": Case(
+        (TEAM, "datastores.0.access"), "write",
+        ("azure-native:authorization:RoleAssignment", "inputs.description"),
+        ["Reads and writes the data of a datastore, which contains no key."],
+        ["Reads the data of a datastore, which contains no key."],
+        {(TEAM, "datastores"): [RAW]},
+    ),
+    "Datastore.container": Case(
+        (TEAM, "datastores"), [RAW], (DATASTORE, "inputs.properties.containerName"), ["raw"],
+    ),
+    "Datastore.filesystem": Case(
+        (TEAM, "datastores"), [{**LAKE_DATA, "filesystem": "raw"}],
+        (DATASTORE, "inputs.properties.filesystem"), ["raw"],
+    ),
+    "Datastore.share": Case(
+        (TEAM, "datastores"), [{**LAKE_DATA, "share": "raw"}], (DATASTORE, "inputs.properties.fileShareName"), ["raw"],
     ),
     "Group.eligible": Case(
         (TEAM, "groups.engineers"), {"id": GROUP, "eligible": True},
@@ -265,6 +285,10 @@ CASES: dict[str, Case] = {
     "LayerKeys.customer_key": Case(
         (TEAM, "customer_key"), KEY,
         (WORKSPACE, "inputs.encryption.keyVaultProperties.keyVaultArmId"), [KEY["vault_id"]], [None],
+    ),
+    "LayerKeys.datastores": Case(
+        (TEAM, "datastores"), [RAW], ("azure-native:authorization:RoleAssignment", "inputs.scope"),
+        [f"{ACCOUNT}/blobServices/default/containers/raw"],
     ),
     "LayerKeys.firewall_sku": Case(
         (TEAM, "firewall_sku"), "Basic",

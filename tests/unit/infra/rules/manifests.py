@@ -116,6 +116,15 @@ def two_environments(subscription: str) -> Edits:
     return {**on_platform(environments__test=test), **on_team(environments={"dev": {}, "test": {}})}
 
 
+_ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
+DATA = {"name": "raw", "storage_id": _ACCOUNT}
+
+
+def data_account(**properties: Any) -> Mapping[str, Any]:
+    """The account of a datastore as Azure describes it."""
+    return {"id": _ACCOUNT, "location": "westeurope", "properties": properties}
+
+
 SHARED_GROUP = f"/subscriptions/{ZERO}0d/resourceGroups/rg-shared"
 COLLIDING: Edits = {
     (PLATFORM, "environments.ci"): {"ring": 0, "subscription_id": f"{ZERO}0d"},
@@ -371,6 +380,35 @@ CASES: dict[str, list[Case]] = {
         Case(
             ELIGIBLE, ELIGIBLE, "people-engineers-monitoring-contributor-on-resource-group: the eligibility ends on "
             "2027-03-31.", as_of="2027-03-01", observed=([eligibility("2027-03-31")], [eligibility("2027-04-01")]),
+        ),
+    ],
+    "datastore-account": [
+        Case(
+            on_team(datastores=[{**DATA, "filesystem": "raw"}]),
+            on_team(datastores=[{**DATA, "filesystem": "raw"}]),
+            "its account has no hierarchical namespace",
+            observed=([data_account()], [data_account(isHnsEnabled=True)]),
+        ),
+        Case(
+            on_team(datastores=[{**DATA, "container": "raw"}]),
+            on_team(datastores=[{**DATA, "container": "raw"}]),
+            f"its account is in the tenant {ZERO}99, and the platform in {ZERO}0a",
+            observed=([{**data_account(), "tenantId": f"{ZERO}99"}], [{**data_account(), "tenantId": f"{ZERO}0A"}]),
+        ),
+        Case(
+            on_team(datastores=[{**DATA, "share": "raw"}]),
+            {**LOCKED, **on_team(datastores=[{**DATA, "share": "raw"}])},
+            "refuses connections from the internet, and network open has no private endpoints to it",
+            observed=([data_account(publicNetworkAccess="Disabled")], [data_account(publicNetworkAccess="Disabled")]),
+        ),
+        Case(
+            on_team(datastores=[{**DATA, "share": "raw"}]),
+            on_team(datastores=[{**DATA, "share": "raw"}]),
+            "refuses connections from the internet",
+            observed=(
+                [data_account(networkAcls={"defaultAction": "Deny"})],
+                [data_account(networkAcls={"defaultAction": "Allow"})],
+            ),
         ),
     ],
     "adopted-unseen": [Case(ADOPT, {}, "az resource show --ids")],
