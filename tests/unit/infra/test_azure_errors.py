@@ -1,9 +1,13 @@
 """The catalogue of known errors: its entries, the page that shows it, and the errors that are retried."""
 
+import asyncio
 import re
+from collections.abc import Sequence
 
+import pulumi
 import pytest
 
+from infra.components import propagation
 from infra.tables.azure_errors import Consumer, catalogue, explained_by_new_role
 from tests.conftest import Golden
 from tests.helpers import ROOT
@@ -58,3 +62,46 @@ def test_page_names_the_version_that_is_required_and_tested() -> None:
 )
 def test_errors_that_a_new_role_explains(error: str, consumer: Consumer, retried: bool) -> None:
     assert explained_by_new_role(error, consumer) == retried
+
+
+NEW_ROLE = 'Status=403 Code="AuthorizationFailed" Message="..."'
+
+
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were waited, without waiting."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return waited
+
+
+def retried(errors: Sequence[str], operation: str = "create", *, is_preview: bool = False) -> bool:
+    """Whether the engine repeats an operation that failed with these errors, the latest first."""
+    failed = pulumi.ErrorHookArgs("urn", "", "storage", "type", failed_operation=operation, errors=list(errors))
+    return asyncio.run(propagation._retry("identity", failed, is_preview=is_preview))
+
+
+def test_an_operation_is_repeated_for_ten_minutes_while_a_role_may_not_be_effective(delays: list[float]) -> None:
+    attempts = [retried([NEW_ROLE] * attempt) for attempt in range(1, 14)]
+
+    assert attempts == [True] * 12 + [False]
+    assert delays == [10, 20, 40] + [60] * 9
+
+
+@pytest.mark.parametrize(
+    ("error", "operation", "is_preview"),
+    [
+        (NEW_ROLE, "create", True),
+        (NEW_ROLE, "delete", False),
+        ('Status=409 Code="Conflict" Message="..."', "create", False),
+        # Azure accepted the creation: the resource is there, and a second creation would be refused.
+        (f"1 error occurred:\n* {NEW_ROLE}", "create", False),
+    ],
+)
+def test_other_failures_are_not_repeated(delays: list[float], error: str, operation: str, is_preview: bool) -> None:
+    assert not retried([error], operation, is_preview=is_preview)
+    assert delays == []

@@ -33,9 +33,9 @@ def team(adopt: Mapping[str, Any], **more: Any) -> str:
     return json.dumps({**document, "groups": {"engineers": ENGINEERS}, **more})
 
 
-def observe(folder: Path, adopt: Mapping[str, Any], *described: Mapping[str, Any]) -> Done:
+def observe(folder: Path, adopt: Mapping[str, Any], *described: Mapping[str, Any], **more: Any) -> Done:
     """What `plan --observed` says of the stack, as JSON, when Azure describes its parts in this way."""
-    build_tree(folder, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(adopt)})
+    build_tree(folder, {"platform.yaml": PLATFORM, "teams/fraud.yaml": team(adopt, **more)})
     (folder / "azure.json").write_text(json.dumps(described))
     return run_here("plan", "fraud-dev", "--observed", "azure.json", "--no-cache", "--output", "json", cwd=folder)
 
@@ -304,6 +304,28 @@ def test_import_of_an_equal_workspace_changes_nothing(tmp_path: Path) -> None:
     assert {message for rule, message in findings(done) if rule != "adopted-unseen"} == set()
     [unseen] = [message for rule, message in findings(done) if rule == "adopted-unseen"]
     assert f"az resource show --ids {VAULT} {IMAGES} {INSIGHTS} > azure.json" in unseen
+
+
+@pytest.mark.parametrize(
+    ("network", "properties"),
+    [
+        ("open", {"provisionNetworkNow": None}),
+        (
+            "managed",
+            {
+                "imageBuildCompute": "cpu",
+                "provisionNetworkNow": True,
+                "managedNetwork": {"isolationMode": "AllowInternetOutbound"},
+            },
+        ),
+    ],
+)
+def test_a_missing_value_that_means_the_planned_one_is_no_change(
+    tmp_path: Path, network: str, properties: dict[str, Any]
+) -> None:
+    done = observe(tmp_path, MANAGE, changed(WORKSPACE_IN_AZURE, **properties), network=network)
+
+    assert [message for rule, message in findings(done) if rule == "adopted-changes"] == []
 
 
 def test_changes_by_an_import_are_reported_by_property(tmp_path: Path) -> None:
