@@ -154,6 +154,7 @@ class _Meter:
         self._noted: dict[str, set[int]] = defaultdict(set)
         self._fixtures: dict[str, set[str]] = {}
         self._failed: set[str] = set()
+        self._shared = 0.0
         self.tests: dict[str, Covered] = {}
         self._switch("")
         sys.meta_path.insert(0, _Finder(self._instrumented))
@@ -184,20 +185,24 @@ class _Meter:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         _clear_caches()
-        started = time.process_time()
+        started = time.process_time() - self._shared
         with self._within(item.nodeid):
             result = yield
+        seconds = time.process_time() - self._shared - started  # without fixtures that its file or session shares
         golden = "golden" in getattr(item, "fixturenames", ())
-        self.tests[item.nodeid] = Covered(golden, time.process_time() - started)
+        self.tests[item.nodeid] = Covered(golden, seconds)
         return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
-        context = (
-            self._context if fixturedef.scope == "function" else f"fixture {fixturedef.baseid} {fixturedef.argname}"
-        )
-        with self._within(context):
+        if fixturedef.scope == "function":
             return (yield)
+        started = time.process_time()
+        with self._within(f"fixture {fixturedef.baseid} {fixturedef.argname}"):
+            try:
+                return (yield)
+            finally:
+                self._shared += time.process_time() - started
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:

@@ -29,6 +29,7 @@ def test_customer_key_encrypts_storage_registry_and_workspace(tmp_path: Path) ->
     [images] = of_type(stack, "containerregistry:Registry")
     [workspace] = of_type(stack, "machinelearningservices:Workspace")
 
+    assert {one["inputs"]["identity"]["type"] for one in (storage, images, workspace)} == {"UserAssigned"}
     encryption = storage["inputs"]["encryption"]
     assert encryption["keySource"] == "Microsoft.Keyvault"
     assert encryption["keyVaultProperties"] == {"keyName": "ml", "keyVaultUri": "https://kv-keys.vault.azure.net"}

@@ -15,10 +15,12 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from infra.rules.pack import SETTINGS_KEY, serve
 from infra.rules.rules import RULES
-from infra.tables.resource_types import COMPUTE, STORAGE, WORKSPACE
-from tests.unit.infra.rules.manifests import Edits, planned, suppressing
+from infra.tables.resource_types import COMPUTE, ROLE, STORAGE, WORKSPACE
+from tests.unit.infra.rules.manifests import Edits, on_team, planned, suppressing
 
 URN = "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 
 
 @pytest.fixture
@@ -143,6 +145,20 @@ def test_suppressions_of_the_manifests_apply(pack: analyzer_pb2_grpc.AnalyzerStu
     configure(pack, suppressing("size-retired"), "fraud-dev")
 
     assert judged(pack, COMPUTE, cluster("Standard_NC6s_v3")) == {}
+
+
+@pytest.mark.parametrize(
+    ("principal_type", "rules"),
+    [("Group", {"standing-access"}), ("ServicePrincipal", set()), (rpc.UNKNOWN, set()), (None, {"standing-access"})],
+)
+def test_only_roles_of_people_are_standing_access(
+    pack: analyzer_pb2_grpc.AnalyzerStub, principal_type: str | None, rules: set[str]
+) -> None:
+    configure(pack, on_team(protect=True), "fraud-dev")
+    inputs = {"scope": "/subscriptions/a", "roleDefinitionId": f"/roleDefinitions/{OWNER}", "principalId": "a"}
+    judged(pack, ROLE, inputs if principal_type is None else {**inputs, "principalType": principal_type})
+
+    assert judged_stack(pack, ROLE, {}) & {"standing-access"} == rules
 
 
 def test_invalid_settings_are_refused(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
