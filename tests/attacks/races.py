@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.attacks.environment import variables
@@ -53,7 +54,8 @@ def run(race: Race, root: Path) -> list[Answer]:
         subprocess.Popen([*words, *one], cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
         for one in race.commands
     ]
-    answers = [_answer(process) for process in started]
+    began = time.monotonic()
+    answers = [_answer(process, began) for process in started]
     counts = Counter(answer.code for answer in answers)
     wrong = [
         f"unexpected: {counts[code]} of {len(answers)} exited {code}: {[answer.err[-300:] for answer in answers]}"
@@ -63,11 +65,10 @@ def run(race: Race, root: Path) -> list[Answer]:
     wrong += [f"unexpected: exit code {code}" for code in counts if code not in race.codes]
     wrong += [f"unexpected: {one}" for one in race.wrong(root)]
     wrong += [f"unexpected: left behind: {path.name}" for path in root.rglob(".mlops-bootstrap-*")]
-    last = answers[-1]
-    return [*answers[:-1], Answer(last.code, last.out, last.err, last.seconds, (*last.wrong, *wrong))]
+    return [*answers[:-1], replace(answers[-1], wrong=(*answers[-1].wrong, *wrong))]
 
 
-def _answer(process: "subprocess.Popen[bytes]") -> Answer:
+def _answer(process: "subprocess.Popen[bytes]", began: float) -> Answer:
     try:
         out, err = process.communicate(timeout=6 * hang_seconds())  # six commands share the processors
         code: int | None = process.returncode
@@ -75,8 +76,9 @@ def _answer(process: "subprocess.Popen[bytes]") -> Answer:
         process.kill()
         out, err = process.communicate()
         code = None
-    answer = Answer(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), 0.0)
-    return Answer(code, answer.out, answer.err, 0.0, tuple(problems(answer)))
+    seconds = time.monotonic() - began
+    answer = Answer(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), seconds)
+    return replace(answer, wrong=tuple(problems(answer)))
 
 
 def _link(number: int) -> list[str]:

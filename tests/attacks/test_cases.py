@@ -16,6 +16,7 @@ CASES = [
     pytest.param(file.stem, case, id=f"{file.stem}: {case['name']}")
     for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
     for case in yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not case.get("slow")
 ]
 
 

@@ -145,7 +145,7 @@ def attack(root: Path, case: Mapping[str, Any], start: Callable[[Path, Sequence[
 
     Other keys of a case: `run` (the command line) or `arguments` (its words, `\\udcff` for bytes that are not UTF-8),
     `environment` (see tests/attacks/environment.py), `exit` (a code or several), `words` and `never` (on stdout or
-    stderr).
+    stderr), `slow` (only `make attack` runs it).
 
     Args:
         start: Runs the command line; by default in a process of its own and in the case's environment.

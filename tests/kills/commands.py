@@ -400,7 +400,13 @@ COMMANDS = (
     Command("model register", ("model", "register"), to_register, registered, under_way=True, slow=True),
     Command("model serve", ("model", "serve", "--run", RUN, "--port", str(_PORT)), _to_serve, _nothing_kept, code=4),
     Command(
-        "plan, its cache", ("plan", "fraud-dev"), _small_platform, _cached_plans, under_way=True, prepare=_plan_caches
+        "plan, its cache",
+        ("plan", "fraud-dev"),
+        _small_platform,
+        _cached_plans,
+        under_way=True,
+        prepare=_plan_caches,
+        slow=True,
     ),
     Command("diff", ("diff", "HEAD", "hub"), _committed_contoso, _nothing_kept, slow=True),
     Command(
