@@ -20,7 +20,7 @@ class Kind:
     """One kind of resource.
 
     Attributes:
-        id: Its id; what stands in braces are inputs, or the provider's subscription.
+        id: Its id; what stands in braces are inputs, the provider's subscription, or `guid`, a name that Azure chooses.
         required: Inputs that Azure wants beside those that are in the id.
         decided: Outputs that nobody knows before it exists. In braces: inputs, `id`, `name` (the id's last part), and
             `guid`, one for each resource and output.
@@ -34,11 +34,12 @@ class Kind:
     def inputs_in_id(self) -> set[str]:
         """The inputs that the id is made of."""
         names = {name for _, name, _, _ in Formatter().parse(self.id) if name is not None}
-        return names - {"subscriptionId"}
+        return names - {"subscriptionId", "guid"}
 
     def id_of(self, inputs: Mapping[str, Any], subscription_id: str) -> str:
         """The id that a resource with these inputs gets."""
-        return self.id.format_map({"subscriptionId": subscription_id, **inputs})
+        chosen = _guid(*(f"{key}={value}" for key, value in sorted(inputs.items())))
+        return self.id.format_map({"subscriptionId": subscription_id, "guid": chosen, **inputs})
 
     def answer(self, inputs: Mapping[str, Any], id_: str) -> dict[str, Any]:
         """A resource as Azure describes it once it exists."""
@@ -158,7 +159,7 @@ KINDS: dict[str, Kind] = {
         ),
         # Azure makes a schedule of the request, and chooses its name.
         "authorization:PimRoleEligibilitySchedule": _on_scope(
-            "Microsoft.Authorization/roleEligibilitySchedules/{principalId}{roleDefinitionId}"
+            "Microsoft.Authorization/roleEligibilitySchedules/{guid}", "principalId", "roleDefinitionId"
         ),
         "authorization:ManagementLockByScope": _on_scope("Microsoft.Authorization/locks/{lockName}", "level"),
         "authorization:PolicyAssignment": _on_scope(

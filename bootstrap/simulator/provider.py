@@ -1,14 +1,19 @@
 """A Pulumi provider that simulates Azure on loopback, by the table in `kinds.py`.
 
-The engine attaches to it instead of starting the azure-native provider, which needs an account. It checks
-that the inputs which Azure requires are present, that what is created does not exist, and that roles are effective.
+The engine attaches to it, or starts it as a program, instead of the azure-native provider, which needs an account. It
+checks that the inputs which Azure requires are present, that what is created does not exist, and that roles are
+effective.
 The gRPC service of a provider: https://www.pulumi.com/docs/iac/extending-pulumi/
 """
 
+import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
@@ -21,12 +26,17 @@ from pulumi.runtime.rpc import UNKNOWN
 from bootstrap.simulator.connections import IN_PROGRESS, targets
 from bootstrap.simulator.kinds import KINDS, NEEDED_ROLES, Kind
 from bootstrap.simulator.managed_network import REQUIRED, refreshed, sent_rules, with_network
+from bootstrap.simulator.store import Store
+
+NAME = "pulumi-resource-azure-native"
+"""The program that the engine starts for resources of azure-native, if it is on PATH."""
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Azure, for stacks in one subscription, one after the other.
+    """Azure, as one instance of the provider sees it: with one subscription.
 
     Args:
+        store: What exists in Azure; by default nothing.
         role_delay: The seconds until a new role is effective. What needs it before is refused.
         accepts_before: Whether Azure accepts the operation first, and it fails after that.
         clock: Tells the time, in seconds.
@@ -38,6 +48,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(
         self,
+        store: Store | None = None,
         *,
         role_delay: float = 0,
         accepts_before: bool = False,
@@ -47,7 +58,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         connection_seconds: float = 0,
     ) -> None:
         self._subscription_id: str | None = None
-        self._made: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._store = store or Store()
         self._role_delay = role_delay
         self._accepts_before = accepts_before
         self._clock = clock
@@ -60,8 +71,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @property
     def ids(self) -> list[str]:
-        """The ids of all that was made."""
-        return [id_ for id_, _ in self._made.values()]
+        """The ids of all that exists."""
+        return self._store.ids
 
     def Handshake(self, request: Any, context: Any) -> Any:
         return provider_pb2.ProviderHandshakeResponse()
@@ -102,13 +113,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if self._subscription_id is None:
             raise LookupError(f"{request.urn} was given no subscription")
         id_ = kind.id_of(inputs, self._subscription_id)
-        if id_.lower() in self._made:
+        if self._store.get(id_) is not None:
+            # The provider's words: https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go
             context.abort(grpc.StatusCode.UNKNOWN, f"cannot create already existing resource '{id_}'")
         answer = _struct(kind.answer(inputs, id_))
         refusal = self._refusal(request.urn, inputs) if self._connects(request.urn, inputs) else IN_PROGRESS
         if refusal is not None and not self._accepts_before:
             context.abort(grpc.StatusCode.UNKNOWN, refusal)
-        self._made[id_.lower()] = id_, inputs
+        self._store.put(id_, inputs)
         if refusal is not None:
             _fail_after_acceptance(context, id_, answer, request.properties, refusal)
         if "scope" in inputs:
@@ -140,31 +152,30 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:
         inputs = json_format.MessageToDict(request.news)
+        answer = _struct(self._described(request.urn, request.id, inputs))
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct(inputs))
+            return provider_pb2.UpdateResponse(properties=answer)
         sent = sent_rules(inputs)
         if self._refuses_required_rules and sent & REQUIRED.keys():
             message = "Required outbound rules cannot be updated."
             context.abort(grpc.StatusCode.UNKNOWN, f'Status=400 Code="ValidationError" Message="{message}"')
         if self._put_removes_rules:
             for name in self.outbound_rules(request.id).keys() - sent:
-                del self._made[f"{request.id}/outboundRules/{name}".lower()]
-        self._made[request.id.lower()] = request.id, inputs
-        return provider_pb2.UpdateResponse(properties=_struct(self._described(request.urn, request.id)))
+                self._store.delete(f"{request.id}/outboundRules/{name}")
+        self._store.put(request.id, inputs)
+        return provider_pb2.UpdateResponse(properties=_struct(self._described(request.urn, request.id, inputs)))
 
     def Read(self, request: Any, context: Any) -> Any:
-        if request.id.lower() not in self._made:
+        if (inputs := self._store.get(request.id)) is None:
             return provider_pb2.ReadResponse()  # there is none
-        id_, inputs = self._made[request.id.lower()]
-        answer = self._described(request.urn, id_)
+        answer = self._described(request.urn, request.id, inputs)
         old_inputs, old_answer = map(json_format.MessageToDict, (request.inputs, request.properties))
         # An import has no earlier inputs.
         inputs = refreshed(old_inputs, old_answer, answer) if old_inputs else inputs
-        return provider_pb2.ReadResponse(id=id_, properties=_struct(answer), inputs=_struct(inputs))
+        return provider_pb2.ReadResponse(id=request.id, properties=_struct(answer), inputs=_struct(inputs))
 
-    def _described(self, urn: str, id_: str) -> dict[str, Any]:
-        """A resource as Azure describes it now."""
-        _, inputs = self._made[id_.lower()]
+    def _described(self, urn: str, id_: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """A resource with these inputs, as Azure describes it."""
         return with_network(_kind(urn).answer(inputs, id_), self.outbound_rules(id_))
 
     def outbound_rules(self, workspace: str) -> dict[str, Any]:
@@ -174,11 +185,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             workspace: Its id.
         """
         prefix = f"{workspace}/outboundRules/".lower()
-        made = [(id_, inputs) for key, (id_, inputs) in self._made.items() if key.startswith(prefix)]
-        return {id_.rsplit("/", 1)[-1]: inputs["properties"] for id_, inputs in made}
+        names = [id_.rsplit("/", 1)[-1] for id_ in self.ids if id_.lower().startswith(prefix)]
+        return {name: (self._store.get(prefix + name) or {})["properties"] for name in names}
 
     def Delete(self, request: Any, context: Any) -> Any:
-        self._made.pop(request.id.lower(), None)
+        self._store.delete(request.id)
         return empty_pb2.Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:
@@ -188,10 +199,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 @contextmanager
 def serving(provider: Provider | None = None) -> Iterator[int]:
     """A provider, by default a new one, that answers on a port of the loopback address, which is given."""
-    server = grpc.server(ThreadPoolExecutor(max_workers=8))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider or Provider(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    server, port = _server(provider or Provider())
     try:
         yield port
     finally:
@@ -209,6 +217,42 @@ def _fail_after_acceptance(context: Any, id_: str, outputs: Struct, inputs: Stru
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     context.abort(grpc.StatusCode.UNKNOWN, reason)
     raise AssertionError  # abort has raised
+
+
+def install(folder: Path, store: Path) -> None:
+    """Write the simulated Azure into `folder` as a program that the engine starts instead of the real provider.
+
+    Each instance of the provider, one for each subscription, is a process of its own.
+
+    Args:
+        store: The file that all of them keep Azure's resources in.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    call = f"from bootstrap.simulator.provider import main; main({str(store)!r})"
+    if os.name == "nt":
+        (folder / f"{NAME}.cmd").write_text(f'@"{sys.executable}" -c "{call}"\n', "utf-8")
+        return
+    program = folder / NAME
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c \"{call}\"\n", "utf-8")
+    program.chmod(0o700)
+
+
+def main(store: str) -> None:
+    """Be a provider program: print the port for the engine, and answer until the engine ends this process."""
+    # The engine interrupts its providers itself when it has finished with them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server, port = _server(Provider(Store(Path(store))))
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+
+
+def _server(provider: Provider) -> tuple[grpc.Server, int]:
+    server = grpc.server(ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, port
 
 
 def _kind(urn: str) -> Kind:

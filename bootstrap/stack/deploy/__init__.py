@@ -1,0 +1,1 @@
+"""Deployments: the stacks' programs under the real Pulumi engine."""

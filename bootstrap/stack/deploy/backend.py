@@ -1,0 +1,72 @@
+"""Where the states of stacks are, and how their secrets are encrypted.
+
+https://www.pulumi.com/docs/iac/concepts/state-and-backends/
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.errors import InputError, MissingError
+from infra.hub import hub_of
+from infra.settings import EnvironmentSettings, StackSettings
+
+FOLDER = ".mlops"
+"""The folder of a platform repository, ignored by git, that holds what belongs to this machine."""
+
+PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+"""Environment variables with the passphrase of the file backend's secrets, or the file that holds it.
+
+https://www.pulumi.com/docs/iac/cli/environment-variables/
+"""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The backend of one stack.
+
+    Attributes:
+        url: As `pulumi login` takes it: `file:///...`, `azblob://...`, `https://api.pulumi.com`.
+        secrets_provider: The key that encrypts secrets; None for a passphrase.
+        folder: Where the engine's settings of the stack are, on this machine.
+        environment: Further environment variables of the engine.
+    """
+
+    url: str
+    secrets_provider: str | None
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def backend_of(root: Path, settings: StackSettings, choice: str) -> Backend:
+    """The backend of a stack of the platform in `root`.
+
+    Args:
+        choice: `file`: the folder `.mlops` of the platform repository; `hub`: the hub's storage account; else a URL.
+
+    Raises:
+        InputError: The choice is none of these.
+        MissingError: The secrets of the state need a passphrase, and the environment has none.
+    """
+    folder = root / FOLDER / "stacks" / settings.stack
+    if choice == "hub":
+        environment = settings.environment if isinstance(settings, EnvironmentSettings) else None
+        store = hub_of(settings).state_store(environment)
+        return Backend(store.backend_url, store.secrets_provider, folder)
+    if choice != "file" and "://" not in choice:
+        raise InputError(
+            f"{choice!r} is no backend.",
+            hint="Write file, hub, or a URL such as azblob://CONTAINER?storage_account=NAME",
+        )
+    if not any(name in os.environ for name in PASSPHRASES):
+        raise MissingError(
+            "The state needs a passphrase for its secrets.",
+            why=f"{PASSPHRASES[0]} is not set.",
+            hint=f"Set {PASSPHRASES[0]}, or {PASSPHRASES[1]} to the path of a file that holds it. Keep it: without it "
+            "the state cannot be used.",
+        )
+    if choice != "file":
+        return Backend(choice, None, folder)
+    state = root / FOLDER / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    return Backend(state.resolve().as_uri(), None, folder)

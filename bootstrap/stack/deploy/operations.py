@@ -1,0 +1,293 @@
+"""What the engine does with one stack: preview, up, drift, outputs, destroy."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi import automation
+from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
+
+from bootstrap.errors import BootstrapError, LockedError, RemoteError
+from bootstrap.stack.deploy.backend import Backend
+from bootstrap.stack.deploy.engine import Engine
+from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
+from bootstrap.stack.plan.checks import check_change
+from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.plan.program import PROJECT
+from infra.programs import create_resources
+from infra.rules.changes import STATEFUL, differences, restricted
+from infra.settings import StackSettings
+
+_ACTIONS: dict[OpType, Action] = {
+    OpType.CREATE: "add",
+    OpType.UPDATE: "change",
+    OpType.DELETE: "remove",
+    OpType.REPLACE: "replace",
+    OpType.CREATE_REPLACEMENT: "replace",
+    OpType.DELETE_REPLACED: "replace",
+    OpType.IMPORT: "import",
+    OpType.IMPORT_REPLACEMENT: "replace",
+}
+"""The engine's operations that change something: https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/apitype"""
+
+Watch = Callable[[Mapping[str, Any]], None]
+"""Is called with each operation as it ends: its `urn`, its `action`, and `failed`."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an operation would do to a stack.
+
+    Attributes:
+        diff: The resources that differ from the state, and what refuses the change.
+        digest: Of all operations with their inputs: equal digests mean equal changes of equal states.
+    """
+
+    diff: StackDiff
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an operation did to a stack.
+
+    Attributes:
+        counts: How many resources were added, changed, replaced and removed.
+        outputs: The stack's outputs; secrets are masked.
+    """
+
+    counts: Mapping[str, int]
+    seconds: float
+    outputs: Mapping[str, Any]
+
+
+class DeployedStack:
+    """A stack under the engine. It is created in the backend, empty, if it is not there yet.
+
+    Every method raises LockedError when another operation on the stack is under way, and RemoteError when the engine,
+    the backend or Azure fails.
+    """
+
+    def __init__(self, engine: Engine, backend: Backend, settings: StackSettings) -> None:
+        self.settings = settings
+        backend.folder.mkdir(parents=True, exist_ok=True)
+        options = automation.LocalWorkspaceOptions(
+            env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true", **backend.environment},
+            project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
+            pulumi_command=engine,
+            secrets_provider=backend.secrets_provider,
+            work_dir=str(backend.folder),
+        )
+        with _Errors(settings.stack, "open"):
+            self._stack = automation.create_or_select_stack(
+                settings.stack, project_name=PROJECT, program=lambda: create_resources(settings), opts=options
+            )
+
+    def preview(self, planned: StackPlan, as_of: str | None = None) -> Preview:
+        """What `up` would change, judged by the rules on changes against the state.
+
+        Args:
+            planned: The plan of the stack; it has the manifest lines.
+            as_of: The date for rules that depend on one.
+        """
+        steps = self._run("preview", lambda watch: self._stack.preview(on_event=watch))
+        return _previewed(steps, planned, as_of, self.settings.stack)
+
+    def up(self, watch: Watch) -> Outcome:
+        """Create, change and remove resources until Azure is as the program says."""
+        return self._change("up", lambda on_event: self._stack.up(on_event=on_event), watch)
+
+    def drift(self, planned: StackPlan) -> StackDiff:
+        """How Azure differs from the state. Nothing is changed, neither there nor in the state."""
+        steps = self._run("look for drift in", lambda watch: self._stack.preview_refresh(on_event=watch), done=True)
+        manifests = {one.urn: planned.manifest(one) for one in planned.resources}
+        found = [one for step in steps if (one := _drifted(step, manifests)) is not None]
+        return StackDiff(self.settings.stack, "changed" if found else "unchanged", found)
+
+    def preview_destroy(self) -> Preview:
+        """What `destroy` would remove."""
+        steps = self._run("preview", lambda watch: self._stack.preview_destroy(on_event=watch))
+        return _previewed(steps, None, None, self.settings.stack)
+
+    def destroy(self, watch: Watch) -> Outcome:
+        """Remove all resources, protected ones too, and then the stack itself with its history."""
+        with _Errors(self.settings.stack, "destroy"):
+            self._command("state", "unprotect", "--all", "--yes")
+        outcome = self._change("destroy", lambda on_event: self._stack.destroy(on_event=on_event), watch)
+        with _Errors(self.settings.stack, "remove"):
+            self._stack.workspace.remove_stack(self.settings.stack)
+        return outcome
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of the last deployment; secrets are masked."""
+        with _Errors(self.settings.stack, "read"):
+            return _plain_outputs(self._stack.outputs())
+
+    def resources(self) -> int:
+        """How many resources the state has."""
+        with _Errors(self.settings.stack, "read"):
+            summary = self._stack.workspace.stack()
+        return (summary.resource_count or 0) if summary is not None else 0
+
+    def _change(self, verb: str, operation: Callable[[Any], Any], watch: Watch) -> Outcome:
+        started = time.monotonic()
+        done: Counter[str] = Counter()
+
+        def ended(event: EngineEvent) -> None:
+            end = event.res_outputs_event or event.res_op_failed_event
+            if end is not None and (step := _of_azure(end.metadata)) is not None:
+                failed = event.res_op_failed_event is not None
+                # The three operations of a replacement count once.
+                if not failed and step.op not in (OpType.REPLACE, OpType.DELETE_REPLACED):
+                    done[_ACTIONS[step.op]] += 1
+                watch({"urn": step.urn, "action": _ACTIONS[step.op], "failed": failed})
+
+        self._run(verb, operation, ended)
+        return Outcome(dict(done), time.monotonic() - started, self.outputs() if verb == "up" else {})
+
+    def _run(
+        self,
+        verb: str,
+        operation: Callable[[Any], Any],
+        ended: Callable[[EngineEvent], None] | None = None,
+        *,
+        done: bool = False,
+    ) -> list[StepEventMetadata]:
+        """Run an operation and return its steps: as planned, or `done`, with what came out of each."""
+        steps: list[StepEventMetadata] = []
+        with _Errors(self.settings.stack, verb) as errors:
+
+            def seen(event: EngineEvent) -> None:
+                step = event.res_outputs_event if done else event.resource_pre_event
+                if step is not None:
+                    steps.append(step.metadata)
+                if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
+                    errors.add(event.diagnostic_event.urn or "", event.diagnostic_event.message)
+                if ended is not None:
+                    ended(event)
+
+            operation(seen)
+        return steps
+
+    def _command(self, *arguments: str) -> None:
+        workspace = self._stack.workspace
+        self_command = [*arguments, "--stack", self.settings.stack]
+        workspace.pulumi_command.run(self_command, workspace.work_dir, workspace.env_vars)
+
+
+class _Errors:
+    """Turns a failure of the engine into an error of ours, with what it said of each resource."""
+
+    def __init__(self, stack: str, verb: str) -> None:
+        self._stack = stack
+        self._verb = verb
+        self._messages: dict[str, None] = {}
+
+    def add(self, urn: str, message: str) -> None:
+        """Keep a message of the engine."""
+        text = " ".join(message.split())
+        name = urn.rsplit("::", 1)[-1]
+        self._messages[f"{name}: {text}" if urn and not urn.endswith(f"::{PROJECT}-{self._stack}") else text] = None
+
+    def __enter__(self) -> "_Errors":
+        return self
+
+    def __exit__(self, _type: Any, error: BaseException | None, _trace: Any) -> None:
+        if not isinstance(error, automation.CommandError):
+            return
+        printed = str(error)
+        if isinstance(error, automation.ConcurrentUpdateError):
+            raise self._locked(printed) from error
+        raise RemoteError(
+            f"The engine could not {self._verb} {self._stack}.",
+            details=list(self._messages) or _last_lines(printed),
+            hint="Correct the cause, and run the same command again: what was created is in the state.",
+        ) from error
+
+    def _locked(self, printed: str) -> BootstrapError:
+        holders = [line.strip() for line in printed.splitlines() if "created by" in line]
+        return LockedError(
+            f"Another operation holds {self._stack}.",
+            why="; ".join(holders),
+            hint="Wait until it has ended. If its process no longer runs, release its lock: pulumi cancel "
+            f"{self._stack}",
+        )
+
+
+def _last_lines(printed: str) -> list[str]:
+    lines = [line.strip() for line in printed.splitlines()]
+    marked = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
+    return marked or [line for line in lines if line][-3:]
+
+
+def _of_azure(step: StepEventMetadata) -> StepEventMetadata | None:
+    """The step, if it changes a resource of Azure; None for components and providers, and where nothing changes."""
+    state = step.new or step.old
+    custom = state is not None and state.custom and not step.type.startswith("pulumi:")
+    return step if custom and step.op in _ACTIONS else None
+
+
+def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as_of: str | None, name: str) -> Preview:
+    manifests = {one.urn: planned.manifest(one) for one in planned.resources} if planned is not None else {}
+    before = {step.urn: dict(step.old.inputs or {}) for step in steps if step.old is not None and step.old.custom}
+    found: dict[str, ResourceDiff] = {}
+    digested = []
+    for step in steps:
+        if (changing := _of_azure(step)) is None:
+            continue
+        digested.append([str(step.op.value), step.urn, dict(step.new.inputs or {}) if step.new is not None else None])
+        diff = _resource_diff(changing, manifests)
+        if found.get(diff.urn, diff).action != "replace":
+            found[diff.urn] = diff
+    digest = hashlib.sha256(json.dumps(sorted(digested, key=str), sort_keys=True).encode()).hexdigest()
+    findings = check_change(name, planned, before, as_of)
+    refusals = [one for one in findings if one.refuses]
+    return Preview(StackDiff(name, "changed" if found else "unchanged", list(found.values()), refusals), digest)
+
+
+def _resource_diff(step: StepEventMetadata, manifests: Mapping[str, str]) -> ResourceDiff:
+    old, new = (dict(side.inputs or {}) if side is not None else {} for side in (step.old, step.new))
+    action = _ACTIONS[step.op]
+    both = action in ("change", "replace")
+    return ResourceDiff(
+        action,
+        step.urn,
+        step.type,
+        step.urn.rsplit("::", 1)[-1],
+        manifests.get(step.urn, "the state"),
+        changed=list(differences(old, new)) if both else (),
+        effects=list(restricted(step.type, old, new)) if both else (),
+        import_id=step.new.id if action == "import" and step.new is not None else None,
+    )
+
+
+def _drifted(step: StepEventMetadata, manifests: Mapping[str, str]) -> ResourceDiff | None:
+    """A resource that Azure has otherwise than the state, or has no more."""
+    if (changing := _of_azure(step)) is None:
+        return None
+    if changing.op == OpType.DELETE or step.new is None:
+        return _resource_diff(changing, manifests)
+    old, new = (dict(side.outputs or {}) if side is not None else {} for side in (step.old, step.new))
+    changed = list(differences(old, new))
+    name = step.urn.rsplit("::", 1)[-1]
+    return ResourceDiff("change", step.urn, step.type, name, manifests.get(step.urn, "the state"), changed, ())
+
+
+def _plain_outputs(outputs: automation.OutputMap) -> dict[str, Any]:
+    return {name: "[secret]" if one.secret else one.value for name, one in sorted(outputs.items())}
+
+
+def lost(diff: StackDiff, allowed: Sequence[str]) -> list[str]:
+    """Why a change must not be made: what it would lose, or cannot undo, beside the URNs that are allowed."""
+    reasons = [f"{one.rule}: {one.message}" for one in diff.refusals if one.resource not in allowed]
+    judged = {one.resource for one in diff.refusals}
+    reasons += [
+        f"{one.name}: the engine would {one.action} it, and its data would be lost: {one.urn}"
+        for one in diff.resources
+        if one.type in STATEFUL and one.loses_data and one.urn not in allowed and one.urn not in judged
+    ]
+    return reasons
