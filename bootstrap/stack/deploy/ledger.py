@@ -1,0 +1,142 @@
+"""The ledger of a deployment: what was started, what ended and how, one JSON document a line, only ever appended.
+
+Every line has `at`, the time in UTC, and `event`:
+
+| event | further keys |
+| --- | --- |
+| `started` | `schema_version`, `operation`, `by`, `versions`, `commit`, `stacks` (names, in their order), `resumes` |
+| `stack-started` | `stack`, `digest` of what the operation would change |
+| `resource` | `stack`, `urn`, `action`, `failed` |
+| `stack-ended` | `stack`, `result` (`done`, `unchanged`, `failed`), `counts`, `seconds`, `error` |
+| `ended` | `result` (`done`, `failed`, `interrupted`), `seconds` |
+
+Lines about the start and the end of stacks and deployments are on the disk before the work goes on. A line that a power
+failure cut off is left out when the ledger is read.
+"""
+
+import getpass
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from bootstrap.errors import InputError, did_you_mean
+
+FOLDER = "deployments"
+"""The folder below the platform's `.mlops` that holds the ledgers, one file each."""
+
+_ON_DISK = ("started", "stack-started", "stack-ended", "ended")
+
+
+class Ledger:
+    """The open ledger of a deployment that is under way. Several threads may write.
+
+    Args:
+        folder: Where the ledgers are.
+    """
+
+    def __init__(self, folder: Path, **started: Any) -> None:
+        self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / f"{self.id}.jsonl").open("x", encoding="utf-8")
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self.write("started", schema_version=1, by=getpass.getuser(), **started)
+
+    def write(self, event: str, **values: Any) -> None:
+        """Append a line. Raises OSError when the disk does not take it."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "event": event, **values}, ensure_ascii=False)
+        with self._lock:
+            self._file.write(f"{line}\n")
+            self._file.flush()
+            if event in _ON_DISK:
+                os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, type_: type[BaseException] | None, *_: object) -> None:
+        interrupted = type_ is not None and issubclass(type_, KeyboardInterrupt)
+        result = "interrupted" if interrupted else "failed" if type_ is not None else "done"
+        try:
+            self.write("ended", result=result, seconds=round(time.monotonic() - self._started, 1))
+        finally:
+            self._file.close()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment, as its ledger tells it.
+
+    Attributes:
+        result: `done`, `failed`, `interrupted`; `unknown` where the process was killed or still runs.
+        stacks: For each stack in its order, what its last line says: `result`, `counts`, `seconds`, `error`; `result`
+            is `waiting` where it did not start, and `unknown` where it did not end.
+    """
+
+    id: str
+    started: Mapping[str, Any]
+    result: str = "unknown"
+    stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The stacks that are not done, in their order."""
+        return [name for name, stack in self.stacks.items() if stack["result"] not in ("done", "unchanged")]
+
+    def document(self) -> dict[str, Any]:
+        """The deployment as JSON."""
+        return {**self.started, "id": self.id, "result": self.result, "stacks": dict(self.stacks)}
+
+
+def deployments(folder: Path) -> list[Deployment]:
+    """All deployments whose ledgers are in the folder, the latest first."""
+    return [_read(path) for path in sorted(folder.glob("*.jsonl"), reverse=True)]
+
+
+def deployment(folder: Path, id_: str | None = None) -> Deployment:
+    """A deployment by its id; the latest one without. Raises InputError when there is none."""
+    known = {path.stem: path for path in folder.glob("*.jsonl")}
+    name = id_ if id_ is not None else max(known, default="")
+    if name not in known:
+        raise InputError(
+            f"There is no deployment {id_!r} in {folder}." if id_ else f"There is no deployment in {folder} yet.",
+            hint=did_you_mean(name, known) if known else "Start one: mlops-bootstrap up STACK",
+        )
+    return _read(known[name])
+
+
+def _read(path: Path) -> Deployment:
+    lines = _lines(path)
+    started = next(lines, {})
+    stacks: dict[str, Mapping[str, Any]] = {name: {"result": "waiting"} for name in started.get("stacks", [])}
+    result = "unknown"
+    for line in lines:
+        if line["event"] == "stack-started":
+            stacks[line["stack"]] = {"result": "unknown"}
+        elif line["event"] == "stack-ended":
+            stacks[line["stack"]] = {key: line[key] for key in ("result", "counts", "seconds", "error") if key in line}
+        elif line["event"] == "ended":
+            result = line["result"]
+    return Deployment(path.stem, started, result, stacks)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for text in file:
+            if text.endswith("\n"):
+                yield json.loads(text)
+
+
+def versions() -> Sequence[str]:
+    """The versions that decide what a deployment does: of this tool, of Pulumi and of the provider."""
+    from importlib.metadata import version
+
+    return [f"{name} {version(name)}" for name in ("mlops-bootstrap", "pulumi", "pulumi-azure-native")]
