@@ -38,6 +38,7 @@ app = typer.Typer(
 model_group = typer.Typer(help="The model's life: gate, register, serve.", rich_markup_mode=None, no_args_is_help=True)
 platform_group = typer.Typer(help="The manifests of your platform.", rich_markup_mode=None, no_args_is_help=True)
 blueprint_group = typer.Typer(help="The catalogue of project blueprints.", rich_markup_mode=None, no_args_is_help=True)
+deployments_group = typer.Typer(help="What was deployed, and how it went.", rich_markup_mode=None, no_args_is_help=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,6 +59,7 @@ def _root(
 app.add_typer(model_group, name="model")
 app.add_typer(platform_group, name="platform")
 app.add_typer(blueprint_group, name="blueprint")
+app.add_typer(deployments_group, name="deployments")
 
 
 @dataclass(frozen=True)

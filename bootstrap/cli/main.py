@@ -18,7 +18,10 @@ from bootstrap.errors import BootstrapError, ExitCode, InputError
 from bootstrap.files import file_error
 from bootstrap.terminal.console import print_error
 
-_ORDER = ("demo", "new", "run", "model", "platform", "plan", "diff", "blueprint")
+_ORDER = (
+    "demo", "new", "run", "model", "platform", "plan", "diff", "preview", "up", "drift", "outputs", "destroy",
+    "deployments", "blueprint",
+)  # fmt: skip
 """The order of commands in the help page; those of other modules follow."""
 
 # Importing a module of this package declares its commands.

@@ -4,7 +4,7 @@ https://www.pulumi.com/docs/iac/concepts/state-and-backends/
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import InputError, MissingError
@@ -29,13 +29,11 @@ class Backend:
         url: As `pulumi login` takes it: `file:///...`, `azblob://...`, `https://api.pulumi.com`.
         secrets_provider: The key that encrypts secrets; None for a passphrase.
         folder: Where the engine's settings of the stack are, on this machine.
-        environment: Further environment variables of the engine.
     """
 
     url: str
     secrets_provider: str | None
     folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 def backend_of(root: Path, settings: StackSettings, choice: str) -> Backend:

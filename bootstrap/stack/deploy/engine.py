@@ -35,11 +35,15 @@ _INSTALL = "Install Pulumi, and open a new shell: https://www.pulumi.com/docs/ia
 class Engine(automation.PulumiCommand):
     """The executable, as the Automation API uses it, with a group of its own for each process.
 
+    Args:
+        environment: The environment variables of its processes; by default those of this one.
+
     Raises:
         MissingError: There is no `pulumi` on PATH, or it is too old.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment if environment is not None else os.environ)
         found = shutil.which("pulumi")
         if found is None:
             raise MissingError("Deployments need the Pulumi engine.", why="There is no pulumi on PATH.", hint=_INSTALL)
@@ -70,7 +74,7 @@ class Engine(automation.PulumiCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env={**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+            env={**self._environment, **additional_env, "PULUMI_AUTOMATION_API": "true"},
             encoding="utf-8",
             errors="replace",
             **_OWN_GROUP,

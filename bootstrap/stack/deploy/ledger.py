@@ -39,7 +39,12 @@ class Ledger:
 
     Args:
         folder: Where the ledgers are.
+
+    Attributes:
+        failed: Whether a stack failed.
     """
+
+    failed = False
 
     def __init__(self, folder: Path, **started: Any) -> None:
         self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -64,7 +69,7 @@ class Ledger:
 
     def __exit__(self, type_: type[BaseException] | None, *_: object) -> None:
         interrupted = type_ is not None and issubclass(type_, KeyboardInterrupt)
-        result = "interrupted" if interrupted else "failed" if type_ is not None else "done"
+        result = "interrupted" if interrupted else "failed" if type_ is not None or self.failed else "done"
         try:
             self.write("ended", result=result, seconds=round(time.monotonic() - self._started, 1))
         finally:

@@ -5,7 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pulumi import automation
@@ -76,7 +76,7 @@ class DeployedStack:
         self.settings = settings
         backend.folder.mkdir(parents=True, exist_ok=True)
         options = automation.LocalWorkspaceOptions(
-            env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true", **backend.environment},
+            env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true"},
             project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
             pulumi_command=engine,
             secrets_provider=backend.secrets_provider,
@@ -175,8 +175,8 @@ class DeployedStack:
 
     def _command(self, *arguments: str) -> None:
         workspace = self._stack.workspace
-        self_command = [*arguments, "--stack", self.settings.stack]
-        workspace.pulumi_command.run(self_command, workspace.work_dir, workspace.env_vars)
+        command = [*arguments, "--stack", self.settings.stack]
+        workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars)
 
 
 class _Errors:
@@ -244,8 +244,11 @@ def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as
         if found.get(diff.urn, diff).action != "replace":
             found[diff.urn] = diff
     digest = hashlib.sha256(json.dumps(sorted(digested, key=str), sort_keys=True).encode()).hexdigest()
-    findings = check_change(name, planned, before, as_of)
-    refusals = [one for one in findings if one.refuses]
+    refusals = [
+        replace(one, manifest=found[one.resource].manifest if one.resource in found else one.manifest)
+        for one in check_change(name, planned, before, as_of)
+        if one.refuses
+    ]
     return Preview(StackDiff(name, "changed" if found else "unchanged", list(found.values()), refusals), digest)
 
 

@@ -5,7 +5,7 @@ Both sides are documents of a plan (docs/plan.md), so one of them can come from 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.changes import STATEFUL, Change, differences, restricted
@@ -15,6 +15,17 @@ Action = Literal["add", "import", "remove", "change", "replace"]
 """import: the resource exists and becomes part of the stack. replace: Azure deletes it and creates it again."""
 
 Status = Literal["added", "removed", "changed", "unchanged"]
+
+
+class Baseline(Protocol):
+    """What stacks are compared with: a commit, or what is deployed. As text it is its name."""
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The words of the command that compares with it: `diff`, `HEAD~1`."""
+
+    def document(self) -> dict[str, str]:
+        """What identifies it, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,15 @@ class Commit:
 
     def __str__(self) -> str:
         return f"{self.ref} ({self.id[:10]})"
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The words of the command that compares with it."""
+        return ("diff", self.ref)
+
+    def document(self) -> dict[str, str]:
+        """The commit as JSON."""
+        return {"ref": self.ref, "commit": self.id}
 
 
 @dataclass(frozen=True)

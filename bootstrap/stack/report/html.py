@@ -13,7 +13,7 @@ from typing import Any
 from bootstrap.page import template
 from bootstrap.page.graph import levels
 from bootstrap.pricing.price import grouped
-from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.diff.difference import Baseline, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.words import (
     WORDS,
@@ -101,11 +101,11 @@ def _stack(stack: StackPlan, *, with_inputs: bool) -> dict[str, Any]:
     }
 
 
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+def render_diff(baseline: Baseline, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """Render the page of a comparison."""
     every = list(stacks)
     page: str = template("bootstrap.stack.report", "diff.html.j2").render(
-        commit=commit,
+        baseline=baseline,
         stacks=[stack for stack in every if differs(stack)],
         total=in_words(sum(map(count_changes, every), Counter())),
         unchanged=counted(sum(stack.status == "unchanged" for stack in every), "stack"),

@@ -7,7 +7,7 @@ needs no more memory than that of a few.
 from collections.abc import Iterable, Iterator
 from typing import Literal, Protocol
 
-from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.diff.difference import Baseline, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 
 Show = Literal["summary", "resources", "findings"]
@@ -31,5 +31,5 @@ class Report(Protocol):
             show: The forms beside the tree always show everything.
         """
 
-    def render_diff(self, commit: Commit, stacks: Iterable[StackDiff], /) -> Iterator[str]:
-        """Render how stacks differ from those of an earlier commit."""
+    def render_diff(self, baseline: Baseline, stacks: Iterable[StackDiff], /) -> Iterator[str]:
+        """Render how stacks differ from the baseline."""

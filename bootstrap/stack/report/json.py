@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.diff.difference import Baseline, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 
 LISTS_ERRORS = False
@@ -15,9 +15,9 @@ def render_plan(stacks: Iterable[StackPlan], as_of: str | None, _show: str) -> I
     yield from _document("as_of", as_of, stacks)
 
 
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+def render_diff(baseline: Baseline, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """The document: docs/plan.md."""
-    yield from _document("against", {"ref": commit.ref, "commit": commit.id}, stacks)
+    yield from _document("against", baseline.document(), stacks)
 
 
 def _document(key: str, value: Any, stacks: Iterable[StackPlan | StackDiff]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.pricing.price import grouped
 from bootstrap.processes import shell_line
-from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.diff.difference import Baseline, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.words import (
     Tally,
@@ -76,7 +76,7 @@ def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> 
         yield _left_out(left_out, "mlops-bootstrap plan --all --output html")
 
 
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+def render_diff(baseline: Baseline, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """The comment: the total, errors with their fix, a row for each stack, new warnings, then details."""
     texts: _Texts = {part: [] for part in _DIFF_PARTS}
     total: Counter[str] = Counter()
@@ -89,7 +89,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
         if stack.status != "unchanged":
             texts["stack"].append((stack.name, f"| {code(stack.name)} | {stack.status} | {in_words(counts)} |"))
             texts["change list"].append((stack.name, _details(stack, in_words(counts))))
-    against = escaped(str(commit))
+    against = escaped(str(baseline))
     head = f"# Changes against {against}\n\n{in_words(total)}, {counted(total['unchanged'], 'stack')} unchanged.\n"
     fitting, left_out = _fitting(texts, LONGEST - _RESERVED - len(head))
     yield head
@@ -98,7 +98,7 @@ def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
         yield "\n" + "\n".join(["| Stack | | Resources |", "| --- | --- | --- |", *_all(fitting["stack"])]) + "\n"
     yield from (f"\n{text}\n" for text in _all(fitting["change list"]))
     if left_out:
-        yield _left_out(left_out, shell_line("mlops-bootstrap", "diff", commit.ref, "--output", "html"))
+        yield _left_out(left_out, shell_line("mlops-bootstrap", *baseline.command, "--output", "html"))
 
 
 def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:

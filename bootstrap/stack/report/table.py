@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.diff.difference import Baseline, StackDiff
 from bootstrap.stack.plan.checks import Judged
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.words import (
@@ -27,9 +27,9 @@ def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> 
     yield from _table(["stack", "type", "name", "marked", "manifest"], stacks, _plan_rows, _plan_findings)
 
 
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+def render_diff(baseline: Baseline, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """One line for each property that differs and for each resource that is added or removed; below it the findings."""
-    yield f"compared with {commit}\n"
+    yield f"compared with {baseline}\n"
     headings = ["stack", "what", "type", "name", "property", "old", "new", "in Azure"]
     yield from _table(headings, stacks, _diff_rows, _diff_findings)
 

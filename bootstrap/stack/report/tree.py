@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap.pricing.price import grouped
-from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.diff.difference import Baseline, StackDiff
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.report.interface import Show
 from bootstrap.stack.report.words import (
@@ -66,9 +66,9 @@ def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, show: Show) -> 
     yield "\n".join([*lines, *_findings(found, sorted(others))]).rstrip() + "\n"
 
 
-def render_diff(commit: Commit, stacks: Iterable[StackDiff]) -> Iterator[str]:
+def render_diff(baseline: Baseline, stacks: Iterable[StackDiff]) -> Iterator[str]:
     """Each stack that differs, its errors and new warnings, its resources with their properties; then the total."""
-    yield f"compared with {commit}\n"
+    yield f"compared with {baseline}\n"
     total: Counter[str] = Counter()
     for stack in stacks:
         counts = count_changes(stack)
