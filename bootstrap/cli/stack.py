@@ -41,10 +41,12 @@ Confirm = Annotated[
 
 def deployer(session: Session, backend: str, parallel: int, max_failures: int = 1) -> "Deployer":
     """The stacks of the platform under the engine. Raises MissingError when there is no engine."""
+    from bootstrap.stack.deploy.backend import FOLDER
     from bootstrap.stack.deploy.deploy import Deployer
     from bootstrap.stack.deploy.engine import Engine
 
-    return Deployer(session.platform(), Engine(), backend, session.console, parallel, max_failures)
+    platform = session.platform()
+    return Deployer(platform, platform.root / FOLDER, Engine(), backend, session.console, parallel, max_failures)
 
 
 def confirm(session: Session, settings: Iterable["StackSettings"], *, yes: bool, confirmed: Sequence[str]) -> None:

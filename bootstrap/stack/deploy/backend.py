@@ -3,7 +3,7 @@
 https://www.pulumi.com/docs/iac/concepts/state-and-backends/
 """
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,27 +36,30 @@ class Backend:
     folder: Path
 
 
-def backend_of(root: Path, settings: StackSettings, choice: str) -> Backend:
-    """The backend of a stack of the platform in `root`.
+def backend_of(folder: Path, settings: StackSettings, choice: str, environment: Mapping[str, str]) -> Backend:
+    """The backend of a stack.
 
     Args:
-        choice: `file`: the folder `.mlops` of the platform repository; `hub`: the hub's storage account; else a URL.
+        folder: Where states of the choice `file` are, and the engine's settings of all stacks.
+        choice: `file`; `hub`: the hub's storage account; else a URL.
+        environment: The environment variables of the engine.
 
     Raises:
         InputError: The choice is none of these.
         MissingError: The secrets of the state need a passphrase, and the environment has none.
     """
-    folder = root / FOLDER / "stacks" / settings.stack
+    own = folder / "stacks" / settings.stack
     if choice == "hub":
-        environment = settings.environment if isinstance(settings, EnvironmentSettings) else None
-        store = hub_of(settings).state_store(environment)
-        return Backend(store.backend_url, store.secrets_provider, folder)
+        store = hub_of(settings).state_store(
+            settings.environment if isinstance(settings, EnvironmentSettings) else None
+        )
+        return Backend(store.backend_url, store.secrets_provider, own)
     if choice != "file" and "://" not in choice:
         raise InputError(
             f"{choice!r} is no backend.",
             hint="Write file, hub, or a URL such as azblob://CONTAINER?storage_account=NAME",
         )
-    if not any(name in os.environ for name in PASSPHRASES):
+    if not any(name in environment for name in PASSPHRASES):
         raise MissingError(
             "The state needs a passphrase for its secrets.",
             why=f"{PASSPHRASES[0]} is not set.",
@@ -64,7 +67,7 @@ def backend_of(root: Path, settings: StackSettings, choice: str) -> Backend:
             "the state cannot be used.",
         )
     if choice != "file":
-        return Backend(choice, None, folder)
-    state = root / FOLDER / "state"
+        return Backend(choice, None, own)
+    state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
-    return Backend(state.resolve().as_uri(), None, folder)
+    return Backend(state.resolve().as_uri(), None, own)

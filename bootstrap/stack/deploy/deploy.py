@@ -13,7 +13,7 @@ from bootstrap.lock import hold_lock
 from bootstrap.manifests.platform import Platform
 from bootstrap.processes import read_git
 from bootstrap.progress import Progress
-from bootstrap.stack.deploy.backend import FOLDER, backend_of
+from bootstrap.stack.deploy.backend import Backend, backend_of
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.ledger import FOLDER as LEDGERS
 from bootstrap.stack.deploy.ledger import Ledger, versions
@@ -54,12 +54,14 @@ class Deployer:
     """The stacks of a platform under the engine.
 
     Attributes:
+        folder: Where ledgers, locks and the states of the backend `file` are.
         backend: Where the states are: `file`, `hub` or a URL.
         parallel: How many stacks are worked on at once.
         max_failures: After so many failures no further stack starts.
     """
 
     platform: Platform
+    folder: Path
     engine: Engine
     backend: str
     progress: Progress
@@ -69,7 +71,7 @@ class Deployer:
     @property
     def ledgers(self) -> Path:
         """The folder of the ledgers."""
-        return self.platform.root / FOLDER / LEDGERS
+        return self.folder / LEDGERS
 
     def preview(self, names: Sequence[str]) -> dict[str, Preview]:
         """What `up` would change in each stack, in the order of deployment.
@@ -101,7 +103,7 @@ class Deployer:
         if HUB in names:
             others = [name for name in self.platform.stacks if name not in names]
             left = self._work("look for", others, lambda stack: stack.resources())
-            if users := [name for name, count in left.items() if count]:
+            if users := [name for name, found in left.items() if found]:
                 raise ConflictError(
                     "The hub is in use.",
                     why=f"These stacks are deployed: {', '.join(users)}.",
@@ -192,10 +194,13 @@ class Deployer:
         return {settings.stack: results[settings.stack] for members in in_rings(stacks) for settings in members}
 
     def _open(self, settings: StackSettings) -> DeployedStack:
-        return DeployedStack(self.engine, backend_of(self.platform.root, settings, self.backend), settings)
+        return DeployedStack(self.engine, self._backend(settings), settings)
+
+    def _backend(self, settings: StackSettings) -> Backend:
+        return backend_of(self.folder, settings, self.backend, self.engine.environment)
 
     def _locked(self, name: str) -> Any:
-        path = self.platform.root / FOLDER / "stacks" / name / "lock"
+        path = self.folder / "stacks" / name / "lock"
         return hold_lock(path, f"Another operation of this machine holds {name}.")
 
 

@@ -43,7 +43,7 @@ class Engine(automation.PulumiCommand):
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = dict(environment if environment is not None else os.environ)
+        self.environment = dict(environment if environment is not None else os.environ)
         found = shutil.which("pulumi")
         if found is None:
             raise MissingError("Deployments need the Pulumi engine.", why="There is no pulumi on PATH.", hint=_INSTALL)
@@ -74,7 +74,7 @@ class Engine(automation.PulumiCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env={**self._environment, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+            env={**self.environment, **additional_env, "PULUMI_AUTOMATION_API": "true"},
             encoding="utf-8",
             errors="replace",
             **_OWN_GROUP,

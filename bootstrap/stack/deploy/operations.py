@@ -45,10 +45,12 @@ class Preview:
     Attributes:
         diff: The resources that differ from the state, and what refuses the change.
         digest: Of all operations with their inputs: equal digests mean equal changes of equal states.
+        ids: The Azure ids of the resources in the state, by URN.
     """
 
     diff: StackDiff
     digest: str
+    ids: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,15 @@ class DeployedStack:
         return StackDiff(self.settings.stack, "changed" if found else "unchanged", found)
 
     def preview_destroy(self) -> Preview:
-        """What `destroy` would remove."""
-        steps = self._run("preview", lambda watch: self._stack.preview_destroy(on_event=watch))
-        return _previewed(steps, None, None, self.settings.stack)
+        """What `destroy` would remove: all that the state has."""
+        resources = self.resources()
+        found = [
+            ResourceDiff("remove", one["urn"], one["type"], one["urn"].rsplit("::", 1)[-1], "the state", (), ())
+            for one in resources
+        ]
+        ids = {one["urn"]: one["id"] for one in resources}
+        digest = hashlib.sha256(json.dumps(ids, sort_keys=True).encode()).hexdigest()
+        return Preview(StackDiff(self.settings.stack, "removed" if found else "unchanged", found), digest, ids)
 
     def destroy(self, watch: Watch) -> Outcome:
         """Remove all resources, protected ones too, and then the stack itself with its history."""
@@ -127,11 +135,12 @@ class DeployedStack:
         with _Errors(self.settings.stack, "read"):
             return _plain_outputs(self._stack.outputs())
 
-    def resources(self) -> int:
-        """How many resources the state has."""
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources of Azure in the state, as the engine keeps them: `urn`, `type`, `id` and more."""
         with _Errors(self.settings.stack, "read"):
-            summary = self._stack.workspace.stack()
-        return (summary.resource_count or 0) if summary is not None else 0
+            state = json.loads(self._command("stack", "export"))
+        found = (state.get("deployment") or {}).get("resources") or []
+        return [one for one in found if one.get("custom") and not one["type"].startswith("pulumi:")]
 
     def _change(self, verb: str, operation: Callable[[Any], Any], watch: Watch) -> Outcome:
         started = time.monotonic()
@@ -173,10 +182,11 @@ class DeployedStack:
             operation(seen)
         return steps
 
-    def _command(self, *arguments: str) -> None:
+    def _command(self, *arguments: str) -> str:
+        """Run a command that the Automation API has no call for, and return what it printed."""
         workspace = self._stack.workspace
         command = [*arguments, "--stack", self.settings.stack]
-        workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars)
+        return workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars).stdout
 
 
 class _Errors:
@@ -233,7 +243,9 @@ def _of_azure(step: StepEventMetadata) -> StepEventMetadata | None:
 
 def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as_of: str | None, name: str) -> Preview:
     manifests = {one.urn: planned.manifest(one) for one in planned.resources} if planned is not None else {}
-    before = {step.urn: dict(step.old.inputs or {}) for step in steps if step.old is not None and step.old.custom}
+    existing = {step.urn: step.old for step in steps if step.old is not None and step.old.custom}
+    before = {urn: dict(old.inputs or {}) for urn, old in existing.items()}
+    ids = {urn: old.id for urn, old in existing.items() if old.id and not old.type.startswith("pulumi:")}
     found: dict[str, ResourceDiff] = {}
     digested = []
     for step in steps:
@@ -249,7 +261,7 @@ def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as
         for one in check_change(name, planned, before, as_of)
         if one.refuses
     ]
-    return Preview(StackDiff(name, "changed" if found else "unchanged", list(found.values()), refusals), digest)
+    return Preview(StackDiff(name, "changed" if found else "unchanged", list(found.values()), refusals), digest, ids)
 
 
 def _resource_diff(step: StepEventMetadata, manifests: Mapping[str, str]) -> ResourceDiff:
