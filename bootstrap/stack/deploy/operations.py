@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,10 @@ from bootstrap.stack.plan.program import PROJECT
 from infra.programs import create_resources
 from infra.rules.changes import STATEFUL, differences, restricted
 from infra.settings import StackSettings
+
+_ONE_PROGRAM = threading.Lock()
+"""Held while a program declares its resources. The provider's modules load when they are first used, and a thread that
+uses one which another thread is loading sees half of it."""
 
 _ACTIONS: dict[OpType, Action] = {
     OpType.CREATE: "add",
@@ -86,8 +91,12 @@ class DeployedStack:
         )
         with _Errors(settings.stack, "open"):
             self._stack = automation.create_or_select_stack(
-                settings.stack, project_name=PROJECT, program=lambda: create_resources(settings), opts=options
+                settings.stack, project_name=PROJECT, program=self._program, opts=options
             )
+
+    def _program(self) -> None:
+        with _ONE_PROGRAM:
+            create_resources(self.settings)
 
     def preview(self, planned: StackPlan, as_of: str | None = None) -> Preview:
         """What `up` would change, judged by the rules on changes against the state.
@@ -251,10 +260,10 @@ def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as
     for step in steps:
         if (changing := _of_azure(step)) is None:
             continue
-        digested.append([str(step.op.value), step.urn, dict(step.new.inputs or {}) if step.new is not None else None])
-        diff = _resource_diff(changing, manifests)
-        if found.get(diff.urn, diff).action != "replace":
-            found[diff.urn] = diff
+        sides = [dict(side.inputs or {}) if side is not None else None for side in (step.old, step.new)]
+        digested.append([step.op.value, step.urn, *sides])
+        # The first of a replacement's steps has both sides.
+        found.setdefault(step.urn, _resource_diff(changing, manifests))
     digest = hashlib.sha256(json.dumps(sorted(digested, key=str), sort_keys=True).encode()).hexdigest()
     refusals = [
         replace(one, manifest=found[one.resource].manifest if one.resource in found else one.manifest)

@@ -1,0 +1,352 @@
+"""The commands that deploy, with the real engine and a simulated Azure in the place of the provider.
+
+The simulation keeps its resources in a file, so each test sees what is really there, whatever the states say.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bootstrap.simulator.provider import install
+from bootstrap.simulator.store import Store
+from tests.helpers import Done, run_here, started
+from tests.worlds import PLATFORM, TEAM, changed, world
+
+pytestmark = pytest.mark.slow
+
+STACKS = ("hub", "fraud-dev")
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A platform repository, and the Azure that it is deployed to.
+
+    Attributes:
+        env: Environment variables of the engine.
+    """
+
+    root: Path
+    azure: Store
+    env: dict[str, str]
+
+    def run(self, *arguments: str, **env: str) -> Done:
+        """Run the command line in the repository."""
+        path = os.pathsep.join([str(self.root.parent / "bin"), os.environ["PATH"]])
+        return run_here(*arguments, cwd=self.root, env={"PATH": path, **self.env, **env})
+
+    def up(self, *arguments: str) -> Done:
+        """Deploy, and do not ask."""
+        return self.run("up", *arguments, "--yes", "--confirm", "hub", "-o", "json")
+
+    def copy(self, to: Path) -> "Estate":
+        """The same, in other folders."""
+        shutil.copytree(self.root.parent, to)
+        return estate(to)
+
+    def id_of(self, part: str) -> str:
+        """The id of the one resource whose id ends with a part."""
+        [found] = [id_ for id_ in self.azure.ids if id_.endswith(part)]
+        return found
+
+    def change_behind_its_back(self, id_: str) -> None:
+        inputs = self.azure.get(id_)
+        assert inputs is not None
+        self.azure.put(id_, {**inputs, "tags": {"by": "hand"}})
+
+
+def estate(folder: Path) -> Estate:
+    install(folder / "bin", folder / "azure.sqlite")
+    env = {
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_CONFIG_PASSPHRASE": "for this test only",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+    return Estate(folder / "platform", Store(folder / "azure.sqlite"), env)
+
+
+@pytest.fixture(autouse=True)
+def engine_on_path(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([str(engine.parent), os.environ["PATH"]]))
+
+
+@pytest.fixture(scope="module")
+def original(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """A platform whose hub and development environment are deployed."""
+    folder = tmp_path_factory.mktemp("deployed")
+    world(folder / "platform", team=changed(TEAM, ("dev: {}", "dev: {}\n  prod: {}")))
+    deployed = estate(folder)
+    path = os.pathsep.join([str(engine.parent), str(folder / "bin"), os.environ["PATH"]])
+    assert (
+        run_here("up", *STACKS, "--yes", "--confirm", "hub", cwd=deployed.root, env={**deployed.env, "PATH": path}).code
+        == 0
+    )
+    return deployed
+
+
+@pytest.fixture
+def deployed(original: Estate, tmp_path: Path) -> Estate:
+    """That platform, to be changed."""
+    return original.copy(tmp_path / "estate")
+
+
+def new_estate(folder: Path) -> Estate:
+    """A platform of which nothing is deployed."""
+    world(folder / "platform")
+    return estate(folder)
+
+
+def test_up_deploys_the_hub_before_environments(original: Estate) -> None:
+    [path] = (original.root / ".mlops" / "deployments").glob("*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+
+    order = [(line["event"], line["stack"]) for line in lines if line["event"].startswith("stack-")]
+    assert order == [(event, stack) for stack in STACKS for event in ("stack-started", "stack-ended")]
+    assert lines[0]["event"] == "started"
+    assert lines[-1] == {**lines[-1], "event": "ended", "result": "done"}
+
+
+def test_ledger_has_every_resource_that_azure_has(original: Estate) -> None:
+    done = original.run("deployments", "show", "-o", "json").document
+
+    added = sum(stack["counts"]["add"] for stack in done["stacks"].values())
+    assert added == len(original.azure.ids)
+    assert done["operation"] == "up"
+
+
+def test_second_up_changes_nothing(deployed: Estate) -> None:
+    before = deployed.azure.ids
+
+    done = deployed.up(*STACKS)
+
+    assert done.code == 0, done.err
+    assert {name: stack["result"] for name, stack in done.document["stacks"].items()} == dict.fromkeys(
+        STACKS, "unchanged"
+    )
+    assert deployed.azure.ids == before
+
+
+def test_outputs_are_those_of_azure(original: Estate) -> None:
+    outputs = original.run("outputs", "fraud-dev", "-o", "json").document["outputs"]
+
+    assert outputs["workspace_id"] in original.azure.ids
+
+
+def test_change_of_a_manifest_is_previewed_with_its_line_and_deployed(deployed: Estate) -> None:
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+
+    preview = deployed.run("preview", "fraud-dev", "-o", "json").document
+    workspace = next(one for one in preview["stacks"][0]["resources"] if one["type"].endswith(":Workspace"))
+    done = deployed.up("fraud-dev")
+
+    assert workspace["action"] == "change"
+    assert workspace["manifest"].startswith("teams/fraud.yaml:")
+    assert [one["at"] for one in workspace["changed"]] == ["tags.cost-center"]
+    assert done.code == 0, done.err
+    inputs = deployed.azure.get(deployed.id_of("workspaces/mlw-contoso-fraud-dev"))
+    assert inputs is not None
+    assert inputs["tags"]["cost-center"] == "a1"
+
+
+def test_drift_is_found_and_nothing_is_changed(deployed: Estate) -> None:
+    group = deployed.id_of("resourceGroups/rg-contoso-fraud-dev")
+    deployed.change_behind_its_back(group)
+
+    first, second = (deployed.run("drift", *STACKS, "--check") for _ in range(2))
+
+    assert (first.code, second.code) == (5, 5)
+    assert "resources.ResourceGroup  group  (teams/fraud.yaml:" in first.out
+    assert "1 to change" in first.out
+    assert second.out == first.out
+    assert deployed.azure.get(group) == {**(deployed.azure.get(group) or {}), "tags": {"by": "hand"}}
+
+
+def test_loss_of_data_stops_the_deployment_unless_it_is_allowed_by_name(deployed: Estate) -> None:
+    """`generation: 2` gives the workspace and the vault new names."""
+    world(deployed.root, team=changed(TEAM, ("dev: {}", "dev: {generation: 2}")))
+    before = deployed.azure.ids
+
+    refused = deployed.up("fraud-dev")
+
+    assert refused.code == 4
+    assert "change-replaces-data" in refused.err
+    assert deployed.azure.ids == before
+    preview = deployed.run("preview", "fraud-dev", "-o", "json").document["stacks"][0]
+    urns = {one["urn"] for one in preview["resources"] if one["loses_data"]}
+    some = deployed.up("fraud-dev", "--allow-replace", min(urns))
+    assert some.code == 4
+    allowed = deployed.up("fraud-dev", *(word for urn in sorted(urns) for word in ("--allow-replace", urn)))
+    assert allowed.code == 0, allowed.err
+    assert any(id_.endswith("workspaces/mlw-contoso-fraud-dev-2") for id_ in deployed.azure.ids)
+
+
+def test_approved_changes_are_refused_when_the_state_has_changed_since(deployed: Estate) -> None:
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+    assert deployed.run("preview", "fraud-dev", "--save", "approved.json").code == 0
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: b2}\norganization:")))
+    assert deployed.up("fraud-dev").code == 0
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+
+    done = deployed.up("fraud-dev", "--approved", "approved.json")
+
+    assert done.code == 4
+    assert "otherwise than it was approved" in done.err
+
+
+def test_approved_changes_are_made(deployed: Estate) -> None:
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+    assert deployed.run("preview", "fraud-dev", "--save", "approved.json").code == 0
+
+    assert deployed.up("fraud-dev", "--approved", "approved.json").code == 0
+
+
+def test_failed_stack_stops_the_next_ring_and_is_resumed(tmp_path: Path) -> None:
+    """A resource that exists already is refused, as by the real provider."""
+    new = new_estate(tmp_path)
+    alerts = f"{GROUP}/microsoft.insights/actionGroups/ag-contoso-hub"
+    new.azure.put(alerts, {})
+
+    failed = new.up("--all")
+
+    assert failed.code == 6
+    assert "already exist" in failed.err
+    results = {name: stack["result"] for name, stack in failed.document["stacks"].items()}
+    assert results == {"hub": "failed", "fraud-dev": "waiting"}
+    new.azure.delete(alerts)
+    done = new.up("--resume", "latest")
+    assert done.code == 0, done.err
+    assert {name: stack["result"] for name, stack in done.document["stacks"].items()} == dict.fromkeys(STACKS, "done")
+    assert done.document["resumes"] == failed.document["id"]
+
+
+def test_protected_environment_is_changed_only_when_its_name_is_confirmed(deployed: Estate) -> None:
+    refused = deployed.up("fraud-prod")
+
+    assert refused.code == 2
+    assert "--confirm prod" in refused.err
+    done = deployed.up("fraud-prod", "--confirm", "prod")
+    assert done.code == 0, done.err
+    gone = deployed.run("destroy", "fraud-prod", "--yes", "--confirm", "prod")
+    assert gone.code == 0, gone.err
+    assert not [id_ for id_ in deployed.azure.ids if "fraud-prod" in id_]
+
+
+def test_hub_is_not_destroyed_while_environments_use_it(deployed: Estate) -> None:
+    refused = deployed.run("destroy", "hub", "--yes")
+
+    assert refused.code == 4
+    assert "fraud-dev" in refused.err
+    done = deployed.run("destroy", *STACKS, "--yes", "--confirm", "hub", "-o", "json")
+    assert done.code == 0, done.err
+    assert list(done.document["stacks"]) == ["fraud-dev", "hub"]
+    assert deployed.azure.ids == []
+
+
+def test_nothing_is_changed_without_consent(deployed: Estate) -> None:
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+    group = deployed.id_of("resourceGroups/rg-contoso-fraud-dev")
+    before = deployed.azure.get(group)
+
+    done = deployed.run("up", "fraud-dev")
+
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert deployed.azure.get(group) == before
+
+
+def test_interrupted_deployment_is_resumed(tmp_path: Path) -> None:
+    new = new_estate(tmp_path)
+    arguments = ("-m", "bootstrap", "up", "--all", "--yes", "--confirm", "hub")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in new.env.items():
+            patch.setenv(name, os.pathsep.join([value, os.environ["PATH"]]) if name == "PATH" else value)
+        with started(*arguments, cwd=new.root) as process:
+            deadline = time.monotonic() + 120
+            while not new.azure.ids and time.monotonic() < deadline:
+                time.sleep(0.05)
+            for _ in range(2):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.5)
+            _, err = process.communicate(timeout=120)
+
+    assert process.returncode == 130, err
+    assert "up --resume latest" in err
+    latest = new.run("deployments", "show", "-o", "json").document
+    assert latest["result"] == "interrupted"
+    assert latest["stacks"]["fraud-dev"]["result"] == "waiting"
+    done = new.up("--resume", "latest")
+    assert done.code == 0, done.err
+    assert len(new.azure.ids) == len(set(new.azure.ids))
+    assert new.run("drift", "--all", "--check").code == 0
+
+
+def test_stack_that_another_operation_holds_is_named_with_its_holder(deployed: Estate) -> None:
+    """The lock of the engine's own backend, as another machine would hold it."""
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+    locks = deployed.root / ".mlops/state/.pulumi/locks/organization/mlops-bootstrap/fraud-dev"
+    locks.mkdir(parents=True, exist_ok=True)
+    (locks / "5a0b6e5e-0000-4000-8000-000000000000.json").write_text(
+        json.dumps({"pid": 4711, "username": "anna", "hostname": "laptop", "timestamp": "2026-11-24T10:00:00Z"})
+    )
+
+    done = deployed.up("fraud-dev")
+
+    assert done.code == 7
+    assert "anna@laptop" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "code", "words"),
+    [
+        (("up",), {}, 2, "Which stacks?"),
+        (("up", "fraud-dev", "--all"), {}, 2, "selected in two ways"),
+        (("up", "--ring", "7"), {}, 2, "no stack with ring 7"),
+        (("up", "fraud-tset"), {}, 2, "fraud-test"),
+        (("up", "hub", "--backend", "somewhere"), {}, 2, "is no backend"),
+        (("up", "--resume", "20200101-000000-0000"), {}, 2, "There is no deployment"),
+        (("preview", "fraud-dev"), {"PATH": "/nowhere"}, 3, "no pulumi on PATH"),
+    ],
+)
+def test_mistakes_are_explained(
+    tmp_path: Path, arguments: tuple[str, ...], env: dict[str, str], code: int, words: str
+) -> None:
+    team = changed(TEAM, ("dev: {}", "dev: {}\n  test: {}"))
+    world(tmp_path / "platform", changed(PLATFORM, ("  prod:", "  test: {ring: 0}\n  prod:")), team)
+
+    done = estate(tmp_path).run(*arguments, **env)
+
+    assert done.code == code, done.err
+    assert words in done.err
+
+
+def test_state_needs_a_passphrase(tmp_path: Path) -> None:
+    new = new_estate(tmp_path)
+    del new.env["PULUMI_CONFIG_PASSPHRASE"]
+
+    done = new.run("preview", "hub")
+
+    assert done.code == 3
+    assert "PULUMI_CONFIG_PASSPHRASE" in done.err
+
+
+def test_rehearsal_deploys_twice_finds_drift_and_leaves_nothing(tmp_path: Path) -> None:
+    root = world(tmp_path / "platform")
+
+    done = run_here("rehearse", "--all", "-o", "json", cwd=root, env={"ARM_CLIENT_SECRET": "must not be used"})
+
+    assert done.code == 0, done.err
+    stacks = {stack["name"]: stack for stack in done.document["stacks"]}
+    assert list(stacks) == list(STACKS)
+    for stack in stacks.values():
+        assert stack["created"] == stack["removed"] > 20
+        assert stack["changed_again"] == 0
+        assert stack["drift_found"]
+    assert not (root / ".mlops").exists()
+
+
+GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-contoso-hub/providers"
