@@ -6,10 +6,10 @@ from bootstrap.cli.stack import (
     All,
     Backend,
     Confirm,
-    DeployedStacks,
     Environment,
     Parallel,
     Ring,
+    SelectedStacks,
     Team,
     Yes,
     confirm,
@@ -28,7 +28,7 @@ from bootstrap.cli.stack import (
 )
 def destroy(
     session: Session,
-    stacks: DeployedStacks = None,
+    stacks: SelectedStacks = None,
     *,
     every: All = False,
     ring: Ring = None,
@@ -49,7 +49,10 @@ def destroy(
     work = deployer(session, backend, parallel)
     names = deploy.selected(work.platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
     previews = work.preview_destroy(list(names))
-    tree = report("tree").render_diff(deploy.Deployed("destroy", backend), [one.diff for one in previews.values()])
+    state = deploy.DeployedState(("destroy",), backend)
+    tree = report("tree").render_diff(state, [one.diff for one in previews.values()])
+        deploy.DeployedState(("destroy",), backend), [one.diff for one in previews.values()]
+    )
     session.console.say("".join(tree))
     confirm(session, work.platform.selected(list(previews)), yes=yes, confirmed=confirmed or [])
     finish(session, work, *work.destroy(previews))

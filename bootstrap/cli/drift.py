@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, Backend, DeployedStacks, Environment, Parallel, Ring, Team, deployer
+from bootstrap.cli.stack import All, Backend, Environment, Parallel, Ring, SelectedStacks, Team, deployer
 from bootstrap.errors import RefusedError
 from bootstrap.stack.report import FORMS
 
@@ -21,7 +21,7 @@ from bootstrap.stack.report import FORMS
 )
 def drift(
     session: Session,
-    stacks: DeployedStacks = None,
+    stacks: SelectedStacks = None,
     *,
     every: All = False,
     ring: Ring = None,
@@ -38,7 +38,7 @@ def drift(
     work = deployer(session, backend, parallel)
     names = deploy.selected(work.platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
     found = work.drift(list(names))
-    session.console.parts(report(session.output).render_diff(deploy.Deployed("drift", backend), found.values()))
+    session.console.parts(report(session.output).render_diff(deploy.DeployedState(("drift",), backend), found.values()))
     if check and (drifted := [name for name, one in found.items() if one.status != "unchanged"]):
         raise RefusedError(
             f"Azure differs from what was deployed: {', '.join(drifted)}.",

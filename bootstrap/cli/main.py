@@ -19,8 +19,8 @@ from bootstrap.files import file_error
 from bootstrap.terminal.console import print_error
 
 _ORDER = (
-    "demo", "new", "run", "model", "platform", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "destroy",
-    "deployments", "blueprint",
+    "demo", "new", "run", "model", "platform", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs",
+    "destroy", "deployments", "blueprint",
 )  # fmt: skip
 """The order of commands in the help page; those of other modules follow."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, Backend, DeployedStacks, Environment, Parallel, Ring, Team, deployer
+from bootstrap.cli.stack import All, Backend, Environment, Parallel, Ring, SelectedStacks, Team, deployer
 from bootstrap.stack.report import FORMS
 
 
@@ -22,7 +22,7 @@ from bootstrap.stack.report import FORMS
 )
 def preview(
     session: Session,
-    stacks: DeployedStacks = None,
+    stacks: SelectedStacks = None,
     *,
     every: All = False,
     ring: Ring = None,
@@ -44,4 +44,4 @@ def preview(
     if save is not None:
         deploy.save(previews, session.directory / save)
     differences = [one.diff for one in previews.values()]
-    session.console.parts(report(session.output).render_diff(deploy.Deployed("preview", backend), differences))
+    session.console.parts(report(session.output).render_diff(deploy.DeployedState(("preview",), backend), differences))

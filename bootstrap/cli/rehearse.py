@@ -1,7 +1,7 @@
 """`rehearse`: deploy stacks to a simulated Azure."""
 
 from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, DeployedStacks, Environment, Parallel, Ring, Team
+from bootstrap.cli.stack import All, Environment, Parallel, Ring, SelectedStacks, Team
 from bootstrap.errors import RefusedError
 from bootstrap.terminal.table import table
 
@@ -16,7 +16,7 @@ from bootstrap.terminal.table import table
 )
 def rehearse(
     session: Session,
-    stacks: DeployedStacks = None,
+    stacks: SelectedStacks = None,
     *,
     every: All = False,
     ring: Ring = None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bootstrap.stack.deploy.deploy import Deployer
     from infra.settings import StackSettings
 
-DeployedStacks = Annotated[
+SelectedStacks = Annotated[
     list[str] | None, typer.Argument(metavar="STACK...", help="The stacks.", autocompletion=complete_stack)
 ]
 All = Annotated[bool, typer.Option("--all", help="All stacks of the platform.")]

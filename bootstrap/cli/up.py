@@ -11,10 +11,10 @@ from bootstrap.cli.stack import (
     All,
     Backend,
     Confirm,
-    DeployedStacks,
     Environment,
     Parallel,
     Ring,
+    SelectedStacks,
     Team,
     Yes,
     confirm,
@@ -36,7 +36,7 @@ from bootstrap.errors import InputError
 )
 def up(
     session: Session,
-    stacks: DeployedStacks = None,
+    stacks: SelectedStacks = None,
     *,
     every: All = False,
     ring: Ring = None,
@@ -82,7 +82,10 @@ def up(
     names = list(deploy.selected(work.platform, names, every=every, ring=ring, team=team, environment=environment))
     previews = work.preview(names)
     changing = {name: one for name, one in previews.items() if one.diff.status != "unchanged"}
-    tree = report("tree").render_diff(deploy.Deployed("preview", backend), [one.diff for one in previews.values()])
+    state = deploy.DeployedState(("preview",), backend)
+    tree = report("tree").render_diff(state, [one.diff for one in previews.values()])
+        deploy.DeployedState(("preview",), backend), [one.diff for one in previews.values()]
+    )
     session.console.say("".join(tree))
     deploy.refuse_losses(previews, allow_replace or [])
     if approved is not None:

@@ -17,7 +17,7 @@ from bootstrap.stack.deploy.backend import Backend, backend_of
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.ledger import FOLDER as LEDGERS
 from bootstrap.stack.deploy.ledger import Ledger, versions
-from bootstrap.stack.deploy.operations import DeployedStack, Outcome, Preview, Watch, lost
+from bootstrap.stack.deploy.operations import EngineStack, Outcome, Preview, Watch, lost
 from bootstrap.stack.deploy.rings import for_each, in_rings
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.cache import Cache
@@ -30,15 +30,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployedState:
     """What is deployed, as the baseline of a report.
 
     Attributes:
-        command: The command that reports it, such as `preview`.
+        command: The command that reports it, such as `("preview",)`.
         backend: Where the states are: `file`, `hub` or a URL.
     """
 
-    command: str
+    command: Sequence[str]
     backend: str
 
     def __str__(self) -> str:
@@ -117,11 +117,11 @@ class Deployer:
         Args:
             resumes: The id of the deployment that this one continues.
         """
-        return self._deploy("up", previews, DeployedStack.up, resumes)
+        return self._deploy("up", previews, EngineStack.up, resumes)
 
     def destroy(self, previews: Mapping[str, Preview]) -> tuple[str, list[BootstrapError]]:
         """Remove the stacks that were previewed, the last ring first and the hub last. Returns what `up` does."""
-        return self._deploy("destroy", previews, DeployedStack.destroy, None)
+        return self._deploy("destroy", previews, EngineStack.destroy, None)
 
     def _planned(self, names: Sequence[str], today: str) -> dict[str, StackPlan]:
         refusals: list[str] = []
@@ -134,7 +134,7 @@ class Deployer:
         self,
         operation: str,
         previews: Mapping[str, Preview],
-        change: Callable[[DeployedStack, Watch], Outcome],
+        change: Callable[[EngineStack, Watch], Outcome],
         resumes: str | None,
     ) -> tuple[str, list[BootstrapError]]:
         rings = list(in_rings(self.platform.selected(list(previews)), last_first=operation == "destroy"))
@@ -171,7 +171,7 @@ class Deployer:
             ledger.failed = bool(errors)
             return ledger.id, list(errors.values())
 
-    def _work(self, verb: str, names: Sequence[str], work: Callable[[DeployedStack], T]) -> dict[str, T]:
+    def _work(self, verb: str, names: Sequence[str], work: Callable[[EngineStack], T]) -> dict[str, T]:
         """Do something with each stack that changes nothing. Raises the first error."""
 
         def watched(settings: StackSettings) -> T:
@@ -193,8 +193,8 @@ class Deployer:
             raise error
         return {settings.stack: results[settings.stack] for members in in_rings(stacks) for settings in members}
 
-    def _open(self, settings: StackSettings) -> DeployedStack:
-        return DeployedStack(self.engine, self._backend(settings), settings)
+    def _open(self, settings: StackSettings) -> EngineStack:
+        return EngineStack(self.engine, self._backend(settings), settings)
 
     def _backend(self, settings: StackSettings) -> Backend:
         return backend_of(self.folder, settings, self.backend, self.engine.environment)

@@ -72,7 +72,7 @@ class Outcome:
     outputs: Mapping[str, Any]
 
 
-class DeployedStack:
+class EngineStack:
     """A stack under the engine. It is created in the backend, empty, if it is not there yet.
 
     Every method raises LockedError when another operation on the stack is under way, and RemoteError when the engine,
