@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, Backend, Environment, Parallel, Ring, SelectedStacks, Team, deployer
+from bootstrap.cli.stack import All, Backend, Environment, Imports, Parallel, Ring, SelectedStacks, Team, deployer
 from bootstrap.stack.report import FORMS
 
 
@@ -31,6 +31,7 @@ def preview(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was previewed, for up --approved FILE.")
     ] = None,
+    imports: Imports = None,
     backend: Backend = "file",
     parallel: Parallel = 4,
 ) -> None:
@@ -38,7 +39,7 @@ def preview(
     from bootstrap.stack.deploy import deploy
     from bootstrap.stack.report import report
 
-    work = deployer(session, backend, parallel)
+    work = deployer(session, backend, parallel, imports=imports or [])
     names = deploy.selected(work.platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
     previews = work.preview(list(names))
     if save is not None:

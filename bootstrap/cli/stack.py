@@ -39,14 +39,25 @@ Confirm = Annotated[
 ]
 
 
-def deployer(session: Session, backend: str, parallel: int, max_failures: int = 1) -> "Deployer":
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import", metavar="URN=ID", help="Import a resource that exists and that the state does not have. Repeatable."
+    ),
+]
+
+
+def deployer(
+    session: Session, backend: str, parallel: int, max_failures: int = 1, imports: Sequence[str] = ()
+) -> "Deployer":
     """The stacks of the platform under the engine. Raises MissingError when there is no engine."""
     from bootstrap.stack.deploy.backend import FOLDER
-    from bootstrap.stack.deploy.deploy import Deployer
+    from bootstrap.stack.deploy.deploy import Deployer, parse_imports
     from bootstrap.stack.deploy.engine import Engine
 
-    platform = session.platform()
-    return Deployer(platform, platform.root / FOLDER, Engine(), backend, session.console, parallel, max_failures)
+    platform, found = session.platform(), parse_imports(imports)
+    folder = platform.root / FOLDER
+    return Deployer(platform, folder, Engine(), backend, session.console, parallel, max_failures, found)
 
 
 def confirm(session: Session, settings: Iterable["StackSettings"], *, yes: bool, confirmed: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from bootstrap.cli.stack import (
     Backend,
     Confirm,
     Environment,
+    Imports,
     Parallel,
     Ring,
     SelectedStacks,
@@ -56,6 +57,7 @@ def up(
     ] = None,
     yes: Yes = False,
     confirmed: Confirm = None,
+    imports: Imports = None,
     backend: Backend = "file",
     parallel: Parallel = 4,
     max_failures: Annotated[
@@ -70,7 +72,7 @@ def up(
     from bootstrap.stack.deploy.ledger import deployment
     from bootstrap.stack.report import report
 
-    work = deployer(session, backend, parallel, max_failures)
+    work = deployer(session, backend, parallel, max_failures, imports or [])
     names, resumed = stacks or [], None
     if resume is not None:
         if names or every or ring is not None or team or environment:

@@ -224,6 +224,30 @@ def test_failed_stack_stops_the_next_ring_and_is_resumed(tmp_path: Path) -> None
     assert done.document["resumes"] == failed.document["id"]
 
 
+def test_resource_that_no_state_has_is_imported_by_name(deployed: Estate) -> None:
+    """A deployment that was killed between Azure's answer and the record of it leaves such a resource."""
+    world(
+        deployed.root,
+        team=changed(TEAM, ("dev: {}", "dev:\n    compute: [{name: cpu, size: Standard_D4ds_v5, max_nodes: 1}]")),
+    )
+    workspace = deployed.id_of("workspaces/mlw-contoso-fraud-dev")
+    group, name = workspace.split("/")[4], workspace.rsplit("/", 1)[-1]
+    existing = {"computeName": "cpu", "location": "westeurope", "resourceGroupName": group, "workspaceName": name}
+    deployed.azure.put(f"{workspace}/computes/cpu", existing)
+
+    failed = deployed.up("fraud-dev")
+
+    assert failed.code == 6
+    assert "cannot create already existing resource" in failed.err
+    option = failed.err.split("--import '")[1].split("'")[0]
+    assert option.endswith(f"::cluster-cpu={workspace}/computes/cpu")
+    preview = deployed.run("preview", "fraud-dev", "--import", option)
+    assert "→ machinelearningservices.Compute  cluster-cpu" in preview.out
+    done = deployed.up("fraud-dev", "--import", option)
+    assert done.code == 0, done.err
+    assert deployed.up("fraud-dev").document["stacks"]["fraud-dev"]["result"] == "unchanged"
+
+
 def test_protected_environment_is_changed_only_when_its_name_is_confirmed(deployed: Estate) -> None:
     refused = deployed.up("fraud-prod")
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from bootstrap.lock import hold_lock
 from bootstrap.manifests.platform import Platform
 from bootstrap.processes import read_git
 from bootstrap.progress import Progress
-from bootstrap.stack.deploy.backend import Backend, backend_of
+from bootstrap.stack.deploy.backend import backend_of
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.ledger import FOLDER as LEDGERS
 from bootstrap.stack.deploy.ledger import Ledger, versions
@@ -58,6 +58,7 @@ class Deployer:
         backend: Where the states are: `file`, `hub` or a URL.
         parallel: How many stacks are worked on at once.
         max_failures: After so many failures no further stack starts.
+        imports: The Azure ids of resources that exist and that no state has, by URN: they are imported.
     """
 
     platform: Platform
@@ -67,6 +68,7 @@ class Deployer:
     progress: Progress
     parallel: int = 4
     max_failures: int = 1
+    imports: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ledgers(self) -> Path:
@@ -194,10 +196,8 @@ class Deployer:
         return {settings.stack: results[settings.stack] for members in in_rings(stacks) for settings in members}
 
     def _open(self, settings: StackSettings) -> EngineStack:
-        return EngineStack(self.engine, self._backend(settings), settings)
-
-    def _backend(self, settings: StackSettings) -> Backend:
-        return backend_of(self.folder, settings, self.backend, self.engine.environment)
+        backend = backend_of(self.folder, settings, self.backend, self.engine.environment)
+        return EngineStack(self.engine, backend, settings, self.imports)
 
     def _locked(self, name: str) -> Any:
         path = self.folder / "stacks" / name / "lock"
@@ -225,6 +225,16 @@ def refuse_losses(previews: Mapping[str, Preview], allowed: Sequence[str]) -> No
             details=reasons,
             hint="Correct the manifests; or allow it for a resource by its URN: --allow-replace URN",
         )
+
+
+def parse_imports(values: Sequence[str]) -> dict[str, str]:
+    """The ids by URN of values `URN=ID`. Raises InputError."""
+    pairs = [value.partition("=") for value in values]
+    wrong = ["".join(pair) for pair in pairs if "::" not in pair[0] or not pair[2].startswith("/")]
+    if wrong:
+        hint = "Write it as: --import 'urn:pulumi:…::NAME=/subscriptions/…'"
+        raise InputError("--import takes a URN and an Azure id.", details=wrong, hint=hint)
+    return {urn: id_ for urn, _, id_ in pairs}
 
 
 def save(previews: Mapping[str, Preview], path: Path) -> None:

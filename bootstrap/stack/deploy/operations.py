@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pulumi
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
@@ -26,6 +28,12 @@ from infra.settings import StackSettings
 _ONE_PROGRAM = threading.Lock()
 """Held while a program declares its resources. The provider's modules load when they are first used, and a thread that
 uses one which another thread is loading sees half of it."""
+
+_EXISTS = re.compile("cannot create already existing resource '([^']+)'")
+"""The provider's error for a resource that exists; the group is its id.
+
+https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go
+"""
 
 _ACTIONS: dict[OpType, Action] = {
     OpType.CREATE: "add",
@@ -75,12 +83,18 @@ class Outcome:
 class EngineStack:
     """A stack under the engine. It is created in the backend, empty, if it is not there yet.
 
+    Args:
+        imports: The Azure ids of resources that exist and that the state does not have, by URN: they are imported.
+
     Every method raises LockedError when another operation on the stack is under way, and RemoteError when the engine,
     the backend or Azure fails.
     """
 
-    def __init__(self, engine: Engine, backend: Backend, settings: StackSettings) -> None:
+    def __init__(
+        self, engine: Engine, backend: Backend, settings: StackSettings, imports: Mapping[str, str] | None = None
+    ) -> None:
         self.settings = settings
+        self._imports = {(_type(urn), _name(urn)): id_ for urn, id_ in (imports or {}).items()}
         backend.folder.mkdir(parents=True, exist_ok=True)
         options = automation.LocalWorkspaceOptions(
             env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true"},
@@ -95,8 +109,15 @@ class EngineStack:
             )
 
     def _program(self) -> None:
+        if self._imports:
+            pulumi.runtime.register_stack_transformation(self._import)
         with _ONE_PROGRAM:
             create_resources(self.settings)
+
+    def _import(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        if id_ := self._imports.get((args.type_, args.name)):
+            args.opts.import_ = id_
+        return pulumi.ResourceTransformationResult(args.props, args.opts)
 
     def preview(self, planned: StackPlan, as_of: str | None = None) -> Preview:
         """What `up` would change, judged by the rules on changes against the state.
@@ -123,8 +144,7 @@ class EngineStack:
         """What `destroy` would remove: all that the state has."""
         resources = self.resources()
         found = [
-            ResourceDiff("remove", one["urn"], one["type"], one["urn"].rsplit("::", 1)[-1], "the state", (), ())
-            for one in resources
+            ResourceDiff("remove", one["urn"], one["type"], _name(one["urn"]), "the state", (), ()) for one in resources
         ]
         ids = {one["urn"]: one["id"] for one in resources}
         digest = hashlib.sha256(json.dumps(ids, sort_keys=True).encode()).hexdigest()
@@ -204,13 +224,14 @@ class _Errors:
     def __init__(self, stack: str, verb: str) -> None:
         self._stack = stack
         self._verb = verb
-        self._messages: dict[str, None] = {}
+        self._messages: dict[tuple[str, str], None] = {}
 
     def add(self, urn: str, message: str) -> None:
         """Keep a message of the engine."""
-        text = " ".join(message.split())
-        name = urn.rsplit("::", 1)[-1]
-        self._messages[f"{name}: {text}" if urn and not urn.endswith(f"::{PROJECT}-{self._stack}") else text] = None
+        self._messages[urn, " ".join(message.split())] = None
+
+    def _line(self, urn: str, message: str) -> str:
+        return message if not urn or urn.endswith(f"::{PROJECT}-{self._stack}") else f"{_name(urn)}: {message}"
 
     def __enter__(self) -> "_Errors":
         return self
@@ -223,9 +244,23 @@ class _Errors:
             raise self._locked(printed) from error
         raise RemoteError(
             f"The engine could not {self._verb} {self._stack}.",
-            details=list(self._messages) or _last_lines(printed),
-            hint="Correct the cause, and run the same command again: what was created is in the state.",
+            details=[self._line(*one) for one in self._messages] or _last_lines(printed),
+            hint=self._next_step(),
         ) from error
+
+    def _next_step(self) -> str:
+        """What to do: import what exists, else correct the cause."""
+        existing = [
+            f"--import '{urn}={found[1]}'"
+            for urn, message in self._messages
+            if (found := _EXISTS.search(message)) and urn
+        ]
+        if not existing:
+            return "Correct the cause, and run the same command again: what was created is in the state."
+        return (
+            "These resources exist, and the state does not have them: an earlier deployment ended before it was "
+            f"recorded, or they are another's. To take them over: mlops-bootstrap up {self._stack} {' '.join(existing)}"
+        )
 
     def _locked(self, printed: str) -> BootstrapError:
         holders = [line.strip() for line in printed.splitlines() if "created by" in line]
@@ -241,6 +276,14 @@ def _last_lines(printed: str) -> list[str]:
     lines = [line.strip() for line in printed.splitlines()]
     marked = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
     return marked or [line for line in lines if line][-3:]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", 1)[-1]
+
+
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]
 
 
 def _of_azure(step: StepEventMetadata) -> StepEventMetadata | None:
@@ -281,7 +324,7 @@ def _resource_diff(step: StepEventMetadata, manifests: Mapping[str, str]) -> Res
         action,
         step.urn,
         step.type,
-        step.urn.rsplit("::", 1)[-1],
+        _name(step.urn),
         manifests.get(step.urn, "the state"),
         changed=list(differences(old, new)) if both else (),
         effects=list(restricted(step.type, old, new)) if both else (),
@@ -297,7 +340,7 @@ def _drifted(step: StepEventMetadata, manifests: Mapping[str, str]) -> ResourceD
         return _resource_diff(changing, manifests)
     old, new = (dict(side.outputs or {}) if side is not None else {} for side in (step.old, step.new))
     changed = list(differences(old, new))
-    name = step.urn.rsplit("::", 1)[-1]
+    name = _name(step.urn)
     return ResourceDiff("change", step.urn, step.type, name, manifests.get(step.urn, "the state"), changed, ())
 
 
