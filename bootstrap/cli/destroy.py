@@ -51,8 +51,6 @@ def destroy(
     previews = work.preview_destroy(list(names))
     state = deploy.DeployedState(("destroy",), backend)
     tree = report("tree").render_diff(state, [one.diff for one in previews.values()])
-        deploy.DeployedState(("destroy",), backend), [one.diff for one in previews.values()]
-    )
     session.console.say("".join(tree))
     confirm(session, work.platform.selected(list(previews)), yes=yes, confirmed=confirmed or [])
     finish(session, work, *work.destroy(previews))

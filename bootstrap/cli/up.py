@@ -86,8 +86,6 @@ def up(
     changing = {name: one for name, one in previews.items() if one.diff.status != "unchanged"}
     state = deploy.DeployedState(("preview",), backend)
     tree = report("tree").render_diff(state, [one.diff for one in previews.values()])
-        deploy.DeployedState(("preview",), backend), [one.diff for one in previews.values()]
-    )
     session.console.say("".join(tree))
     deploy.refuse_losses(previews, allow_replace or [])
     if approved is not None:
