@@ -36,6 +36,10 @@ _WANTED: dict[str, str] = {
 https://docs.pydantic.dev/latest/errors/validation_errors/"""
 
 
+UNKNOWN_KEY = "unknown key {}."
+"""The message about a key of a manifest that no model has; `in_words` has the one about a record."""
+
+
 def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, str]:
     """What is wrong with one value, and what to write instead; the latter may be empty.
 

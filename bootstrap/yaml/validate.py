@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from bootstrap.errors import Problem, did_you_mean
-from bootstrap.yaml.messages import in_words, shown
+from bootstrap.yaml.messages import UNKNOWN_KEY, in_words, shown
 from bootstrap.yaml.parse import Document, Location, invalid
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         key = location[-1] if location and isinstance(location[-1], str) else ""
         is_unknown = first["type"] == "extra_forbidden"
         if is_unknown:
-            text, suggestion = f"unknown key {shown(key)}.", did_you_mean(key, _known_keys(model, first["loc"][:-1]))
+            known = _known_keys(model, first["loc"][:-1])
+            text, suggestion = UNKNOWN_KEY.format(shown(key)), did_you_mean(key, known)
         else:
             message, suggestion = in_words(errors, key)
             text = f"{'.'.join(map(str, location))}: {message}." if location else f"{message}."

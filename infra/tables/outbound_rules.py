@@ -33,7 +33,7 @@ SHARED_REGISTRY: Mapping[str, Endpoint] = {"model-registry": MODEL_REGISTRY}
 
 APPROVED: Mapping[str, tuple[Literal["fqdn", "service_tag"], str]] = {}
 """Where jobs reach approved destinations only: what they reach in every workspace whatever the manifests declare, as
-`"pypi": ("fqdn", "pypi.org")`. The first host name adds Azure Firewall to each workspace, which bills."""
+`"packages": ("fqdn", "pypi.org")`. The first host name adds Azure Firewall to each workspace, which bills."""
 
 RESERVED = (*RESTRICTED_STORAGE, *SELECTED_STORAGE, *ALLOWED_ADDRESSES, *SHARED_REGISTRY)
 """The names of the private endpoints, which a rule of a manifest cannot have."""
