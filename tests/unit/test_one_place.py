@@ -21,18 +21,21 @@ def run(package: Path, *arguments: str | Path) -> Done:
 
 
 def test_module_that_declares_a_command_adds_it(package: Path) -> None:
-    (package / "cli" / "deploy.py").write_text(
+    (package / "cli" / "hello.py").write_text(
         "from bootstrap.cli.command import app\n"
         "from bootstrap.cli.command import Session, command\n\n\n"
-        "@command(app, 'deploy', examples=['mlops-bootstrap deploy'])\n"
-        "def deploy(session: Session) -> None:\n"
-        "    'Deploy stacks.'\n"
-        "    session.console.result('deployed', {})\n"
+        "@command(app, 'hello', examples=['mlops-bootstrap hello'])\n"
+        "def hello(session: Session) -> None:\n"
+        "    'Say hello.'\n"
+        "    session.console.result('hello', {})\n"
     )
 
-    assert run(package, "deploy") == Done(0, "deployed\n", "")
+    assert run(package, "hello") == Done(0, "hello\n", "")
     listed = re.findall(r"^  ([a-z]+)  ", run(package, "--help").out, re.MULTILINE)
-    assert listed == ["demo", "new", "run", "plan", "diff", "deploy", "model", "platform", "blueprint"]
+    assert listed == [
+        "demo", "new", "run", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "destroy", "hello",
+        "model", "platform", "blueprint", "deployments",
+    ]  # fmt: skip
 
 
 def test_module_with_a_report_form_adds_it(package: Path) -> None:
