@@ -287,8 +287,9 @@ def test_interrupted_deployment_is_resumed(tmp_path: Path) -> None:
     new = new_estate(tmp_path)
     arguments = ("-m", "bootstrap", "up", "--all", "--yes", "--confirm", "hub")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(new.root.parent / "bin"), prepend=os.pathsep)
         for name, value in new.env.items():
-            patch.setenv(name, os.pathsep.join([value, os.environ["PATH"]]) if name == "PATH" else value)
+            patch.setenv(name, value)
         with started(*arguments, cwd=new.root) as process:
             deadline = time.monotonic() + 120
             while not new.azure.ids and time.monotonic() < deadline:
