@@ -122,6 +122,77 @@ def test_naming_rules_refuse_what_azure_refuses(kind: Kind, name: str) -> None:
     assert not TABLE[kind].allows(name)
 
 
+@pytest.mark.parametrize(
+    ("kind", "shortest", "longest"),
+    [
+        ("resource_group", 1, 90),
+        ("log_analytics", 4, 63),
+        ("action_group", 1, 260),
+        ("budget", 1, 63),
+        ("workspace", 3, 33),
+        ("storage", 3, 24),
+        ("state_container", 3, 63),
+        ("key_vault", 3, 24),
+        ("secrets_key", 1, 127),
+        ("container_registry", 5, 50),
+        ("application_insights", 1, 260),
+        ("identity", 3, 128),
+        ("federated_credential", 3, 120),
+        ("instance", 3, 24),
+        ("lock", 1, 90),
+        ("metric_alert", 1, 260),
+        ("query_alert", 1, 260),
+        ("activity_alert", 1, 260),
+        ("virtual_network", 2, 64),
+        ("subnet", 1, 80),
+        ("route_table", 1, 80),
+        ("network_security_group", 1, 80),
+        ("peering", 1, 80),
+        ("private_endpoint", 2, 64),
+        ("nat_gateway", 1, 80),
+        ("public_ip", 1, 80),
+        ("runner_pool", 3, 44),
+        ("dev_center", 3, 26),
+        ("dev_center_project", 3, 63),
+        ("dns_link", 1, 80),
+    ],
+)
+def test_names_are_as_long_as_azure_publishes(kind: Kind, shortest: int, longest: int) -> None:
+    """The lengths of https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules.
+
+    Those of runner pools and of dev centers are of https://learn.microsoft.com/azure/templates.
+    """
+    allowed = [length for length in range(longest + 2) if TABLE[kind].allows("a" * length)]
+
+    assert allowed == list(range(shortest, longest + 1))
+
+
+def test_a_name_of_the_longest_length_is_not_shortened() -> None:
+    """`mlw-contoso-` and 21 characters are 33, and each character more needs a digest."""
+    names = Names("contoso", TENANT)
+
+    assert names.of("workspace", "a" * 21) == f"mlw-contoso-{'a' * 21}"
+    assert names.of("workspace", "a" * 22) != f"mlw-contoso-{'a' * 22}"
+    assert len(names.of("workspace", "a" * 22)) == 33
+
+
+def test_another_generation_renames_only_what_stays_taken_after_a_removal() -> None:
+    """A deleted workspace or key vault keeps its name for days; other names are free at once."""
+    first, second = Names("contoso", TENANT), Names("contoso", TENANT, 2)
+
+    renamed = {kind for kind in TABLE if first.of(kind, "fraud", "dev") != second.of(kind, "fraud", "dev")}
+
+    assert renamed == {"workspace", "key_vault"}
+
+
+def test_a_rule_is_that_of_the_variant_and_else_the_general_one() -> None:
+    compute = "azure-native:machinelearningservices:Compute"
+
+    assert rule_of(compute, lambda _: "ComputeInstance") == TABLE["instance"]
+    assert rule_of(compute, lambda _: None) == TABLE["cluster"]
+    assert rule_of("azure-native:keyvault:Vault", lambda _: None) == TABLE["key_vault"]
+
+
 @pytest.mark.parametrize(("kind", "longest"), [("AmlCompute", 16), ("Kubernetes", 16), ("ComputeInstance", 24)])
 def test_instances_and_clusters_have_separate_naming_rules(kind: str, longest: int) -> None:
     inputs = {"properties.computeType": kind}

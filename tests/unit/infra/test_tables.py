@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from bootstrap.manifests.schema import Location, VmSize
 from infra.tables.regions import REGIONS, nearest_region
-from infra.tables.sizes import SERIES, nearest_size, spelled_by_azure
+from infra.tables.sizes import SERIES, cores_of, nearest_size, series_of, spelled_by_azure
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,27 @@ def test_manifest_accepts_every_region_and_size() -> None:
 
     assert {region.validate_python(one) for one in REGIONS} == REGIONS
     assert [size.validate_python(one) for one in sizes] == sizes
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "Standard_D2_v3", "Standard_D8s_v4", "Standard_D4d_v5", "Standard_D96ads_v5", "Standard_D128ds_v6",
+        "Standard_D32lds_v6", "Standard_D4alds_v6", "Standard_E20d_v5", "Standard_E4s_v6", "Standard_E128ds_v6",
+        "Standard_E96ads_v6", "Standard_F4s_v2", "Standard_NC24ads_A100_v4", "Standard_ND96isr_H100_v5",
+    ],
+)  # fmt: skip
+def test_sizes_of_azures_pages_are_known(size: str) -> None:
+    """Examples from https://learn.microsoft.com/azure/virtual-machines/sizes/overview."""
+    assert series_of(size) is not None
+
+
+@pytest.mark.parametrize(
+    ("size", "cores"),
+    [("Standard_D4ds_v5", 4), ("Standard_E96as_v5", 96), ("Standard_NC6s_v3", None), ("Standard_X4_v1", None)],
+)
+def test_cores_are_known_of_current_sizes_only(size: str, cores: int | None) -> None:
+    assert cores_of(size) == cores
 
 
 def test_nearest_size_is_not_a_retiring_one() -> None:
