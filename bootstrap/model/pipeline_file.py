@@ -5,10 +5,12 @@ azure-ai-ml reports about half of them, without line numbers. Expressions:
 https://learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax
 """
 
+import functools
 import graphlib
 import math
 import re
 import shlex
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -370,13 +372,19 @@ class _Reader:
     def _wrong(self, at: Location, message: str, suggestion: str = "", *, of_key: bool = False) -> None:
         self._problems.append(Problem(self._document.position(at, of_key=of_key), message, suggestion))
 
+    @functools.cached_property
+    def _positions(self) -> Mapping[Location, tuple[dict[Location, Position], dict[Location, Position]]]:
+        """The positions of the keys and values in each input, job and output of the file, relative to it."""
+        parts: defaultdict[Location, tuple[dict[Location, Position], dict[Location, Position]]]
+        parts = defaultdict(lambda: ({}, {}))
+        for kind, positions in enumerate((self._document.keys, self._document.values)):
+            for place, position in positions.items():
+                parts[place[:2]][kind][place[2:]] = position
+        return parts
+
     def _part(self, at: Location, model: type[_Model]) -> _Model | None:
         """The part of the file at `at` as an instance of `model`, or None and its problems."""
-        keys, values = (
-            {place[len(at) :]: position for place, position in positions.items() if place[: len(at)] == at}
-            for positions in (self._document.keys, self._document.values)
-        )
-        part = Document(self._document.path, self._document.value(at), keys, values)
+        part = Document(self._document.path, self._document.value(at), *self._positions[at])
         found, problems = check(part, model)
         self._problems += problems
         return found
