@@ -120,11 +120,16 @@ class LockedError(BootstrapError):
     exit_code = ExitCode.LOCKED
 
 
+_MOST_COMPARED, _MOST_LISTED = 2000, 50
+"""Known names that are compared, about 10 ms, and that are listed."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant by `name`, or None when nothing is close."""
+    """The known name that was probably meant by `name`, or None when nothing is close or too many are known."""
     from difflib import get_close_matches
 
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    known = list(known)
+    matches = get_close_matches(name, known, n=1, cutoff=0.6) if len(known) <= _MOST_COMPARED else []
     return matches[0] if matches else None
 
 
@@ -134,4 +139,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     match = nearest(name, known)
     if match:
         return f"Did you mean {match!r}?"
-    return f"Known: {', '.join(known)}." if known else ""
+    more = f" and {len(known) - _MOST_LISTED:,} more" if len(known) > _MOST_LISTED else ""
+    return f"Known: {', '.join(known[:_MOST_LISTED])}{more}." if known else ""

@@ -543,7 +543,7 @@ class PlatformManifest(LayerKeys):
     organization: Organization = Field(description="A short word in the name of every Azure resource. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
     groups: PlatformGroups = PlatformGroups()
-    environments: dict[EnvironmentName, Environment] = Field(min_length=1)
+    environments: dict[EnvironmentName, Environment] = Field(min_length=1, max_length=100)
     hub: Hub
 
 
@@ -598,7 +598,7 @@ class TeamManifest(LayerKeys):
     schema_version: Literal[1] = 1
     name: TeamName = Field(description="The same as the file's.")
     groups: Groups = Groups()
-    environments: dict[EnvironmentName, TeamEnvironment] = Field(min_length=1)
+    environments: dict[EnvironmentName, TeamEnvironment] = Field(min_length=1, max_length=100)
     projects: list[ProjectEntry] = []
 
 

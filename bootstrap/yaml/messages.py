@@ -53,8 +53,9 @@ def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, st
         return "is missing", ""
     if kind == "extra_forbidden":
         return "is an unknown key", ""
-    if kind == "too_short":
-        return f"must have {item['ctx']['min_length']} or more entries", ""
+    if kind in ("too_short", "too_long"):
+        limit = item["ctx"].get("min_length") or item["ctx"]["max_length"]
+        return f"must have {limit} or {'more' if kind == 'too_short' else 'fewer'} entries", ""
     wanted = [_WANTED[one["type"]].format(**one.get("ctx", {})) for one in items if one["type"] in _WANTED]
     if not wanted:
         return item["msg"].removeprefix("Value error, ") + _found(value), item.get("ctx", {}).get("suggestion", "")

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.model import pipeline_file, serve
 from bootstrap.model.rules import Gate
@@ -387,3 +387,10 @@ def test_pipeline_files_are_read_as_azure_ai_ml_reads_them(tmp_path: Path) -> No
 
     assert read(path, yaml_1_1=True).data == utils.load_yaml(path)
     assert read(path).data != utils.load_yaml(path)
+
+
+def test_names_are_compared_and_listed_within_limits() -> None:
+    known = [f"name{number:04}" for number in range(2001)]
+
+    assert did_you_mean("nme0007", known[:2000]) == "Did you mean 'name0007'?"
+    assert did_you_mean("nme0007", known) == f"Known: {', '.join(known[:50])} and 1,951 more."

@@ -434,3 +434,11 @@ def test_a_line_break_of_unicode_is_refused_at_the_line_of_editors(tmp_path: Pat
 
 def test_a_line_break_of_unicode_can_be_escaped() -> None:
     assert parse('key: "a\\u2028b"\n', Path("file.yaml")).data == {"key": "a\u2028b"}
+
+
+def test_more_than_a_hundred_environments_are_refused(tmp_path: Path) -> None:
+    """Suggestions for wrong names are compared with all of them, so their number is limited."""
+    many = "".join(f"  env{number:04}: {{}}\n" for number in range(101))
+    root = world(tmp_path, team=f"name: fraud\nenvironments:\n{many}")
+
+    assert any("environments: must have 100 or fewer entries" in mistake for mistake in mistakes(root))
