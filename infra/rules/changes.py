@@ -98,7 +98,7 @@ EVERYWHERE: tuple[Restriction, ...] = (
     _create_only("location", "replaced", _TRACKED),
     *(
         _create_only(name, "replaced", _PATHS)
-        for name in sorted({rule.argument for rule in TABLE.values()} | {"workspaceName", "accountName", "resourceUri"})
+        for name in sorted({rule.argument for rule in TABLE.values()} | {"resourceUri"})
     ),
 )
 """What no resource changes: the parts of its id, and its location."""

@@ -384,6 +384,20 @@ def test_rules_that_azure_ml_added_to_a_managed_network_are_no_loss(tmp_path: Pa
     assert "status" not in message
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"azureFilesIdentityBasedAuthentication": {"directoryServiceOptions": "None"}},
+        {"isNfsV3Enabled": False},
+        {"largeFileSharesState": "Disabled"},
+    ],
+)
+def test_what_is_off_is_not_lost_when_it_is_left_out(tmp_path: Path, properties: dict[str, Any]) -> None:
+    done = observe(tmp_path, MANAGE, WORKSPACE_IN_AZURE, changed(STORAGE_IN_AZURE, **properties))
+
+    assert [message for rule, message in findings(done) if rule == "adopted-loses"] == []
+
+
 def test_impossible_changes_by_an_import_are_errors(tmp_path: Path) -> None:
     described = changed(WORKSPACE_IN_AZURE, managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound"})
 

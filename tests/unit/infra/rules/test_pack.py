@@ -15,7 +15,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from infra.rules.pack import SETTINGS_KEY, serve
 from infra.rules.rules import RULES
-from infra.tables.resource_types import COMPUTE, ROLE, STORAGE, WORKSPACE
+from infra.tables.resource_types import ACTION_GROUP, COMPUTE, IMAGES, ROLE, STORAGE, VAULT, WORKSPACE
 from tests.unit.infra.rules.manifests import Edits, on_team, planned, suppressing
 
 URN = "urn:pulumi:fraud-dev::mlops-bootstrap::bootstrap:storage:Storage$azure-native:storage:StorageAccount::storage"
@@ -115,6 +115,30 @@ def test_error_stops_the_engine_before_the_resource_is_created(pack: analyzer_pb
     assert found["size-retired"].severity == analyzer_pb2.POLICY_SEVERITY_HIGH
     assert found["size-retired"].urn == URN
     assert found["size-retired"].message.endswith(RULES["size-retired"].fix)
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "most"),
+    [
+        (ACTION_GROUP, ["emailReceivers"], 1000),
+        (STORAGE, ["networkRuleSet", "ipRules"], 400),
+        (VAULT, ["properties", "networkAcls", "ipRules"], 1000),
+        (IMAGES, ["networkRuleSet", "ipRules"], 100),
+    ],
+)
+def test_a_list_has_as_many_entries_as_azure_publishes(
+    pack: analyzer_pb2_grpc.AnalyzerStub, type_: str, path: list[str], most: int
+) -> None:
+    """https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits"""
+
+    def with_entries(count: int) -> dict[str, Any]:
+        value: Any = [{}] * count
+        for key in reversed(path):
+            value = {key: value}
+        return dict(value)
+
+    assert judged(pack, type_, with_entries(most)) == {}
+    assert judged(pack, type_, with_entries(most + 1)).keys() == {"limit-entries"}
 
 
 def test_unknown_and_secret_values_violate_no_rule(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
