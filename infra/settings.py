@@ -392,7 +392,7 @@ class _StackSettings(_Configured):
     tags: dict[str, str]
     protect: bool
     budget: BudgetSettings | None
-    generation: int = 1
+    generation: int
     suppressions: tuple[SuppressionSettings, ...] = ()
 
 
@@ -470,7 +470,7 @@ class EnvironmentSettings(_StackSettings):
     environment: str
     ring: int = 0
     hub_subscription_id: str
-    hub_generation: int = 1
+    hub_generation: int
     log_analytics_id: str | None = None
     network: Network
     networking: NetworkSettings = NetworkSettings()

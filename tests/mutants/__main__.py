@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--least", type=float, default=95.0, help="percent that must be noticed (default: 95)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
-        "--seconds", type=float, default=10.0, help="of tests for each mutant, beside golden files (default: 10)"
+        "--seconds", type=float, default=20.0, help="of tests for each mutant, beside golden files (default: 20)"
     )
     arguments = parser.parse_args()
 
@@ -117,7 +117,7 @@ def judged(
             yield functools.partial(sessions.judge, mutant, *nearest.to(mutant, seconds))
 
     with kept.open("ab") as stream:
-        for number, found in sessions.in_forks(tasks(), processes, 20 * seconds):
+        for number, found in sessions.in_forks(tasks(), processes, 10 * seconds):
             verdict = found or Verdict("timeout", golden=False)
             verdicts[missing[number].key] = verdict
             pickle.dump({missing[number].key: verdict}, stream)
