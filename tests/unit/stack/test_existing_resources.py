@@ -34,7 +34,11 @@ def test_customer_key_encrypts_storage_registry_and_workspace(tmp_path: Path) ->
     assert encryption["keySource"] == "Microsoft.Keyvault"
     assert encryption["keyVaultProperties"] == {"keyName": "ml", "keyVaultUri": "https://kv-keys.vault.azure.net"}
     assert encryption["encryptionIdentity"]["encryptionUserAssignedIdentity"].endswith(f"/{user}")
-    assert {service["keyType"] for service in encryption["services"].values()} == {"Account"}
+    assert {name: service["keyType"] for name, service in encryption["services"].items()} == dict.fromkeys(
+        ("blob", "file", "queue", "table"), "Account"
+    )
+    assert images["inputs"]["encryption"]["status"] == "enabled"
+    assert workspace["inputs"]["encryption"]["status"] == "Enabled"
     assert images["inputs"]["encryption"]["keyVaultProperties"]["keyIdentifier"] == KEY.rsplit("/", 1)[0]
     assert images["inputs"]["sku"] == {"name": "Premium"}
     assert workspace["inputs"]["encryption"]["keyVaultProperties"] == {"keyIdentifier": KEY, "keyVaultArmId": VAULT}
