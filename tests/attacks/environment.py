@@ -55,6 +55,8 @@ def prefix(environment: Mapping[str, Any], root: Path) -> list[str]:
     if mounts:
         words += ["sh", "-ec", f'{"; ".join(mounts)}; exec "$@"', "sh"]
     if environment.get("user") == "nobody":
+        if os.geteuid() != 0:
+            raise ImpossibleHereError("the world is this user's own; only root has another one")
         words += unprivileged()
     if "file_size" in environment:
         words += ["sh", "-c", f'ulimit -f {environment["file_size"]}; exec "$@"', "sh"]
