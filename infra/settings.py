@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from infra.tables.azure_policies import PolicyEffect, PolicyName
 from infra.tables.names import Kind
 from infra.tables.network_modes import Ci, Network
-from infra.tables.roles import DataAccess, PeopleAccess, Persona, Target
+from infra.tables.roles import (
+    CONNECTIONS,
+    DATASTORES,
+    ConnectionKind,
+    DataAccess,
+    Entitlement,
+    PeopleAccess,
+    Persona,
+    Target,
+)
 
 HUB = "hub"
 """The name of the hub's stack, which also stands in place of a team in its resource names: no team can have it."""
@@ -141,6 +150,11 @@ class DatastoreSettings(_Configured):
         return "file share" if self.kind == "share" else "blob container"
 
     @property
+    def entitlements(self) -> tuple[Entitlement, ...]:
+        """The roles of those who use it."""
+        return DATASTORES[self.target, self.access]
+
+    @property
     def id(self) -> str:
         """The resource id of the container or share."""
         service = "fileServices/default/fileshares" if self.kind == "share" else "blobServices/default/containers"
@@ -172,6 +186,42 @@ _ENDPOINTS_OF: dict[DatastoreKind, tuple[str, ...]] = {
     "share": ("file",),
 }
 """The parts of a storage account that its data is reached by."""
+
+
+class ConnectionSettings(_Configured):
+    """A service of the organization that a workspace uses without a key.
+
+    Attributes:
+        id: The resource id of the service; in any subscription of the tenant.
+        groups: The groups that get their roles on it from this stack.
+    """
+
+    name: str
+    kind: ConnectionKind
+    id: str
+    groups: tuple[GroupSettings, ...] = ()
+
+    @property
+    def entitlements(self) -> tuple[Entitlement, ...]:
+        """The roles of those who use it."""
+        return CONNECTIONS[self.kind]
+
+    @property
+    def outbound_rules(self) -> "tuple[OutboundSettings, ...]":
+        """The outbound rule of a managed network that leads to it.
+
+        https://learn.microsoft.com/azure/private-link/private-endpoint-overview#private-link-resource
+        """
+        group = "searchService" if self.kind == "ai-search" else "account"
+        return (
+            OutboundSettings(
+                name=f"{self.name}-{group}",
+                kind="private_endpoint",
+                destination=self.id,
+                group=group,
+                origin=self.origin,
+            ),
+        )
 
 
 class Federation(_Configured):
@@ -486,6 +536,7 @@ class EnvironmentSettings(_StackSettings):
     instances: tuple[InstanceSettings, ...] = ()
     kubernetes: tuple[KubernetesSettings, ...] = ()
     datastores: tuple[DatastoreSettings, ...] = ()
+    connections: tuple[ConnectionSettings, ...] = ()
     projects: tuple[ProjectSettings, ...]
     denied: tuple[PolicyName, ...] = ()
 

@@ -119,7 +119,10 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
     _report_missing(manifests, at, stack, location=location.value, subscription_id=subscription.value)
     protected = innermost(layers, "protect").value
     datastores = data.datastores(manifests, layers, own.adopt)
-    mode, networking = network.environment_network(manifests, stack, layers, at, datastores, own.adopt)
+    connections = data.connections(manifests, layers)
+    rules = [rule for one in datastores for rule in one.outbound_rules]
+    rules += [rule for one in connections for rule in one.outbound_rules]
+    mode, networking = network.environment_network(manifests, stack, layers, at, rules, own.adopt)
     hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
     emails = innermost(layers, "alert_emails").value
     budget = _budget(
@@ -160,6 +163,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         instances=compute.instances(manifests, stack, layers),
         kubernetes=compute.kubernetes(manifests, stack, layers),
         datastores=datastores,
+        connections=connections,
         projects=_projects(manifests, team, name),
     )
 

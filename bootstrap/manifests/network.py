@@ -10,7 +10,6 @@ from bootstrap.errors import Position
 from bootstrap.manifests.layers import BUILT_IN, Layers, Manifests, Sourced, innermost
 from bootstrap.manifests.schema import Adopt, HubVnet, Outbound, Vnet
 from infra.settings import (
-    DatastoreSettings,
     ExistingSubnet,
     HubPeering,
     NetworkSettings,
@@ -116,14 +115,14 @@ def environment_network(
     stack: str,
     layers: Layers,
     at: Position,
-    datastores: Sequence[DatastoreSettings],
+    own_rules: Sequence[OutboundSettings],
     adopt: Adopt | None = None,
 ) -> tuple[Network, NetworkSettings]:
     """The network mode of an environment and what belongs to it.
 
     Args:
         at: The position of the environment's key.
-        datastores: Existing data, to which a managed network gets private endpoints.
+        own_rules: The outbound rules of its datastores and connections.
         adopt: A workspace that exists already. One that is only referred to has what its mode needs.
     """
     created = adopt is None or adopt.mode == "manage"
@@ -159,7 +158,7 @@ def environment_network(
         if private and (created or innermost(layers, "vnet").value is not None)
         else None,
         hub_vnet=_hub_peering(hub.vnet),
-        outbound=_outbound(manifests, stack, layers, mode, datastores),
+        outbound=_outbound(manifests, stack, layers, mode, own_rules),
         public_registry=registry,
         runners=hub.runners is not None,
     )
@@ -279,11 +278,11 @@ def _check_zones(manifests: Manifests, endpoints: Iterable[Endpoint]) -> None:
 
 
 def _outbound(
-    manifests: Manifests, stack: str, layers: Layers, mode: Mode, datastores: Sequence[DatastoreSettings]
+    manifests: Manifests, stack: str, layers: Layers, mode: Mode, own_rules: Sequence[OutboundSettings]
 ) -> tuple[OutboundSettings, ...]:
     rules: dict[str, OutboundSettings] = {}
     if mode.has_managed_network:
-        rules = {rule.name: rule for datastore in reversed(datastores) for rule in datastore.outbound_rules}
+        rules = {rule.name: rule for rule in reversed(own_rules)}
     reached = {(rule.destination.lower(), rule.group): rule for rule in rules.values()}
     for item in innermost(layers, "outbound").items():
         settings = _outbound_rule(manifests, item)
@@ -294,7 +293,7 @@ def _outbound(
             reason = "its jobs have no network of their own that a private endpoint could be in"
             manifests.report(item.position, f"{stack} has network {innermost(layers, 'network').value}: {reason}.")
         elif settings is not None and (other := reached.get((settings.destination.lower(), settings.group))):
-            message = f"outbound rule {name}: a datastore ({other.origin}) already adds a rule to the same service."
+            message = f"outbound rule {name}: {other.origin} already adds a rule to the same service."
             manifests.report(item.position, message, "Remove the outbound rule.")
         elif settings is not None:
             rules[name] = settings

@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema
 
 from bootstrap.forge import ADDRESS
 from bootstrap.tool import SOURCE, SOURCE_PATTERN, VERSION, VERSION_PATTERN
-from bootstrap.yaml.patterns import matching, not_offered
+from bootstrap.yaml.patterns import matching, not_offered, secret
 from infra.tables.network_modes import MODES, Ci, HubNetwork, Network
 
 _AZURES_WORDS = {
@@ -32,6 +32,8 @@ _AZURES_WORDS = {
         "subscriptions",
         "resourceGroups",
         "providers",
+        "Microsoft.CognitiveServices",
+        "accounts",
         "Microsoft.ContainerRegistry",
         "registries",
         "Microsoft.ContainerService",
@@ -53,6 +55,8 @@ _AZURES_WORDS = {
         "Microsoft.OperationalInsights",
         "Microsoft.Relay",
         "namespaces",
+        "Microsoft.Search",
+        "searchServices",
         "Microsoft.Storage",
         "storageAccounts",
     )
@@ -68,6 +72,7 @@ def _any_case(pattern: str) -> str:
 _GROUP = rf"/{_any_case('subscriptions')}/[0-9a-fA-F-]{{36}}/{_any_case('resourceGroups')}/[\w.()-]{{1,90}}"
 _PROVIDERS = rf"{_GROUP}/{_any_case('providers')}"
 _NETWORKS = _any_case(r"Microsoft\.Network/virtualNetworks")
+_SERVICES = _any_case(r"Microsoft\.(?:CognitiveServices/accounts|Search/searchServices)")
 _CLUSTERS = _any_case(r"Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)")
 
 
@@ -315,6 +320,33 @@ class Datastore(_Section):
     access: Literal["read", "write"] = Field("read", description="What people, jobs and endpoints can do with it.")
 
 
+_KEYLESS = (
+    "connections have none: use a kind that logs in with Entra; for other services, a person writes it to the team's "
+    "key vault, and code reads it there"
+)
+
+
+class Connection(_Section):
+    """An existing service that a workspace uses with the login of its user, without a key."""
+
+    name: Annotated[str, _words(3, 18)] = Field(description="Its name in the workspace.")
+    kind: Literal["azure-openai", "ai-services", "ai-search"]
+    resource_id: Annotated[
+        str,
+        matching(
+            "the resource id of an Azure AI account or of a search service, "
+            "/subscriptions/.../Microsoft.CognitiveServices/accounts/NAME or "
+            "/subscriptions/.../Microsoft.Search/searchServices/NAME",
+            rf"{_PROVIDERS}/{_SERVICES}/[A-Za-z0-9][A-Za-z0-9-]{{1,63}}",
+            _as_written,
+        ),
+    ] = Field(description="The service, in any subscription of the tenant.")
+    key: Annotated[None, secret(_KEYLESS)] = None
+    password: Annotated[None, secret(_KEYLESS)] = None
+    token: Annotated[None, secret(_KEYLESS)] = None
+    credentials: Annotated[None, secret(_KEYLESS)] = None
+
+
 class Vnet(_Section):
     """A virtual network for private endpoints: a new one with address_space, or an existing subnet with subnet_id."""
 
@@ -439,6 +471,7 @@ class LayerKeys(_Section):
     instances: list[Instance] | None = Field(None, description="Compute instances, each for one person.")
     kubernetes: list[Kubernetes] | None = Field(None, description="Existing Kubernetes clusters to attach.")
     datastores: list[Datastore] | None = Field(None, description="Existing data that each workspace uses.")
+    connections: list[Connection] | None = Field(None, description="Existing services that each workspace uses.")
     alert_emails: list[Email] | None = Field(
         None, min_length=1, description="The mail addresses for alerts and budgets; by default those of the hub."
     )

@@ -18,6 +18,7 @@ _IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 
 _KINDS = {
     "": "resource group",
+    "Microsoft.CognitiveServices/accounts": "ai service",
     "Microsoft.ContainerRegistry/registries": "container registry",
     "Microsoft.ContainerService/managedClusters": "kubernetes cluster",
     "Microsoft.Insights/components": "application insights",
@@ -31,6 +32,7 @@ _KINDS = {
     "Microsoft.Network/virtualNetworks": "network",
     "Microsoft.OperationalInsights/workspaces": "log analytics",
     "Microsoft.Relay/namespaces": "azure relay",
+    "Microsoft.Search/searchServices": "search service",
     "Microsoft.Storage/storageAccounts": "storage",
     "Microsoft.Storage/storageAccounts/blobServices/containers": "blob container",
     "Microsoft.Storage/storageAccounts/fileServices/fileshares": "file share",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import nearest
+from bootstrap.yaml.patterns import SECRET
 
 _LONGEST = 80
 """Characters of a value that are shown."""
@@ -58,7 +59,8 @@ def in_words(items: Sequence[Mapping[str, Any]], key: str = "") -> tuple[str, st
         return f"must have {limit} or {'more' if kind == 'too_short' else 'fewer'} entries", ""
     wanted = [_WANTED[one["type"]].format(**one.get("ctx", {})) for one in items if one["type"] in _WANTED]
     if not wanted:
-        return item["msg"].removeprefix("Value error, ") + _found(value), item.get("ctx", {}).get("suggestion", "")
+        found = " (found ***)" if kind == SECRET else _found(value)
+        return item["msg"].removeprefix("Value error, ") + found, item.get("ctx", {}).get("suggestion", "")
     words = " or ".join(dict.fromkeys(wanted))
     if value is None:
         empty = {_MAPPING: "{}", _LIST: "[]"}.get(words)

@@ -35,6 +35,22 @@ def matching(wanted: str, pattern: str, normalize: Callable[[str], str] = str) -
     )
 
 
+def secret(reason: str) -> GetPydanticSchema:
+    """An annotation of a key for a secret, which is refused with the reason; its value is never shown."""
+
+    def refuse(_value: object) -> None:
+        raise PydanticCustomError(SECRET, "is a secret, and {reason}", {"reason": reason})
+
+    return GetPydanticSchema(
+        lambda _source, _handler: core_schema.no_info_plain_validator_function(refuse),
+        lambda _schema, _handler: {"not": {}, "description": f"Refused: {reason}."},
+    )
+
+
+SECRET = "secret"  # noqa: S105 - the type of an error, not a secret
+"""The type of the error about a secret."""
+
+
 def not_offered(reason: str) -> GetPydanticSchema:
     """An annotation of a key that people look for and that is refused, with the reason."""
 

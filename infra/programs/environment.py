@@ -14,7 +14,7 @@ from infra.components.workspace import (
     default_container,
 )
 from infra.hub import Hub, hub_of
-from infra.programs.datastores import approve_datastores, create_datastores
+from infra.programs.datastores import approve_connections, create_datastores
 from infra.programs.workspace import (
     WorkspaceResources,
     connects_to_registry,
@@ -87,7 +87,7 @@ def create_environment(settings: EnvironmentSettings) -> None:
         assign("endpoint-data", endpoint_identity.principal, IDENTITIES["endpoint, data collector"])
     required = _required_rules(settings)
     rules = _create_outbound_rules(
-        settings, context, targets, required, approve_datastores(settings, context, resources.principal, opts), opts
+        settings, context, targets, required, approve_connections(settings, context, resources.principal, opts), opts
     )
     create_datastores(
         settings,

@@ -31,6 +31,7 @@ Kind = Literal[
     "cluster",
     "instance",
     "datastore",
+    "connection",
     "lock",
     "policy_assignment",
     "metric_alert",
@@ -168,6 +169,11 @@ TABLE: dict[Kind, NamingRule] = {
     "datastore": NamingRule(
         "azure-native:machinelearningservices:Datastore", "name", "", 1, 255, r"[a-zA-Z0-9_]+", "parent",
         "https://learn.microsoft.com/python/api/azure-ai-ml/azure.ai.ml.entities.azureblobdatastore",
+    ),
+    # https://learn.microsoft.com/azure/templates/microsoft.machinelearningservices/workspaces/connections
+    "connection": NamingRule(
+        "azure-native:machinelearningservices:WorkspaceConnection", "connectionName", "", 3, 33,
+        r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "parent",
     ),
     "lock": NamingRule(
         "azure-native:authorization:ManagementLockByScope", "lockName", "lock", 1, 90, r"[\w.()-]*[\w()-]", "parent"

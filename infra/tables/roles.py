@@ -63,6 +63,9 @@ ROLES: Mapping[str, Role] = {
         ("Cost Management Reader", "72fafb9e-0641-4937-9268-a91bfd8191a3"),
         ("Storage File Data Privileged Contributor", "69566ab7-960f-475b-8e7c-b3118f30c6bd"),
         ("Storage File Data Privileged Reader", "b8eda974-7b85-4f76-af95-65846b26df6d"),
+        ("Cognitive Services OpenAI User", "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"),
+        ("Cognitive Services User", "a97b65f3-24c7-4388-baec-2e87135dc908"),
+        ("Search Index Data Reader", "1407120a-92aa-4202-b7e9-c0e197c71c8f"),
         ("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483"),
         ("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137"),
         ("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830"),
@@ -181,9 +184,11 @@ Target = Literal[
     "data account",
     "blob container",
     "file share",
+    "connected service",
 ]
 """The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong
-to the hub; the customer's vault, Kubernetes clusters, relays and the accounts of datastores to the organization."""
+to the hub; the customer's vault, Kubernetes clusters, relays and what datastores and connections lead to belong to the
+organization."""
 
 
 @dataclass(frozen=True)
@@ -278,6 +283,7 @@ Purpose = Literal[
     "workspace, azure arc",
     "workspace, private storage",
     "workspace, private datastore",
+    "workspace, private connection",
     "cluster",
     "endpoint",
     "endpoint, data collector",
@@ -355,6 +361,13 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
             "The managed network connects to the account of a datastore",
         ),
     ),
+    "workspace, private connection": (
+        Entitlement(
+            ROLES["Azure AI Enterprise Network Connection Approver"],
+            "connected service",
+            "The managed network connects to the service of a connection",
+        ),
+    ),
     "cluster": (
         Entitlement(ROLES["Storage Blob Data Contributor"], "storage", "Jobs read inputs and write outputs"),
         Entitlement(
@@ -414,6 +427,7 @@ DataAccess = Literal["read", "write"]
 """What a datastore is for: its data is only read, or also written."""
 
 _READS = "Reads the data of a datastore, which contains no key"
+_CONNECTS = "Uses the service of a connection, which contains no key"
 _WRITES = "Reads and writes the data of a datastore, which contains no key"
 # Azure Files: https://learn.microsoft.com/azure/machine-learning/how-to-disable-local-auth-storage
 DATASTORES: dict[tuple[Target, DataAccess], tuple[Entitlement, ...]] = {
@@ -427,8 +441,20 @@ DATASTORES: dict[tuple[Target, DataAccess], tuple[Entitlement, ...]] = {
 https://learn.microsoft.com/azure/machine-learning/how-to-administrate-data-authentication
 """
 
+ConnectionKind = Literal["azure-openai", "ai-services", "ai-search"]
+"""The services that a connection leads to by the login of its user, without a key."""
+
+# https://learn.microsoft.com/azure/ai-foundry/openai/how-to/role-based-access-control
+# https://learn.microsoft.com/azure/search/search-security-rbac
+CONNECTIONS: dict[ConnectionKind, tuple[Entitlement, ...]] = {
+    "azure-openai": (Entitlement(ROLES["Cognitive Services OpenAI User"], "connected service", _CONNECTS),),
+    "ai-services": (Entitlement(ROLES["Cognitive Services User"], "connected service", _CONNECTS),),
+    "ai-search": (Entitlement(ROLES["Search Index Data Reader"], "connected service", _CONNECTS),),
+}
+"""The roles of the same principals on the service of a connection."""
+
 DATA_PEOPLE: tuple[Persona, ...] = ("data_scientists", "engineers")
-"""The personas with access to the data of datastores, in environments where people work."""
+"""The personas with access to what datastores and connections lead to, in environments where people work."""
 
 ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
     dict.fromkeys(
@@ -439,6 +465,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             *SHARED.values(),
             *IDENTITIES.values(),
             *DATASTORES.values(),
+            *CONNECTIONS.values(),
         )
         for entitlement in table
     )

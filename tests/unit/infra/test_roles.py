@@ -50,6 +50,9 @@ ba92f5b4-2d11-453d-a403-e96b0029c9fe Storage Blob Data Contributor
 2a2b9908-6ea1-4ae2-8e65-a410df84e7d1 Storage Blob Data Reader
 69566ab7-960f-475b-8e7c-b3118f30c6bd Storage File Data Privileged Contributor
 b8eda974-7b85-4f76-af95-65846b26df6d Storage File Data Privileged Reader
+5e0bd9bd-7b93-4f28-af87-19fc36ad61bd Cognitive Services OpenAI User
+a97b65f3-24c7-4388-baec-2e87135dc908 Cognitive Services User
+1407120a-92aa-4202-b7e9-c0e197c71c8f Search Index Data Reader
 974c5e8b-45b9-4653-ba55-5f855dd0fb88 Storage Queue Data Contributor
 0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3 Storage Table Data Contributor
 18d7d88d-d35e-4fb5-a5c3-7773c20a72d9 User Access Administrator

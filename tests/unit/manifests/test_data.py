@@ -104,7 +104,7 @@ ADOPT = f"""{{adopt: {{
         (
             TEAM + LOCKED + "datastores:\n" + datastore()
             + f"outbound: [{{name: lake, resource_id: {ACCOUNT}, group: blob}}]\n",
-            "fraud.yaml:9:12: outbound rule lake: a datastore (teams/fraud.yaml:8) already adds a rule to the same",
+            "fraud.yaml:9:12: outbound rule lake: teams/fraud.yaml:8 already adds a rule to the same",
         ),
         (
             TEAM + LOCKED + "datastores:\n" + datastore() + "outbound: [{name: stlake-blob, fqdn: pypi.org}]\n",
@@ -114,5 +114,41 @@ ADOPT = f"""{{adopt: {{
 )  # fmt: skip
 def test_wrong_datastore_is_refused_at_its_line(tmp_path: Path, team: str, expected: str) -> None:
     [mistake] = mistakes(world(tmp_path, HUB, team))
+
+    assert expected in mistake
+
+
+SERVICE = f"{GROUP}/Microsoft.CognitiveServices/accounts/oai-contoso"
+SEARCH = f"{GROUP}/Microsoft.Search/searchServices/srch-contoso"
+
+
+def connection(kind: str = "azure-openai", service: str = SERVICE, name: str = "chat", more: str = "") -> str:
+    return f"  - {{name: {name}, kind: {kind}, resource_id: {service}{more}}}\n"
+
+
+@pytest.mark.parametrize("key", ["key", "password", "token", "credentials"])
+def test_secret_in_a_connection_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    team = TEAM + "connections:\n" + connection(more=f", {key}: hunter2-hunter2")
+
+    [mistake] = mistakes(world(tmp_path, team=team))
+
+    assert f"connections.0.{key}: is a secret, and connections have none" in mistake
+    assert mistake.startswith("teams/fraud.yaml:5:")
+    assert "(found ***)" in mistake
+    assert "hunter2" not in mistake
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        (connection(service=ACCOUNT), "fraud.yaml:5:51: connections.0.resource_id: must be the resource id of an"),
+        (connection(service=SEARCH), "connection chat: azure-openai does not fit the service Microsoft.Search."),
+        (connection("ai-search"), "connection chat: ai-search does not fit the service Microsoft.CognitiveServices."),
+        (connection() + connection(service=f"{SERVICE}2"), "6:5: there already is a connection with the name"),
+        (connection() + connection(name="again"), "connection again: the connection chat already leads to the same"),
+    ],
+)  # fmt: skip
+def test_wrong_connection_is_refused_at_its_line(tmp_path: Path, items: str, expected: str) -> None:
+    [mistake] = mistakes(world(tmp_path, team=TEAM + "connections:\n" + items))
 
     assert expected in mistake

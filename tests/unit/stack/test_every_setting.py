@@ -52,6 +52,11 @@ PYPI = {"name": "pypi", "fqdn": "pypi.org"}
 LAKE = {"name": "lake", "resource_id": ACCOUNT, "group": "blob"}
 LAKE_DATA = {"name": "raw", "storage_id": ACCOUNT}
 RAW = {**LAKE_DATA, "container": "raw"}
+CHAT = {
+    "name": "chat",
+    "kind": "azure-openai",
+    "resource_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-ai/providers/Microsoft.CognitiveServices/accounts/oai-x",
+}
 REASON = "closed later this year"
 SUPPRESSION = {"rule": "public-access", "reason": REASON, "until": "2027-03-31"}
 RUNNERS = {"organization": "acme", "projects": ["ml"], "principal_id": f"{ZERO}0e"}
@@ -159,6 +164,11 @@ CASES: dict[str, Case] = {
     "Cluster.low_priority": Case(
         (TEAM, "compute.0.low_priority"), True,
         (COMPUTE, "inputs.properties.properties.vmPriority"), ["LowPriority"], ["Dedicated"],
+    ),
+    "LayerKeys.connections": Case(
+        (TEAM, "connections"), [CHAT],
+        ("azure-native:machinelearningservices:WorkspaceConnection", "inputs.connectionName"),
+        ["chat"],
     ),
     "Datastore.access": Case(
         (TEAM, "datastores.0.access"), "write",
@@ -434,6 +444,10 @@ CASES: dict[str, Case] = {
 
 UNSEEN = {
     "Cluster.subnet_id": "is refused, with the reason",
+    **dict.fromkeys(
+        ("Connection.credentials", "Connection.key", "Connection.password", "Connection.token"),
+        "is a secret, and refused",
+    ),
     "LinksManifest.schema_version": "there is one version",
     "PlatformManifest.schema_version": "there is one version",
     "PlatformManifest.tool": "says which version of the command makes the plan",
