@@ -282,7 +282,8 @@ def _outbound(
 ) -> tuple[OutboundSettings, ...]:
     rules: dict[str, OutboundSettings] = {}
     if mode.has_managed_network:
-        rules = {rule.name: rule for rule in reversed(own_rules)}
+        for rule in own_rules:
+            rules.setdefault(rule.name, rule)  # several datastores can be in one account
     reached = {(rule.destination.lower(), rule.group): rule for rule in rules.values()}
     for item in innermost(layers, "outbound").items():
         settings = _outbound_rule(manifests, item)
