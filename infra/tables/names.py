@@ -172,7 +172,7 @@ TABLE: dict[Kind, NamingRule] = {
     ),
     # https://learn.microsoft.com/azure/templates/microsoft.machinelearningservices/workspaces/connections
     "connection": NamingRule(
-        "azure-native:machinelearningservices:WorkspaceConnection", "connectionName", "", 3, 33,
+        "azure-native:machinelearningservices:WorkspaceConnection", "connectionName", "con", 3, 33,
         r"[a-zA-Z0-9][a-zA-Z0-9_-]*", "parent",
     ),
     "lock": NamingRule(
