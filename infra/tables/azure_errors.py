@@ -17,6 +17,11 @@ def catalogue() -> list[dict[str, Any]]:
         return list(tomllib.load(file)["errors"])
 
 
+def known_error(error: str) -> dict[str, Any] | None:
+    """The entry of an error of the provider, if it is a known one."""
+    return next((known for known in catalogue() if _text(known) in error), None)
+
+
 def explained_by_new_role(error: str, consumer: Consumer) -> bool:
     """Whether an error of the provider can mean that a role is not effective yet.
 
@@ -24,7 +29,8 @@ def explained_by_new_role(error: str, consumer: Consumer) -> bool:
         error: As the provider reports it: `Status=403 Code="AuthorizationFailed" Message="..."`.
         consumer: What failed.
     """
-    return any(consumer in known.get("retried", ()) and _text(known) in error for known in catalogue())
+    known = known_error(error)
+    return known is not None and consumer in known.get("retried", ())
 
 
 def _text(known: dict[str, Any]) -> str:

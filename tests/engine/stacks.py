@@ -1,6 +1,7 @@
 """Stacks under the real engine and a simulated Azure, from the preview to the end."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pytest
 from pulumi import automation
 
 from bootstrap.simulator.provider import Provider, serving
+from bootstrap.stack.deploy.backend import Backend
 from bootstrap.stack.plan.program import PROJECT
 from infra.programs import create_resources
 from infra.settings import StackSettings
@@ -72,6 +75,19 @@ def under_engine(
             work_dir=str(folder),
         )
         yield automation.create_stack(name, project_name=PROJECT, program=program, opts=options)
+
+
+@contextmanager
+def backend_before(
+    provider: Provider, executable: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Backend]:
+    """A backend in `folder` for deployments to the simulated Azure of a provider; sets environment variables."""
+    with serving(provider) as port:
+        variables = environment(folder / "engine", port)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PATH", os.pathsep.join([str(executable.parent), os.environ["PATH"]]))
+        yield Backend(variables["PULUMI_BACKEND_URL"], None, folder / "work")
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ has both behaviours. It always refuses the rules of Azure ML itself in an update
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,10 +18,12 @@ from pulumi import automation
 from bootstrap.manifests.platform import load_platform
 from bootstrap.simulator.managed_network import REQUIRED
 from bootstrap.simulator.provider import Provider
+from bootstrap.stack.deploy.engine import Engine
+from bootstrap.stack.deploy.operations import EngineStack
 from infra.programs import create_resources
 from infra.settings import StackSettings
 from tests import worlds
-from tests.engine.stacks import counted, under_engine, without_aliases
+from tests.engine.stacks import backend_before, counted, under_engine, without_aliases
 from tests.helpers import ROOT
 from tests.unit.stack.test_network import PLATFORM, TEAM
 
@@ -141,3 +143,21 @@ def test_drift_is_found_without_a_change_of_the_state(engine: Path, tmp_path: Pa
     assert "outbound-pypi delete" in printed
     assert after == before
     assert "outboundRules" not in after["managedNetwork"]
+
+
+def test_deployment_creates_rules_again_that_an_update_removed(
+    engine: Path, tmp_path: Path, settings: StackSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure = Provider(put_removes_rules=True, refuses_required_rules=True)
+    changed = settings.model_copy(update={"tags": {**settings.tags, "owner": "somebody"}})
+    ended: list[Mapping[str, Any]] = []
+
+    with backend_before(azure, engine, tmp_path, monkeypatch) as backend:
+        outputs = EngineStack(Engine(), backend, settings).up(lambda _: None).outputs
+        outcome = EngineStack(Engine(), backend, changed).up(ended.append)
+        again = EngineStack(Engine(), backend, changed).up(lambda _: None)
+
+    assert set(azure.outbound_rules(outputs["workspace_id"])) == RULES
+    assert outcome.counts["add"] == len(RULES)
+    assert "remove" not in outcome.counts
+    assert again.counts == {}

@@ -14,13 +14,17 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from bootstrap.errors import RemoteError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.simulator.kinds import NEEDED_ROLES
 from bootstrap.simulator.provider import Provider
+from bootstrap.stack.deploy.engine import Engine
+from bootstrap.stack.deploy.operations import EngineStack
 from infra.components import propagation
 from infra.programs import create_resources
+from infra.tables.azure_errors import known_error
 from tests import worlds
-from tests.engine.stacks import counted, previewed, under_engine, without_aliases
+from tests.engine.stacks import backend_before, counted, previewed, under_engine, without_aliases
 
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
 ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
@@ -153,3 +157,22 @@ def test_previews_never_wait(engine: Path, tmp_path: Path, waits: list[float]) -
 
     assert "Preview failed" in str(caught.value)
     assert waits == []
+
+
+def test_deployment_prints_the_next_step_of_a_known_error(
+    engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = 'Status=403 Code="RequestDisallowedByPolicy" Message="Denied by allowed-locations."'
+    monkeypatch.setitem(NEEDED_ROLES, WORKSPACE, (NEEDED_ROLES[WORKSPACE][0], error))
+    settings = load_platform(worlds.world(tmp_path / "platform")).stacks["fraud-dev"]
+
+    with (
+        backend_before(Provider(role_delay=100), engine, tmp_path, monkeypatch) as backend,
+        pytest.raises(RemoteError) as caught,
+    ):
+        EngineStack(Engine(), backend, settings).up(lambda _: None)
+
+    known = known_error(error)
+    assert known is not None
+    assert caught.value.hint.startswith(known["next"])
+    assert f"workspace: {error}" in caught.value.details

@@ -24,6 +24,8 @@ from bootstrap.stack.plan.program import PROJECT
 from infra.programs import create_resources
 from infra.rules.changes import STATEFUL, differences, restricted
 from infra.settings import StackSettings
+from infra.tables.azure_errors import known_error
+from infra.tables.resource_types import OUTBOUND_RULE, WORKSPACE
 
 _ONE_PROGRAM = threading.Lock()
 """Held while a program declares its resources. The provider's modules load when they are first used, and a thread that
@@ -131,7 +133,31 @@ class EngineStack:
 
     def up(self, watch: Watch) -> Outcome:
         """Create, change and remove resources until Azure is as the program says."""
-        return self._change("up", lambda on_event: self._stack.up(on_event=on_event), watch)
+        changed: set[str] = set()
+
+        def ended(end: Mapping[str, Any]) -> None:
+            if end["action"] == "change":
+                changed.add(_type(end["urn"]))
+            watch(end)
+
+        outcome = self._change("up", lambda on_event: self._stack.up(on_event=on_event), ended)
+        return self._with_rules(outcome, watch) if WORKSPACE in changed else outcome
+
+    def _with_rules(self, outcome: Outcome, watch: Watch) -> Outcome:
+        """Create the outbound rules again that Azure may have removed when the workspace was changed.
+
+        Microsoft does not document what an update of a workspace without its rules does to them, and the state does not
+        see it: only the rules are read again. https://github.com/Azure/terraform-provider-azapi/issues/453
+        """
+        rules = [one["urn"] for one in self.resources() if one["type"] == OUTBOUND_RULE]
+        if not rules:
+            return outcome
+        created = self._change(
+            "up", lambda on_event: self._stack.up(on_event=on_event, refresh=True, target=rules), watch
+        )
+        # The removal was Azure's.
+        counts = Counter(outcome.counts) + Counter({**created.counts, "remove": 0})
+        return Outcome(dict(counts), outcome.seconds + created.seconds, created.outputs)
 
     def drift(self, planned: StackPlan) -> StackDiff:
         """How Azure differs from the state. Nothing is changed, neither there nor in the state."""
@@ -249,14 +275,16 @@ class _Errors:
         ) from error
 
     def _next_step(self) -> str:
-        """What to do: import what exists, else correct the cause."""
+        """What to do: import what exists, else what the catalogue of known errors says, else correct the cause."""
         existing = [
             f"--import '{urn}={found[1]}'"
             for urn, message in self._messages
             if (found := _EXISTS.search(message)) and urn
         ]
         if not existing:
-            return "Correct the cause, and run the same command again: what was created is in the state."
+            known = next(filter(None, (known_error(message) for _, message in self._messages)), None)
+            step = known["next"] if known is not None else "Correct the cause, and run the same command again."
+            return f"{step} What was created is in the state."
         return (
             "These resources exist, and the state does not have them: an earlier deployment ended before it was "
             f"recorded, or they are another's. To take them over: mlops-bootstrap up {self._stack} {' '.join(existing)}"
