@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from infra.rules.changes import Change, differences
@@ -54,23 +54,26 @@ def before(stack: Stack) -> dict[str, Mapping[str, Any]]:
 
     described = ((resource, stack.observed.get((resource.import_id or "").lower())) for resource in stack.resources)
     return {
-        resource.urn: _spelled_as(resource.inputs, _without_additions(inputs_of(resource.type, found)))
+        resource.urn: _spelled_as(resource.inputs, without_additions(inputs_of(resource.type, found)))
         for resource, found in described
         if found is not None
     }
 
 
-def _without_additions(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The inputs without what Azure ML adds to a managed network, and adds again: its status, and the required rules.
+def without_additions(inputs: Mapping[str, Any], own_rules: Collection[str] = ()) -> Mapping[str, Any]:
+    """The properties without what Azure ML adds to a managed network, and adds again: its status, and required rules.
 
     https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#list-of-required-rules
+
+    Args:
+        own_rules: The names of rules that are resources of their own.
     """
     network = inputs.get("managedNetwork")
     if network is None:
         return inputs
     rules = network.get("outboundRules")
     if isinstance(rules, Mapping):
-        rules = {name: rule for name, rule in rules.items() if not _is_added(rule)}
+        rules = {name: rule for name, rule in rules.items() if not _is_added(rule) and name not in own_rules}
     return {**inputs, "managedNetwork": _filled({**network, "status": None, "outboundRules": rules})}
 
 

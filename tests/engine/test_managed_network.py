@@ -18,8 +18,11 @@ from pulumi import automation
 from bootstrap.manifests.platform import load_platform
 from bootstrap.simulator.managed_network import REQUIRED
 from bootstrap.simulator.provider import Provider
+from bootstrap.simulator.store import Store
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.operations import EngineStack
+from bootstrap.stack.plan.model import Request
+from bootstrap.stack.plan.program import plan_stack
 from infra.programs import create_resources
 from infra.settings import StackSettings
 from tests import worlds
@@ -161,3 +164,21 @@ def test_deployment_creates_rules_again_that_an_update_removed(
     assert outcome.counts["add"] == len(RULES)
     assert "remove" not in outcome.counts
     assert again.counts == {}
+
+
+def test_rules_of_azure_ml_and_of_the_stack_are_no_drift_of_the_workspace(
+    engine: Path, tmp_path: Path, settings: StackSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store()
+    azure = Provider(store)
+    planned = plan_stack(Request(settings))
+
+    with backend_before(azure, engine, tmp_path, monkeypatch) as backend:
+        stack = EngineStack(Engine(), backend, settings)
+        workspace = stack.up(lambda _: None).outputs["workspace_id"]
+        before = stack.drift(planned)
+        store.put(f"{workspace}/outboundRules/by-hand", {"properties": {"type": "FQDN", "category": "UserDefined"}})
+        [found] = stack.drift(planned).resources
+
+    assert before.status == "unchanged"
+    assert (found.name, [one.at for one in found.changed]) == ("workspace", ["managedNetwork.outboundRules"])

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.program import PROJECT
 from infra.programs import create_resources
+from infra.rules.adopted import without_additions
 from infra.rules.changes import STATEFUL, differences, restricted
 from infra.settings import StackSettings
 from infra.tables.azure_errors import known_error
@@ -163,7 +164,10 @@ class EngineStack:
         """How Azure differs from the state. Nothing is changed, neither there nor in the state."""
         steps = self._run("look for drift in", lambda watch: self._stack.preview_refresh(on_event=watch), done=True)
         manifests = {one.urn: planned.manifest(one) for one in planned.resources}
-        found = [one for step in steps if (one := _drifted(step, manifests)) is not None]
+        rules = {
+            str((step.old.inputs or {}).get("ruleName")) for step in steps if step.type == OUTBOUND_RULE and step.old
+        }
+        found = [one for step in steps if (one := _drifted(step, manifests, rules)) is not None]
         return StackDiff(self.settings.stack, "changed" if found else "unchanged", found)
 
     def preview_destroy(self) -> Preview:
@@ -360,14 +364,22 @@ def _resource_diff(step: StepEventMetadata, manifests: Mapping[str, str]) -> Res
     )
 
 
-def _drifted(step: StepEventMetadata, manifests: Mapping[str, str]) -> ResourceDiff | None:
-    """A resource that Azure has otherwise than the state, or has no more."""
+def _drifted(step: StepEventMetadata, manifests: Mapping[str, str], rules: Collection[str]) -> ResourceDiff | None:
+    """A resource that Azure has otherwise than the state, or has no more.
+
+    Args:
+        rules: The names of the outbound rules of managed networks, which are resources of their own.
+    """
     if (changing := _of_azure(step)) is None:
         return None
     if changing.op == OpType.DELETE or step.new is None:
         return _resource_diff(changing, manifests)
-    old, new = (dict(side.outputs or {}) if side is not None else {} for side in (step.old, step.new))
+    old, new = (
+        without_additions(side.outputs or {}, rules) if side is not None else {} for side in (step.old, step.new)
+    )
     changed = list(differences(old, new))
+    if not changed:
+        return None
     name = _name(step.urn)
     return ResourceDiff("change", step.urn, step.type, name, manifests.get(step.urn, "the state"), changed, ())
 
