@@ -19,8 +19,9 @@ from bootstrap.stack.plan.model import Request
 from bootstrap.stack.plan.program import plan_stack
 from infra.programs import create_resources
 from infra.reference import Reference
+from infra.rules.rule import UNKNOWN
 from infra.settings import StackSettings
-from tests.engine.comparison import described, differences, planned, wrong_predictions
+from tests.engine.comparison import described, differences, planned
 from tests.engine.stacks import counted, previewed, under_engine, without_aliases
 from tests.helpers import build_tree
 from tests.unit.stack.test_network import PLATFORM
@@ -84,7 +85,9 @@ def test_equal_workspace_is_imported_without_changes(engine: Path, tmp_path: Pat
     assert [urn.rpartition("::")[2] for urn in different] == [
         "endpoint-data-storage-blob-data-contributor-on-default-container"
     ]
-    assert wrong_predictions(by_plan, by_engine) == {}
+    [(plan_s, engine_s)] = different.values()
+    assert plan_s["inputs"]["scope"] == UNKNOWN
+    assert "/containers/azureml-blobstore-" in engine_s["inputs"]["scope"]
     assert first == {"import": len(KINDS), "create": len(by_plan) + 1 - len(KINDS)}
     assert second == {"same": len(by_plan) + 1}
 
