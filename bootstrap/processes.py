@@ -70,7 +70,7 @@ _LINK = "120000"
 """The mode of a symbolic link in a tree of git."""
 
 _READING = (
-    "--no-optional-locks", "--no-replace-objects", "--literal-pathspecs",
+    "--no-optional-locks", "--no-replace-objects",
     "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "=".join(NO_HOOKS),
     "-c", "protocol.allow=never",
 )  # fmt: skip
@@ -142,7 +142,16 @@ def write_commit(repository: Path, commit: str, folder: Path, within: str = "") 
 
 def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, str]]:
     """The files of a commit: whether each is a symbolic link, its object's id and its path."""
-    arguments = ["ls-tree", "-r", "-z", "--full-tree", commit, *([f"{within}/"] if within else [])]
+    # check-ignore does not accept the option.
+    arguments = [
+        "--literal-pathspecs",
+        "ls-tree",
+        "-r",
+        "-z",
+        "--full-tree",
+        commit,
+        *([f"{within}/"] if within else []),
+    ]
     command, env = [_git_executable(), *_READING, *arguments], _environment(GIT_REPOSITORY_VARIABLES)
     with child(command, cwd=repository, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process, process:
         assert process.stdout is not None

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bootstrap.errors import nearest
-from bootstrap.yaml.patterns import SECRET
 
 _LONGEST = 80
 """Characters of a value that are shown."""
@@ -36,6 +35,9 @@ _WANTED: dict[str, str] = {
 """What a value must be, by the kind of Pydantic's error. A test goes through all that our documents can meet.
 https://docs.pydantic.dev/latest/errors/validation_errors/"""
 
+
+SECRET = "secret"  # noqa: S105 - the type of an error, not a secret
+"""The type of the error about a secret; its value is not shown."""
 
 UNKNOWN_KEY = "unknown key {}."
 """The message about a key of a manifest that no model has; `in_words` has the one about a record."""

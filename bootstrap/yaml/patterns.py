@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pydantic import GetPydanticSchema
 from pydantic_core import PydanticCustomError, core_schema
 
+from bootstrap.yaml.messages import SECRET
+
 
 def matching(wanted: str, pattern: str, normalize: Callable[[str], str] = str) -> GetPydanticSchema:
     """An annotation of a `str` that must match a pattern as a whole.
@@ -45,10 +47,6 @@ def secret(reason: str) -> GetPydanticSchema:
         lambda _source, _handler: core_schema.no_info_plain_validator_function(refuse),
         lambda _schema, _handler: {"not": {}, "description": f"Refused: {reason}."},
     )
-
-
-SECRET = "secret"  # noqa: S105 - the type of an error, not a secret
-"""The type of the error about a secret."""
 
 
 def not_offered(reason: str) -> GetPydanticSchema:

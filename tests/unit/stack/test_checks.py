@@ -16,8 +16,10 @@ from tests.plans import make_plan
 from tests.unit.infra.rules.manifests import planned, suppressing, with_size
 
 
-def test_example_has_three_findings_on_purpose(contoso: Platform) -> None:
-    """A project without a link, stacks with eligibilities, and two environments of one team in one subscription."""
+def test_example_has_five_findings_on_purpose(contoso: Platform) -> None:
+    """A project without a link, eligibilities, two environments of one team in one subscription, runners beyond the
+    default quota, and a locked workspace without rules to the data of a private registry.
+    """
     found = {
         finding.rule
         for stack in make_plan(contoso, [], Progress()).stacks
@@ -25,7 +27,9 @@ def test_example_has_three_findings_on_purpose(contoso: Platform) -> None:
         if finding.suppressed is None
     }
 
-    assert found == {"project-not-linked", "eligible-by-person", "deployers-apart"}
+    assert found == {
+        "project-not-linked", "eligible-by-person", "deployers-apart", "runner-quota", "registry-data",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["hub", "fraud-prod", "vision-prod"])

@@ -74,6 +74,7 @@ WITHOUT_DIAGNOSTICS = frozenset(
         "azure-native:devcenter:Project",
         "azure-native:keyvault:Key",
         "azure-native:machinelearningservices:Compute",
+        "azure-native:machinelearningservices:Datastore",
         "azure-native:machinelearningservices:ManagedNetworkSettingsRule",
         "azure-native:managedidentity:FederatedIdentityCredential",
         "azure-native:managedidentity:UserAssignedIdentity",

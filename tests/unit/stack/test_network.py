@@ -286,6 +286,9 @@ def test_locked_network_reaches_queue_table_and_model_registry(example: dict[str
     asked = example["vision-dev"]["resources"][0]["source"]["manifest"]
     assert targets == {
         "storage-queue": ("queue", asked), "storage-table": ("table", asked), "model-registry": ("amlregistry", asked),
+        # The accounts of its datastores.
+        "stplantimages-blob": ("blob", "teams/vision.yaml:22"), "stplantimages-dfs": ("dfs", "teams/vision.yaml:22"),
+        "stplantlabels-blob": ("blob", "teams/vision.yaml:23"),
     }  # fmt: skip
     assert "/registries/mlr-contoso-hub" in str(rules["model-registry"]["inputs"]["properties"]["destination"])
 
