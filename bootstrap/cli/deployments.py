@@ -70,4 +70,5 @@ def _text(found: "Deployment") -> str:
         for name, stack in found.stacks.items()
     ]
     head = f"deployment {found.id}: {found.started.get('operation')} by {found.started.get('by')}: {found.result}"
-    return f"{head}\n\n{table(['stack', 'result', 'resources', 'seconds'], rows)}"
+    errors = [f"\n{name}: {stack['error']}" for name, stack in found.stacks.items() if "error" in stack]
+    return f"{head}\n\n{table(['stack', 'result', 'resources', 'seconds'], rows)}{''.join(errors)}"

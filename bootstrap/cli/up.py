@@ -69,7 +69,7 @@ def up(
     A ring starts when all stacks of the one before are deployed. Run it again to continue after a failure.
     """
     from bootstrap.stack.deploy import deploy
-    from bootstrap.stack.deploy.ledger import deployment
+    from bootstrap.stack.deploy.ledger import to_resume
     from bootstrap.stack.report import report
 
     work = deployer(session, backend, parallel, max_failures, imports or [])
@@ -77,10 +77,8 @@ def up(
     if resume is not None:
         if names or every or ring is not None or team or environment:
             raise InputError("--resume cannot be combined with a selection of stacks.", hint="Leave one out.")
-        earlier = deployment(work.ledgers, None if resume == "latest" else resume)
+        earlier = to_resume(work.ledgers, resume)
         names, resumed = earlier.unfinished, earlier.id
-        if not names:
-            raise InputError(f"Deployment {resumed} has finished all its stacks.")
     names = list(deploy.selected(work.platform, names, every=every, ring=ring, team=team, environment=environment))
     previews = work.preview(names)
     changing = {name: one for name, one in previews.items() if one.diff.status != "unchanged"}

@@ -359,6 +359,24 @@ def test_state_needs_a_passphrase(tmp_path: Path) -> None:
     assert "PULUMI_CONFIG_PASSPHRASE" in done.err
 
 
+@pytest.mark.parametrize("command", ["drift", "outputs"])
+def test_stack_that_is_not_deployed_is_missing(tmp_path: Path, command: str) -> None:
+    new = new_estate(tmp_path)
+
+    done = new.run(command, "fraud-dev")
+
+    assert done.code == 3
+    assert "fraud-dev is not deployed" in done.err
+    assert (new.root / ".mlops" / ".gitignore").read_text() == "*\n"
+
+
+def test_wrong_passphrase_is_named(deployed: Estate) -> None:
+    done = deployed.run("preview", "fraud-dev", PULUMI_CONFIG_PASSPHRASE="another")
+
+    assert done.code == 3
+    assert "The passphrase does not open the state of fraud-dev" in done.err
+
+
 def test_rehearsal_deploys_twice_finds_drift_and_leaves_nothing(tmp_path: Path) -> None:
     root = world(tmp_path / "platform")
 

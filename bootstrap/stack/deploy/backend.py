@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import InputError, MissingError
+from bootstrap.files import write_atomically
 from infra.hub import hub_of
 from infra.settings import EnvironmentSettings, StackSettings
 
@@ -70,4 +71,7 @@ def backend_of(folder: Path, settings: StackSettings, choice: str, environment: 
         return Backend(choice, None, own)
     state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
+    # States never go into the repository, whatever its own .gitignore has.
+    if not (ignore := folder / ".gitignore").exists():
+        write_atomically(ignore, "*\n")
     return Backend(state.resolve().as_uri(), None, own)

@@ -118,6 +118,23 @@ def deployment(folder: Path, id_: str | None = None) -> Deployment:
     return _read(known[name])
 
 
+def to_resume(folder: Path, id_: str) -> Deployment:
+    """The deployment by its id, or the `latest` one, whose stacks `up` continues.
+
+    Raises:
+        InputError: There is none, it was no `up`, or it has finished all its stacks.
+    """
+    found = deployment(folder, None if id_ == "latest" else id_)
+    if found.started.get("operation") != "up":
+        raise InputError(
+            f"Deployment {found.id} is no up: it is a {found.started.get('operation')}.",
+            hint=f"Continue it with: mlops-bootstrap destroy {' '.join(found.unfinished)}",
+        )
+    if not found.unfinished:
+        raise InputError(f"Deployment {found.id} has finished all its stacks.")
+    return found
+
+
 def _read(path: Path) -> Deployment:
     lines = _lines(path)
     started = next(lines, {})

@@ -14,7 +14,7 @@ import pulumi
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
-from bootstrap.errors import BootstrapError, LockedError, RemoteError
+from bootstrap.errors import BootstrapError, LockedError, MissingError, RemoteError
 from bootstrap.stack.deploy.backend import Backend
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
@@ -162,6 +162,7 @@ class EngineStack:
 
     def drift(self, planned: StackPlan) -> StackDiff:
         """How Azure differs from the state. Nothing is changed, neither there nor in the state."""
+        self._require_resources()
         steps = self._run("look for drift in", lambda watch: self._stack.preview_refresh(on_event=watch), done=True)
         manifests = {one.urn: planned.manifest(one) for one in planned.resources}
         rules = {
@@ -191,8 +192,18 @@ class EngineStack:
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last deployment; secrets are masked."""
+        self._require_resources()
         with _Errors(self.settings.stack, "read"):
             return _plain_outputs(self._stack.outputs())
+
+    def _require_resources(self) -> None:
+        if not self.resources():
+            name = self.settings.stack
+            raise MissingError(
+                f"{name} is not deployed.",
+                why="Its state in this backend has no resources.",
+                hint=f"Name the backend that has it (--backend), or deploy it: mlops-bootstrap up {name}",
+            )
 
     def resources(self) -> list[dict[str, Any]]:
         """The resources of Azure in the state, as the engine keeps them: `urn`, `type`, `id` and more."""
@@ -272,6 +283,12 @@ class _Errors:
         printed = str(error)
         if isinstance(error, automation.ConcurrentUpdateError):
             raise self._locked(printed) from error
+        if "incorrect passphrase" in printed:
+            raise MissingError(
+                f"The passphrase does not open the state of {self._stack}.",
+                why="It is another one than that with which the stack was created.",
+                hint="Set PULUMI_CONFIG_PASSPHRASE, or the file that PULUMI_CONFIG_PASSPHRASE_FILE names, to that one.",
+            ) from error
         raise RemoteError(
             f"The engine could not {self._verb} {self._stack}.",
             details=[self._line(*one) for one in self._messages] or _last_lines(printed),
@@ -305,9 +322,8 @@ class _Errors:
 
 
 def _last_lines(printed: str) -> list[str]:
-    lines = [line.strip() for line in printed.splitlines()]
-    marked = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
-    return marked or [line for line in lines if line][-3:]
+    marked = re.findall(r"^.*?error: (.+)$", printed, re.MULTILINE)
+    return marked or [line.strip() for line in printed.splitlines() if line.strip()][-3:]
 
 
 def _type(urn: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import InputError
-from bootstrap.stack.deploy.ledger import Ledger, deployment, deployments
+from bootstrap.stack.deploy.ledger import Ledger, deployment, deployments, to_resume
 
 STACKS = ["hub", "fraud-dev", "fraud-prod"]
 
@@ -83,6 +83,19 @@ def test_latest_deployment_comes_first(tmp_path: Path) -> None:
         "20261124-120000-0000", "20261124-110000-ffff", "20260101-000000-aaaa",
     ]  # fmt: skip
     assert deployment(tmp_path).id == "20261124-120000-0000"
+
+
+def test_only_an_up_is_resumed(tmp_path: Path) -> None:
+    """The stacks of a destroy that failed must not be deployed."""
+    with Ledger(tmp_path, operation="destroy", versions=[], commit=None, stacks=["hub"], resumes=None) as ledger:
+        ledger.failed = True
+
+    with pytest.raises(InputError, match="is a destroy") as caught:
+        to_resume(tmp_path, "latest")
+
+    assert "mlops-bootstrap destroy hub" in caught.value.hint
+    with pytest.raises(InputError, match="is a destroy"):
+        to_resume(tmp_path, ledger.id)
 
 
 def test_unknown_deployment_is_an_error_with_the_nearest(tmp_path: Path) -> None:
