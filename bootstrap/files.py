@@ -21,7 +21,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
-from bootstrap.errors import InputError
+from bootstrap.errors import ConflictError, InputError
 
 _NEXT_STEPS = {
     errno.EACCES: "Get the right to read and write it, or work in another folder (-C DIR).",
@@ -181,9 +181,15 @@ def move_into_place(folder: Path, destination: Path) -> None:
 def finish_moving(destination: Path) -> bool:
     """Move the rest of what `move_into_place` was moving when its process was killed. Returns whether there was any."""
     incoming = destination / _INCOMING
-    if not incoming.is_dir():
+    if incoming.is_symlink() or not incoming.is_dir():
         return False
-    for child in sorted(incoming.iterdir()):
+    children = sorted(incoming.iterdir())
+    if taken := next((child.name for child in children if os.path.lexists(destination / child.name)), None):
+        raise ConflictError(
+            f"{destination / taken} is in the way of a project that a killed command was moving.",
+            hint=f"Move it away, or remove {incoming}, and run the command again.",
+        )
+    for child in children:
         with contextlib.suppress(FileNotFoundError):  # another process finishes it too
             child.rename(destination / child.name)
     with contextlib.suppress(FileNotFoundError):

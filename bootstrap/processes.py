@@ -76,13 +76,17 @@ _READING = (
 )  # fmt: skip
 """Options by which git runs no program that the configuration of a repository names."""
 
+_NO_PROTOCOL = {"GIT_ALLOW_PROTOCOL": ""}
+"""Forbids every protocol, `ext::` with a command too, whatever `protocol.NAME.allow` of the repository has: git fetches
+missing objects of a partial clone when they are read. https://git-scm.com/docs/git#_environment_variables"""
+
 
 def read_git(*arguments: str, cwd: Path) -> str:
     """Run a command of git that only reads (`rev-parse`, `ls-tree`, `cat-file`): it runs nothing of the repository.
 
     Returns what it printed, without the last newline. Raises as `git` does.
     """
-    return _output([_git_executable(), *_READING], arguments, cwd, None, drop=GIT_REPOSITORY_VARIABLES)
+    return _output([_git_executable(), *_READING], arguments, cwd, _NO_PROTOCOL, drop=GIT_REPOSITORY_VARIABLES)
 
 
 _MAX_PATH, _MAX_LISTING, _MAX_COMMIT = 4096, 64 * 2**20, 2**30
@@ -107,7 +111,7 @@ def write_commit(repository: Path, commit: str, folder: Path, within: str = "") 
     reader = child(
         [_git_executable(), *_READING, "cat-file", "--batch"],
         cwd=repository,
-        env=_environment(GIT_REPOSITORY_VARIABLES),
+        env=_environment(GIT_REPOSITORY_VARIABLES) | _NO_PROTOCOL,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -152,7 +156,7 @@ def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, 
         commit,
         *([f"{within}/"] if within else []),
     ]
-    command, env = [_git_executable(), *_READING, *arguments], _environment(GIT_REPOSITORY_VARIABLES)
+    command, env = [_git_executable(), *_READING, *arguments], _environment(GIT_REPOSITORY_VARIABLES) | _NO_PROTOCOL
     with child(command, cwd=repository, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process, process:
         assert process.stdout is not None
         listing = process.stdout.read(_MAX_LISTING + 1)

@@ -91,5 +91,11 @@ def shown(value: object) -> str:
     return spelled if len(spelled) <= _LONGEST else f"{spelled[:half]}...{spelled[-half:]}"
 
 
+_SECRET_PART = re.compile(r"\b(?:sig|AccountKey|SharedAccessKey|password|secret|token)=", re.IGNORECASE)
+"""A part of an address or a connection string that gives access: its text is not shown."""
+
+
 def _found(value: Any) -> str:
+    if isinstance(value, str) and _SECRET_PART.search(value):
+        return " (found ***)"
     return f" (found {shown(value)})" if isinstance(value, str | int | float) else ""

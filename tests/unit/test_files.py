@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import files
-from bootstrap.errors import ExitCode, InputError
+from bootstrap.errors import ConflictError, ExitCode, InputError
 from bootstrap.files import create_file, file_error, relative_path, remove_tree, write_atomically
 from tests.helpers import build_tree, tree
 
@@ -121,6 +121,24 @@ def test_folder_is_not_moved_into_one_that_another_process_has_filled(tmp_path: 
 
     assert raised.value.filename == str(taken)
     assert (tree(taken), tree(made)) == (["b"], ["a"])
+
+
+def test_move_of_a_killed_process_overwrites_no_file_of_the_user(tmp_path: Path) -> None:
+    destination = build_tree(tmp_path / "churn", {"README.md": "mine", f"{files._INCOMING}/README.md": "generated"})
+
+    with pytest.raises(ConflictError, match=r"README\.md is in the way"):
+        files.finish_moving(destination)
+
+    assert (destination / "README.md").read_text() == "mine"
+
+
+def test_move_of_a_killed_process_follows_no_link(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"docs/thesis.txt": "mine", "churn/a": ""})
+    (tmp_path / "churn" / files._INCOMING).symlink_to(tmp_path / "docs")
+
+    assert not files.finish_moving(tmp_path / "churn")
+
+    assert (tmp_path / "docs/thesis.txt").read_text() == "mine"
 
 
 def test_move_of_a_killed_process_is_finished(tmp_path: Path) -> None:

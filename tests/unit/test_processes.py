@@ -158,6 +158,23 @@ def test_file_that_a_partial_clone_lacks_is_reported(repository: Path, tmp_path:
         write_commit(repository, commit, tmp_path / "written")
 
 
+def test_missing_object_of_a_partial_clone_is_not_fetched_by_a_command(repository: Path, tmp_path: Path) -> None:
+    """git fetches missing objects when they are read, by any protocol that the repository's configuration allows."""
+    missing = "0123456789" * 4
+    tree = _object(repository, "tree", _tree(("100644", "platform.yaml", missing)))
+    commit = helpers.git("commit-tree", tree, "-m", "partial", cwd=repository)
+    for key, value in {
+        "core.repositoryformatversion": "1", "extensions.partialClone": "origin", "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::sh -c touch% {tmp_path / 'ran'}", "protocol.ext.allow": "always",
+    }.items():  # fmt: skip
+        helpers.git("config", key, value, cwd=repository)
+
+    with pytest.raises(InputError):
+        write_commit(repository, commit, tmp_path / "written")
+
+    assert not (tmp_path / "ran").exists()
+
+
 def _nested(repository: Path, entry: tuple[str, str, str], levels: int, times: int) -> str:
     """A commit of a tree of `levels`, each with the one below it under so many names."""
     for _ in range(levels):

@@ -91,6 +91,11 @@ def compare(
         tree = folder / "tree"
         tree.mkdir()
         own = repository == CODE.parent.resolve()
+        if not platform.root.resolve().is_relative_to(repository):
+            raise InputError(
+                f"{platform.root} is not in the work tree of its repository, {repository}.",
+                hint="Remove core.worktree from the repository's configuration.",
+            )
         inner = platform.root.resolve().relative_to(repository)
         # Manifests are in one folder, and no link leads out of it; our programs are elsewhere.
         write_commit(repository, commit.id, tree, "" if own or inner == Path() else inner.as_posix())

@@ -210,6 +210,14 @@ def test_commit_without_the_platform_is_refused(root: Path, cache: Cache) -> Non
         compared(root.parent / "moved", cache)
 
 
+def test_repository_whose_work_tree_is_elsewhere_is_refused(root: Path, cache: Cache, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    git("config", "core.worktree", str(tmp_path / "elsewhere"), cwd=root.parent)
+
+    with pytest.raises(InputError, match="is not in the work tree of its repository"):
+        compared(root, cache)
+
+
 def test_check_refuses_data_loss_and_leaves_the_repository_unchanged(root: Path, cache: Cache) -> None:
     edit(root, "platform.yaml", "organization: contoso", "organization: fabrikam")
     (root / "untracked.txt").write_text("mine")
