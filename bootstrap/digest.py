@@ -15,7 +15,7 @@ from bootstrap.files import open_regular
 NOT_CODE = re.compile(r"__pycache__|\.ipynb_checkpoints|\.(?:pytest|ruff|mypy)_cache|\.#.*")
 """Names that tools create beside code: compiled modules, checkpoints, caches, the locks of Emacs."""
 
-_Stamp = tuple[int, int, int, int]
+_Stamp = tuple[int, int, int, int, int]
 
 
 def digest_file(path: Path) -> str:
@@ -60,10 +60,10 @@ def copy_tree(source: Path, target: Path, leave_out: re.Pattern[str] | None = No
 
 
 def stamps(path: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, _Stamp]:
-    """What identifies the last write of each file of a tree: it differs also if a write restored the content."""
+    """What identifies the last write of each file of a tree: it differs also if a write restored content and times."""
     files = tree_files(path, leave_out) if path.is_dir() else {path.name: path}
-    found = {name: file.stat() for name, file in files.items()}
-    return {name: (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) for name, one in found.items()}
+    found = ((name, file.stat()) for name, file in files.items())
+    return {name: (at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in found}
 
 
 def tree_files(folder: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, Path]:

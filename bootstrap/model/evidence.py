@@ -57,9 +57,16 @@ def check(evaluation: Evaluation, folder: Path) -> tuple[list[str], list[str]]:
     if wrong_rows := list(_rows(evaluation, texts["row"], numbers["truth"])):
         return [*problems, *wrong_rows], []
     binary = set(numbers["truth"]) <= {0.0, 1.0}
+    names = dict.fromkeys([*evaluation.metrics, *(name for scores in models.values() for name in _reported(scores))])
+    known = {name for metrics in METRICS.values() for name in metrics}
+    problems += [
+        f"{name} is no metric of {evaluation.problem}"
+        for name in names
+        if name in known and name not in METRICS[evaluation.problem]
+    ]
     metrics = {
         name: METRICS[evaluation.problem][name]
-        for name in evaluation.metrics
+        for name in names
         if name in METRICS[evaluation.problem] and (binary or name not in _BINARY)
     }
     groups = {name.removeprefix(GROUP): labels for name, labels in texts.items() if name != "row"}
@@ -71,6 +78,12 @@ def check(evaluation: Evaluation, folder: Path) -> tuple[list[str], list[str]]:
         if column not in evaluation.challenger.groups
     ]
     return problems, list(metrics)
+
+
+def _reported(scores: Scores) -> list[str]:
+    """The names of all metrics that a model has, also of groups only."""
+    of_groups = (values for groups in scores.groups.values() for values in groups.values())
+    return [*scores.metrics, *(name for values in of_groups for name in values)]
 
 
 def _table(path: Path, columns: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, list[float]]]:

@@ -251,7 +251,8 @@ def _code(project: Project, source: str) -> str | None:
 
 def _checked(evaluation: Evaluation, names: Sequence[str]) -> str:
     """The metrics that were recomputed, and those that cannot be."""
-    believed = [name for name in evaluation.metrics if name not in names]
+    reported = dict.fromkeys([*evaluation.metrics, *evaluation.challenger.metrics])
+    believed = [name for name in reported if name not in names]
     words = f"; {', '.join(names)} recomputed from {evaluation.rows.count} rows" if names else ""
     return words + (f"; not recomputed: {', '.join(believed)}" if believed else "")
 

@@ -84,6 +84,18 @@ def test_stamps_differ_after_a_write_that_restored_the_content(tmp_path: Path) -
     assert stamps(folder) != before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change of a file's attributes")
+def test_stamps_differ_after_a_write_that_restored_content_and_times(tmp_path: Path) -> None:
+    folder = build_tree(tmp_path / "folder", {"a.csv": "1"})
+    file = folder / "a.csv"
+    before, times = stamps(folder), file.stat()
+    file.write_text("2", encoding="utf-8")
+    file.write_text("1", encoding="utf-8")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert file.stat().st_mtime_ns == times.st_mtime_ns
+    assert stamps(folder) != before
+
+
 @given(st.dictionaries(st.sampled_from(["a", "b", "c/d", "c/e"]), st.binary(max_size=8), min_size=1))
 def test_digest_changes_with_content_and_name(files: dict[str, bytes]) -> None:
     import tempfile
