@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.processes import shell_line
 
 FOLDER = "deployments"
 """The folder below the platform's `.mlops` that holds the ledgers, one file each."""
@@ -128,7 +129,7 @@ def to_resume(folder: Path, id_: str) -> Deployment:
     if found.started.get("operation") != "up":
         raise InputError(
             f"Deployment {found.id} is no up: it is a {found.started.get('operation')}.",
-            hint=f"Continue it with: mlops-bootstrap destroy {' '.join(found.unfinished)}",
+            hint=f"Continue it with: {shell_line('mlops-bootstrap', 'destroy', *found.unfinished)}",
         )
     if not found.unfinished:
         raise InputError(f"Deployment {found.id} has finished all its stacks.")
