@@ -1,6 +1,6 @@
 """Datastores: names under which a workspace uses data of existing storage accounts. None of them contains a key."""
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -39,37 +39,21 @@ def _properties(
     datastore: DatastoreSettings,
 ) -> ml.AzureBlobDatastoreArgs | ml.AzureDataLakeGen2DatastoreArgs | ml.AzureFileDatastoreArgs:
     account = Reference(datastore.storage_id)
-    credentials = ml.NoneDatastoreCredentialsArgs(credentials_type="None")
+    common: dict[str, Any] = {
+        "account_name": account.name,
+        "subscription_id": account.subscription_id,
+        "resource_group": account.resource_group,
+        "credentials": ml.NoneDatastoreCredentialsArgs(credentials_type="None"),
+        "service_data_access_auth_identity": ml.ServiceDataAccessAuthIdentity.NONE,
+    }
     match datastore.kind:
         case "container":
-            return ml.AzureBlobDatastoreArgs(
-                datastore_type="AzureBlob",
-                account_name=account.name,
-                container_name=datastore.path,
-                subscription_id=account.subscription_id,
-                resource_group=account.resource_group,
-                credentials=credentials,
-                service_data_access_auth_identity=ml.ServiceDataAccessAuthIdentity.NONE,
-            )
+            return ml.AzureBlobDatastoreArgs(datastore_type="AzureBlob", container_name=datastore.path, **common)
         case "filesystem":
             return ml.AzureDataLakeGen2DatastoreArgs(
-                datastore_type="AzureDataLakeGen2",
-                account_name=account.name,
-                filesystem=datastore.path,
-                subscription_id=account.subscription_id,
-                resource_group=account.resource_group,
-                credentials=credentials,
-                service_data_access_auth_identity=ml.ServiceDataAccessAuthIdentity.NONE,
+                datastore_type="AzureDataLakeGen2", filesystem=datastore.path, **common
             )
         case "share":
-            return ml.AzureFileDatastoreArgs(
-                datastore_type="AzureFile",
-                account_name=account.name,
-                file_share_name=datastore.path,
-                subscription_id=account.subscription_id,
-                resource_group=account.resource_group,
-                credentials=credentials,
-                service_data_access_auth_identity=ml.ServiceDataAccessAuthIdentity.NONE,
-            )
+            return ml.AzureFileDatastoreArgs(datastore_type="AzureFile", file_share_name=datastore.path, **common)
         case _:
             assert_never(datastore.kind)
