@@ -42,5 +42,5 @@ def drift(
     if check and (drifted := [name for name, one in found.items() if one.status != "unchanged"]):
         raise RefusedError(
             f"Azure differs from what was deployed: {', '.join(drifted)}.",
-            hint="Deploy again to restore it, or change the manifests: mlops-bootstrap up STACK",
+            hint="Correct it in Azure or in the manifests. When `up` restores it: docs/deploy.md.",
         )
