@@ -53,7 +53,7 @@ class Ledger:
         self._file = (folder / f"{self.id}.jsonl").open("x", encoding="utf-8")
         self._lock = threading.Lock()
         self._started = time.monotonic()
-        self.write("started", schema_version=1, by=getpass.getuser(), **started)
+        self.write("started", schema_version=1, by=_user(), **started)
 
     def write(self, event: str, **values: Any) -> None:
         """Append a line. Raises OSError when the disk does not take it."""
@@ -79,11 +79,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment, as its ledger tells it.
+    """A deployment, as its ledger records it.
 
     Attributes:
         result: `done`, `failed`, `interrupted`; `unknown` where the process was killed or still runs.
-        stacks: For each stack in its order, what its last line says: `result`, `counts`, `seconds`, `error`; `result`
+        stacks: By stack, in order, the values of its last line: `result`, `counts`, `seconds`, `error`. `result`
             is `waiting` where it did not start, and `unknown` where it did not end.
     """
 
@@ -100,6 +100,13 @@ class Deployment:
     def document(self) -> dict[str, Any]:
         """The deployment as JSON."""
         return {**self.started, "id": self.id, "result": self.result, "stacks": dict(self.stacks)}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name; OSError from Python 3.13 on
+        return "unknown"
 
 
 def deployments(folder: Path) -> list[Deployment]:

@@ -1,6 +1,7 @@
 """The ledger of a deployment: what it keeps, and how it is read after anything that can happen to it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,19 @@ def test_line_that_was_cut_off_is_left_out(tmp_path: Path, left: int) -> None:
     path.write_text(path.read_text()[:-left])
 
     assert deployment(tmp_path).stacks["hub"] == {"result": "unknown"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no numbers of users")
+def test_deployment_of_a_user_without_a_name_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers run as numbers that no password file has."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
+
+    with begin(tmp_path):
+        pass
+
+    assert deployment(tmp_path).started["by"] == "unknown"
 
 
 def test_interruption_is_recorded(tmp_path: Path) -> None:
