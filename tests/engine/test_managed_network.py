@@ -156,7 +156,9 @@ def test_deployment_creates_rules_again_that_an_update_removed(
     ended: list[Mapping[str, Any]] = []
 
     with backend_before(azure, engine, tmp_path, monkeypatch) as backend:
-        outputs = EngineStack(Engine(), backend, settings).up(lambda _: None).outputs
+        stack = EngineStack(Engine(), backend, settings)
+        stack.up(lambda _: None)
+        outputs = stack.outputs()
         outcome = EngineStack(Engine(), backend, changed).up(ended.append)
         again = EngineStack(Engine(), backend, changed).up(lambda _: None)
 
@@ -175,7 +177,8 @@ def test_rules_of_azure_ml_and_of_the_stack_are_no_drift_of_the_workspace(
 
     with backend_before(azure, engine, tmp_path, monkeypatch) as backend:
         stack = EngineStack(Engine(), backend, settings)
-        workspace = stack.up(lambda _: None).outputs["workspace_id"]
+        stack.up(lambda _: None)
+        workspace = stack.outputs()["workspace_id"]
         before = stack.drift(planned)
         store.put(f"{workspace}/outboundRules/by-hand", {"properties": {"type": "FQDN", "category": "UserDefined"}})
         [found] = stack.drift(planned).resources

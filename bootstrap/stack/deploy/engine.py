@@ -84,8 +84,8 @@ class Engine(automation.PulumiCommand):
         try:
             printed: tuple[list[str], list[str]] = ([], [])
             readers = [
-                threading.Thread(target=_read, args=(stream, lines, told), daemon=True)
-                for stream, lines, told in zip(
+                threading.Thread(target=_read, args=(stream, lines, callback), daemon=True)
+                for stream, lines, callback in zip(
                     (process.stdout, process.stderr), printed, (on_output, on_error), strict=True
                 )
             ]
@@ -116,9 +116,9 @@ class Engine(automation.PulumiCommand):
                 process.kill()
 
 
-def _read(stream: Any, lines: list[str], told: Any) -> None:
+def _read(stream: Any, lines: list[str], callback: Any) -> None:
     with stream:
         for line in stream:
             lines.append(line.rstrip())
-            if told is not None:
-                told(lines[-1])
+            if callback is not None:
+                callback(lines[-1])

@@ -75,12 +75,10 @@ class Outcome:
 
     Attributes:
         counts: How many resources were added, changed, replaced and removed.
-        outputs: The stack's outputs; secrets are masked.
     """
 
     counts: Mapping[str, int]
     seconds: float
-    outputs: Mapping[str, Any]
 
 
 class EngineStack:
@@ -133,7 +131,7 @@ class EngineStack:
         return _previewed(steps, planned, as_of, self.settings.stack)
 
     def up(self, watch: Watch) -> Outcome:
-        """Create, change and remove resources until Azure is as the program says."""
+        """Create, change and remove resources until Azure has what the program declares."""
         changed: set[str] = set()
 
         def ended(end: Mapping[str, Any]) -> None:
@@ -158,7 +156,7 @@ class EngineStack:
         )
         # The removal was Azure's.
         counts = Counter(outcome.counts) + Counter({**created.counts, "remove": 0})
-        return Outcome(dict(counts), outcome.seconds + created.seconds, created.outputs)
+        return Outcome(dict(counts), outcome.seconds + created.seconds)
 
     def drift(self, planned: StackPlan) -> StackDiff:
         """How Azure differs from the state. Nothing is changed, neither there nor in the state."""
@@ -226,7 +224,7 @@ class EngineStack:
                 watch({"urn": step.urn, "action": _ACTIONS[step.op], "failed": failed})
 
         self._run(verb, operation, ended)
-        return Outcome(dict(done), time.monotonic() - started, self.outputs() if verb == "up" else {})
+        return Outcome(dict(done), time.monotonic() - started)
 
     def _run(
         self,
@@ -260,7 +258,7 @@ class EngineStack:
 
 
 class _Errors:
-    """Turns a failure of the engine into an error of ours, with what it said of each resource."""
+    """Turns a failure of the engine into an error of ours, with the engine's messages about each resource."""
 
     def __init__(self, stack: str, verb: str) -> None:
         self._stack = stack
@@ -296,7 +294,7 @@ class _Errors:
         ) from error
 
     def _next_step(self) -> str:
-        """What to do: import what exists, else what the catalogue of known errors says, else correct the cause."""
+        """What to do: import what exists, else the step of the catalogue of known errors, else correct the cause."""
         existing = [
             f"--import '{urn}={found[1]}'"
             for urn, message in self._messages

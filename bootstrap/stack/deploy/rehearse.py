@@ -32,7 +32,7 @@ class Rehearsal:
 
     Attributes:
         created: How many resources the first deployment created.
-        changed_again: How many a second one changed; none, if the program says the same twice.
+        changed_again: How many a second one changed; none, if the program declares the same twice.
         drifted: Whether the change behind its back was found, and nothing else.
         removed: How many resources were removed at the end.
         seconds: The time of the first deployment.
