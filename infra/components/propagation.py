@@ -8,7 +8,6 @@ https://www.pulumi.com/docs/iac/concepts/options/hooks/
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from weakref import WeakKeyDictionary
 
 import pulumi
 
@@ -24,10 +23,6 @@ sdk/go/common/resource/plugin/provider_plugin.go). The resource exists then, and
 The engine records it as created, and the next `up` updates it."""
 
 
-_hooks: WeakKeyDictionary[pulumi.Resource, dict[Consumer, pulumi.ErrorHook]] = WeakKeyDictionary()
-"""The hooks of each running program, by its stack resource: the engine accepts a hook's name once."""
-
-
 def retry_with_new_roles(role_assignments: Sequence[pulumi.Resource]) -> pulumi.ResourceHookBinding | None:
     """The hook of a resource whose identity needs these roles of the stack; None where there are none."""
     return retry_until_effective("identity") if role_assignments else None
@@ -37,7 +32,9 @@ def retry_until_effective(consumer: Consumer) -> pulumi.ResourceHookBinding:
     """The hook that repeats a creation or an update of a resource while a role may not be effective."""
     stack = pulumi.runtime.get_root_resource()
     assert stack is not None
-    hooks = _hooks.setdefault(stack, {})
+    # The engine accepts a hook's name once for each stack. A hook refers to its stack through the context in which it
+    # was registered: a table here would keep every planned stack in memory.
+    hooks: dict[Consumer, pulumi.ErrorHook] = vars(stack).setdefault("_error_hooks", {})
     if consumer not in hooks:
         # Only the program knows that this is a preview: the engine calls the hook there, too.
         hooks[consumer] = pulumi.ErrorHook(

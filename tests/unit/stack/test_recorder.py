@@ -1,6 +1,8 @@
 """The recording monitor, on programs of the test's own."""
 
+import gc
 import runpy
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from infra.reference import origin_of
 from infra.rules.rule import SECRET, UNKNOWN, Resource
 
 HERE = Path(__file__).parent
+CONTOSO = Path(__file__).parents[3] / "examples" / "contoso"
 
 
 def run(program: Callable[[], None]) -> dict[str, Resource]:
@@ -87,8 +90,7 @@ def test_plans_in_one_process_are_independent() -> None:
 
 
 def test_plain_pulumi_gets_the_same_resources_from_settings_in_its_configuration() -> None:
-    contoso = Path(__file__).parents[3] / "examples" / "contoso"
-    settings = load_platform(contoso).stacks["hub"]
+    settings = load_platform(CONTOSO).stacks["hub"]
 
     def program() -> None:
         pulumi.runtime.set_config("mlops-bootstrap:settings", settings.model_dump_json())
@@ -104,3 +106,18 @@ def test_plain_pulumi_gets_the_same_resources_from_settings_in_its_configuration
     )
 
     assert by_pulumi == by_plan
+
+
+def test_a_recorded_program_is_not_kept_in_memory() -> None:
+    """A worker process plans hundreds of stacks, and each has megabytes of resources."""
+    settings = load_platform(CONTOSO).stacks["fraud-prod"]
+    made: list[weakref.ref[pulumi.Resource]] = []
+
+    def program() -> None:
+        create_resources(settings)
+        made.append(weakref.ref(pulumi.runtime.get_root_resource()))
+
+    run(program)
+    gc.collect()
+
+    assert made[0]() is None
