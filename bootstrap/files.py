@@ -6,16 +6,14 @@ process that writes in the same folder removes those of processes that were kill
 
 import contextlib
 import errno
-import hashlib
 import os
-import platform
 import re
-import secrets
 import shutil
 import stat
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -221,11 +219,13 @@ def _machine() -> str:
     namespace = ""
     with contextlib.suppress(OSError):  # Linux has it: containers with one host name have different namespaces
         namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - not a path
-    return hashlib.sha256(f"{platform.node()}{namespace}".encode()).hexdigest()[:8]
+    import platform  # compiles regular expressions, which `--help` does not need
+
+    return f"{zlib.crc32(f'{platform.node()}{namespace}'.encode()):08x}"
 
 
 def _temporary(where: Path) -> Path:
-    return where / f"{PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(8)}"
+    return where / f"{PREFIX}{_machine()}-{os.getpid()}-{os.urandom(8).hex()}"
 
 
 def _is_left(path: Path) -> bool:
