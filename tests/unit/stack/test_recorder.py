@@ -115,7 +115,9 @@ def test_a_recorded_program_is_not_kept_in_memory() -> None:
 
     def program() -> None:
         create_resources(settings)
-        made.append(weakref.ref(pulumi.runtime.get_root_resource()))
+        stack = pulumi.runtime.get_root_resource()
+        assert stack is not None
+        made.append(weakref.ref(stack))
 
     run(program)
     gc.collect()
