@@ -146,7 +146,8 @@ class _Judge:
 class _Meter:
     """Measures which lines of ours each test runs, with those of its fixtures, and without what caches would hide.
 
-    Each block of each function begins with a call that notes it: a tracer would take three times as long.
+    Each block of each function begins with a call that notes it, and what follows a statement that may leave the block
+    begins with another: a tracer would take three times as long.
     """
 
     def __init__(self) -> None:
@@ -167,10 +168,13 @@ class _Meter:
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         bodies = {id(body): body for function in ast.walk(tree) if _is_function(function) for body in _bodies(function)}
         for body in bodies.values():
-            first = 1 if ast.get_docstring(ast.Module(body, [])) is not None and len(body) > 1 else 0
-            call = ast.Call(ast.Name(_NOTE, ast.Load()), [ast.Constant(len(self._blocks))], [])
-            self._blocks.append((file.as_posix(), {line for statement in body for line in _own_lines(statement)}))
-            body.insert(first, ast.copy_location(ast.Expr(call), body[first]))
+            has_docstring = ast.get_docstring(ast.Module(body, [])) is not None and len(body) > 1
+            starts = [int(has_docstring), *(place for place, one in enumerate(body[:-1], 1) if _may_leave(one))]
+            for first, end in reversed(list(zip(starts, [*starts[1:], len(body)], strict=True))):
+                call = ast.Call(ast.Name(_NOTE, ast.Load()), [ast.Constant(len(self._blocks))], [])
+                lines = {line for statement in body[first:end] for line in _own_lines(statement)}
+                self._blocks.append((file.as_posix(), lines))
+                body.insert(first, ast.copy_location(ast.Expr(call), body[first]))
         return ast.fix_missing_locations(tree)
 
     @contextlib.contextmanager
@@ -241,6 +245,13 @@ def _bodies(function: ast.AST) -> Iterator[list[ast.stmt]]:
             for name in ("body", "orelse", "finalbody"):
                 if body := getattr(node, name, None):
                     yield body
+
+
+def _may_leave(statement: ast.stmt) -> bool:
+    """Whether what follows it in its block may not run: it holds a return, a raise, a break or a continue."""
+    return not _is_function(statement) and any(
+        isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break) for node in ast.walk(statement)
+    )
 
 
 def _own_lines(statement: ast.stmt) -> range:

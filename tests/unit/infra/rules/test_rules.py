@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import pytest
 
 import infra.rules
 from bootstrap.stack.plan.checks import check_change
 from infra.rules import limits
-from infra.rules.rule import Finding, Rule
+from infra.rules.rule import Finding, Resource, Rule
 from infra.rules.rules import RULES
+from infra.rules.stacks import is_refused
+from infra.tables.azure_policies import POLICIES
 from tests.conftest import Golden
 from tests.plans import Plan
 from tests.unit.infra.rules.manifests import CASES, CHANGES, CHURN, Case, Edits, on_team, planned
@@ -143,3 +146,32 @@ def test_page_is_generated_from_the_rules(golden: Golden) -> None:
         DOCS / "rules.md",
         "\n".join([HEAD, "| Rule | Severity | Requirement |", "| --- | --- | --- |", *rows, "", *sections]),
     )
+
+
+_OUTBOUND = ("OnlyApproved", "Internet")
+
+
+def _compute(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"properties": {"computeType": kind, "properties": properties, "disableLocalAuth": True, **properties}}
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [
+        ("approved_outbound", *({"managedNetwork": {"isolationMode": f"Allow{one}Outbound"}} for one in _OUTBOUND)),
+        ("public_access_off", {"publicNetworkAccess": "Disabled"}, {"publicNetworkAccess": "Enabled"}),
+        ("compute_local_auth_off", _compute("AmlCompute"), _compute("AmlCompute", disableLocalAuth=False)),
+        (
+            "compute_local_auth_off",
+            _compute("Kubernetes", disableLocalAuth=False),
+            _compute("ComputeInstance", disableLocalAuth=False),
+        ),
+        ("idle_shutdown", _compute("ComputeInstance", idleTimeBeforeShutdown="PT1H"), _compute("ComputeInstance")),
+        ("customer_managed_keys", {"encryption": {"status": "Enabled"}}, {}),
+    ],
+)
+def test_what_an_azure_policy_refuses(name: str, accepted: dict[str, Any], refused: dict[str, Any]) -> None:
+    [policy] = [one for one in POLICIES if one.name == name]
+
+    assert not is_refused(policy, Resource("", policy.judges, "", accepted))
+    assert is_refused(policy, Resource("", policy.judges, "", refused))
