@@ -190,7 +190,7 @@ def test_the_first_link_makes_the_file(tmp_path: Path) -> None:
         (("fraud", "dev", "--subject", "a:environment:dev"), "Write TEAM/PROJECT, or platform"),
         (("fraud/churn", "dev", "--subject", "repo:contoso/churn:ref:refs/heads/main"), "names no environment"),
         (("fraud/churn", "prod", "--subject", "repo:contoso@1/churn@2:environment:dev"), "one token would open both"),
-        (("fraud/churn", "prod", "--subject", " "), "--subject must be 1 to 600 characters"),
+        (("fraud/churn", "prod", "--subject", " "), "without * and without spaces at the ends (found ' ').\n"),
     ],
 )
 def test_wrong_link_is_refused_and_not_written(tmp_path: Path, arguments: tuple[str, ...], expected: str) -> None:
