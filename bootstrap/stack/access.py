@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bootstrap.stack.plan.model import StackPlan
-from bootstrap.terminal.markdown import escaped
+from bootstrap.terminal.markdown import code, escaped
 from bootstrap.terminal.table import table
 from infra.rules.limits import MOST_ASSIGNMENTS, assignments_by_subscription
 from infra.rules.rule import UNKNOWN, Resource
@@ -125,7 +125,7 @@ def access_as_markdown(grants: Sequence[Grant]) -> str:
             continue
         lines += [f"## {heading}", "", "| Who | Role | On | How | Why | In |", "| --- | --- | --- | --- | --- | --- |"]
         for words, names in sorted(stacks.items(), key=lambda item: item[0][0]):
-            cells = [*map(escaped, words), ", ".join(f"`{name}`" for name in dict.fromkeys(names))]
+            cells = [*map(escaped, words), ", ".join(map(code, dict.fromkeys(names)))]
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     lines += [
@@ -135,7 +135,7 @@ def access_as_markdown(grants: Sequence[Grant]) -> str:
         "| --- | ---: | ---: |",
     ]
     lines += [
-        f"| `{subscription}` | {count} | {MOST_ASSIGNMENTS} |" for subscription, count in count_assignments(grants)
+        f"| {code(subscription)} | {count} | {MOST_ASSIGNMENTS} |" for subscription, count in count_assignments(grants)
     ]
     return "\n".join([*lines, ""])
 

@@ -1,6 +1,7 @@
 """Text in Markdown."""
 
 import re
+from collections.abc import Iterable
 
 _ESCAPES = str.maketrans(
     {
@@ -29,3 +30,13 @@ def code(text: str) -> str:
     """Text on one line as code, in a table and elsewhere."""
     text = " ".join(text.split())
     return f"<code>{escaped(text)}</code>" if re.search(r"[`|]", text) or not text else f"`{text}`"
+
+
+def fenced(language: str, lines: Iterable[str]) -> str:
+    """Lines as a block of code. A line cannot end the block: the fence is longer than any run of backticks in them.
+
+    https://spec.commonmark.org/0.31.2/#fenced-code-blocks
+    """
+    text = "\n".join(" ".join(line.splitlines()) for line in lines)
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", text))])
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -226,3 +226,148 @@ def test_command_lines_in_messages_are_quoted_for_the_shell() -> None:
                 ):
                     unquoted.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
     assert unquoted == []
+
+
+MARKDOWN = ("bootstrap/cli/model.py", "bootstrap/stack/access.py", "bootstrap/stack/report/markdown.py")
+"""The modules that write Markdown with values in it."""
+
+MARKUP = ("bootstrap/stack/report/words.py", "bootstrap/terminal/markdown.py")
+"""The modules that escape texts for Mermaid and for Markdown."""
+
+ESCAPING = frozenset({"code", "escaped", "fenced"})
+
+NO_TEXT_OF_OTHERS = frozenset(
+    {
+        # numbers and counts, with words of ours
+        "len", "counted", "in_words", "findings_in_words", "severities_in_words", "count_assignments",
+        "count", "n", "cost.count", "counts", "parts", "LONGEST", "MOST_ASSIGNMENTS",
+        # words of ours
+        "marks", "stack.status", "finding.severity", "finding.link", "heading",
+    }
+)  # fmt: skip
+"""Functions, names and attributes of these modules whose text is ours: counts, and what the program calls things."""
+
+
+def markdown_writers(path: str) -> list[ast.FunctionDef]:
+    """The functions of a module that write Markdown: all of one that does nothing else."""
+    functions = [node for node in ast.parse((ROOT / path).read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+    return [one for one in functions if path.endswith("/markdown.py") or "markdown" in one.name]
+
+
+def unescaped(function: ast.FunctionDef, writers: frozenset[str]) -> Iterator[ast.expr]:
+    """The values that a function puts into Markdown by an f-string or a join, and that may have text of others.
+
+    Args:
+        writers: Functions of the module, which are looked at themselves.
+    """
+    bound: dict[str, list[ast.expr]] = {}
+    escaped_later: set[ast.AST] = set()
+    for node in ast.walk(function):
+        for target, value in _bindings(node):
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    bound.setdefault(name.id, []).append(value)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ESCAPING:
+            escaped_later.update(ast.walk(node))
+    harmless = ESCAPING | NO_TEXT_OF_OTHERS | writers
+    for node in ast.walk(function):
+        if node not in escaped_later:
+            yield from (value for value in _put_into_text(node) if not _is_harmless(value, bound, harmless))
+
+
+def _put_into_text(node: ast.AST) -> Sequence[ast.expr]:
+    if isinstance(node, ast.FormattedValue):
+        return [node.value]
+    return node.args if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".join") else []
+
+
+def _is_harmless(
+    node: ast.expr, bound: dict[str, list[ast.expr]], harmless: frozenset[str], seen: frozenset[str] = frozenset()
+) -> bool:
+    name = ast.unparse(node)
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.args[0] if ast.unparse(node.func) == "map" else node.func)
+    if name in harmless or name in seen:
+        return True
+    parts = bound.get(name) if isinstance(node, ast.Name) else _parts(node)
+    return parts is not None and all(_is_harmless(part, bound, harmless, seen | {name}) for part in parts)
+
+
+def _parts(node: ast.expr) -> list[ast.expr] | None:
+    """The expressions whose texts make up that of an expression; None where that is not known."""
+    match node:
+        case ast.Constant() | ast.JoinedStr():  # the values in an f-string are looked at themselves
+            return []
+        case ast.Call(func=ast.Attribute(value=value, attr="join" | "items"), args=arguments):
+            return arguments or [value]
+        case ast.Subscript(value=one) | ast.Starred(value=one) | ast.ListComp(elt=one) | ast.GeneratorExp(elt=one):
+            return [one]
+        case ast.List(elts=parts) | ast.Dict(values=parts):
+            return parts
+        case ast.IfExp(body=one, orelse=other) | ast.BinOp(left=one, right=other):
+            return [one, other]
+    return None
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        yield from ((target, node.value) for target in node.targets)
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+        yield node.target, node.value
+    elif isinstance(node, ast.For | ast.comprehension):
+        yield node.target, node.iter
+
+
+@pytest.mark.parametrize("path", MARKDOWN)
+def test_texts_of_others_are_escaped_in_markdown(path: str) -> None:
+    functions = markdown_writers(path)
+    writers = frozenset(function.name for function in functions)
+
+    found = [
+        f"{path}:{value.lineno}: {ast.unparse(value)}"
+        for function in functions
+        for value in unescaped(function, writers)
+    ]
+
+    assert functions != []
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("return f'# {stack.name}'", "stack.name"),
+        ("text = stack.name\n    return f'# {text}'", "text"),
+        ("return '\\n'.join(['# Plan', *lines])", "['# Plan', *lines]"),
+        ("return f'# {code(stack.name)} {len(stack.made):,}'", None),
+        ("return '\\n'.join(['# Plan', *(escaped(one) for one in lines)])", None),
+    ],
+)
+def test_text_that_is_not_escaped_in_markdown_is_found(line: str, found: str | None) -> None:
+    [function] = ast.parse(f"def as_markdown(stack, lines):\n    {line}\n").body
+    assert isinstance(function, ast.FunctionDef)
+
+    assert [ast.unparse(one) for one in unescaped(function, frozenset())] == ([found] if found else [])
+
+
+def test_no_other_module_writes_markdown_or_html() -> None:
+    """Pages are templates that escape all values; texts without values may have any form."""
+    writing = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "bootstrap").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        and path.relative_to(ROOT).as_posix() not in (*MARKDOWN, *MARKUP)
+        and any(isinstance(part, ast.FormattedValue) and not ast.unparse(part.value).isupper() for part in node.values)
+        for part in node.values
+        if isinstance(part, ast.Constant)
+        and re.search(r"\| ?:?--|^```|^##+ |^- \*\*|</?[a-z]+[ >/]|!\[|\]\(", str(part.value), re.MULTILINE)
+    ]
+    templates = [
+        path
+        for path in (ROOT / "bootstrap").rglob("*.j2")
+        if re.search(r"\|\s*safe\b|autoescape|Markup", path.read_text(encoding="utf-8"))
+    ]
+
+    assert writing == []
+    assert templates == []

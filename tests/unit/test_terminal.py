@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from markdown_it import MarkdownIt
 
 from bootstrap.errors import InputError
 from bootstrap.terminal.console import Console, print_error
-from bootstrap.terminal.markdown import code, escaped
+from bootstrap.terminal.markdown import code, escaped, fenced
 from bootstrap.terminal.table import table
 
 HEADINGS = ["stack", "role", "why"]
@@ -117,6 +118,13 @@ def test_text_is_no_markup_in_markdown() -> None:
         r"\!\[x\](https:<!-- -->//a.example/t.png) &#64;<!-- -->contoso/admins \[ok\](www<!-- -->.a.example) \`a\`"
         r" \*b\* \_c\_ &lt;i&gt; a\|b \\\| &amp; \~d\~ #<!-- -->7 &amp;#<!-- -->7;"
     )
+
+
+def test_block_of_code_in_markdown_is_not_ended_by_its_lines() -> None:
+    text = fenced("diff", ["+ a", "```", "````\n# heading"])
+
+    assert [token.type for token in MarkdownIt().parse(text)] == ["fence"]
+    assert text.startswith("`````diff\n+ a\n")
 
 
 def test_code_in_markdown_cannot_be_left() -> None:

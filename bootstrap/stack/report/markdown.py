@@ -30,7 +30,7 @@ from bootstrap.stack.report.words import (
     suppressed,
     tally,
 )
-from bootstrap.terminal.markdown import code, escaped
+from bootstrap.terminal.markdown import code, escaped, fenced
 from infra.rules.rule import Finding
 
 LISTS_ERRORS = True
@@ -65,7 +65,8 @@ def render_plan(stacks: Iterable[StackPlan], _as_of: str | None, _show: str) -> 
             texts[part].append((stack.name, text))
     total = f"{counted(len(texts['stack']), 'stack')}, {counted(sum(kinds.values()), 'resource')}"
     head = f"# Plan\n\n{total}, {severities_in_words(severities)}.\n"
-    summary = "\n".join(["| Type | Count |", "| --- | ---: |", *(f"| {name} | {n} |" for name, n in most_first(kinds))])
+    types = [f"| {escaped(name)} | {n} |" for name, n in most_first(kinds)]
+    summary = "\n".join(["| Type | Count |", "| --- | ---: |", *types])
     fitting, left_out = _fitting(texts, LONGEST - _RESERVED - len(head) - len(summary))
     yield head
     yield from _findings(fitting)
@@ -106,13 +107,14 @@ def _parts(stack: StackPlan) -> Iterator[tuple[str, str]]:
     yield from ((finding.severity, _finding(stack.name, finding)) for finding in grave(stack))
     yield from (("note", f"- {code(stack.name)} {escaped(f'{one.rule}: {one.message}')}") for one in notes(stack))
     yield from (("note", f"- {code(stack.name)} suppressed: {escaped(line)}") for line in suppressed(stack))
-    yield "graph", f"```mermaid\n{as_mermaid(stack.document()['resources'])}\n```\n"
+    yield "graph", f"{fenced('mermaid', as_mermaid(stack.document()['resources']))}\n"
     rows = [
-        f"| {kind(one.type)} | {code(label(one))} | {marks(one)} | {code(stack.manifest(one))} |" for one in stack.made
+        f"| {escaped(kind(one.type))} | {code(label(one))} | {marks(one)} | {code(stack.manifest(one))} |"
+        for one in stack.made
     ]
     table = "\n".join(["| Type | Name | Marked | Manifest |", "| --- | --- | --- | --- |", *rows])
     idle = "".join(f"- {cost.count} {escaped(cost.text)}\n" for cost in grouped(stack.idle))
-    total = f"\nIn all **{stack.prices.text}**.\n" if stack.prices is not None else ""
+    total = f"\nIn all **{escaped(stack.prices.text)}**.\n" if stack.prices is not None else ""
     billing = f"Bills while idle:\n\n{idle}{total}\n" if idle else ""
     yield "resource list", f"{billing}<details><summary>Resources</summary>\n\n{table}\n\n</details>\n"
 
@@ -149,9 +151,8 @@ def _findings(fitting: _Texts) -> Iterator[str]:
 
 def _details(stack: StackDiff, counts: str) -> str:
     lines = [line for resource in stack.resources for line in diff_lines(stack, resource)]
-    marked = [f"{line[2]}{line[3:]}" if line[:2] == "  " and line[2] in "+-" else line for line in lines]
-    summary = f"<details><summary>{escaped(stack.name)}: {counts}</summary>"
-    return "\n".join([summary, "", "```diff", *marked, "```", "", "</details>"])
+    marked = [line[2:] if line[:2] == "  " and line[2] in "+-" else line for line in lines]
+    return f"<details><summary>{escaped(stack.name)}: {counts}</summary>\n\n{fenced('diff', marked)}\n\n</details>"
 
 
 def _left_out(parts: Sequence[str], command: str) -> str:

@@ -163,13 +163,18 @@ def components(resources: Sequence[Mapping[str, Any]]) -> dict[str, Node]:
     }
 
 
-def as_mermaid(resources: Sequence[Mapping[str, Any]]) -> str:
-    """Return the components as the text of a Mermaid flowchart."""
+_MERMAID = str.maketrans({character: f"#{ord(character)};" for character in '"#<>`'})
+"""https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters"""
+
+
+def as_mermaid(resources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the components as the lines of a Mermaid flowchart."""
     found = components(resources)
     ids = {urn: f"c{number}" for number, urn in enumerate(found)}
-    nodes = [f'  {ids[urn]}["{one.title}<br/>{one.subtitle}"]' for urn, one in found.items()]
+    texts = {urn: (one.title.translate(_MERMAID), one.subtitle.translate(_MERMAID)) for urn, one in found.items()}
+    nodes = [f'  {ids[urn]}["{title}<br/>{subtitle}"]' for urn, (title, subtitle) in texts.items()]
     edges = [f"  {ids[needed]} --> {ids[urn]}" for urn, one in found.items() for needed in one.needs]
-    return "\n".join(["flowchart LR", *nodes, *edges])
+    return ["flowchart LR", *nodes, *edges]
 
 
 def differs(stack: StackDiff) -> bool:

@@ -282,7 +282,7 @@ def test_each_stack_is_bound_to_its_subscription(stacks: dict[str, StackPlan]) -
 
 
 def test_the_graph_names_every_component_and_only_direct_needs(stacks: dict[str, StackPlan]) -> None:
-    graph = as_mermaid(stacks["fraud-dev"].document()["resources"])
+    graph = "\n".join(as_mermaid(stacks["fraud-dev"].document()["resources"]))
     labels = dict(re.findall(r'(c\d+)\["([\w-]+)<br/>', graph))
     edges = {(labels[a], labels[b]) for a, b in re.findall(r"(c\d+) --> (c\d+)", graph)}
 
