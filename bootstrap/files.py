@@ -34,6 +34,8 @@ _NEXT_STEPS = {
     errno.ELOOP: "Symbolic links on this path lead in a circle: remove one of them.",
     errno.EFBIG: "The file is too large for this file system or your limits: use another disk.",
     errno.EIO: "The disk reports a failure: check it, and run the same command again.",
+    errno.ETIMEDOUT: "Run the same command again. If it repeats, a file of git may be a pipe or a device, such as "
+    ".git/HEAD or one that .git/config includes: work in a new clone.",
 }
 """What to do about each error of the file system that the user can correct."""
 
@@ -50,15 +52,35 @@ def relative_path(path: Path, start: Path | None = None) -> str:
         return str(path.absolute())
 
 
-def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
-    """Read a file that people write.
+def path_inside(root: Path, relative: str, of: str) -> Path:
+    """The path of something below a folder.
+
+    Args:
+        of: What the folder is, for the error: `project`.
+
+    Raises:
+        InputError: It leads out of the folder, by `..` or by a symbolic link.
+    """
+    path = root / relative
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        raise InputError(
+            f"{path} leads out of the {of} {root}.",
+            why="A symbolic link on this path, or the path itself, leads elsewhere.",
+            hint=f"Put the file or folder itself into the {of}.",
+        )
+    return path
+
+
+def read_bounded(path: Path, *, within: Path | None = None, most: int = MAX_BYTES) -> bytes:
+    """Read a file whole, by default one that people write.
 
     Args:
         within: The repository that it belongs to: a symbolic link may lead elsewhere in it, and not out of it.
+        most: Its largest size in bytes.
 
     Raises:
         FileNotFoundError: There is no such file.
-        InputError: It is a device, a pipe or a folder, is larger than `MAX_BYTES`, or lies outside `within`.
+        InputError: It is a device, a pipe or a folder, is larger than `most`, or lies outside `within`.
         OSError: It cannot be read.
     """
     if within is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
@@ -67,9 +89,9 @@ def read_bounded(path: Path, *, within: Path | None = None) -> bytes:
             hint="Put the file itself into the repository.",
         )
     with open_regular(path) as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{path} has more than {MAX_BYTES // 2**20} MiB, so it is not read.")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"{path} has more than {most // 2**20} MiB, so it is not read.")
     return content
 
 
@@ -176,10 +198,16 @@ def move_into_place(folder: Path, destination: Path) -> None:
     finish_moving(destination)
 
 
+def is_half_moved(destination: Path) -> bool:
+    """Whether a process was killed while `move_into_place` was moving a folder here."""
+    incoming = destination / _INCOMING
+    return incoming.is_dir() and not incoming.is_symlink()
+
+
 def finish_moving(destination: Path) -> bool:
     """Move the rest of what `move_into_place` was moving when its process was killed. Returns whether there was any."""
     incoming = destination / _INCOMING
-    if incoming.is_symlink() or not incoming.is_dir():
+    if not is_half_moved(destination):
         return False
     children = sorted(incoming.iterdir())
     if taken := next((child.name for child in children if os.path.lexists(destination / child.name)), None):
@@ -201,7 +229,7 @@ def remove_leftovers(where: Path) -> None:
     with contextlib.suppress(OSError):
         for path in [path for path in where.iterdir() if path.name.startswith(PREFIX)]:
             with contextlib.suppress(OSError):
-                if _is_left(path):
+                if is_leftover(path):
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -228,8 +256,8 @@ def _temporary(where: Path) -> Path:
     return where / f"{PREFIX}{_machine()}-{os.getpid()}-{os.urandom(8).hex()}"
 
 
-def _is_left(path: Path) -> bool:
-    """Whether the process that owns a temporary file or folder has ended."""
+def is_leftover(path: Path) -> bool:
+    """Whether a killed process of this user and machine left a file or folder."""
     owner = re.fullmatch(rf"{re.escape(PREFIX)}([0-9a-f]{{8}})-([0-9]{{1,9}})-[0-9a-f]{{16}}", path.name)
     if owner is None or owner.group(1) != _machine():
         return False

@@ -1,6 +1,7 @@
 """Other programs (git, uv, the steps of a pipeline), run without a shell and ended with us."""
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +34,13 @@ GIT_REPOSITORY_VARIABLES = (
 _log = logging.getLogger(__name__)
 
 _GUARD = Path(__file__).with_name("guard.py")
+
+_ANSWER_SECONDS = 10.0
+"""The longest time between two answers of git about a repository. A pipe in place of one of its files, or one that its
+configuration includes, would stop git for ever."""
+
+_WORK_SECONDS = 120.0
+"""The longest time of a command of git that may change something."""
 
 _GRACE_SECONDS = 5.0
 """The time that a child has to end after SIGTERM, before SIGKILL."""
@@ -57,9 +66,10 @@ def git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str
     Raises:
         MissingError: git is not installed.
         InputError: git failed; its own message is in `why`.
+        TimeoutError: It did not end; it was killed.
     """
     program = [_git_executable(), "-c", "=".join(NO_HOOKS)]
-    return _output(program, arguments, cwd, env, drop=GIT_REPOSITORY_VARIABLES)
+    return _output(program, arguments, cwd, env, GIT_REPOSITORY_VARIABLES, _WORK_SECONDS)
 
 
 def _git_executable() -> str:
@@ -86,7 +96,8 @@ def read_git(*arguments: str, cwd: Path) -> str:
 
     Returns what it printed, without the last newline. Raises as `git` does.
     """
-    return _output([_git_executable(), *_READING], arguments, cwd, _NO_PROTOCOL, drop=GIT_REPOSITORY_VARIABLES)
+    program = [_git_executable(), *_READING]
+    return _output(program, arguments, cwd, _NO_PROTOCOL, GIT_REPOSITORY_VARIABLES, _ANSWER_SECONDS)
 
 
 _MAX_PATH, _MAX_LISTING, _MAX_COMMIT = 4096, 64 * 2**20, 2**30
@@ -105,22 +116,16 @@ def write_commit(repository: Path, commit: str, folder: Path, within: str = "") 
     Raises:
         InputError: git cannot read the commit, it is too large, or a path of it would leave `folder`.
         MissingError: git is not installed.
+        TimeoutError: git gives no answer; it was killed.
     """
     files = _files(repository, commit, within)
     _check_paths(commit, files)
-    reader = child(
-        [_git_executable(), *_READING, "cat-file", "--batch"],
-        cwd=repository,
-        env=_environment(GIT_REPOSITORY_VARIABLES) | _NO_PROTOCOL,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
     left = _MAX_COMMIT
-    with reader as process, process:
+    with _reader(["cat-file", "--batch"], repository, subprocess.PIPE) as (process, answered):
         assert process.stdin is not None
         assert process.stdout is not None
         for is_link, id_, path in files:
+            answered.set()
             with contextlib.suppress(BrokenPipeError):  # git has ended: it gives no answer then
                 process.stdin.write(id_.encode() + b"\n")
                 process.stdin.flush()
@@ -156,8 +161,7 @@ def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, 
         commit,
         *([f"{within}/"] if within else []),
     ]
-    command, env = [_git_executable(), *_READING, *arguments], _environment(GIT_REPOSITORY_VARIABLES) | _NO_PROTOCOL
-    with child(command, cwd=repository, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process, process:
+    with _reader(arguments, repository, subprocess.DEVNULL) as (process, _):
         assert process.stdout is not None
         listing = process.stdout.read(_MAX_LISTING + 1)
         if len(listing) > _MAX_LISTING:
@@ -171,6 +175,48 @@ def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, 
         if kind == "blob":
             found.append((mode == _LINK, id_, path))
     return found
+
+
+@contextlib.contextmanager
+def _reader(
+    arguments: Sequence[str], repository: Path, stdin: int
+) -> Iterator[tuple["subprocess.Popen[bytes]", threading.Event]]:
+    """A command of git that only reads, under way; it is killed when the event is not set for `_ANSWER_SECONDS`.
+
+    Raises:
+        TimeoutError: It was killed, so that the block raised InputError.
+    """
+    command, env = [_git_executable(), *_READING, *arguments], _environment(GIT_REPOSITORY_VARIABLES) | _NO_PROTOCOL
+    answered, over, late = (threading.Event() for _ in range(3))
+    with (
+        child(
+            command, cwd=repository, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process,
+        process,
+    ):
+
+        def watch() -> None:
+            while answered.wait(_ANSWER_SECONDS):
+                if over.is_set():
+                    return
+                answered.clear()
+            late.set()
+            process.kill()
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield process, answered
+        except InputError as error:
+            if late.is_set():
+                raise _no_answer("git", repository, _ANSWER_SECONDS) from error
+            raise
+        finally:
+            over.set()
+            answered.set()
+
+
+def _no_answer(program: str, cwd: Path, seconds: float) -> TimeoutError:
+    return TimeoutError(errno.ETIMEDOUT, f"{program} gave no answer for {seconds:.0f} s", str(cwd))
 
 
 def _check_paths(commit: str, files: Sequence[tuple[bool, str, str]]) -> None:
@@ -196,7 +242,8 @@ https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 
 def uv(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Run the uv that is installed with this product, and return what it printed. Raises as `git` does."""
-    return _output([uv_executable()], arguments, cwd, {**(env or {}), "UV_NO_PROGRESS": "1"}, drop=("VIRTUAL_ENV",))
+    env = {**(env or {}), "UV_NO_PROGRESS": "1"}
+    return _output([uv_executable()], arguments, cwd, env, ("VIRTUAL_ENV",))  # it waits for networks as it is set up
 
 
 def uv_executable() -> str:
@@ -283,25 +330,39 @@ def _signal_group(process: "subprocess.Popen[bytes]", *, kill: bool) -> None:
 
 
 def captured(
-    command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None, seconds: float | None = None
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run another program, and return its exit code and what it printed.
 
     Args:
         env: The program's whole environment; this process's by default.
+        seconds: How long it may take.
+
+    Raises:
+        TimeoutError: It took longer, and was killed.
     """
     start = time.monotonic()
-    done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=seconds
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _no_answer(Path(command[0]).stem, cwd, error.timeout) from error
     seconds = time.monotonic() - start
     _log.debug("%s: exit code %d in %.1f s (%s)", shlex.join(command), done.returncode, seconds, cwd)
     return done
 
 
 def _output(
-    program: Sequence[str], arguments: Sequence[str], cwd: Path, env: Mapping[str, str] | None, drop: Sequence[str]
+    program: Sequence[str],
+    arguments: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    drop: Sequence[str],
+    seconds: float | None = None,
 ) -> str:
     """What a program printed, without the last newline; paths are decoded as the system does."""
-    done = captured([*program, *arguments], cwd, _environment(drop) | dict(env or {}))
+    done = captured([*program, *arguments], cwd, _environment(drop) | dict(env or {}), seconds)
     if done.returncode != 0:
         raise InputError(
             f"{Path(program[0]).stem} {arguments[0]} failed with exit code {done.returncode} in {cwd}.",
@@ -317,6 +378,7 @@ def _environment(drop: Sequence[str]) -> dict[str, str]:
 
 def _find(program: str, hint: str) -> str:
     path = shutil.which(program)
-    if path is None:
+    # Windows looks in the current folder first, and that may be somebody's repository.
+    if path is None or Path(path).parent == Path():
         raise MissingError(f"{program} is not installed, or not on PATH.", hint=hint)
     return path

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from bootstrap import tool
-from bootstrap.errors import BootstrapError, InputError, MissingError
-from bootstrap.files import relative_path
+from bootstrap.errors import BootstrapError, MissingError
+from bootstrap.files import path_inside, relative_path
 from bootstrap.processes import shell_line, uv
 from bootstrap.yaml import read, validated
 from bootstrap.yaml.patterns import matching
@@ -129,14 +129,7 @@ class Project:
 
         Raises InputError when it leads out of the project, by `..` or by a symbolic link.
         """
-        path = self.root / relative
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
-            raise InputError(
-                f"{path} leads out of the project {self.root}.",
-                why="A symbolic link on this path, or the path itself, leads elsewhere.",
-                hint="Put the file or folder itself into the project.",
-            )
-        return path
+        return path_inside(self.root, relative, "project")
 
     def command(self, words: str) -> str:
         """A command of this tool for this project, as the user types it in their current folder: `-C` if needed."""

@@ -14,6 +14,8 @@ from bootstrap.errors import ConflictError, InputError, RefusedError, did_you_me
 from bootstrap.files import (
     finish_moving,
     is_git_folder,
+    is_half_moved,
+    is_leftover,
     move_into_place,
     remove_leftovers,
     staging_folder,
@@ -92,7 +94,7 @@ def create(
         RemoteError: The lock had to be created again, and the package index did not answer.
     """
     if destination is not None:
-        _check_destination(destination)
+        _check_destination(destination, dry_run=dry_run)
     git("version", cwd=directory)  # fails early where git is missing
     beside = _staging_place(destination or directory / PROJECT_QUESTION)
     with temporary_folder() if dry_run else staging_folder(beside) as staging:
@@ -104,7 +106,7 @@ def create(
             path = destination
             if path is None:
                 path = directory / str(answers[PROJECT_QUESTION])
-                _check_destination(path)
+                _check_destination(path, dry_run=dry_run)
             progress.started("render")
             template.render()
             progress.finished("render")
@@ -119,7 +121,7 @@ def create(
             try:
                 move_into_place(folder, path)
             except FileExistsError:
-                _check_destination(path)  # another process was faster
+                _check_destination(path, dry_run=False)  # another process was faster
                 raise
     return NewProject(
         project=str(answers[PROJECT_QUESTION]),
@@ -188,15 +190,22 @@ def _in_one_line(question: Question) -> str:
     return f"{question.name}: {' '.join(question.help.split())}{choices}{default}"
 
 
-def _check_destination(path: Path) -> None:
-    """Raise ConflictError if `path` exists, except for an empty folder."""
-    finished = path.is_dir() and finish_moving(path)
-    for folder in (path, path.parent):
-        remove_leftovers(folder)
-    inside = next(path.iterdir(), None) if path.is_dir() else None
+def _check_destination(path: Path, *, dry_run: bool) -> None:
+    """Raise ConflictError if `path` exists, except for an empty folder. What a killed call left is removed or finished.
+
+    Args:
+        dry_run: Change nothing.
+    """
+    half_moved = is_half_moved(path)
+    if not dry_run:
+        finish_moving(path)
+        for folder in (path, path.parent):
+            remove_leftovers(folder)
+    inside = next((one for one in path.iterdir() if not is_leftover(one)), None) if path.is_dir() else None
     why = "It is a file, not a folder." if path.is_file() else "It is not a folder."
-    if finished:
-        why = "It is the project of an earlier call that was killed; its last files are in place now."
+    if half_moved:
+        last = "without --dry-run its last files are moved" if dry_run else "its last files are in place now"
+        why = f"It is the project of an earlier call that was killed; {last}."
     elif inside is not None:
         why = f"It is not empty; it contains, for example, {inside.name}."
     if inside is not None or (not path.is_dir() and (path.exists() or path.is_symlink())):

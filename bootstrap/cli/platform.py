@@ -204,8 +204,9 @@ def link(
 
     root, name = locate.find_root(session.directory), locate.LINKS
     path, before = root / name, ""
+    lock = files.path_inside(root, f"{STATE_FOLDER}/links.lock", "platform repository")
     # From reading to writing: a link that another process records meanwhile is kept.
-    locked = hold_lock(root / STATE_FOLDER / "links.lock", f"{path} is being changed.", seconds=_WAIT_SECONDS)
+    locked = hold_lock(lock, f"{path} is being changed.", seconds=_WAIT_SECONDS)
     with contextlib.nullcontext() if dry_run else locked:
         if path.exists():
             yaml.read(path, within=root)  # reports invalid YAML

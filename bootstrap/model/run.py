@@ -60,7 +60,7 @@ from bootstrap.model.records import (
     read_run,
     write_record,
 )
-from bootstrap.processes import end, git, guarded_child
+from bootstrap.processes import end, git, guarded_child, read_git
 from bootstrap.progress import Progress
 from bootstrap.project import STATE_FOLDER, Project
 
@@ -722,7 +722,7 @@ def _relative(project: Project, path: Path) -> str:
 
 def _git_state(project: Project) -> GitState:
     try:
-        commit = git("rev-parse", "--verify", "HEAD", cwd=project.root)
+        commit = read_git("rev-parse", "--verify", "HEAD", cwd=project.root)
         dirty = git("status", "--porcelain", "--", ".", cwd=project.root)
     except BootstrapError:  # no git, no repository or no commit yet
         return GitState(commit=None, dirty=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import InputError, MissingError
-from bootstrap.processes import child, git, guarded_child, shell_line, uv, write_commit
+from bootstrap.processes import child, git, guarded_child, read_git, shell_line, uv, write_commit
 from tests import helpers
 from tests.helpers import build_tree
 
@@ -40,6 +40,20 @@ def test_missing_git_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingError, match="git is not installed"):
         git("version", cwd=tmp_path)
+
+
+def test_git_of_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows finds it first; elsewhere only where PATH has the folder."""
+    program = tmp_path / "git"
+    program.write_text("#!/bin/sh\ntouch ran\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ".")
+
+    with pytest.raises(MissingError, match="git is not installed"):
+        git("version", cwd=tmp_path)
+
+    assert not (tmp_path / "ran").exists()
 
 
 def test_uv_of_the_installation_is_used_without_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +187,41 @@ def test_missing_object_of_a_partial_clone_is_not_fetched_by_a_command(repositor
         write_commit(repository, commit, tmp_path / "written")
 
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootstrap.processes._ANSWER_SECONDS", 0.3)
+
+
+def _pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("path", [".git/HEAD", ".git/config", ".git/included"])
+def test_git_that_waits_for_a_pipe_is_ended(repository: Path, path: str) -> None:
+    helpers.git("config", "include.path", "included", cwd=repository)
+    _pipe(repository / path)
+
+    with pytest.raises(TimeoutError, match="git gave no answer for 0 s"):
+        read_git("rev-parse", "HEAD", cwd=repository)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", ["HEAD^{tree}", "HEAD:a.yaml"])
+def test_commit_with_a_pipe_as_an_object_is_not_waited_for(repository: Path, tmp_path: Path, name: str) -> None:
+    build_tree(repository, {"a.yaml": "a: 1\n"})
+    helpers.git("add", "--all", cwd=repository)
+    helpers.git("commit", "--quiet", "--message", "all", cwd=repository)
+    object_ = helpers.git("rev-parse", name, cwd=repository)
+    _pipe(repository / ".git/objects" / object_[:2] / object_[2:])
+
+    with pytest.raises(TimeoutError, match="git gave no answer"):
+        write_commit(repository, "HEAD", tmp_path / "written")
 
 
 def _nested(repository: Path, entry: tuple[str, str, str], levels: int, times: int) -> str:

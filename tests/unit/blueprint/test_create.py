@@ -13,13 +13,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bootstrap import files
 from bootstrap.blueprint.create import NewProject, create
 from bootstrap.blueprint.from_platform import without_credentials
 from bootstrap.blueprint.repository import URL, Snapshot, snapshot_of
 from bootstrap.errors import BootstrapError, ConflictError, InputError, MissingError, RefusedError
 from bootstrap.files import file_error
 from bootstrap.progress import Progress
-from tests.helpers import git, tree
+from tests.helpers import build_tree, git, tree
 from tests.unit.blueprint.worlds import blueprints
 
 GIVEN = {"blueprint": "tabular", "team": "fraud"}
@@ -144,6 +145,25 @@ def test_dry_run_lists_files_and_writes_none(snapshot: Snapshot, tmp_path: Path)
 
     assert "churn/__init__.py" in created.files
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_leaves_the_move_of_a_killed_call_as_it_is(snapshot: Snapshot, tmp_path: Path) -> None:
+    build_tree(tmp_path / "churn", {"README.md": "", ".mlops-bootstrap-incoming/mlops.yaml": ""})
+
+    error = refused(snapshot, tmp_path, ConflictError, dry_run=True)
+
+    assert "without --dry-run" in error.why
+
+
+def test_dry_run_leaves_the_files_of_a_killed_call_in_an_empty_folder(snapshot: Snapshot, tmp_path: Path) -> None:
+    (tmp_path / "churn").mkdir()
+    left = tmp_path / "churn" / files._temporary(tmp_path).name.replace(f"-{os.getpid()}-", "-999999999-")
+    left.mkdir()
+
+    created = new(snapshot, tmp_path, dry_run=True)
+
+    assert not created.written
+    assert left.is_dir()
 
 
 def test_missing_answers_are_listed_without_terminal(snapshot: Snapshot, tmp_path: Path) -> None:
