@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def list_(session: Session) -> None:
     """List the deployments that were started on this machine, the latest first."""
     from bootstrap.stack.deploy import ledger
-    from bootstrap.stack.deploy.backend import FOLDER
+    from bootstrap.stack.deploy.backend import state_folder
 
-    found = ledger.deployments(session.platform().root / FOLDER / ledger.FOLDER)
+    found = ledger.deployments(state_folder(session.platform().root) / ledger.FOLDER)
     rows = [
         [one.id, str(one.started.get("operation")), str(one.started.get("by")), one.result, str(len(one.stacks))]
         for one in found
@@ -37,9 +37,9 @@ def show(
 ) -> None:
     """Show what a deployment did to each stack."""
     from bootstrap.stack.deploy import ledger
-    from bootstrap.stack.deploy.backend import FOLDER
+    from bootstrap.stack.deploy.backend import state_folder
 
-    found = ledger.deployment(session.platform().root / FOLDER / ledger.FOLDER, id_)
+    found = ledger.deployment(state_folder(session.platform().root) / ledger.FOLDER, id_)
     session.console.result(_text(found), found.document())
 
 

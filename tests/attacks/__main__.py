@@ -24,16 +24,17 @@ import yaml
 from bootstrap.digest import digest_tree
 from bootstrap.model import gate
 from bootstrap.model.records import Decision, Evaluation
-from tests.attacks import elsewhere
+from bootstrap.stack.deploy.ledger import Ledger
+from tests.attacks import deployed, elsewhere
 from tests.attacks.environment import ImpossibleHereError
 from tests.attacks.mutations import mutated
 from tests.attacks.process import forked
 from tests.attacks.races import RACES
 from tests.attacks.races import run as race_of
-from tests.attacks.world import KINDS, Answer, attack
+from tests.attacks.world import KINDS, Answer, attack, run
 from tests.edits import edited, write
 from tests.helpers import CONTOSO, run_cli
-from tests.kills.commands import COMMANDS, Killing
+from tests.kills.commands import COMMANDS, Command, Killing
 from tests.kills.harness import import_all
 from tests.unit.model.worlds import World, evaluation, register_by_hand
 
@@ -124,11 +125,20 @@ def hand_made(file: Path, _seed: int, folder: Path) -> Attack:
 
 def kills(seed: int, folder: Path) -> Attack:
     """Commands that write, each killed at some change and called again: `python -m tests.kills` kills at all."""
+    yield from _kills(seed, folder, [command for command in COMMANDS if not command.slow])
+
+
+def kills_of_deployments(seed: int, folder: Path) -> Attack:
+    """The commands that change what is deployed, killed in the same way."""
+    yield from _kills(seed, folder, [command for command in COMMANDS if command.name in ("up", "destroy", "rehearse")])
+
+
+def _kills(seed: int, folder: Path, commands: Sequence[Command]) -> Attack:
     import_all()
     random = Random(seed)
     ready: dict[str, Killing] = {}
     for _ in range(sys.maxsize):
-        command = random.choice([command for command in COMMANDS if not command.slow])
+        command = random.choice(commands)
         if command.name not in ready:
             ready[command.name] = Killing(command, folder / str(len(ready)))
         number = random.randrange(len(ready[command.name].changes)) + 1
@@ -179,6 +189,39 @@ def exports(seed: int, folder: Path) -> Attack:
     for number in range(seed, sys.maxsize):
         (root / "mutated.json").write_bytes(mutated(original, number))
         yield f"export, mutation {number}", forked(root, command)
+
+
+def ledgers(seed: int, folder: Path) -> Attack:
+    """A line of a ledger, mutated; listed and shown."""
+    root = folder / "world"
+    _import_all(root)
+    shutil.copytree(CONTOSO, root, dirs_exist_ok=True)
+    with Ledger(root / ".mlops/deployments", operation="up", versions=[], commit=None, stacks=["hub"]) as ledger:
+        ledger.write("stack-started", stack="hub", digest="d")
+        ledger.write("resource", stack="hub", urn="urn:pulumi:hub::p::a:b:C::d", action="add", failed=False)
+        ledger.write("stack-ended", stack="hub", result="failed", counts={"add": 1}, seconds=1.5, error="quota")
+    [path] = root.glob(".mlops/deployments/*.jsonl")
+    original = path.read_bytes().splitlines(keepends=True)
+    for number in range(seed, sys.maxsize):
+        lines = list(original)
+        line = number % len(lines)
+        lines[line] = mutated(lines[line].decode(), number).replace(b"\n", b"") + b"\n"
+        path.write_bytes(b"".join(lines))
+        for words in (["list"], ["show", "-o", "json"], ["show"]):
+            yield f"ledger, mutation {number}: {words}", forked(root, ["deployments", *words])
+
+
+def states(seed: int, folder: Path) -> Attack:
+    """The state of a stack, mutated; its outputs are read, and its drift is looked for, by the engine."""
+    root = folder / "world"
+    deployed.platform(root, deployed=True)
+    path = root / ".mlops/state/.pulumi/stacks/mlops-bootstrap/hub.json"
+    original = path.read_text(encoding="utf-8")
+    environment = {"variables": deployed.variables(root.parent)}
+    for number in range(seed, sys.maxsize):
+        path.write_bytes(mutated(original, number))
+        for words in (["outputs", "hub"], ["drift", "hub"]):
+            yield f"state, mutation {number}: {words}", run(root, words, environment)
 
 
 def project(seed: int, folder: Path) -> Attack:
@@ -295,9 +338,12 @@ def _import_all(root: Path) -> None:
 
 CAMPAIGNS: Mapping[str, Callable[[int, Path], Attack]] = {
     "kills": kills,
+    "kills of deployments": kills_of_deployments,
     "edits of manifests": edits,
     "mutations of manifests": manifests,
     "mutations of exports": exports,
+    "mutations of ledgers": ledgers,
+    "mutations of states": states,
     "mutations of a project": project,
     "tampered evidence": evidence,
 }

@@ -1,5 +1,6 @@
 """The campaigns as another user runs them: without rights, or from a wheel in a clean environment."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from bootstrap.processes import uv_executable
 from tests.attacks.environment import unprivileged
+from tests.engine.executable import NoEngineError, find_or_build
 from tests.helpers import ROOT
 
 
@@ -32,6 +34,8 @@ def run(arguments: Sequence[str], folder: Path, *, nobody: bool, wheel: bool) ->
         # The checkout belongs to another user, whom this one trusts.
         trust = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
         env |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), "TMPDIR": str(folder / "tmp"), **trust}
+    with contextlib.suppress(NoEngineError):  # the campaigns skip what needs it
+        env["PATH"] = os.pathsep.join([str(find_or_build().parent), env["PATH"]])
     words = [*prefix, str(python), "-m", "tests.attacks", *arguments]
     return subprocess.run(words, cwd=place, env=env, check=False).returncode
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bootstrap.model import gate
+from tests.attacks import deployed
 from tests.attacks.environment import prefix, variables
 from tests.helpers import CONTOSO, git
 from tests.unit.model.worlds import World, evaluation, register_by_hand
@@ -61,18 +62,17 @@ class Answer:
 def build(root: Path, case: Mapping[str, Any]) -> None:
     """Make the world of a case in `root`.
 
-    Keys of a case: `base` (`contoso`, the example's manifests; `project`, see `_project`), `files` (path: text,
-    {hex: …}, or {before: text, repeat: [text, n], after: text or [text, n]}), `json` (path: changes, see `_change`),
+    Keys of a case: `base` (`contoso`, the example's manifests; `project`, see `_project`; `platform`, a small one;
+    `deployed`, that one with its hub, see tests/attacks/deployed.py), `files` (path: text, {fifo: true}, {hex: …}, or
+    {before: text, repeat: [text, n], after: text or [text, n]}), `json` (path: changes, see `_change`),
     `links` (path: target), `fifos`, `folders`, `remove` (lists of paths), `git` (commit all, with these files changed
     after it).
     """
     root.mkdir(parents=True, exist_ok=True)
     for folder in (root.parent / "home", root.parent / "tmp"):
         folder.mkdir(exist_ok=True)
-    if case.get("base") == "contoso":
-        shutil.copytree(CONTOSO, root, dirs_exist_ok=True)
-    if case.get("base") == "project":
-        _project(root, case)
+    if "base" in case:
+        _BASES[case["base"]](root, case)
     for path in case.get("remove", ()):
         (root / path).unlink()
     _write(root, case.get("files", {}))
@@ -111,6 +111,14 @@ def _project(root: Path, case: Mapping[str, Any]) -> None:
         gate.write_decision(project, gate.decide(project, gate.find_run(project)))
 
 
+_BASES: Mapping[str, Callable[[Path, Mapping[str, Any]], object]] = {
+    "contoso": lambda root, _: shutil.copytree(CONTOSO, root, dirs_exist_ok=True),
+    "project": _project,
+    "platform": lambda root, _: deployed.platform(root, deployed=False),
+    "deployed": lambda root, _: deployed.platform(root, deployed=True),
+}
+
+
 def _change(document: Any, changes: Mapping[str, Any]) -> None:
     """Set values by their dotted paths; null removes a key."""
     for place, value in changes.items():
@@ -128,7 +136,11 @@ def _write(root: Path, files: Mapping[str, Any]) -> None:
     for path, content in files.items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_content(content, root))
+        if isinstance(content, dict) and "fifo" in content:
+            target.unlink(missing_ok=True)
+            os.mkfifo(target)
+        else:
+            target.write_bytes(_content(content, root))
 
 
 def _content(content: Any, root: Path) -> bytes:
@@ -156,7 +168,10 @@ def attack(root: Path, case: Mapping[str, Any], start: Callable[[Path, Sequence[
     build(root, case)
     before = digest(root)
     words = case["arguments"] if "arguments" in case else shlex.split(case["run"])
-    answer = start(root, words) if start else run(root, words, case.get("environment", {}))
+    environment = dict(case.get("environment", {}))
+    if case.get("base") in ("platform", "deployed"):
+        environment["variables"] = deployed.variables(root.parent) | environment.get("variables", {})
+    answer = start(root, words) if start else run(root, words, environment)
     return replace(answer, wrong=(*answer.wrong, *_left(root, answer, before), *_unexpected(answer, case)))
 
 
@@ -230,7 +245,8 @@ def _left(root: Path, answer: Answer, before: str) -> Iterator[str]:
         yield "code executed: code of the input was executed"
     if answer.code not in (0, None) and digest(root) != before:
         yield "unexpected: a failed command changed files"
-    others = [path.name for path in beside.iterdir() if path.name not in {root.name, MARKER, "home", "tmp"}]
+    ours = {root.name, MARKER, "home", "tmp", deployed.AZURE}
+    others = [path.name for path in beside.iterdir() if path.name not in ours]
     home = [path.relative_to(beside / "home").as_posix() for path in (beside / "home").rglob("*") if path.is_file()]
     for name in [*others, *(path for path in home if not path.startswith(_OURS))]:
         yield f"write outside: {name}"

@@ -3,6 +3,7 @@
 The simulation keeps its resources in a file, so each test sees what is really there, whatever the states say.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -10,11 +11,13 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bootstrap.simulator.provider import install
 from bootstrap.simulator.store import Store
+from bootstrap.stack.deploy.ledger import Ledger
 from tests.helpers import Done, run_here, started
 from tests.worlds import PLATFORM, TEAM, changed, world
 
@@ -308,6 +311,25 @@ def test_interrupted_deployment_is_resumed(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert len(new.azure.ids) == len(set(new.azure.ids))
     assert new.run("drift", "--all", "--check").code == 0
+
+
+def test_ledger_that_cannot_be_written_during_a_deployment_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Ledger.write
+
+    def on_a_full_disk(ledger: Ledger, event: str, **values: Any) -> None:
+        if event == "resource":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "ledger")
+        write(ledger, event, **values)
+
+    monkeypatch.setattr(Ledger, "write", on_a_full_disk)
+
+    done = new_estate(tmp_path).run("up", "hub", "--yes", "--confirm", "hub")
+
+    assert done.code == 2
+    assert "No space left on device" in done.err
+    assert "engine event" not in done.err
 
 
 def test_stack_that_another_operation_holds_is_named_with_its_holder(deployed: Estate) -> None:

@@ -5,6 +5,7 @@ A new command that writes needs a row. Commands that only read have temporary fo
 
 import contextlib
 import datetime as dt
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ from bootstrap.digest import digest_tree
 from bootstrap.files import PREFIX
 from bootstrap.processes import uv_executable
 from bootstrap.progress import Progress
+from bootstrap.simulator.store import Store
+from tests.attacks import deployed as under_engine
 from tests.attacks.world import Answer
 from tests.helpers import CONTOSO, build_tree, git, run_cli
 from tests.kills.harness import changes, content, killed_at, nothing, outlived
@@ -353,6 +356,28 @@ def _tour_without_its_commands(_root: Path) -> None:
     page.render = lambda results, folder: "a page"
 
 
+def _platform(*, deployed: bool) -> Callable[[Path], None]:
+    def build(root: Path) -> None:
+        root.mkdir(parents=True)
+        under_engine.platform(root / "platform", deployed=deployed)
+
+    return build
+
+
+def _with_engine(root: Path) -> None:
+    under_engine.install_azure(root)
+    os.environ.update(under_engine.variables(root))
+
+
+def _resources(root: Path) -> State:
+    """The resources of Azure, and those of the hub's state."""
+    path = root / "platform/.mlops/state/.pulumi/stacks/mlops-bootstrap/hub.json"
+    latest = json.loads(path.read_text(encoding="utf-8"))["checkpoint"]["latest"] if path.exists() else {}
+    urns = {one["urn"]: one.get("id") for one in latest.get("resources") or () if one["custom"]}
+    pending = {"pending": latest["pending_operations"]} if latest.get("pending_operations") else {}
+    return dict.fromkeys(Store(root / under_engine.AZURE / "azure.sqlite").ids, "in Azure") | urns | pending
+
+
 def _nothing_kept(_root: Path) -> State:
     return {}
 
@@ -409,6 +434,32 @@ COMMANDS = (
         slow=True,
     ),
     Command("diff", ("diff", "HEAD", "hub"), _committed_contoso, _nothing_kept, slow=True),
+    Command(
+        "up",
+        ("up", "hub", "--yes", "--confirm", "hub", "-C", "platform"),
+        _platform(deployed=False),
+        _resources,
+        under_way=True,
+        prepare=_with_engine,
+        slow=True,
+    ),
+    Command(
+        "destroy",
+        ("destroy", "hub", "--yes", "--confirm", "hub", "-C", "platform"),
+        _platform(deployed=True),
+        _resources,
+        under_way=True,
+        prepare=_with_engine,
+        slow=True,
+    ),
+    Command(
+        "rehearse",
+        ("rehearse", "hub", "-C", "platform"),
+        _platform(deployed=False),
+        _nothing_kept,
+        prepare=_with_engine,
+        slow=True,
+    ),
     Command(
         "blueprint show", ("blueprint", "show", "tabular"), _with_blueprints(), _nothing_kept, prepare=_small_blueprints
     ),

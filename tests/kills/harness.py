@@ -28,6 +28,8 @@ def import_all() -> None:
     import bootstrap.model.register
     import bootstrap.model.run
     import bootstrap.model.serve
+    import bootstrap.stack.deploy.deploy
+    import bootstrap.stack.deploy.rehearse
     import bootstrap.stack.diff.commits
     import bootstrap.stack.plan.program
     import bootstrap.stack.report.tree  # noqa: F401

@@ -3,12 +3,16 @@
 https://www.pulumi.com/docs/iac/concepts/state-and-backends/
 """
 
+import contextlib
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.errors import InputError, MissingError
-from bootstrap.files import write_atomically
+from bootstrap.errors import BootstrapError, InputError, MissingError
+from bootstrap.files import path_inside, write_atomically
+from bootstrap.processes import read_git, shell_line
 from infra.hub import hub_of
 from infra.settings import EnvironmentSettings, StackSettings
 
@@ -35,6 +39,32 @@ class Backend:
     url: str
     secrets_provider: str | None
     folder: Path
+
+
+def state_folder(root: Path) -> Path:
+    """The folder `FOLDER` of a platform repository.
+
+    The engine downloads and runs the plugins that a state names, so the states must be those of this machine.
+
+    Raises:
+        InputError: git tracks files in it, so that a commit can change them; or it is or has a symbolic link, a device
+            or a pipe.
+    """
+    folder = path_inside(root, FOLDER, "platform repository")
+    tracked = ""
+    with contextlib.suppress(BootstrapError):  # no git, or no repository
+        tracked = read_git("ls-files", "--", FOLDER, cwd=root)
+    if tracked:
+        raise InputError(
+            f"{folder} has files that git tracks, so it is not used.",
+            why=f"A commit could change what is deployed, and what the engine runs: {tracked.splitlines()[0]}.",
+            hint=f"Remove them from the repository: {shell_line('git', 'rm', '-r', '--cached', str(folder))}",
+        )
+    for around, folders, files in os.walk(folder):
+        for path in (Path(around, name) for name in (*folders, *files)):
+            if stat.S_IFMT(path.lstat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+                raise InputError(f"{path} is a symbolic link, a device or a pipe: it is not used.", hint="Remove it.")
+    return folder
 
 
 def backend_of(folder: Path, settings: StackSettings, choice: str, environment: Mapping[str, str]) -> Backend:

@@ -256,7 +256,7 @@ def check_approved(previews: Mapping[str, Preview], path: Path) -> None:
         approved = {name: stacks[name]["digest"] for name in stacks}
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.", hint=hint) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} was not written by preview --save.", why=f"{error!r}.", hint=hint) from error
     others = [name for name, one in previews.items() if approved.get(name) != one.digest]
     if others:

@@ -26,11 +26,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import create_model
+from pydantic_core import from_json
+
 from bootstrap.errors import InputError, did_you_mean
+from bootstrap.files import read_bounded
 from bootstrap.processes import shell_line
 
 FOLDER = "deployments"
 """The folder below the platform's `.mlops` that holds the ledgers, one file each."""
+
+_MAX_BYTES = 2**28
+"""The size of the largest ledger that is read: that of a million resources."""
 
 _ON_DISK = ("started", "stack-started", "stack-ended", "ended")
 
@@ -143,8 +150,22 @@ def to_resume(folder: Path, id_: str) -> Deployment:
     return found
 
 
+_LINE = create_model(
+    "_LINE", event=(str, ...), operation=(str, ""), by=(str, ""), stacks=(list[str], []), stack=(str, ""),
+    result=(str, ""), counts=(dict[str, int], {}),
+)  # fmt: skip
+"""The types of the keys that are read: a ledger that something else wrote is refused."""
+
+
 def _read(path: Path) -> Deployment:
-    lines = _lines(path)
+    """The deployment of a ledger. Raises InputError when it is none."""
+    try:
+        return _deployment(path.stem, _lines(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no ledger.", why=f"{error!r:.500}", hint="Move it out of this folder.") from error
+
+
+def _deployment(id_: str, lines: Iterator[Mapping[str, Any]]) -> Deployment:
     started = next(lines, {})
     stacks: dict[str, Mapping[str, Any]] = {name: {"result": "waiting"} for name in started.get("stacks", [])}
     result = "unknown"
@@ -152,17 +173,18 @@ def _read(path: Path) -> Deployment:
         if line["event"] == "stack-started":
             stacks[line["stack"]] = {"result": "unknown"}
         elif line["event"] == "stack-ended":
-            stacks[line["stack"]] = {key: line[key] for key in ("result", "counts", "seconds", "error") if key in line}
+            values = {key: line[key] for key in ("counts", "seconds", "error") if key in line}
+            stacks[line["stack"]] = {"result": line["result"], **values}
         elif line["event"] == "ended":
             result = line["result"]
-    return Deployment(path.stem, started, result, stacks)
+    return Deployment(id_, started, result, stacks)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for text in file:
-            if text.endswith("\n"):
-                yield json.loads(text)
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    for text in read_bounded(path, most=_MAX_BYTES).split(b"\n")[:-1]:
+        line = from_json(text, allow_inf_nan=False)
+        _LINE.model_validate(line, strict=True)
+        yield line
 
 
 def versions() -> Sequence[str]:

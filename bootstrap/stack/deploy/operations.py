@@ -14,7 +14,7 @@ import pulumi
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
-from bootstrap.errors import BootstrapError, LockedError, MissingError, RemoteError
+from bootstrap.errors import BootstrapError, InputError, LockedError, MissingError, RemoteError
 from bootstrap.stack.deploy.backend import Backend
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
@@ -37,6 +37,12 @@ _EXISTS = re.compile("cannot create already existing resource '([^']+)'")
 
 https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go
 """
+
+_REFUSED_FILE = re.compile(
+    r"\b(?:open|mkdir|write|rename|remove|unlinkat|sync|close) \S+: "
+    "(?:no space left on device|read-only file system|permission denied|disk quota exceeded|file too large)"
+)
+"""The error of a call of the file system, as the engine prints it."""
 
 _ACTIONS: dict[OpType, Action] = {
     OpType.CREATE: "add",
@@ -236,9 +242,16 @@ class EngineStack:
     ) -> list[StepEventMetadata]:
         """Run an operation and return its steps: as planned, or `done`, with what came out of each."""
         steps: list[StepEventMetadata] = []
+        faults: list[Exception] = []
         with _Errors(self.settings.stack, verb) as errors:
 
             def seen(event: EngineEvent) -> None:
+                try:
+                    read(event)
+                except Exception as error:  # noqa: BLE001 - the Automation API would print the event and go on
+                    faults.append(error)
+
+            def read(event: EngineEvent) -> None:
                 step = event.res_outputs_event if done else event.resource_pre_event
                 if step is not None:
                     steps.append(step.metadata)
@@ -248,6 +261,8 @@ class EngineStack:
                     ended(event)
 
             operation(seen)
+            if faults:  # such as a ledger that cannot be written
+                raise faults[0]
         return steps
 
     def _command(self, *arguments: str) -> str:
@@ -281,6 +296,12 @@ class _Errors:
         printed = str(error)
         if isinstance(error, automation.ConcurrentUpdateError):
             raise self._locked(printed) from error
+        if refused := _REFUSED_FILE.search(printed):
+            raise InputError(
+                f"The engine cannot use the state of {self._stack}.",
+                why=f"{refused[0]}.",
+                hint="Free some space on this disk, or get the right to write there, and run the same command again.",
+            ) from error
         if "incorrect passphrase" in printed:
             raise MissingError(
                 f"The passphrase does not open the state of {self._stack}.",

@@ -6,13 +6,13 @@ knows no rights, quotas or policies.
 
 import os
 import secrets
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import RefusedError
+from bootstrap.files import temporary_folder
 from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.simulator.provider import install
@@ -59,8 +59,7 @@ def rehearse(platform: Platform, names: Sequence[str], progress: Progress, paral
         RefusedError: The plan of a stack has errors, or resources are left at the end.
         RemoteError: The engine fails, as it would in Azure.
     """
-    with tempfile.TemporaryDirectory(prefix="mlops-bootstrap-") as temporary:
-        folder = Path(temporary)
+    with temporary_folder() as folder:
         install(folder / "bin", folder / "azure.sqlite")
         azure = Store(folder / "azure.sqlite")
         work = Deployer(
