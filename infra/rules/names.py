@@ -73,7 +73,7 @@ def _places(settings: StackSettings) -> frozenset[str]:
         )
         group = f"/subscriptions/{settings.subscription_id}/resourceGroups/{name}"
     adopted = settings.adopted
-    existing = (*adopted.ids, adopted.identity_id) if adopted is not None else ()
+    existing = (*adopted.ids.values(), adopted.identity_id) if adopted is not None else ()
     return frozenset(place.lower() for place in (group, *existing) if place is not None)
 
 

@@ -353,6 +353,14 @@ def test_changes_by_an_import_are_reported_by_property(tmp_path: Path) -> None:
     ]
 
 
+def test_values_are_reported_as_azure_writes_them(tmp_path: Path) -> None:
+    described = {**WORKSPACE_IN_AZURE, "tags": {**WORKSPACE_IN_AZURE["tags"], "owner": "Jürgen"}}
+
+    done = observe(tmp_path, MANAGE, described)
+
+    assert any('tags.owner is "Jürgen"' in message for _, message in findings(done)), findings(done)
+
+
 def test_properties_that_the_first_update_would_remove_are_reported(tmp_path: Path) -> None:
     described = changed(WORKSPACE_IN_AZURE, description="Made by hand", imageBuildCompute="builder")
     described["tags"] = {**WORKSPACE_IN_AZURE["tags"], "owner": "somebody"}

@@ -10,6 +10,8 @@ from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache
 from tests.helpers import build_tree, run_cli
 from tests.plans import make_plan
+from tests.unit.stack.test_adopt import IDENTITY, MANAGE, team
+from tests.unit.stack.test_network import PLATFORM as ADOPTING
 from tests.worlds import PLATFORM
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-shared"
@@ -84,6 +86,23 @@ def test_only_stacks_that_share_a_place_are_planned_too(tmp_path: Path) -> None:
 
     assert planned_for(apart, "ml-dev-ci") == ["ml-dev-ci"]
     assert planned_for(shared, "ml-dev-ci") == ["ml-dev-ci", "ml-dev"]
+
+
+@pytest.mark.parametrize("identity", ["id-old", "id-new"])
+def test_stacks_that_adopt_one_identity_are_planned_together(tmp_path: Path, identity: str) -> None:
+    new = {key: value.replace("rg-old", "rg-new") for key, value in MANAGE.items()}
+    new["identity_id"] = IDENTITY.replace("id-old", identity).replace(
+        "/resourceGroups/rg-old", "/resourceGroups/RG-OLD"
+    )
+    files = {
+        "platform.yaml": ADOPTING,
+        "teams/fraud.yaml": team({**MANAGE, "identity_id": IDENTITY}),
+        "teams/risk.yaml": team(new, name="risk"),
+    }
+
+    together = planned_for(build_tree(tmp_path, files), "fraud-dev")
+
+    assert together == (["fraud-dev", "risk-dev"] if identity == "id-old" else ["fraud-dev"])
 
 
 def test_facts_of_other_stacks_come_from_the_cache(tmp_path: Path) -> None:
