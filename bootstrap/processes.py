@@ -100,6 +100,52 @@ def read_git(*arguments: str, cwd: Path) -> str:
     return _output(program, arguments, cwd, _NO_PROTOCOL, GIT_REPOSITORY_VARIABLES, _ANSWER_SECONDS)
 
 
+def repository_around(path: Path) -> Path | None:
+    """The work tree that contains `path`, if any: the nearest folder above it with a `.git`.
+
+    A folder that the work tree ignores is not part of it: what is created there becomes a separate repository.
+    """
+    around = next((folder for folder in path.parents if (folder / ".git").exists()), None)
+    return None if around is None or _is_ignored(path, around) else around
+
+
+def _is_ignored(path: Path, work_tree: Path) -> bool:
+    try:
+        read_git("check-ignore", "--quiet", str(path), cwd=work_tree)
+    except InputError:  # exit code 1: not ignored; 128: not a repository after all
+        return False
+    return True
+
+
+SET_IDENTITY = "git config --global user.name NAME; git config --global user.email ADDRESS"
+"""The commands by which a person tells git who the author of commits is."""
+
+
+def first_commit(folder: Path, message: str, identity: Mapping[str, str] | None = None) -> str | None:
+    """Make `folder` a git repository with one commit of everything in it, and return the commit's id.
+
+    Args:
+        identity: Git's variables with the author. Without it the author is who git is configured for, and when nobody
+            is, there is a repository without a commit, and the result is None.
+
+    Raises:
+        MissingError: git is not installed.
+        InputError: git failed.
+    """
+    git("init", "--quiet", "--initial-branch=main", cwd=folder)
+    # The user's global ignore file may exclude files of the folder (*.lock).
+    git("-c", "core.excludesFile=", "add", "--all", cwd=folder)
+    if identity is None:
+        try:
+            git("var", "GIT_AUTHOR_IDENT", cwd=folder)
+            git("var", "GIT_COMMITTER_IDENT", cwd=folder)
+        except InputError:
+            return None
+    # Without signing, which may need a passphrase.
+    git("-c", "commit.gpgSign=false", "commit", "--quiet", "--message", message, cwd=folder, env=identity)
+    return git("rev-parse", "HEAD", cwd=folder)
+
+
 _MAX_PATH, _MAX_LISTING, _MAX_COMMIT = 4096, 64 * 2**20, 2**30
 """The length of a path, of the list of a commit's files, and of its files: a small repository can have any number.
 https://kate.io/blog/git-bomb/"""

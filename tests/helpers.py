@@ -145,8 +145,8 @@ def on_a_terminal(
             os.close(ours)
 
 
-def wait_for(terminal: int, words: str) -> None:
-    """Read what is said on the terminal until these words are there."""
+def wait_for(terminal: int, words: str) -> str:
+    """Read what is said on the terminal until these words are there, and return it."""
     import select
 
     seen = ""
@@ -154,6 +154,7 @@ def wait_for(terminal: int, words: str) -> None:
     while words not in seen:
         assert select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0], seen
         seen += os.read(terminal, 4096).decode("utf-8", "replace")
+    return seen
 
 
 def finish(process: "subprocess.Popen[str]", terminal: int) -> str:

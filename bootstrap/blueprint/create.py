@@ -22,7 +22,7 @@ from bootstrap.files import (
     temporary_folder,
 )
 from bootstrap.forge import FORGES
-from bootstrap.processes import git, read_git
+from bootstrap.processes import SET_IDENTITY, first_commit, git, repository_around
 from bootstrap.progress import Progress
 
 BLUEPRINT_QUESTION = "blueprint"
@@ -114,7 +114,7 @@ def create(
         files = _rendered_files(folder)
         _refuse_missing_ci(files, answers)
         relocked = not dry_run and relock(folder, path, progress)
-        outer = _repository_around(path)
+        outer = repository_around(path)
         if not dry_run:
             if outer is None:
                 _commit(folder, f"Start from the blueprint {answers[BLUEPRINT_QUESTION]} at {commit}", progress)
@@ -256,38 +256,11 @@ def _refuse_missing_ci(files: Sequence[str], answers: Mapping[str, Any]) -> None
         )
 
 
-def _repository_around(path: Path) -> Path | None:
-    """The work tree that contains `path`, if any: the nearest folder above it with a `.git`.
-
-    A folder that the work tree ignores is not part of it: a project there becomes a separate repository.
-    """
-    around = next((folder for folder in path.parents if (folder / ".git").exists()), None)
-    return None if around is None or _is_ignored(path, around) else around
-
-
-def _is_ignored(path: Path, work_tree: Path) -> bool:
-    try:
-        read_git("check-ignore", "--quiet", str(path), cwd=work_tree)
-    except InputError:  # exit code 1: not ignored; 128: not a repository after all
-        return False
-    return True
-
-
 def _commit(folder: Path, message: str, progress: Progress) -> None:
     """Make `folder` a git repository with one commit of everything in it."""
-    git("init", "--quiet", "--initial-branch=main", cwd=folder)
-    # The user's global ignore file may exclude files of the project (*.lock).
-    git("-c", "core.excludesFile=", "add", "--all", cwd=folder)
-    # Without signing, which may need a passphrase.
-    commit = ["-c", "commit.gpgSign=false", "commit", "--quiet", "--message", message]
-    identity = {}
-    try:
-        git("var", "GIT_AUTHOR_IDENT", cwd=folder)
-        git("var", "GIT_COMMITTER_IDENT", cwd=folder)
-    except InputError:
-        identity = _FALLBACK_IDENTITY
+    if first_commit(folder, message) is None:
         progress.say(
             "git has no user.name and user.email, so the author of the first commit is mlops-bootstrap. "
-            "Set them: git config --global user.name NAME; git config --global user.email ADDRESS"
+            f"Set them: {SET_IDENTITY}"
         )
-    git(*commit, cwd=folder, env=identity)
+        first_commit(folder, message, _FALLBACK_IDENTITY)

@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 model_group = typer.Typer(help="The model's life: gate, register, serve.", rich_markup_mode=None, no_args_is_help=True)
 platform_group = typer.Typer(help="The manifests of your platform.", rich_markup_mode=None, no_args_is_help=True)
+team_group = typer.Typer(help="The teams of your platform.", rich_markup_mode=None, no_args_is_help=True)
+environment_group = typer.Typer(help="The environments of a team.", rich_markup_mode=None, no_args_is_help=True)
 blueprint_group = typer.Typer(help="The catalogue of project blueprints.", rich_markup_mode=None, no_args_is_help=True)
 deployments_group = typer.Typer(help="What was deployed, and how it went.", rich_markup_mode=None, no_args_is_help=True)
 
@@ -58,6 +60,8 @@ def _root(
 
 app.add_typer(model_group, name="model")
 app.add_typer(platform_group, name="platform")
+platform_group.add_typer(team_group, name="team")
+platform_group.add_typer(environment_group, name="environment")
 app.add_typer(blueprint_group, name="blueprint")
 app.add_typer(deployments_group, name="deployments")
 

@@ -17,6 +17,7 @@ from bootstrap.terminal.printable import printable
         "mlops-bootstrap diff origin/main",
         "mlops-bootstrap diff HEAD~1 fraud-dev",
         "mlops-bootstrap diff origin/main --check --output markdown",
+        "mlops-bootstrap diff origin/main --deployed never",
     ],
     outputs=FORMS,
 )
@@ -38,6 +39,15 @@ def diff(
             "when Azure would refuse a change or never undo it.",
         ),
     ] = False,
+    deployed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--deployed",
+            metavar="STATE|never",
+            help="What of the earlier commit is deployed: the folder of states (.mlops/state), files that `pulumi "
+            "stack export` wrote, or never. The rest counts as new. By default all of it is. Repeatable.",
+        ),
+    ] = None,
     trust_pins: Annotated[
         bool,
         typer.Option(
@@ -51,7 +61,10 @@ def diff(
 
     The earlier commit is planned by the version of mlops-bootstrap that it pins.
     """
+    from dataclasses import replace
+
     from bootstrap.stack.diff.commits import compare, resolve
+    from bootstrap.stack.diff.deployed import read_deployed
     from bootstrap.stack.plan import cache, checks
     from bootstrap.stack.report import report
 
@@ -65,7 +78,10 @@ def diff(
     commit = resolve(platform, ref)
     refusals: list[str] = []
     kept = None if no_cache else cache.Cache()
-    compared = compare(platform, commit, stacks or [], session.console, as_of, kept, trusted)
+    existing = read_deployed(deployed, session.directory) if deployed else lambda _: None
+    compared = compare(platform, commit, stacks or [], session.console, as_of, kept, trusted, existing)
+    if deployed:
+        commit = replace(commit, deployed=", ".join(deployed))
     form = report(session.output)
     session.console.parts(form.render_diff(commit, checks.collect_refusals(compared, refusals)))
     if check:

@@ -1,21 +1,23 @@
 """`platform`: init, validate, show, link, access, schema."""
 
 import dataclasses
+import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bootstrap.cli.command import Session, command, complete_stack, platform_group
-from bootstrap.errors import InputError, Position, Problem, did_you_mean
+from bootstrap.errors import InputError, MissingError, Position, Problem, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
 from bootstrap.terminal.console import write_error
 from bootstrap.terminal.table import table
 
-_WAIT_SECONDS = 15.0
-"""How long `platform link` waits for another one: each takes about a second."""
+if TYPE_CHECKING:
+    from bootstrap.manifests.scaffold import Question
 
 
 @command(
@@ -28,6 +30,7 @@ _WAIT_SECONDS = 15.0
             " --email ml-platform@contoso.example"
             " --subscription 11111111-2222-3333-4444-555555555555 --tenant 66666666-7777-8888-9999-000000000000"
         ),
+        "mlops-bootstrap platform init acme --defaults --example --forge azure-devops",
         "mlops-bootstrap platform init acme --defaults --dry-run",
     ],
 )
@@ -40,13 +43,31 @@ def init(
     subscription: Annotated[str | None, typer.Option(help="The id of the Azure subscription.")] = None,
     tenant: Annotated[str | None, typer.Option(help="The id of the Entra tenant.")] = None,
     email: Annotated[str | None, typer.Option(help="The mail address for alerts and budgets.")] = None,
+    forge: Annotated[
+        str | None, typer.Option(metavar="github|azure-devops", help="Where the repository is: decides the CI files.")
+    ] = None,
+    tool_source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Where CI installs this tool from (docs/platform.md); or PyPI.")
+    ] = None,
+    from_az: Annotated[
+        bool,
+        typer.Option(
+            "--from-az", help="Take a missing subscription and tenant from `az account show`, without asking."
+        ),
+    ] = False,
+    example: Annotated[bool, typer.Option("--example", help="Write an example of a team, too.")] = False,
     defaults: Annotated[bool, typer.Option("--defaults", help="Write marked examples for missing values.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the files that would be written, and stop.")] = False,
 ) -> None:
-    """Create a platform repository: short YAML files, with schemas for your editor."""
+    """Create a platform repository: short YAML files, with schemas for your editor and CI, and a first commit.
+
+    On a terminal it asks for missing values. If the Azure CLI (az) is logged in, its subscription and tenant are the
+    defaults.
+    """
     import datetime as dt
 
     from bootstrap.manifests import platform, scaffold
+    from bootstrap.manifests.azure_login import azure_login
     from infra.tables.regions import is_known
 
     options = {
@@ -55,25 +76,33 @@ def init(
         "subscription": subscription,
         "tenant": tenant,
         "email": email,
+        "forge": forge,
+        "tool_source": tool_source,
     }
     given = scaffold.validated({name: value for name, value in options.items() if value is not None})
+    if from_az and not given.keys() >= {"subscription", "tenant"}:
+        given = {**azure_login(), **given}
     if not defaults:
         given = _complete(destination, given)
     if "location" in given and not is_known(given["location"]):
         session.console.say(f"warning: {' '.join(platform.unknown_location(given['location']))}")
     path = session.directory / destination
-    files = scaffold.init(path, given, dt.datetime.now(dt.UTC).date(), dry_run=dry_run)
+    today = dt.datetime.now(dt.UTC).date()
+    files, repository = scaffold.init(path, given, today, session.console, example=example, dry_run=dry_run)
     if not dry_run:
-        command_line = shell_line("mlops-bootstrap", "plan", "-C", relative_path(path))
-        text = f"{path}: {len(files)} files.\nNext:\n  {command_line}"
+        command_line = shell_line("mlops-bootstrap", "platform", "team", "add", "NAME", "-C", relative_path(path))
+        commit = ", in a git repository with a first commit" if repository == "created" else ""
+        text = f"{path}: {len(files)} files{commit}.\nNext, for each of your teams:\n  {command_line}"
     else:
         text = "\n".join([f"{path} would get {len(files)} files:", *(f"  {file}" for file in files)])
-    session.console.result(text, {"schema_version": 1, "path": str(path), "files": files, "written": not dry_run})
+    document = {"path": str(path), "files": files, "repository": repository, "written": not dry_run}
+    session.console.result(text, {"schema_version": 1, **document})
 
 
-def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
+def _complete(destination: Path, given: dict[str, Any]) -> dict[str, Any]:
     """The answers, with those that are missing asked for on a terminal. Raises InputError without one."""
-    from bootstrap.manifests.scaffold import QUESTIONS, validated
+    from bootstrap.manifests.azure_login import azure_login
+    from bootstrap.manifests.scaffold import QUESTIONS
 
     missing = [question for name, question in QUESTIONS.items() if name not in given]
     if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -82,21 +111,43 @@ def _complete(destination: Path, given: dict[str, str]) -> dict[str, str]:
             details=[f"{question.option}: {question.text}, such as {question.example}" for question in missing],
             hint="Give these options, or --defaults for marked example values.",
         )
+    questions = dict(QUESTIONS)
+    defaults = {name: question.example for name, question in QUESTIONS.items() if question.default}
+    if not given.keys() >= {"subscription", "tenant"}:
+        try:
+            for name, answer in azure_login().items():
+                defaults[name] = answer
+                questions[name] = dataclasses.replace(QUESTIONS[name], text=f"{QUESTIONS[name].text} (from az)")
+        except MissingError as error:
+            logging.getLogger(__name__).debug("no defaults from the Azure CLI: %s %s", error.what, error.why)
     try:
-        for name, question in QUESTIONS.items():
-            while name not in given:
-                default = question.example if question.default else None
-                text = question.text if default else f"{question.text}\n  (such as {question.example})"
-                try:
-                    given |= validated({name: typer.prompt(text, default=default, err=True)})
-                except InputError as error:
-                    write_error(error.details[0])
+        ask(questions, given, defaults)
     except (KeyboardInterrupt, typer.Abort):
-        options = [word for name, value in given.items() for word in (QUESTIONS[name].option, value)]
+        options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
         command_line = shell_line("mlops-bootstrap", "platform", "init", str(destination), *options)
         write_error(f"\nNo file was written. To continue with the answers so far:\n  {command_line}")
         raise
     return given
+
+
+def ask(questions: "Mapping[str, Question]", given: dict[str, Any], defaults: Mapping[str, str]) -> None:
+    """Ask for the answers that `given` does not have, and add them to it: None for an answer that is left out.
+
+    Args:
+        defaults: What a prompt accepts as it is; where it is empty, the answer may be left out.
+    """
+    from bootstrap.manifests.scaffold import validated
+
+    for name, question in questions.items():
+        default = defaults.get(name)
+        optional = "; leave it empty for none" if default == "" else ""
+        text = question.text if default else f"{question.text}\n  (such as {question.example}{optional})"
+        while name not in given:
+            answer = typer.prompt(text, default=default, show_default=bool(default), err=True)
+            try:
+                given |= validated({name: answer}, questions) if answer else {name: None}
+            except InputError as error:
+                write_error(error.details[0])
 
 
 @command(
@@ -194,36 +245,34 @@ def link(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change of links.yaml, and stop.")] = False,
 ) -> None:
     """Record the issuer and subject of a forge's tokens in links.yaml, so that CI can log in without a secret."""
-    import contextlib
-    import difflib
+    from bootstrap.manifests import links, locate
+    from bootstrap.manifests.edit import edit
 
-    from bootstrap import files, yaml
-    from bootstrap.lock import hold_lock
-    from bootstrap.manifests import links, locate, platform
-    from bootstrap.project import STATE_FOLDER
+    root, new = locate.find_root(session.directory), links.link_of(issuer, subject)
+    difference = edit(
+        root,
+        locate.LINKS,
+        lambda before: links.with_link(before or "", root / locate.LINKS, target, environment, new),
+        f"{target} {environment}",
+        "linked",
+        dry_run=dry_run,
+    )
+    print_edit(session, root / locate.LINKS, difference, "already has this link", dry_run=dry_run)
 
-    root, name = locate.find_root(session.directory), locate.LINKS
-    path, before = root / name, ""
-    lock = files.path_inside(root, f"{STATE_FOLDER}/links.lock", "platform repository")
-    # From reading to writing: a link that another process records meanwhile is kept.
-    locked = hold_lock(lock, f"{path} is being changed.", seconds=_WAIT_SECONDS)
-    with contextlib.nullcontext() if dry_run else locked:
-        if path.exists():
-            yaml.read(path, within=root)  # reports invalid YAML
-            before = files.read_bounded(path, within=root).decode()
-        after = links.with_link(before, path, target, environment, links.link_of(issuer, subject))
-        platform.check_with_links(root, after, f"{target} {environment}")
-        changed = before != after
-        if changed and not dry_run:
-            files.write_atomically(path.resolve(), after)
-    difference = "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm=""))
+
+def print_edit(session: Session, path: Path, difference: str, unchanged: str, *, dry_run: bool) -> None:
+    """Print how a command changed a manifest, or would change it.
+
+    Args:
+        unchanged: What is said of the file when there is no difference.
+    """
     session.console.result(
-        difference if changed else f"{path} already has this link.",
+        difference or f"{path} {unchanged}.",
         {
             "schema_version": 1,
             "path": str(path),
-            "changed": changed,
-            "written": changed and not dry_run,
+            "changed": bool(difference),
+            "written": bool(difference) and not dry_run,
             "difference": difference,
         },
     )

@@ -84,11 +84,9 @@ def _itinerary(folder: Path) -> Iterator[tuple[str, list[str], str]]:
 
 
 def write_team(platform: Path) -> None:
-    """Replace the example team of a new platform by the team of the tour, which owns its project."""
-    teams = platform / "teams"
+    """Write the team of the tour, which owns its project, into a new platform."""
     text = resources.files("bootstrap.demo").joinpath(f"{TEAM}.yaml").read_text(encoding="utf-8")
-    (teams / "example.yaml").unlink(missing_ok=True)
-    write_atomically(teams / f"{TEAM}.yaml", text)
+    write_atomically(platform / "teams" / f"{TEAM}.yaml", text)
 
 
 def _check(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What the manifests and the blueprints have to know about a forge: a host of git repositories with CI."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 SubjectProblem = tuple[str, str]
@@ -16,6 +16,8 @@ class Forge:
         path: What stands after the colon, in words: OWNER/REPOSITORY.
         path_pattern: The same as a pattern that Python and JavaScript read alike.
         ci_files: The CI files that blueprints generate, as globs below the repository's root.
+        platform_ci: The CI files of a platform repository, by path: they validate pull requests, and show what they
+            change in Azure. The argument is the command that starts this tool, as a POSIX shell reads it.
         is_issuer: Whether tokens of its CI have this issuer.
         subject_problem: What is wrong with the subject of a link, if anything. Its arguments: the subject, and
             whether the link is for pull requests.
@@ -25,5 +27,6 @@ class Forge:
     path: str
     path_pattern: str
     ci_files: tuple[str, ...]
+    platform_ci: Callable[[str], Mapping[str, str]]
     is_issuer: Callable[[str], bool]
     subject_problem: Callable[[str, bool], SubjectProblem | None]

@@ -1,8 +1,10 @@
 """The platform repository: its manifests read and checked together, and the settings of its stacks."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -62,23 +64,31 @@ def find_platform(start: Path) -> Platform:
     return load_platform(find_root(start))
 
 
-def load_platform(root: Path, *, links: str | None = None) -> Platform:
+Edited = Mapping[Path, str | None]
+"""The text of manifests that are about to be written, by path; None for a file that is about to be removed."""
+
+
+def load_platform(root: Path, *, edited: Edited = MappingProxyType({})) -> Platform:
     """Read all manifests of the platform in `root`.
 
     Args:
-        links: The content of `links.yaml`, if not that of the file.
+        edited: The manifests that are not read from their files.
 
     Raises:
         InputError: They have mistakes: those of all files at once, in `problems`; or `platform.yaml` pins another
             version of this tool.
     """
-    problems = [
-        Problem(Position(path, 1, 1), "the name of a team's file ends in .yaml.", "Rename the file.")
-        for path in sorted((root / TEAMS).glob("*.yml"))
-    ]
+    problems: list[Problem] = []
     platform = _manifest(root, root / FILE_NAME, PlatformManifest, problems)
-    teams = [team for path in team_files(root) if (team := _manifest(root, path, TeamManifest, problems)) is not None]
-    linked = _manifest(root, root / LINKS, LinksManifest, problems, links)
+    paths = {*team_files(root), *(path for path in edited if path.parent == root / TEAMS)}
+    paths -= {path for path, text in edited.items() if text is None}
+    problems += _problems_of_files(root)
+    teams = [
+        team
+        for path in sorted(paths)
+        if (team := _manifest(root, path, TeamManifest, problems, edited.get(path))) is not None
+    ]
+    linked = _manifest(root, root / LINKS, LinksManifest, problems, edited.get(root / LINKS))
     meeting = [*_problems_of_teams(platform, teams), *_problems_of_names(platform, teams), *_used_twice(teams)]
     if platform is not None and linked is not None and not problems:
         meeting += problems_of_links(linked, platform, teams)
@@ -94,24 +104,40 @@ def load_platform(root: Path, *, links: str | None = None) -> Platform:
     )
 
 
-def check_with_links(root: Path, text: str, linked: str) -> None:
-    """Check the manifests in `root` as if `links.yaml` had this text.
+def check_edited(root: Path, edited: Edited, what: str, done: str) -> None:
+    """Check the manifests in `root` as if they were written already.
 
     Args:
-        linked: What is new in it, in the user's words. Its mistakes are in no file yet, and are reported under this.
+        what: What is new in them, in the user's words. Its mistakes are in no file yet, and are reported under this.
+        done: What cannot be done with it when there are mistakes: `linked`, `added`.
 
     Raises:
         InputError: As `load_platform`, with the mistakes that the files have now; if they have none, with the new ones.
     """
     try:
-        load_platform(root, links=text)
+        load_platform(root, edited=edited)
     except InputError as error:
         load_platform(root)
         raise InputError(
-            f"{linked} cannot be linked.",
-            details=[f"{linked}: {problem.message} {problem.suggestion}".rstrip() for problem in error.problems],
+            f"{what} cannot be {done}.",
+            details=[f"{what}: {problem.message} {problem.suggestion}".rstrip() for problem in error.problems],
             hint="Name what the manifests have, or correct them, and run the command again.",
         ) from error
+
+
+def _problems_of_files(root: Path) -> Iterator[Problem]:
+    """The files and folders in `teams` that look like a team's manifest, and are not read as one."""
+    teams = root / TEAMS
+    for name, folders, files in os.walk(teams):  # it follows no symbolic link
+        folder = Path(name)
+        for path in (folder / one for one in sorted(folders) if (folder / one).is_symlink()):
+            yield Problem(Position(path, 1, 1), "a linked folder is not read.", f"Put a file per team into {TEAMS}/.")
+        for path in (folder / one for one in sorted(files) if one.lower().endswith((".yaml", ".yml"))):
+            if folder != teams:
+                suggestion = f"Move it to {TEAMS}/{path.stem}.yaml."
+                yield Problem(Position(path, 1, 1), f"a team's file is directly in {TEAMS}/.", suggestion)
+            elif path.suffix != ".yaml":
+                yield Problem(Position(path, 1, 1), "the name of a team's file ends in .yaml.", "Rename the file.")
 
 
 def warnings_of(manifests: Manifests) -> Iterator[Problem]:

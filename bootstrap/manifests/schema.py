@@ -241,6 +241,7 @@ HostName = Annotated[
 ServiceTag = Annotated[
     str, matching("a service tag such as AzureMonitor or Storage.WestEurope", r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
 ]
+ToolSource = Annotated[str, matching(SOURCE, SOURCE_PATTERN)]
 Generation = Annotated[int, Field(ge=1, le=99)]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -570,9 +571,7 @@ class PlatformManifest(LayerKeys):
     tool: Annotated[str, matching(VERSION, VERSION_PATTERN)] | None = Field(
         None, description="The version of mlops-bootstrap for this platform."
     )
-    tool_source: Annotated[str, matching(SOURCE, SOURCE_PATTERN)] | None = Field(
-        None, description="The source of that version; by default PyPI."
-    )
+    tool_source: ToolSource | None = Field(None, description="The source of that version; by default PyPI.")
     organization: Organization = Field(description="A short word in the name of every Azure resource. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
     groups: PlatformGroups = PlatformGroups()

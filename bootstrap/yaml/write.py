@@ -21,7 +21,7 @@ _INDENT = 2
 _DUMPER: Any = type("Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
 """PyYAML's dumper, which quotes what YAML 1.1 would not read as text; here also what YAML 1.2 would not."""
 
-_NUMBER_1_2 = re.compile(r"[-+]?(?:0o[0-7]+|\.?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)")
+_NUMBER_1_2 = re.compile(r"[-+]?(?:0o[0-7]+|\.?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)\Z")
 yaml.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_1_2, list("-+.0123456789"), None, _DUMPER)
 
 _LINE_DUMPER: Any = type("LineDumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {})
@@ -50,7 +50,7 @@ def as_yaml_line(data: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[str, str]) -> str:
+def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[str, Any]) -> str:
     """The text of a document with a mapping at `location`, added or changed; everything else as it was.
 
     Args:
@@ -69,6 +69,8 @@ def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[st
             changed = text
             for key, new in value.items():
                 changed = _changed(changed, [*location, key], new)
+            if not value:
+                changed = _changed(changed, location, {})
             if parse(changed, path).data == expected:
                 return changed
     raise InputError(
@@ -79,7 +81,7 @@ def with_entry(text: str, path: Path, location: Sequence[str], value: Mapping[st
     )
 
 
-def _merged(data: Any, location: Sequence[str], value: Mapping[str, str]) -> Any:
+def _merged(data: Any, location: Sequence[str], value: Mapping[str, Any]) -> Any:
     """What the document must mean afterwards; None when something that is no mapping is in the way."""
     if data is not None and not isinstance(data, dict):
         return None
@@ -89,7 +91,7 @@ def _merged(data: Any, location: Sequence[str], value: Mapping[str, str]) -> Any
     return None if inner is None else {**(data or {}), location[0]: inner}
 
 
-def _changed(text: str, location: Sequence[str], value: str) -> str:
+def _changed(text: str, location: Sequence[str], value: Any) -> str:
     """The text with one value added or changed."""
     node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     if node is None:
@@ -106,7 +108,7 @@ def _changed(text: str, location: Sequence[str], value: str) -> str:
     return text[: node.start_mark.index] + _quoted(value) + text[node.end_mark.index :]
 
 
-def _inserted(text: str, key_node: Any, node: Any, location: Sequence[str], value: str, *, in_block: bool) -> str:
+def _inserted(text: str, key_node: Any, node: Any, location: Sequence[str], value: Any, *, in_block: bool) -> str:
     """The text with a new entry in the mapping `node`, which is the value at `key_node`."""
     flow = _quoted(value)
     for key in reversed(location[1:]):
@@ -134,8 +136,8 @@ def _block(location: Sequence[str], value: Any, indent: int) -> str:
     return "\n".join(" " * indent + line for line in as_yaml(value).split("\n"))
 
 
-def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else as_yaml_line(value)
 
 
 def _content_end(node: Any, text: str) -> int:

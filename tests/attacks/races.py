@@ -107,8 +107,32 @@ def _one_organization(root: Path) -> Iterator[str]:
     text = (root / "p/platform.yaml").read_text(encoding="utf-8")
     if len(found := [name for name in ("alpha", "beta") if f'organization: "{name}"' in text]) != 1:
         yield f"organizations: {found}"
-    if not (root / "p/teams/example.yaml").is_file():
-        yield "a file is missing"
+    for path in ("links.yaml", ".github/workflows/platform.yml", ".git/HEAD"):
+        if not (root / "p" / path).is_file():
+            yield f"{path} is missing"
+
+
+def _add(number: int) -> list[str]:
+    return ["platform", "team", "add", f"race-{number}", "--environment", "dev", "--network", "open"]
+
+
+def _four_teams_and_a_link(root: Path) -> Iterator[str]:
+    for number in range(4):
+        if not (root / f"teams/race-{number}.yaml").is_file():
+            yield f"the team race-{number} is lost"
+    if "race@0:" not in (root / "links.yaml").read_text(encoding="utf-8"):
+        yield "the link is lost"
+
+
+def _one_environment(root: Path) -> Iterator[str]:
+    text = (root / "teams/churn.yaml").read_text(encoding="utf-8")
+    if text.count("prod:") != 1:
+        yield f"the environment: {text}"
+
+
+def _one_team(root: Path) -> None:
+    copy_of_contoso(root)
+    (root / "teams/churn.yaml").write_text("name: churn\nenvironments:\n  dev: {}\n", encoding="utf-8")
 
 
 def _one_version(root: Path) -> Iterator[str]:
@@ -125,6 +149,20 @@ def _whole_steps(root: Path) -> Iterator[str]:
 
 RACES = (
     Race("six platform links", [_link(number) for number in range(6)], copy_of_contoso, {0: (6, 6)}, _six_links),
+    Race(
+        "four teams and a link",
+        [*(_add(number) for number in range(4)), _link(0)],
+        copy_of_contoso,
+        {0: (5, 5)},
+        _four_teams_and_a_link,
+    ),
+    Race(
+        "two environments of one name",
+        [["platform", "environment", "add", "churn", "prod", "--budget", amount] for amount in ("500", "600")],
+        _one_team,
+        {0: (1, 1), 4: (1, 1)},
+        _one_environment,
+    ),
     Race("four projects in one folder", [new("churn")] * 4, nothing_in(), {0: (1, 1), 4: (3, 3)}, _one_project),
     Race(
         "four projects in one existing folder",

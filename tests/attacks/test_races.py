@@ -9,7 +9,13 @@ from tests.attacks.races import RACES, Race, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the worlds have links and modes of files")
 
-FAST = ("six platform links", "two platforms in one folder", "two platforms in one existing folder")
+FAST = (
+    "six platform links",
+    "four teams and a link",
+    "two environments of one name",
+    "two platforms in one folder",
+    "two platforms in one existing folder",
+)
 
 
 @pytest.mark.parametrize("race", [pytest.param(race, id=race.name) for race in RACES if race.name in FAST])

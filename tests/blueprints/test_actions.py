@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.yaml import read
+from bootstrap.forge import FORGES
+from bootstrap.yaml import parse, read
 
 ROOT = Path(__file__).parents[2]
 TABLE = read(ROOT / "blueprints/shared/actions.yml").data
@@ -15,6 +16,9 @@ WORKFLOWS = sorted(
     for path in folder.rglob("*.y*ml*")
     if path.parent.name == "workflows"
 )
+PLATFORMS = {f"{forge.name}: {path}": text for forge in FORGES for path, text in forge.platform_ci("uvx").items()}
+"""The CI files that `platform init` writes."""
+
 USES = re.compile(r"^\s*(?:- )?uses:\s*(\S+)@(\S+)(?:\s+#\s*(\S+))?\s*$", re.MULTILINE)
 
 
@@ -24,11 +28,32 @@ def test_workflows_are_found() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_workflow_uses_actions_of_table(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    assert_known(path.read_text(encoding="utf-8"))
+
+
+def assert_known(text: str) -> None:
     known = {(entry["action"], entry["sha"], entry["version"]) for entry in TABLE}
     used = USES.findall(text)
     assert len(used) == len(re.findall(r"\buses:", text)) > 0
     assert set(used) <= known
+
+
+def test_workflow_of_a_platform_uses_actions_of_table_with_least_rights() -> None:
+    text = PLATFORMS["github: .github/workflows/platform.yml"]
+    workflow = parse(text, Path("platform.yml")).data
+
+    assert_known(text)
+    assert (workflow["on"], workflow["permissions"]) == ("pull_request", {"contents": "read"})
+    assert "permissions" not in workflow["jobs"]["check"]
+    assert workflow["jobs"]["check"]["steps"][0]["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_ci_of_a_platform_uses_the_version_of_uv_of_the_blueprints(name: str) -> None:
+    versions = {*re.findall(r"uv(?:==|@\S+ # \S+\s+with:\s+version: \")([\d.]+)", PLATFORMS[name])}
+
+    blueprint = (ROOT / "blueprints/tabular/{% if forge == 'azure-devops' %}azure-pipelines.yml{% endif %}.jinja")
+    assert versions == {*re.findall(r"uv==([\d.]+)", blueprint.read_text(encoding="utf-8"))}
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: str(entry["action"]))

@@ -310,7 +310,7 @@ def test_examples_in_help_work(words: str, tmp_path: Path) -> None:
     import bootstrap.cli.main  # noqa: F401 - declares the commands
     from bootstrap.cli.command import EXAMPLES
 
-    assert run_cli("platform", "init", "platform", "--defaults", cwd=tmp_path).code == 0
+    assert run_cli("platform", "init", "platform", "--defaults", "--example", cwd=tmp_path).code == 0
 
     for example in EXAMPLES[words]:
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path)

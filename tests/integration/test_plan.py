@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 )
 def test_the_examples_in_the_help_work(tmp_path: Path, example: str) -> None:
     shutil.copytree(CONTOSO, tmp_path / "examples" / "contoso")
+    if " pricing" in example and " add pricing -C" not in example:  # the team of the first example of `team add`
+        run_here(*shlex.split(EXAMPLES["platform team add"][0])[1:], cwd=tmp_path)
 
     with azure_prices() as azure:
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path, env=azure.env)
@@ -84,7 +86,7 @@ def test_options_that_contradict_each_other_are_refused(tmp_path: Path, options:
 
 
 def test_a_new_platform_can_be_planned_at_once(tmp_path: Path) -> None:
-    assert run_here("platform", "init", "acme", "--defaults", cwd=tmp_path).code == ExitCode.DONE
+    assert run_here("platform", "init", "acme", "--defaults", "--example", cwd=tmp_path).code == ExitCode.DONE
 
     done = run_here("plan", "-C", "acme", "-o", "json", cwd=tmp_path)
 

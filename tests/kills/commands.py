@@ -203,6 +203,12 @@ def _small_platform(root: Path) -> None:
     )
 
 
+def _with_two_environments(root: Path) -> None:
+    _small_platform(root)
+    path = root / "platform.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("{ring: 0}}", "{ring: 0}, prod: {ring: 1}}"), "utf-8")
+
+
 def _plan_caches(root: Path) -> None:
     os.environ["XDG_CACHE_HOME"] = str(root / "cache")
 
@@ -349,7 +355,7 @@ def _tour_without_its_commands(_root: Path) -> None:
 
     def run(words: str, arguments: list[str], why: str, folder: Path, progress: Progress) -> tour.CommandResult:
         if words == "platform init":
-            scaffold.init(folder / arguments[0], {}, dt.date(2026, 11, 24), dry_run=False)
+            scaffold.init(folder / arguments[0], {}, dt.date(2026, 11, 24), progress)
         return tour.CommandResult(words, words, why, 0.0, {})
 
     tour._run = run
@@ -411,6 +417,15 @@ COMMANDS = (
         under_way=True,
     ),
     Command("platform link", _LINK, copy_of_contoso, files),
+    Command("platform team add", ("platform", "team", "add", "churn", "--budget", "500"), _small_platform, files),
+    Command(
+        "platform environment add",
+        ("platform", "environment", "add", "fraud", "prod", "--budget", "500"),
+        _with_two_environments,
+        files,
+    ),
+    # The next call finds no team.
+    Command("platform team remove", ("platform", "team", "remove", "fraud"), _small_platform, files, done=(2,)),
     Command(
         "demo, without its commands",
         ("demo", "tour"),

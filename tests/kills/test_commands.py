@@ -14,7 +14,7 @@ from tests.kills.harness import import_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="commands run in forks")
 
-EVERYWHERE = ("platform link", "model gate")
+EVERYWHERE = ("platform link", "platform team add", "platform team remove", "platform environment add", "model gate")
 """Commands with so few changes that they are killed at each."""
 
 

@@ -161,6 +161,36 @@ def test_an_entry_is_written_in_the_style_that_surrounds_it(before: str, after: 
 
 
 @pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("environments: {dev: {}} # Anna\n", {}, "environments: {dev: {}, prod: {}} # Anna\n"),
+        (
+            "environments:\n  dev: {} # Anna\n\nprojects: []\n",
+            {},
+            "environments:\n  dev: {} # Anna\n  prod: {}\n\nprojects: []\n",
+        ),
+        (
+            "environments:\n  dev:\n    budget: 5 # Anna\nprojects: []\n",
+            {"budget": 500, "vnet": {"address_space": "10.0.0.0/24"}, "compute": [{"name": "cpu"}]},
+            (
+                "environments:\n  dev:\n    budget: 5 # Anna\n  prod:\n    budget: 500\n    vnet:\n"
+                "      address_space: 10.0.0.0/24\n    compute:\n    - name: cpu\nprojects: []\n"
+            ),
+        ),
+        (
+            "environments: {dev: {budget: 5}}\n",
+            {"budget": 500, "compute": [{"name": "cpu"}]},
+            "environments: {dev: {budget: 5}, prod: {budget: 500, compute: [{name: cpu}]}}\n",
+        ),
+    ],
+)
+def test_an_entry_of_any_data_is_written_in_the_style_that_surrounds_it(
+    before: str, value: Mapping[str, Any], after: str
+) -> None:
+    assert with_entry(before, PATH, ["environments", "prod"], value) == after
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "teams: &all {fraud: {churn: {prod: {a: b}}}}\nmore: *all\n",

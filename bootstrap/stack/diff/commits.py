@@ -23,6 +23,7 @@ from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.processes import captured, read_git, shell_line, write_commit
 from bootstrap.progress import Progress
+from bootstrap.stack.diff.deployed import Deployed, of_deployed
 from bootstrap.stack.diff.difference import Commit, StackDiff, difference, made_in, new_findings
 from bootstrap.stack.diff.pinned import install_pinned
 from bootstrap.stack.plan.cache import Cache
@@ -72,6 +73,7 @@ def compare(
     as_of: str | None = None,
     cache: Cache | None = None,
     trusted: Callable[[str], bool] = lambda _: False,
+    deployed: Deployed = lambda _: None,
 ) -> Iterator[StackDiff]:
     """Compare the platform's stacks, as its files are now, with those of an earlier commit.
 
@@ -80,6 +82,7 @@ def compare(
         as_of: As for `plan_stacks`.
         cache: As for `plan_stacks`.
         trusted: As for `install_pinned`.
+        deployed: What is deployed of the earlier commit: the rest of it counts as if it were not there.
 
     Raises:
         InputError: Neither side has a stack of that name, or the manifests of the earlier commit are not valid.
@@ -109,11 +112,11 @@ def compare(
         }
         current = [name for name in names if name in platform.stacks or name not in earlier]
         for planned in plan_stacks(platform, current, progress, as_of, cache) if current or not names else ():
-            yield _difference(planned.name, commit, _take(earlier, planned.name), planned, as_of)
+            yield _difference(planned.name, commit, _take(earlier, planned.name), planned, as_of, deployed)
         for name in [name for name in earlier if not names or name in names]:
             team, _, environment = name.rpartition("-")
             suppressions = platform.suppressions_of_removed(team, environment)
-            yield _difference(name, commit, _take(earlier, name), None, as_of, suppressions)
+            yield _difference(name, commit, _take(earlier, name), None, as_of, deployed, suppressions)
 
 
 def _take(earlier: dict[str, bytes], name: str) -> Any:
@@ -128,12 +131,14 @@ def _difference(
     old: Mapping[str, Any] | None,
     planned: StackPlan | None,
     as_of: str | None,
+    deployed: Deployed,
     suppressions: Sequence[SuppressionSettings] = (),
 ) -> StackDiff:
     """How a stack differs, with its new findings and the errors that refuse its deployment."""
-    found = difference(name, old, planned.document() if planned is not None else None, commit.ref)
+    existing = of_deployed(old, deployed(name))
+    found = difference(name, existing, planned.document() if planned is not None else None, commit.ref)
     lines = {one.urn: one.manifest for one in found.resources}
-    before = {one["urn"]: one["inputs"] for one in made_in(old)}
+    before = {one["urn"]: one["inputs"] for one in made_in(existing)}
     changes = check_change(name, planned, before, as_of, suppressions)
     return replace(
         found,

@@ -35,13 +35,16 @@ class Commit:
     Attributes:
         ref: The branch, tag or id that the user typed.
         id: The commit's full id.
+        deployed: What tells how much of it is deployed: `never`, or paths of states; None when all of it counts.
     """
 
     ref: str
     id: str
+    deployed: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.ref} ({self.id[:10]})"
+        limit = "" if self.deployed is None else f", as far as it is deployed ({self.deployed})"
+        return f"{self.ref} ({self.id[:10]}){limit}"
 
     @property
     def command(self) -> Sequence[str]:
@@ -50,7 +53,11 @@ class Commit:
 
     def document(self) -> dict[str, str]:
         """The commit as JSON."""
-        return {"ref": self.ref, "commit": self.id}
+        return {
+            "ref": self.ref,
+            "commit": self.id,
+            **({"deployed": self.deployed} if self.deployed is not None else {}),
+        }
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ def difference(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] 
         *(_whole("remove", resource, f"{ref}: ") for urn, resource in before.items() if urn not in after),
     ]
     resources = [one for one in found if one is not None]
-    status: Status = "added" if old is None else "removed" if new is None else "changed" if resources else "unchanged"
+    status: Status = "removed" if new is None else "added" if old is None else "changed" if resources else "unchanged"
     return StackDiff(name, status, resources)
 
 

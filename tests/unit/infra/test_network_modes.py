@@ -12,6 +12,7 @@ import bootstrap
 import infra
 from bootstrap.manifests.scaffold import init
 from bootstrap.manifests.schema import LayerKeys
+from bootstrap.progress import Progress
 from infra.tables.network_modes import DEFAULT_MODE, MODES, SERVICES, Ci, HubNetwork, Mode, Network
 
 SOURCES = [
@@ -59,7 +60,7 @@ def test_help_of_the_key_network_explains_every_mode() -> None:
 def test_new_platform_names_every_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cast("dict[str, Mode]", MODES), "isolated", MODES["locked"])
 
-    init(tmp_path / "platform", {}, dt.date(2026, 11, 24), dry_run=False)
+    init(tmp_path / "platform", {}, dt.date(2026, 11, 24), Progress())
 
     assert "# one of open, managed, locked, isolated:" in (tmp_path / "platform" / "platform.yaml").read_text("utf-8")
 

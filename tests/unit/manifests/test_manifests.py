@@ -342,6 +342,25 @@ def test_a_team_file_that_would_be_overlooked_is_a_mistake(tmp_path: Path) -> No
     assert mistakes(root) == ["teams/other.yml:1:1: the name of a team's file ends in .yaml. Rename the file."]
 
 
+def test_files_of_teams_in_subfolders_are_refused_with_their_paths(tmp_path: Path) -> None:
+    root = world(tmp_path, more={"teams/new/pricing.yaml": TEAM, "teams/new/old/risk.YML": TEAM})
+    (root / "teams" / "linked").symlink_to(tmp_path, target_is_directory=True)
+
+    assert mistakes(root) == [
+        "teams/linked:1:1: a linked folder is not read. Put a file per team into teams/.",
+        "teams/new/pricing.yaml:1:1: a team's file is directly in teams/. Move it to teams/pricing.yaml.",
+        "teams/new/old/risk.YML:1:1: a team's file is directly in teams/. Move it to teams/risk.yaml.",
+    ]
+
+
+def test_files_among_the_teams_that_are_no_yaml_are_ignored(tmp_path: Path) -> None:
+    names = ("README.md", "fraud.yaml.bak", ".gitkeep", "more/README.md")
+
+    stacks = load_platform(world(tmp_path, more={f"teams/{name}": "- x: [\n" for name in names})).stacks
+
+    assert list(stacks) == ["hub", "fraud-dev"]
+
+
 def test_a_pinned_version_that_is_not_this_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pins mlops-bootstrap 99\.\*"):
         load_platform(world(tmp_path, PLATFORM + 'tool: "99.*"\n'))

@@ -7,6 +7,7 @@ import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.manifests.scaffold import init
+from bootstrap.progress import Progress
 from infra.settings import EnvironmentSettings, ExistingSubnet, HubSettings, NetworkSettings, NewVnet
 from tests.helpers import build_tree
 from tests.unit.manifests.test_manifests import mistakes
@@ -105,7 +106,7 @@ outbound:
 
 def test_locked_platform_reports_all_missing_settings_at_once(tmp_path: Path) -> None:
     root = tmp_path / "new"
-    init(root, {}, dt.date(2026, 11, 24), dry_run=False)
+    init(root, {}, dt.date(2026, 11, 24), Progress(), example=True)
     edit(root / "platform.yaml", "network: managed", "network: locked")
 
     expected = mistakes(root)

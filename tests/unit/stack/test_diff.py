@@ -12,6 +12,7 @@ from bootstrap.errors import ExitCode, InputError, RefusedError, RemoteError
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.diff.commits import compare, resolve
+from bootstrap.stack.diff.deployed import read_deployed
 from bootstrap.stack.diff.difference import Commit, ResourceDiff, StackDiff
 from bootstrap.stack.plan.cache import Cache
 from bootstrap.stack.plan.model import StackPlan
@@ -753,3 +754,109 @@ def test_diff_in_a_checkout_of_the_tool_plans_by_the_programs_of_the_commit(
 
     assert found["churn-dev"].status == "changed"
     assert {one.action for one in found["churn-dev"].resources} == {"add"}
+
+
+def state(root: Path, stacks: Sequence[StackPlan], without: str = "") -> Path:
+    """The folder of states in which stacks are deployed, as the engine writes them; see tests/engine for a real one."""
+    for stack in stacks:
+        resources = [
+            {"urn": one.urn, "type": one.type} for one in stack.resources if not one.urn.endswith(without or "!")
+        ]
+        text = json.dumps({"version": 3, "checkpoint": {"latest": {"resources": resources}}})
+        build_tree(root, {f".mlops/state/.pulumi/stacks/mlops-bootstrap/{stack.name}.json": text})
+    return root / ".mlops/state"
+
+
+def compared_with_deployed(root: Path, cache: Cache, *sources: str) -> dict[str, StackDiff]:
+    platform = load_platform(root)
+    deployed = read_deployed(sources, root)
+    found = compare(platform, resolve(platform, "HEAD"), (), Progress(), cache=cache, deployed=deployed)
+    return {stack.name: stack for stack in found}
+
+
+def planned_stacks(root: Path, cache: Cache) -> list[StackPlan]:
+    return list(plan_stacks(load_platform(root), [], Progress(), None, cache))
+
+
+def test_removing_what_was_never_deployed_loses_no_data(root: Path, cache: Cache) -> None:
+    (root / "teams" / "churn.yaml").unlink()
+
+    found = compared_with_deployed(root, cache, "never")
+
+    churn = found["churn-dev"]
+    assert (churn.status, churn.resources, churn.refusals) == ("removed", [], [])
+    assert found["hub"].status == found["fraud-dev"].status == "added"
+
+
+def test_correcting_a_size_that_was_never_deployed_is_no_refused_change(root: Path, cache: Cache) -> None:
+    folder = state(root, planned_stacks(root, cache), without="::cluster-cpu")
+    edit(root, "teams/fraud.yaml", "Standard_D4ds_v5", "Standard_D8ds_v5")
+
+    committed = compared(root, cache)["fraud-dev"]
+    deployed = compared_with_deployed(root, cache, str(folder))
+
+    assert [one.rule for one in committed.refusals] == ["change-refused"]
+    assert deployed["fraud-dev"].refusals == []
+    assert of_kind(deployed["fraud-dev"], "Compute").action == "add"
+    assert {one.action for one in deployed["fraud-dev"].resources if one.type.endswith(":Compute")} == {"add"}
+    assert deployed["hub"].status == deployed["churn-dev"].status == "unchanged"
+
+
+def test_removing_what_is_deployed_loses_data(root: Path, cache: Cache) -> None:
+    folder = state(root, planned_stacks(root, cache))
+    (root / "teams" / "churn.yaml").unlink()
+
+    found = compared_with_deployed(root, cache, str(folder))["churn-dev"]
+
+    assert {one.rule for one in found.refusals} == {"change-removes-data"}
+
+
+def test_export_of_a_stack_tells_nothing_of_others(root: Path, cache: Cache) -> None:
+    stacks = [stack for stack in planned_stacks(root, cache) if stack.name == "fraud-dev"]
+    text = (state(root, stacks) / ".pulumi/stacks/mlops-bootstrap/fraud-dev.json").read_text()
+    export = json.dumps({"version": 3, "deployment": json.loads(text)["checkpoint"]["latest"]})
+    (root / "fraud.json").write_text(export)
+    for team in ("churn", "fraud"):
+        (root / "teams" / f"{team}.yaml").unlink()
+
+    found = compared_with_deployed(root, cache, "fraud.json")
+
+    assert all(found[name].refusals for name in ("fraud-dev", "churn-dev"))
+
+
+def test_resource_that_an_interrupted_deployment_may_have_created_counts_as_deployed(root: Path) -> None:
+    pending = {"resource": {"urn": "urn:pulumi:fraud-dev::p::t::storage"}, "type": "creating"}
+    deployment = {"resources": [{"urn": "urn:pulumi:fraud-dev::p::t::group"}], "pending_operations": [pending]}
+    (root / "fraud.json").write_text(json.dumps({"version": 3, "deployment": deployment}))
+
+    deployed = read_deployed(["fraud.json"], root)("fraud-dev")
+
+    assert deployed == {"urn:pulumi:fraud-dev::p::t::storage", "urn:pulumi:fraud-dev::p::t::group"}
+
+
+@pytest.mark.parametrize(
+    ("files", "sources", "expected"),
+    [
+        ({}, ["state"], "There is no file"),
+        ({"state/x.txt": ""}, ["state"], "There is no deployed stack in"),
+        ({"a.json": '{"version": 3, "deployment": {}}'}, ["a.json"], "There is no deployed stack in"),
+        ({"a.json": '{"deployment": {"resources": [{"urn": 7}]}}'}, ["a.json"], "is no state of the engine"),
+        ({"a.json": "urn"}, ["a.json"], "is no state of the engine"),
+        ({"a.json": "{}"}, ["never", "a.json"], "never cannot be combined"),
+        ({"s/.pulumi/stacks/p/fraud-dev.json.gz": "x"}, ["s"], "is no state of the engine"),
+    ],
+)
+def test_wrong_states_are_refused(tmp_path: Path, files: dict[str, str], sources: list[str], expected: str) -> None:
+    build_tree(tmp_path, files)
+
+    with pytest.raises(InputError, match=expected):
+        read_deployed(sources, tmp_path)
+
+
+def test_reports_say_how_much_is_deployed(root: Path) -> None:
+    text = run_here("diff", "HEAD", "hub", "--deployed", "never", "-C", root, cwd=root)
+    document = run_here("diff", "HEAD", "hub", "--deployed", "never", "-o", "json", "-C", root, cwd=root).document
+
+    assert re.match(r"compared with HEAD \([0-9a-f]{10}\), as far as it is deployed \(never\)\n", text.out)
+    assert document["against"].keys() == {"ref", "commit", "deployed"}
+    assert [stack["status"] for stack in document["stacks"]] == ["added"]
