@@ -25,7 +25,7 @@ pool:
 
 steps:
   - checkout: self
-    fetchDepth: 0 # the branch that the pull request goes to, too
+    fetchDepth: "0" # the branch that the pull request goes to, too
     persistCredentials: "false"
   - task: UsePythonVersion@0
     inputs:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.attacks.environment import variables
 from tests.attacks.world import Answer, hang_seconds, problems
 from tests.kills.commands import (
+    AUTHOR,
     PIPELINE,
     copy_of_contoso,
     files,
@@ -46,8 +47,8 @@ def run(race: Race, root: Path) -> list[Answer]:
     race.build(root)
     for folder in (root.parent / "home", root.parent / "tmp"):
         folder.mkdir(exist_ok=True)
-    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    env = variables({"variables": path}, root.parent)
+    own = {"PYTHONPATH": str(Path(__file__).parents[2]), **AUTHOR}
+    env = variables({"variables": own}, root.parent)
     words = [sys.executable, "-P", "-m", "bootstrap"]
     pipe = subprocess.PIPE
     started = [

@@ -384,6 +384,14 @@ def _resources(root: Path) -> State:
     return dict.fromkeys(Store(root / under_engine.AZURE / "azure.sqlite").ids, "in Azure") | urns | pending
 
 
+AUTHOR = {f"GIT_{who}_{what}": "anna@a.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def _with_author(_root: Path) -> None:
+    """Git knows who commits, so that `platform init` creates a repository; called in the process of the command."""
+    os.environ.update(AUTHOR)
+
+
 def _nothing_kept(_root: Path) -> State:
     return {}
 
@@ -408,13 +416,14 @@ COMMANDS = (
         under_way=True,
         prepare=_small_blueprints,
     ),
-    Command("platform init", ("platform", "init", "p", "--defaults"), nothing_in(), files),
+    Command("platform init", ("platform", "init", "p", "--defaults"), nothing_in(), files, prepare=_with_author),
     Command(
         "platform init, existing folder",
         ("platform", "init", "p", "--defaults"),
         nothing_in("p"),
         files,
         under_way=True,
+        prepare=_with_author,
     ),
     Command("platform link", _LINK, copy_of_contoso, files),
     Command("platform team add", ("platform", "team", "add", "churn", "--budget", "500"), _small_platform, files),
