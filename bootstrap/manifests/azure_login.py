@@ -48,7 +48,7 @@ def azure_login() -> dict[str, str]:
         account = json.loads(answer)
         cloud, subscription, tenant = (account[key] for key in ("environmentName", "id", "tenantId"))
         answers = validated({"subscription": subscription, "tenant": tenant})
-    except (ValueError, LookupError, TypeError, AttributeError, InputError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InputError) as error:
         raise _missing(
             "It printed something else than an account with the ids of a subscription and a tenant."
         ) from error

@@ -57,7 +57,7 @@ def read_deployed(sources: Sequence[str], directory: Path) -> Deployed:
 def stacks_on_this_machine(root: Path) -> Collection[str]:
     """The stacks of the platform in `root` whose states on this machine have resources. Raises as `read_deployed`."""
     files = (root / STATE_FOLDER / "state").glob(".pulumi/stacks/*/*.json")
-    return [file.stem for file in files if _urns(file)]
+    return [file.stem for file in files if _urns(file, within=root)]
 
 
 def of_deployed(stack: Mapping[str, Any] | None, urns: Collection[str] | None) -> Mapping[str, Any] | None:
@@ -72,10 +72,10 @@ def of_deployed(stack: Mapping[str, Any] | None, urns: Collection[str] | None) -
     return {**stack, "resources": resources} if resources else None
 
 
-def _urns(path: Path) -> list[str]:
+def _urns(path: Path, *, within: Path | None = None) -> list[str]:
     """The URNs in a state: of resources, and of those that an interrupted deployment may have created."""
     try:
-        document = json.loads(read_bounded(path))
+        document = json.loads(read_bounded(path, within=within))
         state = document["deployment"] if "deployment" in document else document["checkpoint"]["latest"]
         state = state or {}
         resources = [*(state.get("resources") or ())]
@@ -83,7 +83,7 @@ def _urns(path: Path) -> list[str]:
         urns = ["urn:pulumi:" + one["urn"].split("urn:pulumi:")[1] for one in resources]
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.", hint=_HINT) from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is no state of the engine.", hint=_HINT) from error
     # A stack that was destroyed still has itself, and nothing in Azure.
     return [urn for urn in urns if "::pulumi:pulumi:Stack::" not in urn]
