@@ -123,7 +123,7 @@ def init(
     repository: Repository = "created" if around is None else "existing"
     if around is not None:
         progress.say(
-            f"{destination} is in the git repository {around}, so no repository was created: commit the files there."
+            f"{destination} is in a repository, {around}, so none was created: commit the files there."
             if around != place
             else f"{destination} is a git repository already: commit the files."
         )
@@ -235,7 +235,7 @@ def _files(answers: Mapping[str, str], today: dt.date, *, example: bool, with_ci
         FILE_NAME: f"""\
 # yaml-language-server: $schema={FOLDER}/platform.schema.json
 schema_version: 1
-tool: "{version}" # the version of mlops-bootstrap that everybody uses here
+tool: "{version}" # the version of mlops-bootstrap, for everybody here
 {sourced}organization: {line("organization")}
 location: {line("location")}
 tenant_id: {line("tenant")}

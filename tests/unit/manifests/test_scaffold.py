@@ -186,7 +186,7 @@ def test_init_in_a_folder_of_a_repository_creates_no_other_one(tmp_path: Path) -
     done = run_init(tmp_path / "new", "-o", "json")
 
     assert (done.code, done.document["repository"]) == (ExitCode.DONE, "existing")
-    assert f"is in the git repository {tmp_path}, so no repository was created" in done.err
+    assert f"is in a repository, {tmp_path}, so none was created" in done.err
     assert not (tmp_path / "new/.git").exists()
     assert WORKFLOW not in done.document["files"], "forges look for it in the root only"
 
