@@ -10,7 +10,7 @@ from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache
 from tests.helpers import build_tree, run_cli
 from tests.plans import make_plan
-from tests.unit.stack.test_adopt import IDENTITY, MANAGE, team
+from tests.unit.stack.test_adopt import IDENTITY, MANAGE, STORAGE, team
 from tests.unit.stack.test_network import PLATFORM as ADOPTING
 from tests.worlds import PLATFORM
 
@@ -88,21 +88,26 @@ def test_only_stacks_that_share_a_place_are_planned_too(tmp_path: Path) -> None:
     assert planned_for(shared, "ml-dev-ci") == ["ml-dev-ci", "ml-dev"]
 
 
-@pytest.mark.parametrize("identity", ["id-old", "id-new"])
-def test_stacks_that_adopt_one_identity_are_planned_together(tmp_path: Path, identity: str) -> None:
-    new = {key: value.replace("rg-old", "rg-new") for key, value in MANAGE.items()}
-    new["identity_id"] = IDENTITY.replace("id-old", identity).replace(
-        "/resourceGroups/rg-old", "/resourceGroups/RG-OLD"
-    )
+@pytest.mark.parametrize(
+    ("adopt", "shared"),
+    [
+        ({"identity_id": IDENTITY.upper()}, True),
+        ({"identity_id": f"{IDENTITY}-2"}, False),
+        ({"mode": "refer", "storage_id": STORAGE.replace("resourceGroups", "RESOURCEGROUPS")}, True),
+        ({"mode": "refer"}, False),
+    ],
+)
+def test_only_stacks_that_adopt_the_same_resource_are_planned_together(
+    tmp_path: Path, adopt: dict[str, str], shared: bool
+) -> None:
+    elsewhere = {key: value.replace("rg-old", "rg-new") for key, value in MANAGE.items()}
     files = {
         "platform.yaml": ADOPTING,
         "teams/fraud.yaml": team({**MANAGE, "identity_id": IDENTITY}),
-        "teams/risk.yaml": team(new, name="risk"),
+        "teams/risk.yaml": team({**elsewhere, **adopt}, name="risk"),
     }
 
-    together = planned_for(build_tree(tmp_path, files), "fraud-dev")
-
-    assert together == (["fraud-dev", "risk-dev"] if identity == "id-old" else ["fraud-dev"])
+    assert planned_for(build_tree(tmp_path, files), "fraud-dev") == ["fraud-dev", *(["risk-dev"] if shared else [])]
 
 
 def test_facts_of_other_stacks_come_from_the_cache(tmp_path: Path) -> None:
