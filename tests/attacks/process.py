@@ -11,14 +11,20 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.attacks.environment import variables
-from tests.attacks.world import Answer, hang_seconds, problems
+from tests.attacks.world import HANG_SECONDS, Answer, hang_seconds, problems
 
 
-def forked(root: Path, arguments: Sequence[str], prepare: Callable[[], None] = lambda: None) -> Answer:
+def forked(
+    root: Path,
+    arguments: Sequence[str],
+    prepare: Callable[[], None] = lambda: None,
+    seconds: float = HANG_SECONDS,
+) -> Answer:
     """Run the command line in `root`. What it imports, the process that forks should have imported before.
 
     Args:
         prepare: Called in the child before the command.
+        seconds: How long it may take.
     """
     for folder in (root.parent / "home", root.parent / "tmp"):
         folder.mkdir(exist_ok=True)
@@ -29,9 +35,8 @@ def forked(root: Path, arguments: Sequence[str], prepare: Callable[[], None] = l
         child = os.fork()
         if child == 0:
             _run(root, arguments, (out.fileno(), err.fileno(), outside.fileno()), prepare)
-        code = _wait(child)
-        seconds = time.monotonic() - started
-        answer = Answer(code, _text(out), _text(err), seconds)
+        code = _wait(child, seconds)
+        answer = Answer(code, _text(out), _text(err), time.monotonic() - started)
         outsides = [f"write outside: {line}" for line in dict.fromkeys(_text(outside).splitlines())]
         return replace(answer, wrong=(*problems(answer), *outsides))
 
@@ -107,9 +112,9 @@ def _run(root: Path, arguments: Sequence[str], streams: tuple[int, int, int], pr
     os._exit(code)
 
 
-def _wait(child: int) -> int | None:
+def _wait(child: int, seconds: float) -> int | None:
     """The exit code of a child; None when it had to be killed, with all that it started."""
-    deadline = time.monotonic() + hang_seconds()
+    deadline = time.monotonic() + hang_seconds(seconds)
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:

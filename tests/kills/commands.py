@@ -22,7 +22,7 @@ from bootstrap.processes import uv_executable
 from bootstrap.progress import Progress
 from bootstrap.simulator.store import Store
 from tests.attacks import deployed as under_engine
-from tests.attacks.world import Answer
+from tests.attacks.world import HANG_SECONDS, Answer
 from tests.helpers import CONTOSO, build_tree, git, run_cli
 from tests.kills.harness import changes, content, killed_at, nothing, outlived
 from tests.unit.blueprint.worlds import blueprints
@@ -51,6 +51,7 @@ class Command:
         under_way: The state may be between the one before and the one after, until the next call.
         prepare: Called in the process of the command.
         slow: Takes seconds, so that it is killed at a few changes only.
+        seconds: How long a call may take.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Command:
     under_way: bool = False
     prepare: Callable[[Path], None] = nothing
     slow: bool = False
+    seconds: float = HANG_SECONDS
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Killing:
         command.build(folder / "template")
         undisturbed = self._world()
         self._before = command.state(undisturbed)
-        self.changes, self.answer = changes(undisturbed, command.arguments, command.prepare)
+        self.changes, self.answer = changes(undisturbed, command.arguments, command.prepare, command.seconds)
         self._after = command.state(undisturbed)
         if self.answer.code != command.code:
             raise RuntimeError(f"{command.name} exited {self.answer.code}: {self.answer.err[-2000:]}")
@@ -93,7 +95,7 @@ class Killing:
     def kill(self, number: int) -> Kill:
         """Kill the command at a change, call it again, and judge both."""
         command, root = self.command, self._world()
-        first = killed_at(root, command.arguments, number, command.prepare)
+        first = killed_at(root, command.arguments, number, command.prepare, command.seconds)
         at = self.changes[number - 1] if number <= len(self.changes) else "its end"
         wrong = [f"unexpected: outlived the command: {process}" for process in outlived(root)]
         state = command.state(root)
@@ -102,7 +104,7 @@ class Killing:
             wrong.append(f"unexpected: exit code {first.code} when it was killed")
         if left == "under way" and not command.under_way:
             wrong.append(f"unexpected: half a result: {_difference(state, self._after)}")
-        again = killed_at(root, command.arguments, 0, command.prepare)
+        again = killed_at(root, command.arguments, 0, command.prepare, command.seconds)
         if again.code not in (self.answer.code, *command.done):
             wrong.append(f"unexpected: exit code {again.code} of the next call: {again.err[-1500:]}")
         if command.state(root) != self._after:
@@ -466,6 +468,7 @@ COMMANDS = (
         under_way=True,
         prepare=_with_engine,
         slow=True,
+        seconds=60,
     ),
     Command(
         "destroy",
@@ -475,6 +478,7 @@ COMMANDS = (
         under_way=True,
         prepare=_with_engine,
         slow=True,
+        seconds=60,
     ),
     Command(
         "rehearse",
@@ -483,6 +487,7 @@ COMMANDS = (
         _nothing_kept,
         prepare=_with_engine,
         slow=True,
+        seconds=60,
     ),
     Command(
         "blueprint show", ("blueprint", "show", "tabular"), _with_blueprints(), _nothing_kept, prepare=_small_blueprints

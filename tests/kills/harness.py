@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.attacks.process import changed_path, forked
-from tests.attacks.world import Answer
+from tests.attacks.world import HANG_SECONDS, Answer
 
 _MARK = "MLOPS_BOOTSTRAP_KILLED"
 """The environment variable by which the processes that a killed command has started are found."""
@@ -39,7 +39,13 @@ def nothing(_root: Path) -> None:
     """No preparation."""
 
 
-def killed_at(root: Path, arguments: Sequence[str], number: int, prepare: Callable[[Path], None] = nothing) -> Answer:
+def killed_at(
+    root: Path,
+    arguments: Sequence[str],
+    number: int,
+    prepare: Callable[[Path], None] = nothing,
+    seconds: float = HANG_SECONDS,
+) -> Answer:
     """Run a command that is killed just before its change number `number`, from 1; its code is -9 then.
 
     Args:
@@ -51,11 +57,14 @@ def killed_at(root: Path, arguments: Sequence[str], number: int, prepare: Callab
         os.environ[_MARK] = str(root)
         _arm(number)
 
-    return forked(root, arguments, armed)
+    return forked(root, arguments, armed, seconds)
 
 
 def changes(
-    root: Path, arguments: Sequence[str], prepare: Callable[[Path], None] = nothing
+    root: Path,
+    arguments: Sequence[str],
+    prepare: Callable[[Path], None] = nothing,
+    seconds: float = HANG_SECONDS,
 ) -> tuple[list[str], Answer]:
     """Run a command; what it changed and which programs it started, in order, and its answer."""
     with tempfile.TemporaryFile() as seen:
@@ -68,7 +77,7 @@ def changes(
             prepare(root)
             sys.addaudithook(write_down)
 
-        answer = forked(root, arguments, watched)
+        answer = forked(root, arguments, watched, seconds)
         seen.seek(0)
         return seen.read().decode().splitlines(), answer
 
