@@ -38,7 +38,7 @@ def variables(sandbox: Path) -> dict[str, str]:
     """The environment variables by which commands find the engine and that Azure. Raises ImpossibleHereError."""
     folder = sandbox / AZURE
     return {
-        "PATH": os.pathsep.join([str(folder / "bin"), str(_engine().parent), os.environ["PATH"]]),
+        "PATH": os.pathsep.join([str(folder / "bin"), str(_engine().parent), os.environ.get("PATH", os.defpath)]),
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_CONFIG_PASSPHRASE": "for this test only",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

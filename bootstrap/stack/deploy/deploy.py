@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,7 +231,11 @@ def refuse_losses(previews: Mapping[str, Preview], allowed: Sequence[str]) -> No
 def parse_imports(values: Sequence[str]) -> dict[str, str]:
     """The ids by URN of values `URN=ID`. Raises InputError."""
     pairs = [value.partition("=") for value in values]
-    wrong = ["".join(pair) for pair in pairs if "::" not in pair[0] or not pair[2].startswith("/")]
+    wrong = [
+        "".join(pair)
+        for pair in pairs
+        if not re.match("urn:pulumi:.+::.+::.+::.", pair[0]) or not pair[2].startswith("/")
+    ]
     if wrong:
         hint = "Write it as: --import 'urn:pulumi:…::NAME=/subscriptions/…'"
         raise InputError("--import takes a URN and an Azure id.", details=wrong, hint=hint)
