@@ -23,7 +23,8 @@ def platform(root: Path, *, deployed: bool) -> None:
         ImpossibleHereError: There is no engine.
     """
     if deployed:
-        shutil.copytree(_deployed(), root.parent, dirs_exist_ok=True)
+        shutil.copytree(_deployed() / "world", root, dirs_exist_ok=True)
+        shutil.copytree(_deployed() / AZURE, root.parent / AZURE)
     else:
         world(root)
     install_azure(root.parent)

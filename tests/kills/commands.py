@@ -381,7 +381,8 @@ def _resources(root: Path) -> State:
     """The resources of Azure, and those of the hub's state."""
     path = root / "platform/.mlops/state/.pulumi/stacks/mlops-bootstrap/hub.json"
     latest = json.loads(path.read_text(encoding="utf-8"))["checkpoint"]["latest"] if path.exists() else {}
-    urns = {one["urn"]: one.get("id") for one in latest.get("resources") or () if one["custom"]}
+    resources = [one for one in latest.get("resources") or () if not one["type"].startswith("pulumi:")]
+    urns = {one["urn"]: one.get("id") for one in resources}
     pending = {"pending": latest["pending_operations"]} if latest.get("pending_operations") else {}
     return dict.fromkeys(Store(root / under_engine.AZURE / "azure.sqlite").ids, "in Azure") | urns | pending
 
