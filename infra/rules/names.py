@@ -36,7 +36,7 @@ def _keys(stack: Stack) -> Iterator[tuple[str, Resource, bool]]:
             shared = not any(f"/resourcegroups/{group}/".lower() in f"{parts[0]}/".lower() for group in own)
         else:
             rule = rule_of(resource.type, resource.at)
-            is_global = rule.scope in ("global", "tenant")
+            is_global = rule.scope == "global"
             parts = [resource.type, *(resource.at(name) for name in (*(() if is_global else _PARENTS), rule.argument))]
             prefix = "" if is_global else f"{subscription}/"
             shared = is_global or resource.type == GROUP or resource.at("resourceGroupName") not in own

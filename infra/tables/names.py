@@ -77,7 +77,7 @@ class NamingRule:
     shortest: int
     longest: int
     pattern: str
-    scope: Literal["global", "tenant", "subscription", "resource group", "parent"]
+    scope: Literal["global", "subscription", "resource group", "parent"]
     source: str = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
     azure_type: str = ""
     stays_taken: bool = False

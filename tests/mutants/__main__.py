@@ -7,7 +7,10 @@ import hashlib
 import itertools
 import os
 import pickle
+import re
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,7 +106,7 @@ def covered(kept: Path, processes: int) -> dict[str, Covered]:
 def judged(
     chosen: Sequence[Mutant], tests: Mapping[str, Covered], kept: Path, processes: int, seconds: float
 ) -> list[Verdict]:
-    """What the tests say about each mutant; verdicts that were kept are not asked for again."""
+    """What the tests say about each mutant, then mypy; verdicts that were kept are not asked for again."""
     verdicts: dict[str, Verdict] = {}
     if kept.exists():
         with kept.open("rb") as read:
@@ -119,12 +122,36 @@ def judged(
     with kept.open("ab") as stream:
         for number, found in sessions.in_forks(tasks(), processes, 10 * seconds):
             verdict = found or Verdict("timeout", golden=False)
+            if verdict.noticed_by is None and mistypes(missing[number]):
+                verdict = Verdict("mypy", golden=False)
             verdicts[missing[number].key] = verdict
             pickle.dump({missing[number].key: verdict}, stream)
             stream.flush()
             result = f"noticed by {verdict.noticed_by}" if verdict.noticed_by is not None else "survived"
             print(f"{len(verdicts)}/{len(chosen)} {missing[number]}: {result}", flush=True)
     return [verdicts[mutant.key] for mutant in chosen]
+
+
+def mistypes(mutant: Mutant) -> bool:
+    """Whether mypy, which `make check` runs, reports what it does not report of the module without the mutant."""
+    return not type_errors(mutant.path, ast.unparse(mutant.tree(ROOT))) <= type_errors(
+        mutant.path, ast.unparse(ast.parse((ROOT / mutant.path).read_text(encoding="utf-8")))
+    )
+
+
+@functools.cache
+def type_errors(path: Path, text: str) -> frozenset[str]:
+    """What mypy reports when a module has this text, without the lines."""
+    with tempfile.TemporaryDirectory() as folder:
+        shadow = Path(folder) / path.name
+        shadow.write_text(text, encoding="utf-8")
+        options = ["--cache-dir", str(KEPT / "mypy"), "--shadow-file", str(path), str(shadow)]
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", *options], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"mypy failed on {path}: {done.stderr}{done.stdout}")
+    return frozenset(re.sub(r":\d+:", ":", line) for line in done.stdout.splitlines() if ": error: " in line)
 
 
 class Nearest:
@@ -194,11 +221,15 @@ def report(chosen: Sequence[Mutant], verdicts: Sequence[Verdict], least: float, 
     pairs = list(zip(chosen, verdicts, strict=True))
     survived = [mutant for mutant, verdict in pairs if verdict.noticed_by is None]
     golden = [mutant for mutant, verdict in pairs if verdict.golden]
-    print(f"\n{'kind':12}{'mutants':>8}{'noticed':>9}{'only by golden files':>22}")
+    print(f"\n{'kind':12}{'mutants':>8}{'noticed':>9}{'only by golden files':>22}{'only by mypy':>14}")
     for kind in (*KINDS, "all"):
         here = [(mutant, verdict) for mutant, verdict in pairs if kind in (mutant.kind, "all")]
         noticed = sum(verdict.noticed_by is not None for _, verdict in here)
-        print(f"{kind:12}{len(here):8}{noticed:9}{sum(verdict.golden for _, verdict in here):22}")
+        by_golden, by_mypy = (
+            sum(verdict.golden for _, verdict in here),
+            sum(verdict.noticed_by == "mypy" for _, verdict in here),
+        )
+        print(f"{kind:12}{len(here):8}{noticed:9}{by_golden:22}{by_mypy:14}")
     print("\nOnly golden files noticed:")
     for mutant in golden:
         print(f"  {mutant}")

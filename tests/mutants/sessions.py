@@ -70,7 +70,7 @@ class Verdict:
 
     Attributes:
         noticed_by: The first test that failed, `import` when the tests could not even be collected, `timeout` when they
-            did not end; None for a mutant that survived.
+            did not end, `mypy` when only the types are wrong; None for a mutant that survived.
         golden: Whether that test compares to a golden file.
     """
 
