@@ -15,7 +15,10 @@ from bootstrap.files import open_regular
 NOT_CODE = re.compile(r"__pycache__|\.ipynb_checkpoints|\.(?:pytest|ruff|mypy)_cache|\.#.*")
 """Names that tools create beside code: compiled modules, checkpoints, caches, the locks of Emacs."""
 
-_Stamp = tuple[int, int, int, int, int]
+_Stamp = tuple[int, ...]
+
+_SAME_TIME = 10_000_000
+"""Nanoseconds between the two times that the creation of a file sets in its folder."""
 
 
 def digest_file(path: Path) -> str:
@@ -44,7 +47,12 @@ def digest_tree(path: Path, leave_out: re.Pattern[str] | None = None) -> str:
 
 def digest_text(text: str) -> str:
     """The sha256 of a text in UTF-8, in hexadecimal."""
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return digest_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def digest_bytes(content: bytes) -> str:
+    """The sha256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def copy_tree(source: Path, target: Path, leave_out: re.Pattern[str] | None = None) -> str:
@@ -59,33 +67,62 @@ def copy_tree(source: Path, target: Path, leave_out: re.Pattern[str] | None = No
     return digest_tree(target)
 
 
-def stamps(path: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, _Stamp]:
-    """What identifies the last write of each file of a tree: it differs also if a write restored content and times."""
-    files = tree_files(path, leave_out) if path.is_dir() else {path.name: path}
-    found = ((name, file.stat()) for name, file in files.items())
-    return {name: (at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in found}
+def stamps(path: Path, root: Path) -> dict[str, _Stamp]:
+    """What identifies the last change of each file and folder of a tree, and where the tree is.
+
+    It differs also if a change was undone: a write that restored content and times, a file that was created and
+    removed, a folder that was moved away and back. The names of folders end with a slash.
+
+    Args:
+        root: Folders above the tree count as far as they do not contain `root`, too. Files may be created in them.
+    """
+    path, root = path.resolve(), root.resolve()
+    tree = {"./": path, **_below(path, None)} if path.is_dir() else {path.name: path}
+    links = [file.resolve() for file in tree.values() if file.is_symlink()]
+    above = {folder for place in (path, *links) for folder in place.parents if not root.is_relative_to(folder)}
+    return {name: _stamp(place.stat()) for name, place in tree.items()} | {
+        f"{folder.as_posix()}/": _place(folder.stat()) for folder in above
+    }
+
+
+def _stamp(at: os.stat_result) -> _Stamp:
+    return at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns
+
+
+def _place(at: os.stat_result) -> _Stamp:
+    """What identifies a folder whatever is created in it, which sets both times to the same; a rename sets only one.
+
+    https://pubs.opengroup.org/onlinepubs/9799919799/functions/rename.html
+    """
+    return at.st_dev, at.st_ino, at.st_ctime_ns if at.st_ctime_ns - at.st_mtime_ns > _SAME_TIME else 0
 
 
 def tree_files(folder: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, Path]:
     """The files of a folder by their paths in it, with forward slashes, sorted. Raises as `digest_tree` does."""
     if folder.is_symlink():
         raise _without_digest(folder, "a link to a folder")
-    return dict(sorted(_below(folder, "", leave_out).items()))
+    return {name: path for name, path in sorted(_below(folder, leave_out).items()) if not name.endswith("/")}
 
 
-def _below(folder: Path, prefix: str, leave_out: re.Pattern[str] | None) -> dict[str, Path]:
+def _below(folder: Path, leave_out: re.Pattern[str] | None) -> dict[str, Path]:
+    """The files and folders in a folder; the names of folders end with a slash."""
     found: dict[str, Path] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if leave_out is not None and leave_out.fullmatch(entry.name):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                found |= _below(Path(entry.path), f"{prefix}{entry.name}/", leave_out)
-            elif entry.is_file():
-                found[prefix + entry.name] = Path(entry.path)
-            else:
-                link = "a link to a folder" if entry.is_dir() else "a link that leads nowhere"
-                raise _without_digest(Path(entry.path), link if entry.is_symlink() else "no file")
+    waiting = [(folder, "")]
+    while waiting:
+        inner, prefix = waiting.pop()
+        with os.scandir(inner) as entries:
+            for entry in entries:
+                if leave_out is not None and leave_out.fullmatch(entry.name):
+                    continue
+                name, path = prefix + entry.name, Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((path, f"{name}/"))
+                    found[f"{name}/"] = path
+                elif entry.is_file():
+                    found[name] = path
+                else:
+                    link = "a link to a folder" if entry.is_dir() else "a link that leads nowhere"
+                    raise _without_digest(path, link if entry.is_symlink() else "no file")
     return found
 
 

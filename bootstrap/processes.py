@@ -164,8 +164,7 @@ def write_commit(repository: Path, commit: str, folder: Path, within: str = "") 
         MissingError: git is not installed.
         TimeoutError: git gives no answer; it was killed.
     """
-    files = _files(repository, commit, within)
-    _check_paths(commit, files)
+    files = committed_files(repository, commit, within)
     left = _MAX_COMMIT
     with _reader(["cat-file", "--batch"], repository, subprocess.PIPE) as (process, answered):
         assert process.stdin is not None
@@ -195,8 +194,11 @@ def write_commit(repository: Path, commit: str, folder: Path, within: str = "") 
             target.symlink_to(os.fsdecode(content)) if is_link else target.write_bytes(content)
 
 
-def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, str]]:
-    """The files of a commit: whether each is a symbolic link, its object's id and its path."""
+def committed_files(repository: Path, commit: str, within: str = "") -> list[tuple[bool, str, str]]:
+    """The files of a commit: whether each is a symbolic link, its object's id and its path. Submodules are left out.
+
+    Raises InputError as `write_commit` does.
+    """
     # check-ignore does not accept the option.
     arguments = [
         "--literal-pathspecs",
@@ -220,6 +222,7 @@ def _files(repository: Path, commit: str, within: str) -> list[tuple[bool, str, 
         mode, kind, id_ = about.split()
         if kind == "blob":
             found.append((mode == _LINK, id_, path))
+    _check_paths(commit, found)
     return found
 
 

@@ -2,7 +2,8 @@
 
 The table has the true value, the losses and the groups of each row: number and digest of the rows, the metrics in
 `METRICS`, and the values of the groups follow from it. Intervals cannot be recomputed without the random numbers of the
-evaluate step: they must contain their values. Reads only the folder of the evaluation.
+evaluate step: they must contain their values, and be as wide as the standard errors require, which follow from the
+losses, too. Reads only the folder of the evaluation.
 """
 
 import csv
@@ -11,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from statistics import fmean
+from statistics import NormalDist, fmean
+from typing import Literal
 
 from bootstrap.digest import digest_file, digest_text
 from bootstrap.model.records import Evaluation, Interval, Scores
@@ -25,10 +27,28 @@ CONFIDENCE = (0.8, 0.9999)
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 """How much a reported number may differ from the recomputed one."""
 
+_NARROWEST = 0.4
+"""The least distance of an interval's end from its value, as a share of that of the normal distribution.
+
+Bootstrap intervals of skewed losses are hardly wider at one end: where one row has most of the loss, the lower end has
+half of that distance, because a third of the resamples lack this row.
+"""
+
+_WIDTH_UP_TO = 0.95
+"""The confidence above which intervals need not become wider: resamples of few rows have few values."""
+
+_LARGEST = 1e100
+"""The largest number in a table of losses: sums of squares of larger ones are infinite."""
+
 _HALF = 0.5
 
 _Numbers = Sequence[float]
-_Metrics = Mapping[str, Callable[[_Numbers, _Numbers], float]]
+_Recomputed = tuple[float, list[float]]
+"""A metric, and the influence of each row on it (empty where the metric is NaN): the squared influences add up to the
+squared standard error times the squared number of rows. Efron and Tibshirani, An Introduction to the Bootstrap (1993),
+chapter 21, "the infinitesimal jackknife"."""
+
+_Metrics = Mapping[str, tuple[Literal["lower", "higher"], Callable[[_Numbers, _Numbers], _Recomputed]]]
 
 
 def check(evaluation: Evaluation, folder: Path) -> tuple[list[str], list[str]]:
@@ -40,7 +60,9 @@ def check(evaluation: Evaluation, folder: Path) -> tuple[list[str], list[str]]:
     ]
     least, largest = CONFIDENCE
     if not least <= evaluation.confidence <= largest:
-        problems.append(f"the confidence of intervals is {evaluation.confidence}, not between {least} and {largest}")
+        # The widths of the intervals depend on it.
+        wrong = f"the confidence of intervals is {evaluation.confidence}, not between {least} and {largest}"
+        return [*problems, wrong], []
     models = {"challenger": evaluation.challenger, "baseline": evaluation.baseline}
     if evaluation.champion is not None:
         models["champion"] = evaluation.champion
@@ -58,11 +80,15 @@ def check(evaluation: Evaluation, folder: Path) -> tuple[list[str], list[str]]:
         return [*problems, *wrong_rows], []
     binary = set(numbers["truth"]) <= {0.0, 1.0}
     names = dict.fromkeys([*evaluation.metrics, *(name for scores in models.values() for name in _reported(scores))])
-    known = {name for metrics in METRICS.values() for name in metrics}
     problems += [
         f"{name} is no metric of {evaluation.problem}"
         for name in names
-        if name in known and name not in METRICS[evaluation.problem]
+        if name in BETTER and name not in METRICS[evaluation.problem]
+    ]
+    problems += [
+        f"evaluation.json declares that a {metric.better} {name} is better; a {BETTER[name]} one is"
+        for name, metric in evaluation.metrics.items()
+        if metric.better != BETTER.get(name, metric.better)
     ]
     metrics = {
         name: METRICS[evaluation.problem][name]
@@ -70,8 +96,15 @@ def check(evaluation: Evaluation, folder: Path) -> tuple[list[str], list[str]]:
         if name in METRICS[evaluation.problem] and (binary or name not in _BINARY)
     }
     groups = {name.removeprefix(GROUP): labels for name, labels in texts.items() if name != "row"}
+    found = {
+        name: {metric: recompute(numbers["truth"], numbers[name]) for metric, (_, recompute) in metrics.items()}
+        for name in models
+    }
     for name, scores in models.items():
-        problems += _scores(name, scores, metrics, numbers["truth"], numbers[name], groups)
+        problems += _scores(name, scores, found[name], evaluation.confidence)
+        problems += _groups(name, scores, metrics, numbers["truth"], numbers[name], groups)
+    for name, differences in evaluation.differences.items():
+        problems += _differences(name, differences, found["challenger"], found.get(name, {}), evaluation.confidence)
     problems += [
         f"{file} has the groups of {column}, but evaluation.json has none for the challenger"
         for column in groups
@@ -117,6 +150,8 @@ def _number(text: str, row: int, column: str) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(f"row {row} has no finite {what}")
+    if abs(number) > _LARGEST:
+        raise ValueError(f"row {row} has a {what} beyond {_LARGEST:g}")
     if number < 0 and column != "truth":
         raise ValueError(f"row {row} has a negative {what}")
     return number
@@ -133,13 +168,34 @@ def _rows(evaluation: Evaluation, ids: Sequence[str], truth: _Numbers) -> Iterat
         yield f"{file} has other rows or true values than those whose digest is in evaluation.json"
 
 
-def _scores(
+def _scores(model: str, scores: Scores, found: Mapping[str, _Recomputed], confidence: float) -> Iterator[str]:
+    """What contradicts the losses in the metrics of a model."""
+    for metric, interval in scores.metrics.items():
+        if metric in found:
+            value, influences = found[metric]
+            yield from _differing(f"{metric} of the {model}", interval.value, value)
+            yield from _narrow(f"{metric} of the {model}", interval, influences, confidence)
+    yield from _outside(f"of the {model}", scores.metrics)
+
+
+def _differences(
+    other: str,
+    differences: Mapping[str, Interval],
+    challenger: Mapping[str, _Recomputed],
+    theirs: Mapping[str, _Recomputed],
+    confidence: float,
+) -> Iterator[str]:
+    """The intervals of differences that are narrower than paired rows allow. The rules check their values."""
+    for metric, interval in differences.items():
+        if metric in theirs:
+            pairs = zip(challenger[metric][1], theirs[metric][1], strict=True)
+            yield from _narrow(f"{metric} to {other}", interval, [one - two for one, two in pairs], confidence)
+
+
+def _groups(
     model: str, scores: Scores, metrics: _Metrics, truth: _Numbers, losses: _Numbers, groups: Mapping[str, list[str]]
 ) -> Iterator[str]:
-    """What contradicts the losses in the metrics and groups of a model."""
-    for metric, interval in scores.metrics.items():
-        yield from _differing(f"{metric} of the {model}", metric, interval.value, metrics, truth, losses)
-    yield from _outside(f"of the {model}", scores.metrics)
+    """What contradicts the rows and their losses in the groups of a model."""
     for column, reported in scores.groups.items():
         members = _members(groups.get(column, []))
         if members.keys() != reported.keys():
@@ -150,7 +206,9 @@ def _scores(
         for group, values in reported.items():
             inner = [[numbers[row] for row in members[group]] for numbers in (truth, losses)]
             for metric, value in values.items():
-                yield from _differing(f"{metric} of the {model} for {column} {group}", metric, value, metrics, *inner)
+                if metric in metrics:
+                    expected, _ = metrics[metric][1](*inner)
+                    yield from _differing(f"{metric} of the {model} for {column} {group}", value, expected)
 
 
 def _members(labels: Iterable[str]) -> dict[str, list[int]]:
@@ -159,13 +217,8 @@ def _members(labels: Iterable[str]) -> dict[str, list[int]]:
     return {label: [row for _, row in items] for label, items in groupby(ordered, key=lambda item: item[0])}
 
 
-def _differing(
-    what: str, metric: str, reported: float, metrics: _Metrics, truth: _Numbers, losses: _Numbers
-) -> Iterator[str]:
+def _differing(what: str, reported: float, expected: float) -> Iterator[str]:
     """A contradiction if the reported metric is not what follows from the losses."""
-    if metric not in metrics or not losses:
-        return
-    expected = metrics[metric](truth, losses)
     if math.isnan(expected) and math.isnan(reported):
         return
     if not math.isclose(expected, reported, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE):
@@ -175,18 +228,52 @@ def _differing(
 def _outside(what: str, intervals: Mapping[str, Interval]) -> Iterator[str]:
     """The intervals that do not contain their values. Numbers that are not finite are left to the rules."""
     for metric, interval in intervals.items():
-        margin = _RELATIVE * max(abs(interval.low), abs(interval.high)) + _ABSOLUTE
-        if interval.value < interval.low - margin or interval.value > interval.high + margin:
+        if _is_outside(interval):
             yield (
                 f"the interval of {metric} {what}, {interval.low:.6g} to {interval.high:.6g}, does not contain its"
                 f" value, {interval.value:.6g}"
             )
 
 
-def _r2(truth: _Numbers, losses: _Numbers) -> float:
+def _is_outside(interval: Interval) -> bool:
+    margin = _RELATIVE * max(abs(interval.low), abs(interval.high)) + _ABSOLUTE
+    return interval.value < interval.low - margin or interval.value > interval.high + margin
+
+
+def _narrow(what: str, interval: Interval, influences: _Numbers, confidence: float) -> Iterator[str]:
+    """A contradiction for each end of the interval that is closer to the value than the standard error allows."""
+    rows = len(influences) or 1
+    error = math.sqrt(math.fsum(one * one for one in influences)) / rows
+    least = _NARROWEST * NormalDist().inv_cdf((1 + min(confidence, _WIDTH_UP_TO)) / 2) * error
+    for end, distance in (("low", interval.value - interval.low), ("high", interval.high - interval.value)):
+        if distance < least * (1 - _RELATIVE) - _ABSOLUTE and not _is_outside(interval):
+            yield (
+                f"the interval of {what}, {interval.low:.6g} to {interval.high:.6g}, is too narrow: its {end} end is"
+                f" {distance:.6g} from the value; the standard error by the losses, {error:.6g}, allows no less than"
+                f" {least:.6g}"
+            )
+
+
+def _mean(scores: _Numbers) -> _Recomputed:
+    mean = fmean(scores)
+    return mean, [score - mean for score in scores]
+
+
+def _rmse(_: _Numbers, losses: _Numbers) -> _Recomputed:
+    mean, influences = _mean(losses)
+    root = math.sqrt(mean)
+    return root, [one / (2 * root) for one in influences] if root else influences
+
+
+def _r2(truth: _Numbers, losses: _Numbers) -> _Recomputed:
     middle = fmean(truth)
-    spread = math.fsum((value - middle) ** 2 for value in truth)
-    return 1 - math.fsum(losses) / spread if spread > 0 else math.nan
+    squares = [(value - middle) ** 2 for value in truth]
+    spread, error = fmean(squares), fmean(losses)
+    if not spread:
+        return math.nan, []
+    return 1 - error / spread, [
+        error / spread * (square / spread) - loss / spread for square, loss in zip(squares, losses, strict=True)
+    ]
 
 
 def _probabilities(truth: _Numbers, losses: _Numbers) -> list[float]:
@@ -195,44 +282,63 @@ def _probabilities(truth: _Numbers, losses: _Numbers) -> list[float]:
     return [round(one if value else 1 - one, 12) for value, one in zip(truth, right, strict=True)]
 
 
-def _brier(truth: _Numbers, losses: _Numbers) -> float:
-    return fmean((one - value) ** 2 for value, one in zip(truth, _probabilities(truth, losses), strict=True))
+def _brier(truth: _Numbers, losses: _Numbers) -> _Recomputed:
+    return _mean([(one - value) ** 2 for value, one in zip(truth, _probabilities(truth, losses), strict=True)])
 
 
-def _accuracy(truth: _Numbers, losses: _Numbers) -> float:
+def _accuracy(truth: _Numbers, losses: _Numbers) -> _Recomputed:
     found = _probabilities(truth, losses)
-    return fmean((one >= _HALF) == (value >= _HALF) for value, one in zip(truth, found, strict=True))
+    return _mean([float((one >= _HALF) == (value >= _HALF)) for value, one in zip(truth, found, strict=True)])
 
 
-def _roc_auc(truth: _Numbers, losses: _Numbers) -> float:
-    """The share of pairs of both classes in the right order; ties count half."""
-    ordered = sorted(zip(_probabilities(truth, losses), truth, strict=True))
-    above, zeros = 0.0, 0
-    for _, tied in groupby(ordered, key=lambda pair: pair[0]):
-        classes = [value for _, value in tied]
-        ones = int(sum(classes))
-        above += ones * (zeros + (len(classes) - ones) / 2)
-        zeros += len(classes) - ones
-    pairs = zeros * (len(ordered) - zeros)
-    return above / pairs if pairs else math.nan
+def _roc_auc(truth: _Numbers, losses: _Numbers) -> _Recomputed:
+    """The share of pairs of both classes in the right order; ties count half.
+
+    The influence of a row follows from the share of its own pairs that are in the right order: DeLong, DeLong and
+    Clarke-Pearson (1988), https://doi.org/10.2307/2531595.
+    """
+    found, rows = _probabilities(truth, losses), len(truth)
+    ones = int(sum(truth))
+    zeros = rows - ones
+    if not ones or not zeros:
+        return math.nan, []
+    shares = [0.0] * rows
+    ones_below = zeros_below = 0
+    for _, tied in groupby(sorted(range(rows), key=found.__getitem__), key=found.__getitem__):
+        equal = list(tied)
+        ones_here = int(sum(truth[row] for row in equal))
+        zeros_here = len(equal) - ones_here
+        for row in equal:
+            right = zeros_below + zeros_here / 2 if truth[row] else ones - ones_below - ones_here / 2
+            shares[row] = right / (zeros if truth[row] else ones)
+        ones_below, zeros_below = ones_below + ones_here, zeros_below + zeros_here
+    area = math.fsum(share for share, value in zip(shares, truth, strict=True) if value) / ones
+    return area, [
+        (share - area) * rows / (ones if value else zeros) for share, value in zip(shares, truth, strict=True)
+    ]
 
 
 METRICS: Mapping[str, _Metrics] = {
     "regression": {
-        "mse": lambda _, losses: fmean(losses),
-        "rmse": lambda _, losses: math.sqrt(fmean(losses)),
-        "mae": lambda _, losses: fmean(map(math.sqrt, losses)),
-        "r2": _r2,
+        "mse": ("lower", lambda _, losses: _mean(losses)),
+        "rmse": ("lower", _rmse),
+        "mae": ("lower", lambda _, losses: _mean([math.sqrt(loss) for loss in losses])),
+        "r2": ("higher", _r2),
     },
     "classification": {
-        "log_loss": lambda _, losses: fmean(losses),
-        "brier": _brier,
-        "accuracy": _accuracy,
-        "roc_auc": _roc_auc,
+        "log_loss": ("lower", lambda _, losses: _mean(losses)),
+        "brier": ("lower", _brier),
+        "accuracy": ("higher", _accuracy),
+        "roc_auc": ("higher", _roc_auc),
     },
 }
-"""The metrics that follow from true values and losses, by the kind of problem. Losses are the squared errors of a
-regression, or the log losses of a classification."""
+"""The metrics that follow from true values and losses, by the kind of problem: the better direction, and the
+computation. Losses are the squared errors of a regression, or the log losses of a classification."""
+
+BETTER: Mapping[str, Literal["lower", "higher"]] = {
+    name: better for metrics in METRICS.values() for name, (better, _) in metrics.items()
+}
+"""The better direction of each of them; no evaluation can declare another one."""
 
 _BINARY = frozenset({"brier", "accuracy", "roc_auc"})
 """The metrics that follow from log losses only where the true values are 0 and 1."""

@@ -254,12 +254,23 @@ Record = TypeVar("Record", bound=_Record)
 
 def read_record(path: Path, record: type[Record]) -> Record:
     """Read one of these documents. Raises InputError if it is missing, from a newer version of the tool, or invalid."""
+    return parse_record(read_bytes(path), path, record)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of one of these documents. Raises InputError if it is missing or cannot be read."""
     try:
-        return record.model_validate_json(read_bounded(path))
+        return read_bounded(path)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
+
+
+def parse_record(content: bytes, path: Path, record: type[Record]) -> Record:
+    """The document with this content, which was read from `path`. Raises InputError as `read_record` does."""
+    try:
+        return record.model_validate_json(content)
     except ValidationError as error:
         versions = [item["input"] for item in error.errors() if item["loc"] == ("schema_version",)]
         if any(isinstance(version, int) and version > 1 for version in versions):

@@ -1,8 +1,9 @@
 """Registers the model of a run that passed the gate as a new version, which becomes the champion.
 
-The gate must still come to the same decision. The steps, in this order: copy the model into the registry's folder by
-digest; create a version in MLflow's registry with the lineage as tags (a version with the same digest is reused); write
-`version.json`; retire the former champion. After an interruption the same command completes them.
+The gate must still come to the same decision. `decision.json` is read once: what was compared is what is registered.
+The steps, in this order: copy the model into the registry's folder by digest; create a version in MLflow's registry
+with the lineage as tags (a version with the same digest is reused); write `version.json`; retire the former champion.
+After an interruption the same command completes them.
 """
 
 from dataclasses import dataclass
@@ -10,13 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap import __version__
-from bootstrap.digest import copy_tree, digest_file, digest_tree
+from bootstrap.digest import copy_tree, digest_bytes, digest_tree
 from bootstrap.errors import ConflictError, MissingError, RefusedError
 from bootstrap.files import remove_leftovers, remove_tree, staging_folder, write_atomically
 from bootstrap.lock import hold_lock
 from bootstrap.model import gate, registry
 from bootstrap.model.mlflow_store import MlflowStore
-from bootstrap.model.records import Artifact, Champion, Decision, Run, Version, read_record, write_record
+from bootstrap.model.records import (
+    Artifact,
+    Champion,
+    Decision,
+    Run,
+    Version,
+    parse_record,
+    read_bytes,
+    write_record,
+)
 from bootstrap.progress import Progress
 from bootstrap.project import STATE_FOLDER, Project
 
@@ -29,11 +39,13 @@ class Challenger:
     """The model of a run that may be registered.
 
     Attributes:
+        decision: The content of `decision.json`.
         tags: The lineage.
         existing: The version that was registered from the same model; None for a new model.
         is_champion: That version is the champion, so there is nothing to register.
     """
 
+    decision: bytes
     tags: dict[str, str]
     existing: Version | None
     is_champion: bool
@@ -54,7 +66,8 @@ def find_challenger(project: Project, run: Run) -> Challenger:
             f"There is no decision about the model of run {run.id} yet.",
             hint=f"Let the gate decide first: {project.command(f'model gate --run {run.id}')}",
         )
-    decision = read_record(path, Decision)
+    content = read_bytes(path)
+    decision = parse_record(content, path, Decision)
     if not decision.passed:
         raise RefusedError(
             f"The gate refused the model of run {run.id}.",
@@ -66,7 +79,7 @@ def find_challenger(project: Project, run: Run) -> Challenger:
     is_champion = existing is not None and existing == registry.champion(project)
     if not is_champion:
         _verify(project, run, decision)
-    return Challenger(_lineage(project, run, path), existing, is_champion)
+    return Challenger(content, _lineage(project, run, content), existing, is_champion)
 
 
 def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger, Version]:
@@ -86,7 +99,7 @@ def register(project: Project, run: Run, progress: Progress) -> tuple[Challenger
             if challenger.existing is not None and challenger.is_champion:
                 version = challenger.existing
             else:
-                version = _create_champion(project, store, run, challenger.tags, progress)
+                version = _create_champion(project, store, run, challenger, progress)
             _retire_others(project, store, version, progress)
         return challenger, version
 
@@ -118,12 +131,12 @@ def _name(champion: Champion | None) -> str:
     return f"version {champion.version}" if champion else "none"
 
 
-def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
+def _lineage(project: Project, run: Run, decision: bytes) -> dict[str, str]:
     """The lineage of a version as tags, for `version.json` and MLflow's registry."""
     pipeline = project.manifest.pipeline
     return {
         DIGEST_TAG: run.outputs[pipeline.model].sha256,
-        registry.DECISION_TAG: digest_file(decision),
+        registry.DECISION_TAG: digest_bytes(decision),
         "mlops.evaluation_sha256": run.outputs[pipeline.evaluation].sha256,
         "mlops.git_commit": run.git.commit or "none",
         "mlops.git_dirty": str(run.git.dirty).lower(),
@@ -142,18 +155,18 @@ def _lineage(project: Project, run: Run, decision: Path) -> dict[str, str]:
 
 
 def _create_champion(
-    project: Project, store: MlflowStore, run: Run, lineage: dict[str, str], progress: Progress
+    project: Project, store: MlflowStore, run: Run, challenger: Challenger, progress: Progress
 ) -> Version:
     model = gate.model_of(project, run)
     progress.started("copy the model")
     folder = registry.version_folder(project, model.sha256)
     _copy(project, project.path(model.path), folder / registry.MODEL, model.sha256)
-    write_atomically(folder / registry.DECISION, gate.decision_path(project, run.id).read_bytes())
+    write_atomically(folder / registry.DECISION, challenger.decision)
     progress.finished("copy the model")
 
     progress.started("register in MLflow")
     name = project.manifest.model.name
-    tags = {**lineage, STAGE_TAG: "champion"}
+    tags = {**challenger.tags, STAGE_TAG: "champion"}
     # There is a version after an interrupted registration, or if this model was the champion before.
     number = store.register_version(
         name, folder / registry.MODEL, run_id=run.mlflow_run_id, digest_tag=DIGEST_TAG, tags=tags
@@ -173,7 +186,7 @@ def _create_champion(
         stage="champion",
         model=Artifact(path=(folder / registry.MODEL).relative_to(project.root).as_posix(), sha256=model.sha256),
         registered_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        tags=lineage,
+        tags=challenger.tags,
     )
     write_record(folder / registry.RECORD, version)
     return version

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
+from bootstrap.model.evidence import BETTER
 from bootstrap.model.records import Champion, Evaluation, Interval, RuleResult
 
 EVIDENCE = "evidence"
@@ -30,6 +31,7 @@ class GateRule(BaseModel):
         better_than: The whole interval of the difference must lie on the better side of zero.
         not_worse_than: The whole interval of the difference must lie within `margin` on the worse side of zero.
         margin: In the metric's unit; zero or more.
+        better: The better direction of the metric; needed if it is compared and not one of `evidence.BETTER`.
         data_checks: All checks of the data must have passed.
     """
 
@@ -43,6 +45,7 @@ class GateRule(BaseModel):
     better_than: Literal["baseline", "champion"] | None = None
     not_worse_than: Literal["baseline", "champion"] | None = None
     margin: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    better: Literal["lower", "higher"] | None = None
     data_checks: Literal["passed"] | None = None
 
     @model_validator(mode="after")
@@ -59,6 +62,14 @@ class GateRule(BaseModel):
         if surplus := given - needed - optional:
             words = " or ".join(sorted(surplus))
             raise ValueError(f"the rule {self.name!r} has {kinds[0]}, which does not allow {words}")
+        known = BETTER.get(self.metric or "", self.better)
+        if "better" in optional and known is None:
+            raise ValueError(
+                f"the rule {self.name!r} compares {self.metric}, whose better direction only you know: add "
+                f"`better: lower` or `better: higher`. Known metrics: {', '.join(BETTER)}"
+            )
+        if self.better not in (None, known):
+            raise ValueError(f"the rule {self.name!r} has better: {self.better}, but a {known} {self.metric} is better")
         return self
 
 
@@ -149,22 +160,23 @@ def _compared(rule: GateRule, evaluation: Evaluation, champion: Champion | None)
     metric = rule.metric or ""
     if other == "champion" and champion is None:
         return RuleResult(rule=rule.name, passed=True, message="there is no champion to compare with yet")
-    direction = evaluation.metrics.get(metric)
+    better = BETTER.get(metric, rule.better)
+    declared = evaluation.metrics.get(metric)
     difference = evaluation.differences.get(other, {}).get(metric)
-    if direction is None:
-        return _refused(rule, f"the evaluation does not declare the better direction of {metric}")
+    if declared is not None and declared.better != better:
+        return _refused(rule, f"the evaluation declares that a {declared.better} {metric} is better; a {better} one is")
     if difference is None:
         return _refused(rule, f"the evaluation does not compare {metric} with the {other}")
     if flaw := _flaw(difference) or _disagreement(evaluation, other, metric, difference):
         return _refused(rule, f"the difference of {metric} to the {other} {flaw}", difference)
     # The end of the interval on the worse side: positive if the challenger may be worse than the other model.
-    worst = difference.high if direction.better == "lower" else -difference.low
+    worst = difference.high if better == "lower" else -difference.low
     margin = rule.margin if rule.not_worse_than is not None else None
     passed = worst < 0 if margin is None else worst <= margin
     message = (
         f"{metric} differs from the {other} by {_number(difference.value)} "
         f"({_number(difference.low)} to {_number(difference.high)} at {evaluation.confidence:.0%}), "
-        f"{direction.better} is better"
+        f"{better} is better"
     )
     if not passed:
         message += f": up to {_number(worst)} worse, " + (
@@ -182,8 +194,8 @@ def _compared(rule: GateRule, evaluation: Evaluation, champion: Champion | None)
 _KINDS: dict[str, tuple[set[str], set[str], Callable[[GateRule, Evaluation, Champion | None], RuleResult]]] = {
     "at_most": ({"metric"}, {"per_group"}, _absolute),
     "at_least": ({"metric"}, {"per_group"}, _absolute),
-    "better_than": ({"metric"}, set(), _compared),
-    "not_worse_than": ({"metric", "margin"}, set(), _compared),
+    "better_than": ({"metric"}, {"better"}, _compared),
+    "not_worse_than": ({"metric", "margin"}, {"better"}, _compared),
     "data_checks": (set(), set(), _data_checks),
 }
 """Each kind: the keys that it needs, those that it allows, and its check. A key without a row is refused."""

@@ -28,6 +28,8 @@ from bootstrap.errors import BootstrapError, InputError, MissingError, RefusedEr
 from bootstrap.files import remove_leftovers, remove_tree, staging_folder
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
+from bootstrap.model.git_state import git_state
+from bootstrap.model.locked import digest_of_lock
 from bootstrap.model.mlflow_store import (
     MlflowStore,
     RunStatus,
@@ -60,7 +62,7 @@ from bootstrap.model.records import (
     read_run,
     write_record,
 )
-from bootstrap.processes import end, git, guarded_child, read_git
+from bootstrap.processes import end, guarded_child
 from bootstrap.progress import Progress
 from bootstrap.project import STATE_FOLDER, Project
 
@@ -81,7 +83,7 @@ def preview(project: Project, file: Path, given: Mapping[str, str], directory: P
 
     A job that follows one without cached outputs counts as not cached. Raises the errors of `run`; changes nothing.
     """
-    prepared = _PreparedRun.prepare(project, file, given, directory)
+    prepared = _PreparedRun.prepare(project, digest_of_lock(project), file, given, directory)
     cached = prepared.find_cached()
     return {name: name in cached for name in prepared.pipeline.jobs}
 
@@ -106,15 +108,16 @@ def run(
         use_cache: Use cached outputs of steps that have not changed.
 
     Raises:
-        InputError: The pipeline, a component or an input is wrong, or a step failed (`details` has the end of its log).
+        InputError: The pipeline, a component, an input or uv.lock is wrong, or a step failed (`details` has the end of
+            its log).
         MissingError: The project's environment cannot be created.
         LockedError: Another run is in progress in this project.
         RefusedError: The champion's folder has changed since it was registered.
     """
-    _check_lock(project)
+    lock = digest_of_lock(project)
     with hold_lock(project.state / "lock", f"Another run is in progress in {project.root}."):
         remove_leftovers(project.path(f"{STATE_FOLDER}/steps"))
-        prepared = _PreparedRun.prepare(project, file, given, directory)
+        prepared = _PreparedRun.prepare(project, lock, file, given, directory)
         if use_cache:
             with prepared.measured("digests"):
                 cached = prepared.find_cached()
@@ -149,10 +152,10 @@ class _PreparedRun:
     _adding: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def prepare(cls, project: Project, file: Path, given: Mapping[str, str], directory: Path) -> "_PreparedRun":
+    def prepare(
+        cls, project: Project, lock: str, file: Path, given: Mapping[str, str], directory: Path
+    ) -> "_PreparedRun":
         started = time.monotonic()
-        _check_lock(project)
-        lock = project.root / "uv.lock"
         champion = registry.champion(project)
         pipeline = load_pipeline(project.path(str(file)), given)
         inputs = _inputs(project, pipeline, given, directory)
@@ -164,7 +167,7 @@ class _PreparedRun:
                 why=f"{taken.model.path} no longer has the digest {taken.model.sha256}.",
                 hint="Restore the folder, or delete it and register another model.",
             )
-        prepared = cls(project, pipeline, described, _git_state(project), inputs, taken, digest_file(lock), started)
+        prepared = cls(project, pipeline, described, git_state(project.root), inputs, taken, lock, started)
         prepared.overhead["digests"] = time.monotonic() - started
         return prepared
 
@@ -259,11 +262,6 @@ class _PreparedRun:
 
     def _kept(self, path: Path, sha256: str) -> Artifact:
         return _artifact(self.project, path, sha256)
-
-
-def _check_lock(project: Project) -> None:
-    if not (project.root / "uv.lock").is_file():
-        raise MissingError(f"{project.root} has no uv.lock.", hint="Create it: uv lock")
 
 
 def _cached_record(cached: Step, job: Job) -> Step:
@@ -502,7 +500,7 @@ class _Execution:
             used[code] = code_sha256
             with self._work.measured("digests"):
                 copied = copy_tree(job.code, code, NOT_CODE)
-                before = {path: stamps(path) for path in used}
+                before = {path: stamps(path, project.root) for path in used}
             for name, type_ in job.outputs.items():
                 if type_ != "uri_file":
                     written[name].mkdir()
@@ -516,7 +514,7 @@ class _Execution:
                 seconds = time.monotonic() - began
                 if not problem:
                     with self._work.measured("digests"):
-                        problem, digests = _results(used, before, written)
+                        problem, digests = _results(project.root, used, before, written)
                 file.write(f"\n{problem}\n".encode() if problem else b"")
             record = _record(
                 project,
@@ -605,7 +603,7 @@ class _Execution:
 
 
 def _results(
-    used: Mapping[Path, str], before: Mapping[Path, Mapping[str, object]], written: Mapping[str, Path]
+    root: Path, used: Mapping[Path, str], before: Mapping[Path, Mapping[str, object]], written: Mapping[str, Path]
 ) -> tuple[str, dict[str, str]]:
     """The digests of what a step wrote; none, but the problem, if its code or an input changed while it ran.
 
@@ -615,9 +613,11 @@ def _results(
     """
     try:
         for path, sha256 in used.items():
-            differing = sorted(name for name, _ in before[path].items() ^ stamps(path).items())
+            differing = {name for name, _ in before[path].items() ^ stamps(path, root).items()}
             if differing or digest_tree(path) != sha256:
-                named = ", ".join(dict.fromkeys(differing[:6]))
+                # A new file changes its folder, too: folders are named only where no file differs.
+                files = {name for name in differing if not name.endswith("/")}
+                named = ", ".join(sorted(files or differing)[:6])
                 return (
                     f"{path} changed while the step ran ({named}): its outputs are not kept. A step writes only"
                     " into its outputs or into temporary folders."
@@ -718,15 +718,6 @@ def _artifact(project: Project, path: Path, sha256: str) -> Artifact:
 
 def _relative(project: Project, path: Path) -> str:
     return (path.relative_to(project.root) if path.is_relative_to(project.root) else path).as_posix()
-
-
-def _git_state(project: Project) -> GitState:
-    try:
-        commit = read_git("rev-parse", "--verify", "HEAD", cwd=project.root)
-        dirty = git("status", "--porcelain", "--", ".", cwd=project.root)
-    except BootstrapError:  # no git, no repository or no commit yet
-        return GitState(commit=None, dirty=True)
-    return GitState(commit=commit, dirty=bool(dirty))
 
 
 def _python_version(project: Project) -> str | None:

@@ -124,7 +124,7 @@ def hand_made(file: Path, _seed: int, folder: Path) -> Attack:
 
 
 def kills(seed: int, folder: Path) -> Attack:
-    """Commands that write, each killed at some change and called again: `python -m tests.kills` kills at all."""
+    """Commands that write, each killed at some change or time and called again: `python -m tests.kills` kills more."""
     yield from _kills(seed, folder, [command for command in COMMANDS if not command.slow])
 
 
@@ -141,8 +141,11 @@ def _kills(seed: int, folder: Path, commands: Sequence[Command]) -> Attack:
         command = random.choice(commands)
         if command.name not in ready:
             ready[command.name] = Killing(command, folder / str(len(ready)))
-        number = random.randrange(len(ready[command.name].changes)) + 1
-        yield f"{command.name}, killed at change {number}", ready[command.name].kill(number).answer
+        killing = ready[command.name]
+        number = random.randrange(len(killing.changes)) + 1
+        yield f"{command.name}, killed at change {number}", killing.kill_at(number).answer
+        seconds = random.uniform(0, killing.answer.seconds)
+        yield f"{command.name}, killed after {seconds:.3f} s", killing.kill_after(seconds)[-1].answer
 
 
 def races(_seed: int, folder: Path) -> Attack:

@@ -1,5 +1,6 @@
 """The command line in a forked process: as isolated as a new one, and so fast that thousands are affordable."""
 
+import math
 import os
 import signal
 import sys
@@ -19,12 +20,15 @@ def forked(
     arguments: Sequence[str],
     prepare: Callable[[], None] = lambda: None,
     seconds: float = HANG_SECONDS,
+    *,
+    killed_after: float = math.inf,
 ) -> Answer:
     """Run the command line in `root`. What it imports, the process that forks should have imported before.
 
     Args:
         prepare: Called in the child before the command.
         seconds: How long it may take.
+        killed_after: Seconds after which the child is killed, without what it started; its code is -9 then.
     """
     for folder in (root.parent / "home", root.parent / "tmp"):
         folder.mkdir(exist_ok=True)
@@ -35,7 +39,7 @@ def forked(
         child = os.fork()
         if child == 0:
             _run(root, arguments, (out.fileno(), err.fileno(), outside.fileno()), prepare)
-        code = _wait(child, seconds)
+        code = _wait(child, seconds, killed_after)
         answer = Answer(code, _text(out), _text(err), time.monotonic() - started)
         outsides = [f"write outside: {line}" for line in dict.fromkeys(_text(outside).splitlines())]
         return replace(answer, wrong=(*problems(answer), *outsides))
@@ -112,14 +116,18 @@ def _run(root: Path, arguments: Sequence[str], streams: tuple[int, int, int], pr
     os._exit(code)
 
 
-def _wait(child: int, seconds: float) -> int | None:
+def _wait(child: int, seconds: float, killed_after: float) -> int | None:
     """The exit code of a child; None when it had to be killed, with all that it started."""
-    deadline = time.monotonic() + hang_seconds(seconds)
+    began = time.monotonic()
+    deadline = began + hang_seconds(seconds)
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
+        left = began + killed_after - time.monotonic()
+        if left <= 0:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(min(0.002, max(left, 0.0001)))
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return None

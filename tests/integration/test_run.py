@@ -21,93 +21,82 @@ from bootstrap.lock import hold_lock
 from bootstrap.model.records import Run, read_record
 from bootstrap.processes import uv_executable
 from tests.helpers import Done, build_tree, run_cli, started
+from tests.tiny import tiny
 from tests.unit.model.worlds import EVALUATION
 
-STEPS = {
-    "mlops.yaml": """
-        schema_version: 1
-        tool: "0.1.*"
-        name: tiny
-        team: ours
-        model: {name: tiny, gate: gate.yml}
-        pipeline: {file: pipelines/train.yml, champion: evaluate.champion, model: model, evaluation: evaluation}
-        serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
-        """,
-    "pyproject.toml": """
-        [project]
-        name = "tiny"
-        version = "0"
-        requires-python = ">=3.11"
-        [tool.uv]
-        package = false
-        """,
-    "data/numbers.txt": "1\n2\n3\n",
-    "pipelines/train.yml": """
-        type: pipeline
-        inputs:
-          numbers: {type: uri_file, path: ../data/numbers.txt}
-          factor: 2
-        outputs:
-          total: {type: uri_folder}
-        jobs:
-          scale:
-            component: ../scale/component.yml
-            inputs: {numbers: "${{parent.inputs.numbers}}", factor: "${{parent.inputs.factor}}"}
-          count:
-            component: ../count/component.yml
-            inputs: {numbers: "${{parent.inputs.numbers}}"}
-          add:
-            component: ../add/component.yml
+STEPS = tiny(
+    {
+        "data/numbers.txt": "1\n2\n3\n",
+        "pipelines/train.yml": """
+            type: pipeline
             inputs:
-              scaled: ${{parent.jobs.scale.outputs.scaled}}
-              counted: ${{parent.jobs.count.outputs.counted}}
+              numbers: {type: uri_file, path: ../data/numbers.txt}
+              factor: 2
             outputs:
-              total: ${{parent.outputs.total}}
-        """,
-    "scale/component.yml": """
-        type: command
-        name: scale
-        inputs:
-          numbers: {type: uri_file}
-          factor: {type: integer, min: 1, max: 100}
-        outputs: {scaled: {type: uri_file}}
-        command: python scale.py ${{inputs.numbers}} ${{inputs.factor}} ${{outputs.scaled}}
-        """,
-    "scale/scale.py": """
-        import sys
-        from pathlib import Path
-        numbers, factor, output = sys.argv[1:]
-        print("scaling")
-        Path(output).write_text("".join(f"{int(line) * int(factor)}\\n" for line in Path(numbers).read_text().split()))
-        """,
-    "count/component.yml": """
-        type: command
-        name: count
-        inputs:
-          numbers: {type: uri_file}
-          word: {type: string, optional: true}
-        outputs: {counted: {type: uri_folder}}
-        command: python count.py ${{inputs.numbers}} ${{outputs.counted}} $[[--word ${{inputs.word}}]]
-        """,
-    "count/count.py": """
-        import sys
-        from pathlib import Path
-        Path(sys.argv[2], "count.txt").write_text(str(len(Path(sys.argv[1]).read_text().split())) + str(sys.argv[3:]))
-        """,
-    "add/component.yml": """
-        type: command
-        name: add
-        inputs: {scaled: {type: uri_file}, counted: {type: uri_folder}}
-        outputs: {total: {type: uri_folder}}
-        command: python add.py ${{inputs.scaled}} ${{inputs.counted}} ${{outputs.total}}
-        """,
-    "add/add.py": """
-        import sys
-        from pathlib import Path
-        scaled, counted, total = map(Path, sys.argv[1:])
-        Path(total, "total.txt").write_text(str(sum(map(int, scaled.read_text().split()))))
-        """,
-}
+              total: {type: uri_folder}
+            jobs:
+              scale:
+                component: ../scale/component.yml
+                inputs: {numbers: "${{parent.inputs.numbers}}", factor: "${{parent.inputs.factor}}"}
+              count:
+                component: ../count/component.yml
+                inputs: {numbers: "${{parent.inputs.numbers}}"}
+              add:
+                component: ../add/component.yml
+                inputs:
+                  scaled: ${{parent.jobs.scale.outputs.scaled}}
+                  counted: ${{parent.jobs.count.outputs.counted}}
+                outputs:
+                  total: ${{parent.outputs.total}}
+            """,
+        "scale/component.yml": """
+            type: command
+            name: scale
+            inputs:
+              numbers: {type: uri_file}
+              factor: {type: integer, min: 1, max: 100}
+            outputs: {scaled: {type: uri_file}}
+            command: python scale.py ${{inputs.numbers}} ${{inputs.factor}} ${{outputs.scaled}}
+            """,
+        "scale/scale.py": """
+            import sys
+            from pathlib import Path
+            numbers, factor, output = sys.argv[1:]
+            print("scaling")
+            lines = Path(numbers).read_text().split()
+            Path(output).write_text("".join(f"{int(line) * int(factor)}\\n" for line in lines))
+            """,
+        "count/component.yml": """
+            type: command
+            name: count
+            inputs:
+              numbers: {type: uri_file}
+              word: {type: string, optional: true}
+            outputs: {counted: {type: uri_folder}}
+            command: python count.py ${{inputs.numbers}} ${{outputs.counted}} $[[--word ${{inputs.word}}]]
+            """,
+        "count/count.py": """
+            import sys
+            from pathlib import Path
+            count = len(Path(sys.argv[1]).read_text().split())
+            Path(sys.argv[2], "count.txt").write_text(str(count) + str(sys.argv[3:]))
+            """,
+        "add/component.yml": """
+            type: command
+            name: add
+            inputs: {scaled: {type: uri_file}, counted: {type: uri_folder}}
+            outputs: {total: {type: uri_folder}}
+            command: python add.py ${{inputs.scaled}} ${{inputs.counted}} ${{outputs.total}}
+            """,
+        "add/add.py": """
+            import sys
+            from pathlib import Path
+            scaled, counted, total = map(Path, sys.argv[1:])
+            Path(total, "total.txt").write_text(str(sum(map(int, scaled.read_text().split()))))
+            """,
+    },
+    pipeline="pipelines/train.yml",
+)
 
 
 @pytest.fixture
@@ -451,6 +440,33 @@ def test_project_without_lock_names_command_that_creates_it(project: Path) -> No
     assert not (project / ".mlops").exists()
 
 
+def test_package_from_a_folder_is_refused_with_its_name_and_the_way_out(project: Path) -> None:
+    build_tree(
+        project,
+        {
+            "helpers/pyproject.toml": """
+                [project]
+                name = "helpers"
+                version = "1"
+                [build-system]
+                requires = []
+                build-backend = "nothing"
+                """
+        },
+    )
+    alter(project / "pyproject.toml", "dependencies = []", 'dependencies = ["helpers"]')
+    for source in ('{ path = "helpers" }', '{ path = "helpers", editable = true }'):
+        text = (project / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.uv.sources]")[0]
+        (project / "pyproject.toml").write_text(f"{text}[tool.uv.sources]\nhelpers = {source}\n", encoding="utf-8")
+        subprocess.run([uv_executable(), "lock", "--quiet", "--offline"], cwd=project, check=True)
+
+        done = run(project)
+
+        assert done.code == 2
+        assert "helpers: it is installed from the folder helpers" in done.err
+        assert not (project / ".mlops").exists()
+
+
 def test_run_record_has_digests_of_all_files(project: Path) -> None:
     run(project)
     text = json.loads(max((project / ".mlops/runs").glob("*/run.json")).read_text(encoding="utf-8"))
@@ -513,6 +529,28 @@ def test_step_fails_if_an_input_changes_and_is_restored_while_it_runs(project: P
     assert done.code == 2
     assert "changed while the step ran" in done.err
     assert kept(project, "scale") == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change of a folder's name")
+def test_step_fails_if_the_folder_of_an_input_is_exchanged_and_restored_while_it_runs(project: Path) -> None:
+    def exchange_and_restore() -> None:
+        (project / "data").rename(project / "away")
+        build_tree(project, {"data/numbers.txt": "100\n"})
+        (project / "data").rename(project / "other")
+        (project / "away").rename(project / "data")
+
+    done = run_while(project, exchange_and_restore)
+
+    assert done.code == 2
+    folder = (project / "data").resolve()
+    assert f"numbers.txt changed while the step ran ({folder}/): its outputs are not kept" in done.err
+    assert kept(project, "scale") == []
+
+
+def test_step_runs_while_files_are_created_beside_its_input(project: Path) -> None:
+    done = run_while(project, lambda: build_tree(project, {"data/others.txt": "10\n", "notes.txt": ""}))
+
+    assert done.code == 0, done.err
 
 
 def test_step_runs_in_a_copy_of_its_code_that_later_edits_do_not_reach(project: Path) -> None:

@@ -16,49 +16,35 @@ from bootstrap.model.mlflow_store import MlflowStore
 from bootstrap.processes import uv_executable
 from bootstrap.project import Project, find_project
 from tests.helpers import build_tree, run_cli, started
+from tests.tiny import MLFLOW, tiny
 
-FILES = {
-    "mlops.yaml": """
-        schema_version: 1
-        tool: "0.1.*"
-        name: tiny
-        team: ours
-        model: {name: tiny, gate: gate.yml}
-        pipeline: {file: pipeline.yml, champion: evaluate.champion, model: model, evaluation: evaluation}
-        serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
-        """,
-    "pyproject.toml": """
-        [project]
-        name = "tiny"
-        version = "0"
-        requires-python = ">=3.11"
-        dependencies = ["mlflow-skinny==3.15.0", "sqlalchemy<3", "alembic<2"]
-        [tool.uv]
-        package = false
-        """,
-    "pipeline.yml": """
-        type: pipeline
-        experiment_name: tiny-training
-        inputs: {value: 0.5}
-        jobs:
-          learn: {component: learn/component.yml, inputs: {value: "${{parent.inputs.value}}"}}
-        """,
-    "learn/component.yml": """
-        type: command
-        name: learn
-        inputs: {value: {type: number}, champion: {type: mlflow_model, optional: true}}
-        command: python learn.py ${{inputs.value}} $[[${{inputs.champion}}]]
-        """,
-    "learn/learn.py": """
-        import sys
-        import time
-        import mlflow
-        value = float(sys.argv[1])
-        mlflow.log_metric("value", value)
-        time.sleep(max(0, value - 1))
-        sys.exit(value < 0)
-        """,
-}
+FILES = tiny(
+    {
+        "pipeline.yml": """
+            type: pipeline
+            experiment_name: tiny-training
+            inputs: {value: 0.5}
+            jobs:
+              learn: {component: learn/component.yml, inputs: {value: "${{parent.inputs.value}}"}}
+            """,
+        "learn/component.yml": """
+            type: command
+            name: learn
+            inputs: {value: {type: number}, champion: {type: mlflow_model, optional: true}}
+            command: python learn.py ${{inputs.value}} $[[${{inputs.champion}}]]
+            """,
+        "learn/learn.py": """
+            import sys
+            import time
+            import mlflow
+            value = float(sys.argv[1])
+            mlflow.log_metric("value", value)
+            time.sleep(max(0, value - 1))
+            sys.exit(value < 0)
+            """,
+    },
+    dependencies=MLFLOW,
+)
 
 
 @pytest.fixture(scope="module")

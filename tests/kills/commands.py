@@ -6,14 +6,15 @@ A new command that writes needs a row. Commands that only read have temporary fo
 import contextlib
 import datetime as dt
 import json
+import math
 import os
 import re
 import shutil
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.digest import digest_tree
@@ -24,7 +25,8 @@ from bootstrap.simulator.store import Store
 from tests.attacks import deployed as under_engine
 from tests.attacks.world import HANG_SECONDS, Answer
 from tests.helpers import CONTOSO, build_tree, git, run_cli
-from tests.kills.harness import changes, content, killed_at, nothing, outlived
+from tests.kills.harness import changes, content, nothing, outlived, run
+from tests.tiny import MLFLOW, tiny
 from tests.unit.blueprint.worlds import blueprints
 from tests.unit.model.worlds import RUN, World
 
@@ -50,8 +52,9 @@ class Command:
         done: The exit codes of a call that finds the result of an earlier one.
         under_way: The state may be between the one before and the one after, until the next call.
         prepare: Called in the process of the command.
-        slow: Takes seconds, so that it is killed at a few changes only.
+        slow: Takes seconds, so that it is killed a few times only.
         seconds: How long a call may take.
+        repeated: Takes so long that it is killed several times in one world, before it may end.
     """
 
     name: str
@@ -64,18 +67,23 @@ class Command:
     prepare: Callable[[Path], None] = nothing
     slow: bool = False
     seconds: float = HANG_SECONDS
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A command that was killed once, and called again.
+    """A command that was killed, and called again.
 
     Attributes:
+        killed: False if it ended before it was killed.
         left: The state after the kill: "as before", "done" or "under way".
+        leftovers: The number of temporary files and folders after the kill.
         answer: What the next call answered, and what is wrong.
     """
 
+    killed: bool
     left: str
+    leftovers: int
     answer: Answer
 
 
@@ -92,35 +100,60 @@ class Killing:
         if self.answer.code != command.code:
             raise RuntimeError(f"{command.name} exited {self.answer.code}: {self.answer.err[-2000:]}")
 
-    def kill(self, number: int) -> Kill:
+    def kill_at(self, change: int) -> Kill:
         """Kill the command at a change, call it again, and judge both."""
-        command, root = self.command, self._world()
-        first = killed_at(root, command.arguments, number, command.prepare, command.seconds)
-        at = self.changes[number - 1] if number <= len(self.changes) else "its end"
+        at = self.changes[change - 1] if change <= len(self.changes) else "its end"
+        root = self._world()
+        killed = self._killed(root, f"before {at}", change=change)
+        return self._called_again(root, [killed])[0]
+
+    def kill_after(self, *seconds: float) -> list[Kill]:
+        """Kill the command after a time, and in the same world again after each other one; call it again; judge all."""
+        root = self._world()
+        killed = [self._killed(root, f"after {one:.3f} s", seconds=one) for one in seconds]
+        return self._called_again(root, killed)
+
+    def _killed(self, root: Path, when: str, *, change: int = 0, seconds: float = math.inf) -> Kill:
+        command = self.command
+        first = run(
+            root, command.arguments, command.prepare, command.seconds, change=change, killed_after=seconds
+        )
         wrong = [f"unexpected: outlived the command: {process}" for process in outlived(root)]
         state = command.state(root)
         left = "as before" if state == self._before else "done" if state == self._after else "under way"
-        if first.code not in (-9, self.answer.code):
+        if first.code not in (-9, self.answer.code, *command.done):
             wrong.append(f"unexpected: exit code {first.code} when it was killed")
         if left == "under way" and not command.under_way:
             wrong.append(f"unexpected: half a result: {_difference(state, self._after)}")
-        again = killed_at(root, command.arguments, 0, command.prepare, command.seconds)
+        wrong = [f"{one} (killed {when})" for one in wrong]
+        return Kill(first.code == -9, left, len(_leftovers(root)), replace(first, wrong=tuple(wrong)))
+
+    def _called_again(self, root: Path, kills: Sequence[Kill]) -> list[Kill]:
+        """Call the command once more, after kills; what is wrong is with the last one of them."""
+        command = self.command
+        again = run(root, command.arguments, command.prepare, command.seconds)
+        wrong = [*again.wrong]
         if again.code not in (self.answer.code, *command.done):
             wrong.append(f"unexpected: exit code {again.code} of the next call: {again.err[-1500:]}")
         if command.state(root) != self._after:
             wrong.append(f"unexpected: another result: {_difference(command.state(root), self._after)}")
-        leftovers = [path for folder in (root, root.parent / "tmp") for path in folder.rglob(f"{PREFIX}*")]
-        leftovers += [path for path in (root.parent / "tmp").iterdir() if not _OTHERS.fullmatch(path.name)]
-        wrong += [f"unexpected: left behind: {path.relative_to(root.parent)}" for path in leftovers]
+        wrong += [f"unexpected: left behind: {path.relative_to(root.parent)}" for path in _leftovers(root)]
         shutil.rmtree(root.parent, ignore_errors=True)
-        wrong = [f"{one} (killed before {at})" for one in (*again.wrong, *wrong)]
-        return Kill(left, Answer(again.code, again.out, again.err, again.seconds, tuple(wrong)))
+        *others, last = kills
+        return [*others, replace(last, answer=replace(again, wrong=(*last.answer.wrong, *wrong)))]
 
     def _world(self) -> Path:
         self._count += 1
         root = self._folder / str(self._count) / "world"
         shutil.copytree(self._folder / "template", root, symlinks=True, copy_function=_copy)
         return root
+
+
+def _leftovers(root: Path) -> list[Path]:
+    """The temporary files and folders of commands that have ended."""
+    temporary = root.parent / "tmp"
+    found = [path for folder in (root, temporary) for path in folder.rglob(f"{PREFIX}*")]
+    return found + [path for path in temporary.iterdir() if not _OTHERS.fullmatch(path.name)]
 
 
 def _copy(source: str, target: str) -> None:
@@ -236,24 +269,7 @@ def _outside_of_environments() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
 
 
-PIPELINE = {
-    "mlops.yaml": """
-        schema_version: 1
-        tool: "0.1.*"
-        name: tiny
-        team: ours
-        model: {name: tiny, gate: gate.yml}
-        pipeline: {file: pipeline.yml, champion: evaluate.champion, model: model, evaluation: evaluation}
-        serve: {deployment: deployment.yml, sample_request: sample.json, group: serve}
-        """,
-    "pyproject.toml": """
-        [project]
-        name = "tiny"
-        version = "0"
-        requires-python = ">=3.11"
-        [tool.uv]
-        package = false
-        """,
+_STEPS = {
     "pipeline.yml": """
         type: pipeline
         inputs: {seconds: 0.5}
@@ -278,20 +294,20 @@ PIPELINE = {
 }
 """A pipeline of two steps at once, one of which still runs when the other one's outputs are kept."""
 
-_WITH_MLFLOW = {
-    **PIPELINE,
-    "pyproject.toml": PIPELINE["pyproject.toml"].replace(
-        "[tool.uv]", 'dependencies = ["mlflow-skinny==3.15.0", "sqlalchemy<3", "alembic<2"]\n        [tool.uv]'
-    ),
-}
+PIPELINE = tiny(_STEPS)
+_WITH_MLFLOW = tiny(_STEPS, dependencies=MLFLOW)
 
 
 def _steps(root: Path) -> State:
     """The outputs of steps, and the runs that have not ended."""
-    running = {str(one): "RUNNING" for (one,) in _rows(root, "select run_uuid from runs where status = 'RUNNING'")}
-    markers = {path.parent.name: "running" for path in (root / ".mlops/runs").glob("*/running")}
     kept = {path.parent.name: digest_tree(path) for path in (root / ".mlops/steps").glob("[!.]*/made")}
-    return {**kept, **running, **markers}
+    return {**kept, **_unfinished(root)}
+
+
+def _unfinished(project: Path) -> State:
+    running = {str(one): "RUNNING" for (one,) in _rows(project, "select run_uuid from runs where status = 'RUNNING'")}
+    markers = {path.parent.name: "running" for path in (project / ".mlops/runs").glob("*/running")}
+    return {**running, **markers}
 
 
 def _rows(root: Path, query: str) -> list[tuple[object, ...]]:
@@ -395,6 +411,32 @@ def _with_author(_root: Path) -> None:
     os.environ.update(AUTHOR)
 
 
+def _few_trials(root: Path) -> None:
+    """`demo` with its own commands, but its project tries two models instead of twenty."""
+    from bootstrap.demo import tour
+
+    _with_author(root)
+    itinerary = tour._itinerary
+
+    def shorter(folder: Path) -> Iterator[tuple[str, list[str], str]]:
+        for words, arguments, why in itinerary(folder):
+            yield words, [*arguments, *(["--set", "trials=2"] if words == "run" else [])], why
+
+    tour._itinerary = shorter
+
+
+def _tour(root: Path) -> State:
+    """The files that a tour has made, the versions of its registry, and what it left running in MLflow."""
+    visible = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in (".git", ".venv", ".mlops")]
+        visible += [Path(folder, name).relative_to(root).as_posix() for name in names if not name.startswith(PREFIX)]
+    project = root / "tour" / "disease-progression"
+    registry = project / ".mlops/registry/disease-progression"
+    versions = {f"version {number}": True for number, _ in enumerate(registry.glob("*/version.json"), start=1)}
+    return {**dict.fromkeys(visible, True), **versions, **_unfinished(project)}
+
+
 def _nothing_kept(_root: Path) -> State:
     return {}
 
@@ -445,6 +487,17 @@ COMMANDS = (
         files,
         under_way=True,
         prepare=_tour_without_its_commands,
+    ),
+    Command(
+        "demo",
+        ("demo", "tour"),
+        nothing_in(),
+        _tour,
+        under_way=True,
+        prepare=_few_trials,
+        slow=True,
+        seconds=240.0,
+        repeated=True,
     ),
     Command("run", ("run",), lambda root: project(root, PIPELINE), _steps, under_way=True),
     Command("run, MLflow", ("run",), lambda root: project(root, _WITH_MLFLOW), _steps, under_way=True, slow=True),

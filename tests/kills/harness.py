@@ -1,5 +1,6 @@
-"""A command killed at its Nth change of the file system or start of a program, by Python's audit events."""
+"""A command killed at any time, or by Python's audit events at its Nth change of files or start of a program."""
 
+import math
 import os
 import signal
 import sys
@@ -39,25 +40,30 @@ def nothing(_root: Path) -> None:
     """No preparation."""
 
 
-def killed_at(
+def run(
     root: Path,
     arguments: Sequence[str],
-    number: int,
     prepare: Callable[[Path], None] = nothing,
     seconds: float = HANG_SECONDS,
+    *,
+    change: int = 0,
+    killed_after: float = math.inf,
 ) -> Answer:
-    """Run a command that is killed just before its change number `number`, from 1; its code is -9 then.
+    """Run a command; if it is killed, its code is -9.
 
     Args:
         prepare: Called in the command's process before it.
+        seconds: How long it may take.
+        change: Kill it just before its change with this number, from 1.
+        killed_after: Kill it after these seconds.
     """
 
     def armed() -> None:
         prepare(root)
         os.environ[_MARK] = str(root)
-        _arm(number)
+        _arm(change)
 
-    return forked(root, arguments, armed, seconds)
+    return forked(root, arguments, armed, seconds, killed_after=killed_after)
 
 
 def changes(

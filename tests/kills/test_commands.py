@@ -43,9 +43,10 @@ def test_killed_command_is_as_before_or_done_and_the_next_call_finishes_it(comma
     moves = [number for number, change in enumerate(killing.changes, 1) if ".mlops-bootstrap-incoming/" in change]
     numbers = range(1, last + 1) if command.name in EVERYWHERE else {1, last // 2, *moves[1:2], last}
 
-    kills = {number: killing.kill(number) for number in sorted(numbers)}
+    kills = {number: killing.kill_at(number) for number in sorted(numbers)}
+    timed = [kill for share in (0.3, 0.8) for kill in killing.kill_after(share * killing.answer.seconds)]
 
-    assert [wrong for kill in kills.values() for wrong in kill.answer.wrong] == []
+    assert [wrong for kill in (*kills.values(), *timed) for wrong in kill.answer.wrong] == []
     assert kills[1].left == "as before"
     if command.name == "new, existing folder":
         assert kills[moves[1]].left == "under way"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -76,24 +77,77 @@ def test_device_has_no_digest() -> None:
 
 def test_stamps_differ_after_a_write_that_restored_the_content(tmp_path: Path) -> None:
     folder = build_tree(tmp_path / "folder", {"a.csv": "1"})
-    before, digest = stamps(folder), digest_tree(folder)
-    assert stamps(folder) == before
+    before, digest = stamps(folder, tmp_path), digest_tree(folder)
+    assert stamps(folder, tmp_path) == before
     (folder / "a.csv").write_text("2", encoding="utf-8")
     (folder / "a.csv").write_text("1", encoding="utf-8")
     assert digest_tree(folder) == digest
-    assert stamps(folder) != before
+    assert stamps(folder, tmp_path) != before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change of a file's attributes")
 def test_stamps_differ_after_a_write_that_restored_content_and_times(tmp_path: Path) -> None:
     folder = build_tree(tmp_path / "folder", {"a.csv": "1"})
     file = folder / "a.csv"
-    before, times = stamps(folder), file.stat()
+    before, times = stamps(folder, tmp_path), file.stat()
     file.write_text("2", encoding="utf-8")
     file.write_text("1", encoding="utf-8")
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert file.stat().st_mtime_ns == times.st_mtime_ns
-    assert stamps(folder) != before
+    assert stamps(folder, tmp_path) != before
+
+
+def move_and_return(path: Path, meanwhile: dict[str, str]) -> None:
+    """Move a folder away, put another one in its place, and move it back."""
+    away = path.rename(path.with_name("away"))
+    build_tree(path, meanwhile)
+    path.rename(path.with_name("other"))
+    away.rename(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change of a folder's name")
+@pytest.mark.parametrize("moved", ["data", "data/inner", "data/inner/rows"])
+@pytest.mark.parametrize("watched", ["data/inner/rows", "data/inner/rows/a.csv"])
+def test_stamps_differ_after_a_folder_was_moved_away_and_back(tmp_path: Path, moved: str, watched: str) -> None:
+    build_tree(tmp_path, {"data/inner/rows/a.csv": "1", ".mlops/x": ""})
+    before, digest = stamps(tmp_path / watched, tmp_path), digest_tree(tmp_path / watched)
+    assert stamps(tmp_path / watched, tmp_path) == before
+    time.sleep(0.02)
+
+    move_and_return(tmp_path / moved, {"inner/rows/a.csv": "2", "rows/a.csv": "2", "a.csv": "2"})
+
+    assert digest_tree(tmp_path / watched) == digest
+    assert stamps(tmp_path / watched, tmp_path) != before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no time of the last change of a folder's name")
+def test_stamps_differ_after_the_target_of_a_link_was_moved_away_and_back(tmp_path: Path) -> None:
+    build_tree(tmp_path, {"data/b.csv": "1", "elsewhere/a.csv": "1"})
+    (tmp_path / "data/a.csv").symlink_to(tmp_path / "elsewhere/a.csv")
+    before = stamps(tmp_path / "data", tmp_path)
+    time.sleep(0.02)
+
+    move_and_return(tmp_path / "elsewhere", {"a.csv": "2"})
+
+    assert stamps(tmp_path / "data", tmp_path) != before
+
+
+def test_stamps_differ_after_a_file_was_created_and_removed(tmp_path: Path) -> None:
+    folder = build_tree(tmp_path / "folder", {"inner/a.csv": "1"})
+    before = stamps(folder, tmp_path)
+    time.sleep(0.02)
+    (folder / "inner/b.csv").touch()
+    (folder / "inner/b.csv").unlink()
+    assert stamps(folder, tmp_path) != before
+
+
+def test_stamps_do_not_depend_on_what_is_created_beside_a_tree(tmp_path: Path) -> None:
+    folder = build_tree(tmp_path, {"project/data/rows/a.csv": "1"}) / "project"
+    before = {path: stamps(path, folder) for path in (folder / "data/rows", folder / "data/rows/a.csv")}
+    time.sleep(0.02)
+    build_tree(folder, {"data/new.csv": "2", "data/rows2/a.csv": "2", ".mlops/x": "", "../y": ""})
+    folder.chmod(0o700)
+    assert {path: stamps(path, folder) for path in before} == before
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c/d", "c/e"]), st.binary(max_size=8), min_size=1))

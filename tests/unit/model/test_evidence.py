@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from statistics import fmean
+from random import Random
+from statistics import fmean, pstdev, quantiles
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.digest import digest_file, digest_text
-from bootstrap.model.evidence import METRICS, check
+from bootstrap.model.evidence import BETTER, METRICS, check
 from bootstrap.model.records import Evaluation
 
 SHA = "b" * 64
@@ -59,7 +60,7 @@ def evaluation(
     rows = zip(truth, losses(problem, truth, predicted), strict=True)
     table = "".join(f"{row},{value!r},{loss!r},{loss!r}\n" for row, (value, loss) in enumerate(rows))
     (folder / "losses.csv").write_text(f"row,truth,challenger,baseline\n{table}", encoding="utf-8")
-    scores = {name: {"value": value, "low": value, "high": value} for name, value in metrics.items()}
+    scores = {name: {"value": value, "low": value - 100, "high": value + 100} for name, value in metrics.items()}
     listing = "".join(f"{row},{value!r}\n" for row, value in enumerate(truth))
     return Evaluation.model_validate(
         {
@@ -68,7 +69,7 @@ def evaluation(
             "rows": {"count": len(truth), "sha256": digest_text(listing)},
             "losses": {"path": "losses.csv", "sha256": digest_file(folder / "losses.csv")},
             "confidence": 0.95,
-            "metrics": {name: {"better": "lower"} for name in metrics},
+            "metrics": {name: {"better": BETTER[name]} for name in metrics},
             "challenger": {"sha256": SHA, "metrics": scores, **challenger},
             "baseline": {"metrics": scores},
             "differences": {},
@@ -120,7 +121,8 @@ def test_probabilities_follow_from_log_losses(rows: list[tuple[bool, int]]) -> N
     expected = definitions("classification", truth, predicted)
 
     found = {
-        name: METRICS["classification"][name](truth, losses("classification", truth, predicted)) for name in expected
+        name: METRICS["classification"][name][1](truth, losses("classification", truth, predicted))[0]
+        for name in expected
     }
 
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
@@ -145,3 +147,75 @@ def test_metric_that_a_group_does_not_have_is_nan(tmp_path: Path) -> None:
     named = made.losses.model_copy(update={"sha256": digest_file(tmp_path / "losses.csv")})
 
     assert check(made.model_copy(update={"losses": named}), tmp_path)[0] == []
+
+
+def resampled(
+    problem: str, metric: str, truth: Numbers, predictions: Sequence[Numbers], resamples: int = 600
+) -> list[float]:
+    """The metric of the first predictions, less that of the second ones if there are any, on bootstrap resamples."""
+    random, function = Random(1), METRICS[problem][metric][1]
+    columns = [losses(problem, truth, predicted) for predicted in predictions]
+    found = []
+    for _ in range(resamples):
+        rows = random.choices(range(len(truth)), k=len(truth))
+        values = [function([truth[row] for row in rows], [column[row] for row in rows])[0] for column in columns]
+        found.append(values[0] - sum(values[1:]))
+    return found
+
+
+def worlds(rows: int) -> dict[str, tuple[Numbers, Sequence[Numbers]]]:
+    """True values, and predictions of two models, by the kind of problem."""
+    random = Random(2)
+    numbers = [random.gauss(0, 3) for _ in range(rows)]
+    near = [[value + random.gauss(0, 1 + way) for value in numbers] for way in (0, 1)]
+    classes = [float(random.random() < 0.4) for _ in range(rows)]
+    likely = [[min(max(random.gauss(0.3 + 0.4 * one, 0.2), 0.01), 0.99) for one in classes] for _ in (0, 1)]
+    return {"regression": (numbers, near), "classification": (classes, likely)}
+
+
+@pytest.mark.parametrize(("problem", "metric"), [(problem, name) for problem in METRICS for name in METRICS[problem]])
+def test_influences_give_the_standard_error_of_resamples(problem: str, metric: str) -> None:
+    truth, predictions = worlds(80)[problem]
+    function = METRICS[problem][metric][1]
+
+    for compared in (predictions[:1], predictions):
+        influences = [function(truth, losses(problem, truth, predicted))[1] for predicted in compared]
+        rows = [one - sum(others) for one, *others in zip(*influences, strict=True)]
+        error = math.sqrt(sum(one**2 for one in rows)) / len(rows)
+
+        assert error == pytest.approx(pstdev(resampled(problem, metric, truth, compared)), rel=0.15)
+
+
+SKEWED = {
+    "one large loss": ("regression", (0.0, 1.0) * 20, ((0.1, 1.1) * 19 + (0.1, 9.0),)),
+    "ten rows": (
+        "regression",
+        (1.0, 2.0, 4.0, 8.0, 3.0, 5.0, 6.0, 1.0, 2.0, 9.0),
+        ((1.5, 2.0, 3.0, 10.0, 3.1, 5.5, 5.0, 2.5, 1.0, 8.5),),
+    ),
+    "one wrong class": ("classification", (0.0, 1.0) * 20, ((0.2, 0.8) * 19 + (0.2, 0.4),)),
+    "few of a class": (
+        "classification",
+        (0.0,) * 28 + (1.0,) * 12,
+        ((0.1, 0.3, 0.2, 0.6) * 7 + (0.4, 0.7, 0.5, 0.9) * 3,),
+    ),
+}
+
+
+@pytest.mark.parametrize(("problem", "truth", "predictions"), SKEWED.values(), ids=SKEWED)
+@pytest.mark.parametrize("percent", [80, 95, 99])
+def test_interval_of_resamples_is_wide_enough(
+    tmp_path: Path, problem: str, truth: Numbers, predictions: Sequence[Numbers], percent: int
+) -> None:
+    metrics = definitions(problem, truth, predictions[0])
+    intervals = {}
+    for name, value in metrics.items():
+        ends = quantiles(resampled(problem, name, truth, predictions[:1]), n=200, method="inclusive")
+        tail = 100 - percent
+        intervals[name] = {"value": value, "low": min(ends[tail - 1], value), "high": max(ends[-tail], value)}
+    made = evaluation(tmp_path, problem, truth, predictions[0], metrics)
+    right = made.challenger.model_validate({"sha256": SHA, "metrics": intervals})
+
+    problems, _ = check(made.model_copy(update={"confidence": percent / 100, "challenger": right}), tmp_path)
+
+    assert problems == []

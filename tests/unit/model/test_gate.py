@@ -149,7 +149,11 @@ REFUSALS = {
         "the metrics differ by -18",
     ),
     "a missing difference": (remove("differences", "baseline", "rmse"), "beats the baseline", "does not compare"),
-    "a metric without a direction": (remove("metrics", "rmse"), "beats the baseline", "direction"),
+    "another direction than the metric's own": (
+        put("metrics", {"rmse": {"better": "higher"}, "r2": {"better": "higher"}}),
+        "evidence",
+        "declares that a higher rmse is better; a lower one is",
+    ),
     "a group above its limit": (
         set_metric("challenger", "groups", "sex", "2", "rmse", value=80.0),
         "fair",
@@ -175,7 +179,7 @@ REFUSALS = {
         "evidence",
         "none is registered",
     ),
-    "losses with fewer rows": (losses(HEAD + "0,1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 3"),
+    "losses with fewer rows": (losses(HEAD + "0,1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 18"),
     "losses with no rows": (losses(HEAD), "evidence", "has 0 rows"),
     "losses with NaN": (losses(HEAD + "0,1,1,2\n1,1,nan,2\n2,1,1,2\n"), "evidence", "row 2 has no finite loss"),
     "losses with text": (losses(HEAD + "0,1,1,2\n1,1,1,2\n2,1,1,x\n"), "evidence", "loss of the baseline"),
@@ -186,7 +190,7 @@ REFUSALS = {
     "two columns of one name": (losses("row,truth,challenger,baseline,truth\n"), "evidence", "one column truth"),
     "a row with too few values": (losses(HEAD + "0,1,1\n"), "evidence", "row 1 has 3 values; there are 4 columns"),
     "a row that is scored twice": (in_losses("\n1,", "\n0,"), "evidence", "has a row several times: 0"),
-    "other rows than the registered ones": (in_losses("\n1,", "\n7,"), "evidence", "has other rows or true values"),
+    "other rows than the registered ones": (in_losses("\n1,", "\n71,"), "evidence", "has other rows or true values"),
     "other true values than the registered ones": (in_losses(",100.0,", ",100.5,"), "evidence", "other rows or true"),
     "a metric that the losses do not give": (
         set_metric("challenger", "metrics", "rmse", "value", value=53.0),
@@ -225,6 +229,21 @@ REFUSALS = {
         "the interval of rmse to baseline, -24 to -19, does not contain its value, -18",
     ),
     "intervals that are hardly more than a point": (put("confidence", 1e-9), "evidence", "not between 0.8 and 0.9999"),
+    "an interval that the losses do not allow": (
+        put("differences", {"baseline": {"rmse": {"value": -18, "low": -19, "high": -17}}}),
+        "evidence",
+        "its high end is 1 from the value; the standard error by the losses, 6, allows no less than 4.7",
+    ),
+    "an interval that is narrow at one end": (
+        set_metric("differences", "baseline", "rmse", "high", value=-17.0),
+        "evidence",
+        "rmse to baseline, -24 to -17, is too narrow: its high end",
+    ),
+    "a narrow interval of a metric": (
+        set_metric("challenger", "metrics", "r2", "low", value=0.43),
+        "evidence",
+        "r2 of the challenger, 0.43 to 0.6, is too narrow: its low end",
+    ),
     "losses that are not the named ones": (
         put("losses", {"path": "losses.csv", "sha256": "b" * 64}),
         "evidence",
@@ -364,7 +383,7 @@ def test_metrics_that_are_not_recomputed_are_named(world: World) -> None:
 
     [evidence] = [result for result in judged(world).rules if result.rule == "evidence"]
 
-    assert evidence.message.endswith("; rmse, r2 recomputed from 3 rows; not recomputed: profit")
+    assert evidence.message.endswith("; rmse, r2 recomputed from 18 rows; not recomputed: profit")
 
 
 @pytest.mark.parametrize(("change", "rule", "words"), REFUSALS.values(), ids=REFUSALS)
@@ -441,13 +460,29 @@ def test_gate_shows_earlier_decision_for_run_of_champion(world: World) -> None:
     assert "this model is already the champion, version 1" in failures(judged(world))["evidence"]
 
 
-def test_evaluation_declares_that_higher_is_better(world: World) -> None:
+def test_difference_of_a_metric_where_higher_is_better(world: World) -> None:
     build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: [{name: b, metric: r2, better_than: baseline}]\n"})
     assert judged(world).passed
 
     world.evaluation["differences"]["baseline"]["r2"]["low"] = -0.01
 
     assert "up to 0.01 worse" in failures(judged(world))["b"]
+
+
+def test_rule_decides_the_direction_of_a_metric_that_only_the_project_knows(world: World) -> None:
+    rule = "{name: b, metric: profit, better_than: baseline, better: DIRECTION}"
+    rules = f"schema_version: 1\nrules: [{rule}]\n"
+    for model, value in (("challenger", 5), ("baseline", 1)):
+        world.evaluation[model]["metrics"]["profit"] = {"value": value, "low": value, "high": value}
+    world.evaluation["differences"]["baseline"]["profit"] = {"value": 4, "low": 3, "high": 5}
+    build_tree(world.root, {"gate.yml": rules.replace("DIRECTION", "higher")})
+    assert judged(world).passed
+
+    world.evaluation["metrics"]["profit"] = {"better": "lower"}
+    assert "declares that a lower profit is better; a higher one is" in failures(judged(world))["b"]
+
+    build_tree(world.root, {"gate.yml": rules.replace("DIRECTION", "lower")})
+    assert "up to 5 worse" in failures(judged(world))["b"]
 
 
 def test_empty_list_of_rules_is_refused(world: World) -> None:

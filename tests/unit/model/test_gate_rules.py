@@ -36,6 +36,11 @@ CHAMPION = Champion(version="1", sha256="b" * 64)
         ("{name: a, metric: rmse, data_checks: passed}", "does not allow metric"),
         ("{name: a, data_checks: failed}", "rules.0.data_checks"),
         ("{name: evidence, data_checks: passed}", "'evidence' is already used"),
+        ("{name: a, metric: profit, better_than: champion}", "add `better: lower` or `better: higher`"),
+        ("{name: a, metric: profit, not_worse_than: champion, margin: 1}", "whose better direction only you know"),
+        ("{name: a, metric: rmse, better_than: champion, better: higher}", "a lower rmse is better"),
+        ("{name: a, metric: rmse, better_than: champion, better: up}", "rules.0.better"),
+        ("{name: a, metric: rmse, at_most: 1, better: lower}", "does not allow better"),
         ("{name: a, metrics: rmse, at_most: 1}", "gate.yml:2:19: unknown key 'metrics'. Did you mean 'metric'?"),
         ("{name: a, metric: rmse, atmost: 1}", "Did you mean 'at_most'?"),
     ],
@@ -98,17 +103,20 @@ def made(better: str, challenger: float, other: float, below: float, above: floa
     theirs = {"value": other, "low": other, "high": other}
     value = challenger - other
     difference = {"value": value, "low": value - below, "high": value + above}
-    document["metrics"]["rmse"]["better"] = better
-    document["challenger"]["metrics"]["rmse"] = interval
-    document["challenger"]["groups"] = {"sex": {"1": {"rmse": challenger}, "2": {"rmse": challenger}}}
+    document["metrics"]["profit"] = {"better": better}
+    document["challenger"]["metrics"]["profit"] = interval
+    document["challenger"]["groups"] = {"sex": {"1": {"profit": challenger}, "2": {"profit": challenger}}}
     for name in ("baseline", "champion"):
-        document[name]["metrics"]["rmse"] = theirs
-        document["differences"][name]["rmse"] = difference
+        document[name]["metrics"]["profit"] = theirs
+        document["differences"][name]["profit"] = difference
     return document
 
 
 def passes(rule: dict[str, Any], document: dict[str, Any]) -> bool:
-    (result,) = apply([GateRule(name="a", metric="rmse", **rule)], Evaluation.model_validate(document), CHAMPION)
+    compared = {"better_than", "not_worse_than"} & rule.keys()
+    direction = document["metrics"]["profit"] if compared else {}
+    made_rule = GateRule(name="a", metric="profit", **rule, **direction)
+    (result,) = apply([made_rule], Evaluation.model_validate(document), CHAMPION)
     return result.passed
 
 
@@ -139,12 +147,12 @@ def test_rule_never_passes_with_nan_or_infinity(
     target = data.draw(st.sampled_from(["value", "low", "high"]))
     none = data.draw(broken)
     if "per_group" in rule:
-        document["challenger"]["groups"]["sex"][data.draw(st.sampled_from(["1", "2"]))]["rmse"] = none
+        document["challenger"]["groups"]["sex"][data.draw(st.sampled_from(["1", "2"]))]["profit"] = none
     elif "at_most" in rule or "at_least" in rule:
-        document["challenger"]["metrics"]["rmse"][target] = none
+        document["challenger"]["metrics"]["profit"][target] = none
     else:
         compared = rule.get("better_than") or rule["not_worse_than"]
-        document["differences"][compared]["rmse"][target] = none
+        document["differences"][compared]["profit"][target] = none
 
     assert not passes(rule, document)
 
@@ -152,7 +160,7 @@ def test_rule_never_passes_with_nan_or_infinity(
 @given(better=directions, numbers=st.fixed_dictionaries(documents))
 def test_better_than_needs_whole_interval(better: str, numbers: dict[str, float]) -> None:
     document = made(better, **numbers)
-    difference = document["differences"]["champion"]["rmse"]
+    difference = document["differences"]["champion"]["profit"]
     whole = difference["high"] < 0 if better == "lower" else difference["low"] > 0
 
     assert passes({"better_than": "champion"}, document) == whole

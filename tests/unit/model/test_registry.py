@@ -267,6 +267,30 @@ def test_model_that_changes_while_it_is_copied_is_not_registered(world: World, m
     assert [path for path in (project.state / "registry").rglob("*") if path.name == "MLmodel"] == []
 
 
+def test_decision_that_is_exchanged_during_the_registration_is_not_registered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = judged(world)
+    path = gate.decision_path(project, RUN)
+    compared, decide = path.read_bytes(), gate.decide
+
+    def decide_and_exchange(*arguments: Any) -> Decision:
+        decision = decide(*arguments)
+        edit_decision(project, tool="another one")
+        return decision
+
+    monkeypatch.setattr(gate, "decide", decide_and_exchange)
+    lineage = examined(project).tags
+    path.write_bytes(compared)
+    with pytest.raises(MissingError, match="environment"):  # there is no MLflow here
+        register.register(project, gate.find_run(project), Progress())
+
+    [registered] = (project.state / "registry/churn").glob("*/decision.json")
+    assert path.read_bytes() != compared
+    assert registered.read_bytes() == compared
+    assert lineage[registry.DECISION_TAG] == digest_file(registered)
+
+
 def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 71.2
     root = world.write().root
