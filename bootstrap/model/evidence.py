@@ -31,7 +31,9 @@ _NARROWEST = 0.4
 """The least distance of an interval's end from its value, as a share of that of the normal distribution.
 
 Bootstrap intervals of skewed losses are hardly wider at one end: where one row has most of the loss, the lower end has
-half of that distance, because a third of the resamples lack this row.
+half of that distance, because a third of the resamples lack this row. At the end of a metric's range the other end is
+closer still (r2 of a constant prediction is never above zero): a metric's own interval, which no rule looks at, is
+compared as a whole.
 """
 
 _WIDTH_UP_TO = 0.95
@@ -174,7 +176,9 @@ def _scores(model: str, scores: Scores, found: Mapping[str, _Recomputed], confid
         if metric in found:
             value, influences = found[metric]
             yield from _differing(f"{metric} of the {model}", interval.value, value)
-            yield from _narrow(f"{metric} of the {model}", interval, influences, confidence)
+            half = (interval.high - interval.low) / 2
+            if why := _too_close(half, influences, confidence):
+                yield f"the interval of {metric} of the {model} is too narrow: half of it is {half:.6g}; {why}"
     yield from _outside(f"of the {model}", scores.metrics)
 
 
@@ -185,11 +189,18 @@ def _differences(
     theirs: Mapping[str, _Recomputed],
     confidence: float,
 ) -> Iterator[str]:
-    """The intervals of differences that are narrower than paired rows allow. The rules check their values."""
+    """The intervals of differences that are narrower at an end than paired rows allow. The rules check the values."""
     for metric, interval in differences.items():
-        if metric in theirs:
-            pairs = zip(challenger[metric][1], theirs[metric][1], strict=True)
-            yield from _narrow(f"{metric} to {other}", interval, [one - two for one, two in pairs], confidence)
+        if metric not in theirs or _is_outside(interval):
+            continue
+        pairs = zip(challenger[metric][1], theirs[metric][1], strict=True)
+        influences = [one - two for one, two in pairs]
+        for end, distance in (("low", interval.value - interval.low), ("high", interval.high - interval.value)):
+            if why := _too_close(distance, influences, confidence):
+                yield (
+                    f"the interval of {metric} to {other}, {interval.low:.6g} to {interval.high:.6g}, is too narrow:"
+                    f" its {end} end is {distance:.6g} from the value; {why}"
+                )
 
 
 def _groups(
@@ -240,18 +251,13 @@ def _is_outside(interval: Interval) -> bool:
     return interval.value < interval.low - margin or interval.value > interval.high + margin
 
 
-def _narrow(what: str, interval: Interval, influences: _Numbers, confidence: float) -> Iterator[str]:
-    """A contradiction for each end of the interval that is closer to the value than the standard error allows."""
-    rows = len(influences) or 1
-    error = math.sqrt(math.fsum(one * one for one in influences)) / rows
+def _too_close(distance: float, influences: _Numbers, confidence: float) -> str:
+    """Why an interval's end cannot be that close to its value; empty if it can."""
+    error = math.sqrt(math.fsum(one * one for one in influences)) / (len(influences) or 1)
     least = _NARROWEST * NormalDist().inv_cdf((1 + min(confidence, _WIDTH_UP_TO)) / 2) * error
-    for end, distance in (("low", interval.value - interval.low), ("high", interval.high - interval.value)):
-        if distance < least * (1 - _RELATIVE) - _ABSOLUTE and not _is_outside(interval):
-            yield (
-                f"the interval of {what}, {interval.low:.6g} to {interval.high:.6g}, is too narrow: its {end} end is"
-                f" {distance:.6g} from the value; the standard error by the losses, {error:.6g}, allows no less than"
-                f" {least:.6g}"
-            )
+    if not distance < least * (1 - _RELATIVE) - _ABSOLUTE:
+        return ""
+    return f"the standard error by the losses, {error:.6g}, allows no less than {least:.6g}"
 
 
 def _mean(scores: _Numbers) -> _Recomputed:

@@ -100,8 +100,9 @@ def _run(root: Path, arguments: Sequence[str], streams: tuple[int, int, int], pr
         os.dup2(err, 2)
         sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         os.chdir(root)
+        environment = variables({}, root.parent)
         os.environ.clear()
-        os.environ.update(variables({}, root.parent))
+        os.environ.update(environment)
         tempfile.tempdir = None
         from bootstrap.cli.main import execute
 

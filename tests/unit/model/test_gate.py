@@ -13,7 +13,7 @@ from bootstrap.errors import InputError, MissingError, RefusedError
 from bootstrap.model import gate
 from bootstrap.model.records import Decision, read_record
 from tests.helpers import build_tree, run_here
-from tests.unit.model.worlds import RUN, World, evaluation, register_by_hand
+from tests.unit.model.worlds import EVALUATION, RUN, World, evaluation, register_by_hand
 
 
 @pytest.fixture
@@ -109,6 +109,10 @@ def in_losses(old: str, new: str) -> Callable[[World], None]:
 
 
 HEAD = "row,truth,challenger,baseline\n"
+NARROW = {
+    "rmse": EVALUATION["challenger"]["metrics"]["rmse"],
+    "r2": {"value": 0.4375, "low": 0.43, "high": 0.45},
+}
 
 REFUSALS = {
     "a metric above its limit": (
@@ -240,9 +244,9 @@ REFUSALS = {
         "rmse to baseline, -24 to -17, is too narrow: its high end",
     ),
     "a narrow interval of a metric": (
-        set_metric("challenger", "metrics", "r2", "low", value=0.43),
+        put("challenger", EVALUATION["challenger"] | {"metrics": NARROW}),
         "evidence",
-        "r2 of the challenger, 0.43 to 0.6, is too narrow: its low end",
+        "r2 of the challenger is too narrow: half of it is 0.01; the standard error by the losses, 0.09375",
     ),
     "losses that are not the named ones": (
         put("losses", {"path": "losses.csv", "sha256": "b" * 64}),
