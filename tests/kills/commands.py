@@ -115,9 +115,7 @@ class Killing:
 
     def _killed(self, root: Path, when: str, *, change: int = 0, seconds: float = math.inf) -> Kill:
         command = self.command
-        first = run(
-            root, command.arguments, command.prepare, command.seconds, change=change, killed_after=seconds
-        )
+        first = run(root, command.arguments, command.prepare, command.seconds, change=change, killed_after=seconds)
         wrong = [f"unexpected: outlived the command: {process}" for process in outlived(root)]
         state = command.state(root)
         left = "as before" if state == self._before else "done" if state == self._after else "under way"
