@@ -10,8 +10,8 @@ Every line has `at`, the time in UTC, and `event`:
 | `stack-ended` | `stack`, `result` (`done`, `unchanged`, `failed`), `counts`, `seconds`, `error` |
 | `ended` | `result` (`done`, `failed`, `interrupted`), `seconds` |
 
-Lines about the start and the end of stacks and deployments are on the disk before the work goes on. A line that a power
-failure cut off is left out when the ledger is read.
+Lines about the start and the end of stacks and deployments are on the disk before the work goes on. A power failure can
+cut off the last line, which is left out when the ledger is read; another damaged line is an error.
 """
 
 import getpass
@@ -29,7 +29,7 @@ from typing import Any, Self
 from pydantic import create_model
 from pydantic_core import from_json
 
-from bootstrap.errors import InputError, did_you_mean
+from bootstrap.errors import InputError, Position, Problem, did_you_mean
 from bootstrap.files import read_bounded
 from bootstrap.processes import shell_line
 
@@ -40,6 +40,14 @@ _MAX_BYTES = 2**28
 """The size of the largest ledger that is read: that of a million resources."""
 
 _ON_DISK = ("started", "stack-started", "stack-ended", "ended")
+
+_REQUIRED = {
+    "started": {"operation", "stacks"},
+    "stack-started": {"stack"},
+    "stack-ended": {"stack", "result"},
+    "ended": {"result"},
+}
+"""The keys without which a line cannot be read, by its event."""
 
 
 class Ledger:
@@ -117,12 +125,12 @@ def _user() -> str:
 
 
 def deployments(folder: Path) -> list[Deployment]:
-    """All deployments whose ledgers are in the folder, the latest first."""
+    """All deployments whose ledgers are in the folder, the latest first. Raises InputError when one is damaged."""
     return [_read(path) for path in sorted(folder.glob("*.jsonl"), reverse=True)]
 
 
 def deployment(folder: Path, id_: str | None = None) -> Deployment:
-    """A deployment by its id; the latest one without. Raises InputError when there is none."""
+    """A deployment by its id; the latest one without. Raises InputError when there is none, or it is damaged."""
     known = {path.stem: path for path in folder.glob("*.jsonl")}
     name = id_ if id_ is not None else max(known, default="")
     if name not in known:
@@ -140,9 +148,14 @@ def to_resume(folder: Path, id_: str) -> Deployment:
         InputError: There is none, it was no `up`, or it has finished all its stacks.
     """
     found = deployment(folder, None if id_ == "latest" else id_)
-    if found.started.get("operation") != "up":
+    if not found.started:
         raise InputError(
-            f"Deployment {found.id} is no up: it is a {found.started.get('operation')}.",
+            f"Deployment {found.id} recorded nothing: it ended before any stack was started.",
+            hint="Start another one: mlops-bootstrap up STACK",
+        )
+    if found.started["operation"] != "up":
+        raise InputError(
+            f"Deployment {found.id} is no up: it is a {found.started['operation']}.",
             hint=f"Continue it with: {shell_line('mlops-bootstrap', 'destroy', *found.unfinished)}",
         )
     if not found.unfinished:
@@ -158,14 +171,8 @@ _LINE = create_model(
 
 
 def _read(path: Path) -> Deployment:
-    """The deployment of a ledger. Raises InputError when it is none."""
-    try:
-        return _deployment(path.stem, _lines(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is no ledger.", why=f"{error!r:.500}", hint="Move it out of this folder.") from error
-
-
-def _deployment(id_: str, lines: Iterator[Mapping[str, Any]]) -> Deployment:
+    """The deployment of a ledger. Raises InputError when it is none, or damaged."""
+    lines = _lines(path)
     started = next(lines, {})
     stacks: dict[str, Mapping[str, Any]] = {name: {"result": "waiting"} for name in started.get("stacks", [])}
     result = "unknown"
@@ -177,13 +184,26 @@ def _deployment(id_: str, lines: Iterator[Mapping[str, Any]]) -> Deployment:
             stacks[line["stack"]] = {"result": line["result"], **values}
         elif line["event"] == "ended":
             result = line["result"]
-    return Deployment(id_, started, result, stacks)
+    return Deployment(path.stem, started, result, stacks)
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    for text in read_bounded(path, most=_MAX_BYTES).split(b"\n")[:-1]:
-        line = from_json(text, allow_inf_nan=False)
-        _LINE.model_validate(line, strict=True)
+    """The lines of a ledger, without a last one that was cut off. Raises InputError when one is damaged."""
+    for number, text in enumerate(read_bounded(path, most=_MAX_BYTES).split(b"\n")[:-1], 1):
+        try:
+            line = from_json(text, allow_inf_nan=False)
+            _LINE.model_validate(line, strict=True)
+            complete = line.keys() >= _REQUIRED.get(line["event"], set())
+        except ValueError:
+            complete = False
+        if not complete or (number == 1) != (line["event"] == "started"):
+            raise InputError(
+                f"{path} is no ledger, or it is damaged.",
+                problems=[Problem(Position(path, number, 1), "this line is not as it was written.")],
+                why="A power failure cuts off the last line only: the file was edited, or the disk has a fault.",
+                hint="Restore the file from a backup, or move it out of this folder. The states do not depend on it: "
+                "mlops-bootstrap up STACK deploys what is missing.",
+            )
         yield line
 
 

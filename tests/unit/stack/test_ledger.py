@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,38 @@ def test_line_that_was_cut_off_is_left_out(tmp_path: Path, left: int) -> None:
     path.write_text(path.read_text()[:-left])
 
     assert deployment(tmp_path).stacks["hub"] == {"result": "unknown"}
+
+
+def test_last_line_that_a_power_failure_filled_with_zeros_is_left_out(tmp_path: Path) -> None:
+    path = killed(tmp_path, STARTED)
+    path.write_bytes(path.read_bytes() + b"\x00" * 80)
+
+    assert deployment(tmp_path).stacks["hub"] == {"result": "unknown"}
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\x00\x00\n", b"{}\n", b"null\n", b"\n", b'{"event": "stack-started"}\n', b"\xff\n"]
+)
+@pytest.mark.parametrize("read", [deployment, deployments, lambda folder: to_resume(folder, "latest")])
+def test_damaged_line_is_an_error_with_its_number(tmp_path: Path, damage: bytes, read: Callable[[Path], Any]) -> None:
+    path = killed(tmp_path, STARTED, ENDED)
+    first, _, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + damage + third)
+
+    with pytest.raises(InputError, match="is no ledger, or it is damaged") as caught:
+        read(tmp_path)
+
+    assert caught.value.details[0].startswith(f"{path}:2:1: ")
+    assert "backup" in caught.value.hint
+
+
+def test_ledger_without_a_line_is_not_resumed(tmp_path: Path) -> None:
+    """The power failed before the first line was on the disk."""
+    (tmp_path / "20260101-000000-aaaa.jsonl").touch()
+
+    assert [one.result for one in deployments(tmp_path)] == ["unknown"]
+    with pytest.raises(InputError, match="recorded nothing"):
+        to_resume(tmp_path, "latest")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no numbers of users")
