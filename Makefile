@@ -2,7 +2,7 @@
 # People who have uv, and people on Windows, can say the same with uv alone: see README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: arm-types attack help demo test mutants check format benchmark browser sync clean
+.PHONY: arm-types attack help demo test mutants check format benchmark browser soak sync clean
 
 # The machine's uv, else one of our own in an ignored folder.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
@@ -41,6 +41,9 @@ arm-types: sync ## download the ARM types and policies that tests/conformance re
 
 attack: sync ## hostile files, repositories and evidence, kills, races and odd machines against every command, for ten minutes
 	$(RUN) python -m tests.attacks
+
+soak: sync ## kill 50 deployments at random moments, and complete them
+	$(RUN) python -m tests.engine.soak 50
 
 benchmark: sync ## time the commands against their peers
 	$(RUN) python -m benchmarks

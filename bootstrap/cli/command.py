@@ -2,14 +2,14 @@
 
 A command is a plain Typer function whose first parameter is a `Session`. `command` registers it and adds `-C`,
 `--output`, `--quiet` and `--verbose`, so that they are the same everywhere and written once. Arguments that several
-commands share stand at the end.
+commands share stand at the end. A parameter whose type is a dataclass stands for several arguments: its fields.
 """
 
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -140,7 +140,9 @@ def command(
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        declared = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        groups: dict[str, Any] = {one.name: one.annotation for one in declared if is_dataclass(one.annotation)}
+        own = [one for parameter in declared for one in _arguments(parameter)]
 
         @functools.wraps(function)
         def run(**arguments: Any) -> None:
@@ -148,6 +150,8 @@ def command(
             console = Console(
                 json_output=output == "json", quiet=arguments.pop("quiet"), verbose=arguments.pop("verbose")
             )
+            for name, group in groups.items():
+                arguments[name] = group(**{one.name: arguments.pop(one.name) for one in fields(group)})
             try:
                 function(Session(Path(directory).resolve(), output, console), **arguments)
             except (KeyboardInterrupt, typer.Abort):
@@ -168,6 +172,16 @@ def command(
         return function
 
     return register
+
+
+def _arguments(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """The arguments on the command line for a parameter: the fields of its dataclass, or itself."""
+    if not is_dataclass(parameter.annotation):
+        yield parameter
+        return
+    for one in fields(parameter.annotation):
+        kind = inspect.Parameter.KEYWORD_ONLY
+        yield inspect.Parameter(one.name, kind, default=one.default, annotation=one.type)
 
 
 def _common_parameters(outputs: tuple[str, ...]) -> list[inspect.Parameter]:
@@ -209,6 +223,20 @@ def complete_stack(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def trust(session: Session, trust_pins: bool) -> Callable[[str], bool]:
+    """Whether the user agrees to another major version that a commit pins, by what is asked."""
+
+    def trusted(question: str) -> bool:
+        from bootstrap.terminal.printable import printable
+
+        if trust_pins or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return trust_pins
+        session.console.close()
+        return typer.confirm(printable(question), err=True)
+
+    return trusted
+
+
 def day(text: str) -> str:
     """The day in the form `YYYY-MM-DD`. Raises InputError."""
     import datetime as dt
@@ -233,6 +261,14 @@ AsOf = Annotated[
         metavar="YYYY-MM-DD",
         parser=day,
         help="The day for rules with dates: suppressions, retired sizes. Without it no date has passed.",
+    ),
+]
+TrustPins = Annotated[
+    bool,
+    typer.Option(
+        "--trust-pins",
+        help="Install and run the version that the commit pins also when its major version is another one. "
+        "Without it, a terminal asks, and CI refuses.",
     ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Ignore the cached plans of earlier runs.")]

@@ -2,19 +2,7 @@
 
 from bootstrap.cli.command import Session, app, command
 from bootstrap.cli.deployments import finish
-from bootstrap.cli.stack import (
-    All,
-    Backend,
-    Confirm,
-    Environment,
-    Parallel,
-    Ring,
-    SelectedStacks,
-    Team,
-    Yes,
-    confirm,
-    deployer,
-)
+from bootstrap.cli.stack import Backend, Confirm, Parallel, Selection, Yes, consent, deployer
 
 
 @command(
@@ -28,15 +16,11 @@ from bootstrap.cli.stack import (
 )
 def destroy(
     session: Session,
-    stacks: SelectedStacks = None,
+    selection: Selection,
     *,
-    every: All = False,
-    ring: Ring = None,
-    team: Team = None,
-    environment: Environment = None,
     yes: Yes = False,
     confirmed: Confirm = None,
-    backend: Backend = "file",
+    backend: Backend = None,
     parallel: Parallel = 4,
 ) -> None:
     """Remove all resources of stacks, and their data. The hub comes last, and only when nothing uses it.
@@ -47,10 +31,8 @@ def destroy(
     from bootstrap.stack.report import report
 
     work = deployer(session, backend, parallel)
-    names = deploy.selected(work.platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
-    previews = work.preview_destroy(list(names))
-    state = deploy.DeployedState(("destroy",), backend)
+    previews = work.preview_destroy(selection.of(work.platform))
+    state = deploy.DeployedState(("destroy",), work.backend)
     tree = report("tree").render_diff(state, [one.diff for one in previews.values()])
     session.console.say("".join(tree))
-    confirm(session, work.platform.selected(list(previews)), yes=yes, confirmed=confirmed or [])
-    finish(session, work, *work.destroy(previews))
+    finish(session, work, *work.destroy(previews, consent(session, yes=yes, confirmed=confirmed or [])))

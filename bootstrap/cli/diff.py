@@ -1,13 +1,11 @@
 """`diff`: how stacks differ from those of an earlier commit."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from bootstrap.cli.command import AsOf, NoCache, Session, Stacks, app, command
+from bootstrap.cli.command import AsOf, NoCache, Session, Stacks, TrustPins, app, command, trust
 from bootstrap.stack.report import FORMS
-from bootstrap.terminal.printable import printable
 
 
 @command(
@@ -48,14 +46,7 @@ def diff(
             "stack export` wrote, or never. The rest counts as new. By default all of it is. Repeatable.",
         ),
     ] = None,
-    trust_pins: Annotated[
-        bool,
-        typer.Option(
-            "--trust-pins",
-            help="Install and run the version that the commit pins also when its major version is another one. "
-            "Without it, a terminal asks, and CI refuses.",
-        ),
-    ] = False,
+    trust_pins: TrustPins = False,
 ) -> None:
     """Show how stacks differ from those of an earlier commit of the platform. Needs no account and no engine.
 
@@ -68,18 +59,14 @@ def diff(
     from bootstrap.stack.plan import cache, checks
     from bootstrap.stack.report import report
 
-    def trusted(question: str) -> bool:
-        if trust_pins or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return trust_pins
-        session.console.close()
-        return typer.confirm(printable(question), err=True)
-
     platform = session.platform()
     commit = resolve(platform, ref)
     refusals: list[str] = []
     kept = None if no_cache else cache.Cache()
     existing = read_deployed(deployed, session.directory) if deployed else lambda _: None
-    compared = compare(platform, commit, stacks or [], session.console, as_of, kept, trusted, existing)
+    compared = compare(
+        platform, commit, stacks or [], session.console, as_of, kept, trust(session, trust_pins), existing
+    )
     if deployed:
         commit = replace(commit, deployed=", ".join(deployed))
     form = report(session.output)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, Backend, Environment, Parallel, Ring, SelectedStacks, Team, deployer
+from bootstrap.cli.stack import Backend, Parallel, Selection, deployer
 from bootstrap.errors import RefusedError
 from bootstrap.stack.report import FORMS
 
@@ -21,14 +21,10 @@ from bootstrap.stack.report import FORMS
 )
 def drift(
     session: Session,
-    stacks: SelectedStacks = None,
+    selection: Selection,
     *,
-    every: All = False,
-    ring: Ring = None,
-    team: Team = None,
-    environment: Environment = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with code 5 when there is drift.")] = False,
-    backend: Backend = "file",
+    backend: Backend = None,
     parallel: Parallel = 4,
 ) -> None:
     """Show how Azure differs from what was deployed, with the manifest lines. Changes nothing, also not the state."""
@@ -36,9 +32,10 @@ def drift(
     from bootstrap.stack.report import report
 
     work = deployer(session, backend, parallel)
-    names = deploy.selected(work.platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
-    found = work.drift(list(names))
-    session.console.parts(report(session.output).render_diff(deploy.DeployedState(("drift",), backend), found.values()))
+    found = work.drift(selection.of(work.platform))
+    session.console.parts(
+        report(session.output).render_diff(deploy.DeployedState(("drift",), work.backend), found.values())
+    )
     if check and (drifted := [name for name, one in found.items() if one.status != "unchanged"]):
         raise RefusedError(
             f"Azure differs from what was deployed: {', '.join(drifted)}.",

@@ -20,7 +20,7 @@ from bootstrap.terminal.console import print_error
 
 _ORDER = (
     "demo", "new", "run", "model", "platform", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs",
-    "destroy", "deployments", "blueprint",
+    "recover", "destroy", "deployments", "doctor", "blueprint",
 )  # fmt: skip
 """The order of commands in the help page; those of other modules follow."""
 

@@ -14,7 +14,7 @@ def outputs(
     session: Session,
     stack: Annotated[str, typer.Argument(metavar="STACK", help="The stack.", autocompletion=complete_stack)],
     *,
-    backend: Backend = "file",
+    backend: Backend = None,
 ) -> None:
     """Print the outputs of a stack's last deployment. Secrets are masked."""
     found = deployer(session, backend, 1).outputs(stack)

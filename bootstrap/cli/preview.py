@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, Backend, Environment, Imports, Parallel, Ring, SelectedStacks, Team, deployer
+from bootstrap.cli.stack import Backend, Imports, Parallel, Selection, deployer
 from bootstrap.stack.report import FORMS
 
 
@@ -22,17 +22,13 @@ from bootstrap.stack.report import FORMS
 )
 def preview(
     session: Session,
-    stacks: SelectedStacks = None,
+    selection: Selection,
     *,
-    every: All = False,
-    ring: Ring = None,
-    team: Team = None,
-    environment: Environment = None,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was previewed, for up --approved FILE.")
     ] = None,
     imports: Imports = None,
-    backend: Backend = "file",
+    backend: Backend = None,
     parallel: Parallel = 4,
 ) -> None:
     """Show what a deployment would change in Azure. Needs the Pulumi engine and a login; changes nothing."""
@@ -40,9 +36,10 @@ def preview(
     from bootstrap.stack.report import report
 
     work = deployer(session, backend, parallel, imports=imports or [])
-    names = deploy.selected(work.platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
-    previews = work.preview(list(names))
+    previews = work.preview(selection.of(work.platform))
     if save is not None:
         deploy.save(previews, session.directory / save)
     differences = [one.diff for one in previews.values()]
-    session.console.parts(report(session.output).render_diff(deploy.DeployedState(("preview",), backend), differences))
+    session.console.parts(
+        report(session.output).render_diff(deploy.DeployedState(("preview",), work.backend), differences)
+    )

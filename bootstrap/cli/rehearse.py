@@ -1,9 +1,20 @@
 """`rehearse`: deploy stacks to a simulated Azure."""
 
-from bootstrap.cli.command import Session, app, command
-from bootstrap.cli.stack import All, Environment, Parallel, Ring, SelectedStacks, Team
-from bootstrap.errors import RefusedError
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bootstrap.cli.command import Session, TrustPins, app, command, trust
+from bootstrap.cli.stack import AllowReplace, Backend, Parallel, Selection, deployer
+from bootstrap.errors import InputError, RefusedError
 from bootstrap.terminal.table import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bootstrap.manifests.platform import Platform
+    from bootstrap.stack.deploy.rehearse import Start
+    from bootstrap.stack.diff.difference import StackDiff
 
 
 @command(
@@ -12,29 +23,70 @@ from bootstrap.terminal.table import table
     examples=[
         "mlops-bootstrap rehearse fraud-dev -C examples/contoso",
         "mlops-bootstrap rehearse --all -C examples/contoso --output json",
+        "mlops-bootstrap rehearse --all --upgrade origin/main --output markdown",
+        "mlops-bootstrap rehearse --all --from-state --backend hub",
     ],
+    outputs=("text", "markdown", "html", "json"),
 )
 def rehearse(
     session: Session,
-    stacks: SelectedStacks = None,
+    selection: Selection,
     *,
-    every: All = False,
-    ring: Ring = None,
-    team: Team = None,
-    environment: Environment = None,
+    upgrade: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Deploy over what this commit deploys, with the version that it pins."),
+    ] = None,
+    from_state: Annotated[
+        bool, typer.Option("--from-state", help="Deploy over a copy of the states in the backend.")
+    ] = False,
+    allow_replace: AllowReplace = None,
+    trust_pins: TrustPins = False,
+    backend: Backend = None,
     parallel: Parallel = 4,
 ) -> None:
     """Deploy stacks with the Pulumi engine to a simulated Azure, in a temporary folder. Needs no account.
 
     Deploys twice, where the second time must change nothing; changes a resource behind the engine's back, which must be
     found as drift; and destroys everything, after which nothing may be left.
+
+    With --upgrade or --from-state it deploys over what exists, and reports what that changes.
     """
-    from bootstrap.stack.deploy import deploy
     from bootstrap.stack.deploy import rehearse as service
+    from bootstrap.stack.deploy.deploy import DeployedState
+    from bootstrap.stack.diff.commits import resolve
+    from bootstrap.stack.report import report
+
+    def change(words: list[str], against: str, start: "Start") -> None:
+        def printed(differences: "Sequence[StackDiff]") -> None:
+            form = report("tree" if session.output == "text" else session.output)
+            session.console.parts(form.render_diff(DeployedState(["rehearse", *words], against), differences))
+
+        service.rehearse_change(platform, names, start, printed, allow_replace or [], session.console, parallel)
 
     platform = session.platform()
-    names = deploy.selected(platform, stacks or [], every=every, ring=ring, team=team, environment=environment)
-    found = service.rehearse(platform, list(names), session.console, parallel)
+    names = selection.of(platform)
+    if upgrade is not None and from_state:
+        raise InputError("--upgrade and --from-state start at two different places.", hint="Leave one out.")
+    if upgrade is not None:
+        commit = resolve(platform, upgrade)
+        change(
+            ["--upgrade", upgrade],
+            str(commit),
+            service.start_at_commit(platform, commit, names, trust(session, trust_pins)),
+        )
+    elif from_state:
+        real = deployer(session, backend, parallel)
+        change(["--from-state"], real.backend, service.start_at_state(real.states(names)))
+    else:
+        _whole_life(session, platform, names, parallel)
+
+
+def _whole_life(session: Session, platform: "Platform", names: list[str], parallel: int) -> None:
+    from bootstrap.stack.deploy import rehearse as service
+
+    if session.output not in ("text", "json"):
+        raise InputError(f"--output {session.output} is for --upgrade and --from-state.", hint="Write text or json.")
+    found = service.rehearse(platform, names, session.console, parallel)
     rows = [
         [name, f"{one.created:,}", f"{one.changed_again:,}", "found" if one.drifted else "MISSED", f"{one.removed:,}",
          f"{one.seconds:.1f}"]

@@ -7,20 +7,7 @@ import typer
 
 from bootstrap.cli.command import Session, app, command
 from bootstrap.cli.deployments import finish
-from bootstrap.cli.stack import (
-    All,
-    Backend,
-    Confirm,
-    Environment,
-    Imports,
-    Parallel,
-    Ring,
-    SelectedStacks,
-    Team,
-    Yes,
-    confirm,
-    deployer,
-)
+from bootstrap.cli.stack import AllowReplace, Backend, Confirm, Imports, Parallel, Selection, Yes, consent, deployer
 from bootstrap.errors import InputError
 
 
@@ -37,20 +24,13 @@ from bootstrap.errors import InputError
 )
 def up(
     session: Session,
-    stacks: SelectedStacks = None,
+    selection: Selection,
     *,
-    every: All = False,
-    ring: Ring = None,
-    team: Team = None,
-    environment: Environment = None,
     approved: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Refuse if the changes are others than preview --save wrote to this file."),
     ] = None,
-    allow_replace: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URN", help="Allow that this resource loses its data or is changed for good. Repeatable."),
-    ] = None,
+    allow_replace: AllowReplace = None,
     resume: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Deploy the stacks that this deployment did not finish; latest: the last one."),
@@ -58,7 +38,7 @@ def up(
     yes: Yes = False,
     confirmed: Confirm = None,
     imports: Imports = None,
-    backend: Backend = "file",
+    backend: Backend = None,
     parallel: Parallel = 4,
     max_failures: Annotated[
         int, typer.Option(metavar="N", min=1, help="Start no further stack after so many failures.")
@@ -73,21 +53,21 @@ def up(
     from bootstrap.stack.report import report
 
     work = deployer(session, backend, parallel, max_failures, imports or [])
-    names, resumed = stacks or [], None
+    resumed = None
     if resume is not None:
-        if names or every or ring is not None or team or environment:
+        if selection != Selection():
             raise InputError("--resume cannot be combined with a selection of stacks.", hint="Leave one out.")
         earlier = to_resume(work.ledgers, resume)
-        names, resumed = earlier.unfinished, earlier.id
-    names = list(deploy.selected(work.platform, names, every=every, ring=ring, team=team, environment=environment))
-    previews = work.preview(names)
-    changing = {name: one for name, one in previews.items() if one.diff.status != "unchanged"}
-    state = deploy.DeployedState(("preview",), backend)
+        selection, resumed = Selection(earlier.unfinished), earlier.id
+    previews = work.preview(selection.of(work.platform))
+    state = deploy.DeployedState(("preview",), work.backend)
     tree = report("tree").render_diff(state, [one.diff for one in previews.values()])
     session.console.say("".join(tree))
-    deploy.refuse_losses(previews, allow_replace or [])
-    if approved is not None:
-        deploy.check_approved(previews, session.directory / approved)
-    if changing:
-        confirm(session, work.platform.selected(list(changing)), yes=yes, confirmed=confirmed or [])
-    finish(session, work, *work.up(previews, resumes=resumed))
+    id_, errors = work.up(
+        previews,
+        consent(session, yes=yes, confirmed=confirmed or []),
+        allowed=allow_replace or [],
+        approved=session.directory / approved if approved is not None else None,
+        resumes=resumed,
+    )
+    finish(session, work, id_, errors)

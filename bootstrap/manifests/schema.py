@@ -564,6 +564,10 @@ class Hub(_Section):
     generation: Generation = Field(1, description="Increase it when the name of a deleted vault is reserved.")
 
 
+_BACKEND = "file, hub, file:///FOLDER, or azblob://CONTAINER?storage_account=NAME"
+_BACKEND_PATTERN = r"file|hub|file:///\S+|azblob://\S+"
+
+
 class PlatformManifest(LayerKeys):
     """The content of `platform.yaml`."""
 
@@ -572,6 +576,9 @@ class PlatformManifest(LayerKeys):
         None, description="The version of mlops-bootstrap for this platform."
     )
     tool_source: ToolSource | None = Field(None, description="The source of that version; by default PyPI.")
+    state: Annotated[str, matching(_BACKEND, _BACKEND_PATTERN)] = Field(
+        "file", description="Where the states of stacks are: file, hub, or a URL. --backend replaces it."
+    )
     organization: Organization = Field(description="A short word in the name of every Azure resource. Never change it.")
     tenant_id: Guid = Field(description="The Entra tenant.")
     groups: PlatformGroups = PlatformGroups()

@@ -233,15 +233,22 @@ def install(folder: Path, store: Path) -> None:
         (folder / f"{NAME}.cmd").write_text(f'@"{sys.executable}" -c "{call}"\n', "utf-8")
         return
     program = folder / NAME
-    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c \"{call}\"\n", "utf-8")
+    # Always this code, whichever version of ours the engine works for.
+    code = f"PYTHONPATH='{Path(__file__).parents[2]}' exec '{sys.executable}' -P"
+    program.write_text(f'#!/bin/sh\n{code} -c "{call}"\n', "utf-8")
     program.chmod(0o700)
 
 
 def main(store: str) -> None:
+    """Be a provider program for the resources in a file."""
+    serve(Provider(Store(Path(store))))
+
+
+def serve(provider: Provider) -> None:
     """Be a provider program: print the port for the engine, and answer until the engine ends this process."""
     # The engine interrupts its providers itself when it has finished with them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server, port = _server(Provider(Store(Path(store))))
+    server, port = _server(provider)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     server.wait_for_termination()

@@ -7,7 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from infra.components import propagation
+from tests.engine.estate import STACKS, Estate, estate
 from tests.engine.executable import NoEngineError, find_or_build
+from tests.helpers import run_here
+from tests.worlds import TEAM, changed, world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,3 +44,28 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(propagation, "asyncio", SimpleNamespace(sleep=wait))
     return waited
+
+
+@pytest.fixture
+def engine_on_path(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([str(engine.parent), os.environ["PATH"]]))
+
+
+@pytest.fixture(scope="session")
+def original(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """A platform whose hub and development environment are deployed."""
+    folder = tmp_path_factory.mktemp("deployed")
+    world(folder / "platform", team=changed(TEAM, ("dev: {}", "dev: {}\n  prod: {}")))
+    deployed = estate(folder)
+    path = os.pathsep.join([str(engine.parent), str(folder / "bin"), os.environ["PATH"]])
+    assert (
+        run_here("up", *STACKS, "--yes", "--confirm", "hub", cwd=deployed.root, env={**deployed.env, "PATH": path}).code
+        == 0
+    )
+    return deployed
+
+
+@pytest.fixture
+def deployed(original: Estate, tmp_path: Path) -> Estate:
+    """That platform, to be changed."""
+    return original.copy(tmp_path / "estate")

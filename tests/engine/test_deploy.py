@@ -6,102 +6,19 @@ The simulation keeps its resources in a file, so each test sees what is really t
 import errno
 import json
 import os
-import shutil
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bootstrap.simulator.provider import install
-from bootstrap.simulator.store import Store
 from bootstrap.stack.deploy.ledger import Ledger
-from tests.helpers import Done, run_here, started
+from tests.engine.estate import STACKS, Estate, estate, new_estate
+from tests.helpers import started
 from tests.worlds import PLATFORM, TEAM, changed, world
 
-pytestmark = pytest.mark.slow
-
-STACKS = ("hub", "fraud-dev")
-
-
-@dataclass(frozen=True)
-class Estate:
-    """A platform repository, and the Azure that it is deployed to.
-
-    Attributes:
-        env: Environment variables of the engine.
-    """
-
-    root: Path
-    azure: Store
-    env: dict[str, str]
-
-    def run(self, *arguments: str, **env: str) -> Done:
-        """Run the command line in the repository."""
-        path = os.pathsep.join([str(self.root.parent / "bin"), os.environ["PATH"]])
-        return run_here(*arguments, cwd=self.root, env={"PATH": path, **self.env, **env})
-
-    def up(self, *arguments: str) -> Done:
-        """Deploy, and do not ask."""
-        return self.run("up", *arguments, "--yes", "--confirm", "hub", "-o", "json")
-
-    def copy(self, to: Path) -> "Estate":
-        """The same, in other folders."""
-        shutil.copytree(self.root.parent, to)
-        return estate(to)
-
-    def id_of(self, part: str) -> str:
-        """The id of the one resource whose id ends with a part."""
-        [found] = [id_ for id_ in self.azure.ids if id_.endswith(part)]
-        return found
-
-    def change_behind_its_back(self, id_: str) -> None:
-        inputs = self.azure.get(id_)
-        assert inputs is not None
-        self.azure.put(id_, {**inputs, "tags": {"by": "hand"}})
-
-
-def estate(folder: Path) -> Estate:
-    install(folder / "bin", folder / "azure.sqlite")
-    env = {
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_CONFIG_PASSPHRASE": "for this test only",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-    }
-    return Estate(folder / "platform", Store(folder / "azure.sqlite"), env)
-
-
-@pytest.fixture(autouse=True)
-def engine_on_path(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", os.pathsep.join([str(engine.parent), os.environ["PATH"]]))
-
-
-@pytest.fixture(scope="module")
-def original(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    """A platform whose hub and development environment are deployed."""
-    folder = tmp_path_factory.mktemp("deployed")
-    world(folder / "platform", team=changed(TEAM, ("dev: {}", "dev: {}\n  prod: {}")))
-    deployed = estate(folder)
-    path = os.pathsep.join([str(engine.parent), str(folder / "bin"), os.environ["PATH"]])
-    assert (
-        run_here("up", *STACKS, "--yes", "--confirm", "hub", cwd=deployed.root, env={**deployed.env, "PATH": path}).code
-        == 0
-    )
-    return deployed
-
-
-@pytest.fixture
-def deployed(original: Estate, tmp_path: Path) -> Estate:
-    """That platform, to be changed."""
-    return original.copy(tmp_path / "estate")
-
-
-def new_estate(folder: Path) -> Estate:
-    """A platform of which nothing is deployed."""
-    world(folder / "platform")
-    return estate(folder)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine_on_path")]
 
 
 def test_up_deploys_the_hub_before_environments(original: Estate) -> None:
@@ -381,7 +298,7 @@ def test_state_needs_a_passphrase(tmp_path: Path) -> None:
     assert "PULUMI_CONFIG_PASSPHRASE" in done.err
 
 
-@pytest.mark.parametrize("command", ["drift", "outputs"])
+@pytest.mark.parametrize("command", ["drift", "outputs", "destroy"])
 def test_stack_that_is_not_deployed_is_missing(tmp_path: Path, command: str) -> None:
     new = new_estate(tmp_path)
 
@@ -389,7 +306,82 @@ def test_stack_that_is_not_deployed_is_missing(tmp_path: Path, command: str) -> 
 
     assert done.code == 3
     assert "fraud-dev is not deployed" in done.err
+    assert not list((new.root / ".mlops").rglob("fraud-dev.json"))
     assert (new.root / ".mlops" / ".gitignore").read_text() == "*\n"
+
+
+def test_preview_creates_no_stack_and_its_approval_holds_for_the_first_deployment(tmp_path: Path) -> None:
+    new = new_estate(tmp_path)
+
+    previewed = new.run("preview", "hub", "--save", "approved.json")
+
+    assert previewed.code == 0, previewed.err
+    assert not list((new.root / ".mlops").rglob("hub.json"))
+    done = new.up("hub", "--approved", "approved.json")
+    assert done.code == 0, done.err
+    assert done.document["stacks"]["hub"]["counts"]["add"] == len(new.azure.ids)
+
+
+def test_destroy_continues_with_what_is_left(deployed: Estate) -> None:
+    done = deployed.run("destroy", "fraud-dev", "fraud-prod", "--yes", "--confirm", "prod", "-o", "json")
+
+    assert done.code == 0, done.err
+    assert "fraud-prod is not deployed" in done.err
+    assert list(done.document["stacks"]) == ["fraud-dev"]
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "code"),
+    [
+        ((), {"PULUMI_CONFIG_PASSPHRASE": "another"}, 3),
+        (("--backend", "file:///nowhere/at/all"), {}, 6),
+        (("--backend", "somewhere"), {}, 2),
+    ],
+)
+@pytest.mark.parametrize("command", ["preview", "up", "drift"])
+def test_backend_and_passphrase_are_checked_before_the_plan(
+    deployed: Estate,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    options: tuple[str, ...],
+    env: dict[str, str],
+    code: int,
+) -> None:
+    monkeypatch.setattr("bootstrap.stack.deploy.deploy.plan_stacks", None)
+
+    assert deployed.run(command, "fraud-dev", *options, **env).code == code
+
+
+def test_backend_of_the_manifest_is_used_and_the_option_replaces_it(tmp_path: Path) -> None:
+    new = new_estate(tmp_path)
+    world(new.root, changed(PLATFORM, ("organization:", "state: file:///nowhere/at/all\norganization:")))
+
+    by_manifest, by_option = new.run("drift", "hub"), new.run("drift", "hub", "--backend", "file")
+
+    assert (by_manifest.code, by_option.code) == (6, 3)
+    assert "/nowhere/at/all" in by_manifest.err
+    world(new.root, changed(PLATFORM, ("organization:", "state: https://states.example\norganization:")))
+    assert "must be file, hub, file:///FOLDER, or azblob://" in new.run("drift", "hub").err
+
+
+def test_deployment_stops_when_the_state_changes_after_the_preview(
+    deployed: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+    state = deployed.root / ".mlops/state/.pulumi/stacks/mlops-bootstrap/fraud-dev.json"
+
+    def another_operation(*_: object) -> None:
+        document = json.loads(state.read_text())
+        document["checkpoint"]["latest"]["manifest"]["time"] = "2026-11-24T10:00:00Z"
+        state.write_text(json.dumps(document))
+
+    monkeypatch.setattr("bootstrap.cli.up.consent", lambda *_, **__: another_operation)
+
+    done = deployed.up("fraud-dev")
+
+    assert done.code == 4
+    assert "has changed since it was previewed" in done.err
+    assert "cost-center" not in str(deployed.azure.get(deployed.id_of("workspaces/mlw-contoso-fraud-dev")))
 
 
 def test_wrong_passphrase_is_named(deployed: Estate) -> None:
@@ -397,21 +389,6 @@ def test_wrong_passphrase_is_named(deployed: Estate) -> None:
 
     assert done.code == 3
     assert "The passphrase does not open the state of fraud-dev" in done.err
-
-
-def test_rehearsal_deploys_twice_finds_drift_and_leaves_nothing(tmp_path: Path) -> None:
-    root = world(tmp_path / "platform")
-
-    done = run_here("rehearse", "--all", "-o", "json", cwd=root, env={"ARM_CLIENT_SECRET": "must not be used"})
-
-    assert done.code == 0, done.err
-    stacks = {stack["name"]: stack for stack in done.document["stacks"]}
-    assert list(stacks) == list(STACKS)
-    for stack in stacks.values():
-        assert stack["created"] == stack["removed"] > 20
-        assert stack["changed_again"] == 0
-        assert stack["drift_found"]
-    assert not (root / ".mlops").exists()
 
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-contoso-hub/providers"

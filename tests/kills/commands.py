@@ -386,6 +386,14 @@ def _platform(*, deployed: bool) -> Callable[[Path], None]:
     return build
 
 
+def _locked_platform(root: Path) -> None:
+    """With the lock of an engine of another machine."""
+    _platform(deployed=True)(root)
+    locks = root / "platform/.mlops/state/.pulumi/locks/organization/mlops-bootstrap/hub"
+    holder = {"pid": 4711, "username": "anna", "hostname": "laptop", "timestamp": "2026-11-24T10:00:00Z"}
+    build_tree(locks, {"5a0b6e5e-0000-4000-8000-000000000000.json": json.dumps(holder)})
+
+
 def _with_engine(root: Path) -> None:
     under_engine.install_azure(root)
     os.environ.update(under_engine.variables(root))
@@ -531,6 +539,14 @@ COMMANDS = (
         prepare=_with_engine,
         slow=True,
         seconds=60,
+    ),
+    Command(
+        "recover",
+        ("recover", "hub", "--yes", "-C", "platform"),
+        _locked_platform,
+        _resources,
+        prepare=_with_engine,
+        slow=True,
     ),
     Command(
         "rehearse",

@@ -21,6 +21,7 @@ EVERYWHERE = ("platform link", "platform team add", "platform team remove", "pla
 READING = frozenset(
     {
         *("blueprint list", "model list", "model show"),
+        "doctor",
         *("platform access", "platform policy-pack", "platform schema", "platform show", "platform validate"),
     }
 )

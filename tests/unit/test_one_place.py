@@ -33,7 +33,8 @@ def test_module_that_declares_a_command_adds_it(package: Path) -> None:
     assert run(package, "hello") == Done(0, "hello\n", "")
     listed = re.findall(r"^  ([a-z]+)  ", run(package, "--help").out, re.MULTILINE)
     assert listed == [
-        "demo", "new", "run", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "destroy", "hello",
+        "demo", "new", "run", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "recover", "destroy",
+        "doctor", "hello",
         "model", "platform", "blueprint", "deployments",
     ]  # fmt: skip
 

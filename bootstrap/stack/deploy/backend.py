@@ -4,10 +4,12 @@ https://www.pulumi.com/docs/iac/concepts/state-and-backends/
 """
 
 import contextlib
+import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
@@ -34,11 +36,18 @@ class Backend:
         url: As `pulumi login` takes it: `file:///...`, `azblob://...`, `https://api.pulumi.com`.
         secrets_provider: The key that encrypts secrets; None for a passphrase.
         folder: Where the engine's settings of the stack are, on this machine.
+        environment: Environment variables of the engine, beside those that it has.
     """
 
     url: str
     secrets_provider: str | None
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def copies(self) -> Path:
+        """The folder for copies of the stack's states, of this backend only."""
+        return self.folder / "copies" / hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
 def state_folder(root: Path) -> Path:
@@ -99,9 +108,21 @@ def backend_of(folder: Path, settings: StackSettings, choice: str, environment: 
         )
     if choice != "file":
         return Backend(choice, None, own)
-    state = folder / "state"
+    state = states_in(folder)
     state.mkdir(parents=True, exist_ok=True)
     # States never go into the repository, whatever its own .gitignore has.
     if not (ignore := folder / ".gitignore").exists():
         write_atomically(ignore, "*\n")
     return Backend(state.resolve().as_uri(), None, own)
+
+
+def states_in(folder: Path) -> Path:
+    """The folder of the states of the backend `file`."""
+    return folder / "state"
+
+
+def temporary_backend(folder: Path) -> Backend:
+    """A backend in an empty folder, with a passphrase that nobody needs again."""
+    state = states_in(folder)
+    state.mkdir()
+    return Backend(state.as_uri(), None, folder / "stack", {PASSPHRASES[0]: secrets.token_urlsafe()})

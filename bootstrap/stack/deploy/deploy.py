@@ -3,22 +3,24 @@
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bootstrap.errors import BootstrapError, ConflictError, InputError
-from bootstrap.files import read_bounded, write_atomically
+from bootstrap.files import read_bounded, remove_tree, write_atomically
 from bootstrap.lock import hold_lock
 from bootstrap.manifests.platform import Platform
-from bootstrap.processes import read_git
+from bootstrap.processes import read_git, shell_line
 from bootstrap.progress import Progress
-from bootstrap.stack.deploy.backend import backend_of
+from bootstrap.stack.deploy.backend import Backend, backend_of
+from bootstrap.stack.deploy.copies import copies_of, keep_copy
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.ledger import FOLDER as LEDGERS
 from bootstrap.stack.deploy.ledger import Ledger, versions
-from bootstrap.stack.deploy.operations import EngineStack, Outcome, Preview, Watch, lost
+from bootstrap.stack.deploy.operations import EngineStack, Outcome, Preview, Watch, lost, not_deployed
+from bootstrap.stack.deploy.recover import Repair, find_repairs
 from bootstrap.stack.deploy.rings import for_each, in_rings
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.cache import Cache
@@ -28,6 +30,11 @@ from bootstrap.stack.plan.planner import plan_stacks
 from infra.settings import HUB, StackSettings
 
 T = TypeVar("T")
+
+Change = Callable[[EngineStack, Watch], Outcome]
+
+Consent = Callable[[Sequence[StackSettings]], None]
+"""Asks whether stacks may be changed, and raises ConflictError if not, InputError if there is nobody to ask."""
 
 
 @dataclass(frozen=True)
@@ -84,47 +91,139 @@ class Deployer:
             RemoteError: The engine, the backend or Azure fails.
         """
         today = dt.datetime.now(dt.UTC).date().isoformat()
+        opened = self._opened(names)
+        if gone := [
+            name for name, stack in opened.items() if not stack.state and copies_of(self._backend(stack.settings))
+        ]:
+            raise ConflictError(
+                f"The backend has no state of {', '.join(gone)}, and this machine has copies of one.",
+                why=f"The backend is {self.backend}.",
+                hint=f"Name the backend that has it (--backend), or restore it: "
+                f"{shell_line('mlops-bootstrap', 'recover', *gone)}",
+            )
         planned = self._planned(names, today)
-        return self._work("preview", names, lambda stack: stack.preview(planned[stack.settings.stack], today))
+        return self._work("preview", names, lambda stack: stack.preview(planned[stack.settings.stack], today), opened)
 
     def drift(self, names: Sequence[str]) -> dict[str, StackDiff]:
-        """How Azure differs from the state of each stack. Raises RemoteError."""
+        """How Azure differs from the state of each stack.
+
+        Raises:
+            MissingError: A stack is not deployed.
+            RemoteError: The engine, the backend or Azure fails.
+        """
+        opened = self._opened(names)
+        if missing := [name for name, stack in opened.items() if not stack.resources()]:
+            raise not_deployed(missing)
         planned = {stack.name: stack for stack in plan_stacks(self.platform, names, self.progress, None, Cache())}
-        return self._work("look for drift", names, lambda stack: stack.drift(planned[stack.settings.stack]))
+        return self._work("look for drift", names, lambda stack: stack.drift(planned[stack.settings.stack]), opened)
 
     def outputs(self, name: str) -> dict[str, Any]:
-        """The outputs of a stack's last deployment; secrets are masked. Raises RemoteError."""
+        """The outputs of a stack's last deployment; secrets are masked. Raises MissingError and RemoteError."""
         return self._open(self.platform.selected([name])[0]).outputs()
 
     def preview_destroy(self, names: Sequence[str]) -> dict[str, Preview]:
-        """What `destroy` would remove.
+        """What `destroy` would remove, of those stacks that are in the backend.
 
         Raises:
+            MissingError: None of them is.
             ConflictError: The hub is named, and stacks that use it are deployed and are not named.
             RemoteError: The engine or the backend fails.
         """
+        opened = self._opened(names)
+        deployed = [name for name, stack in opened.items() if stack.state]
+        if not deployed:
+            raise not_deployed(names)
+        for name in opened.keys() - {*deployed}:
+            self.progress.say(f"{name} is not deployed.")
         if HUB in names:
             others = [name for name in self.platform.stacks if name not in names]
-            left = self._work("look for", others, lambda stack: stack.resources())
-            if users := [name for name, found in left.items() if found]:
+            if users := [name for name, stack in self._opened(others).items() if stack.resources()]:
                 raise ConflictError(
                     "The hub is in use.",
                     why=f"These stacks are deployed: {', '.join(users)}.",
                     hint=f"Destroy them first, or with it: mlops-bootstrap destroy {HUB} {' '.join(users)}",
                 )
-        return self._work("preview", names, lambda stack: stack.preview_destroy())
+        return self._work("preview", deployed, lambda stack: stack.preview_destroy(), opened)
 
-    def up(self, previews: Mapping[str, Preview], *, resumes: str | None = None) -> tuple[str, list[BootstrapError]]:
+    def up(
+        self,
+        previews: Mapping[str, Preview],
+        consent: Consent,
+        *,
+        allowed: Sequence[str] = (),
+        approved: Path | None = None,
+        resumes: str | None = None,
+    ) -> tuple[str, list[BootstrapError]]:
         """Deploy the stacks that were previewed, ring by ring. Returns the deployment's id and the errors of stacks.
 
         Args:
+            consent: Is asked for the stacks that change.
+            allowed: The URNs of resources that may lose their data or change for good.
+            approved: The file with the changes that were approved; None: all are.
             resumes: The id of the deployment that this one continues.
+
+        Raises:
+            ConflictError: A change would lose data, or be one that Azure never reverts; or it is another one than was
+                approved.
+            InputError: A resource that is allowed does not change; the file was not written by `save`.
         """
+        _refuse_losses(previews, allowed)
+        if approved is not None:
+            _check_approved(previews, approved)
+        if changing := [name for name, one in previews.items() if one.diff.status != "unchanged"]:
+            consent(self.platform.selected(changing))
         return self._deploy("up", previews, EngineStack.up, resumes)
 
-    def destroy(self, previews: Mapping[str, Preview]) -> tuple[str, list[BootstrapError]]:
-        """Remove the stacks that were previewed, the last ring first and the hub last. Returns what `up` does."""
+    def destroy(self, previews: Mapping[str, Preview], consent: Consent) -> tuple[str, list[BootstrapError]]:
+        """Remove the stacks that were previewed, the last ring first and the hub last. Returns what `up` does.
+
+        Args:
+            consent: Is asked for all of them.
+        """
+        consent(self.platform.selected(list(previews)))
         return self._deploy("destroy", previews, EngineStack.destroy, None)
+
+    def states(self, names: Sequence[str]) -> dict[str, str]:
+        """The states of those stacks that are in the backend, with their secrets in the clear. Raises RemoteError."""
+        opened = self._opened(names)
+        return self._work(
+            "read", [name for name in names if opened[name].state],
+            lambda stack: stack.command("stack", "export", "--show-secrets"), opened,
+        )  # fmt: skip
+
+    def take_over(self, states: Mapping[str, str]) -> None:
+        """Create stacks with the states that `states` read in another backend. Raises RemoteError."""
+        self._work("copy the state of", list(states), lambda stack: stack.take_over(states[stack.settings.stack]))
+
+    def recover(
+        self, names: Sequence[str], consent: Callable[[Mapping[str, Sequence[Repair]]], None]
+    ) -> dict[str, list[Repair]]:
+        """Repair the states of stacks after a deployment that was killed. Returns what was found, by stack.
+
+        Args:
+            consent: Is asked for all repairs together, before the first one.
+
+        Raises:
+            LockedError: An operation on a stack is under way.
+            RemoteError: The engine or the backend fails.
+        """
+        planned = {stack.name: stack for stack in plan_stacks(self.platform, names, self.progress, None, Cache())}
+
+        def found(stack: EngineStack) -> list[Repair]:
+            name = stack.settings.stack
+            with self._locked(name):
+                urns = {one.urn for one in planned[name].made}
+                return find_repairs(stack, self._backend(stack.settings), urns)
+
+        repairs = self._work("look at", names, found)
+        if any(one.apply for some in repairs.values() for one in some):
+            consent(repairs)
+        for name, some in repairs.items():
+            with self._locked(name):
+                for one in some:
+                    if one.apply is not None:
+                        one.apply()
+        return repairs
 
     def _planned(self, names: Sequence[str], today: str) -> dict[str, StackPlan]:
         refusals: list[str] = []
@@ -137,7 +236,7 @@ class Deployer:
         self,
         operation: str,
         previews: Mapping[str, Preview],
-        change: Callable[[EngineStack, Watch], Outcome],
+        change: Change,
         resumes: str | None,
     ) -> tuple[str, list[BootstrapError]]:
         rings = list(in_rings(self.platform.selected(list(previews)), last_first=operation == "destroy"))
@@ -157,7 +256,7 @@ class Deployer:
                 self.progress.started(f"{operation} {name}")
                 try:
                     with self._locked(name):
-                        outcome = change(self._open(settings), _into(ledger, name))
+                        outcome = self._change(ledger, settings, preview, change)
                 except BaseException as error:
                     self.progress.finished(f"{operation} {name}", "failed")
                     ledger.write("stack-ended", stack=name, result="failed", error=str(error))
@@ -174,14 +273,52 @@ class Deployer:
             ledger.failed = bool(errors)
             return ledger.id, list(errors.values())
 
-    def _work(self, verb: str, names: Sequence[str], work: Callable[[EngineStack], T]) -> dict[str, T]:
+    def _change(self, ledger: Ledger, settings: StackSettings, preview: Preview, change: Change) -> Outcome:
+        """Change a stack, if its state is still the one that was previewed. A copy of that state is kept."""
+        stack = self._open(settings)
+        if stack.digest != preview.state:
+            raise ConflictError(
+                f"The state of {settings.stack} has changed since it was previewed.",
+                why="Another operation changed it in the meantime.",
+                hint="Run the command again: it previews the new state.",
+            )
+        backend = self._backend(settings)
+        if stack.state:
+            keep_copy(backend, ledger.id, stack.state)
+        outcome = change(stack, _into(ledger, settings.stack))
+        if change is EngineStack.destroy:
+            remove_tree(backend.copies)
+            stack.remove()
+        return outcome
+
+    def _opened(self, names: Sequence[str]) -> dict[str, EngineStack]:
+        """The stacks as they are in the backend. Before any longer work: it shows whether the backend can be used.
+
+        Raises:
+            InputError, MissingError: As `backend_of`; or the passphrase is wrong.
+            RemoteError: The backend does not answer.
+        """
+
+        def opened(stack: EngineStack) -> EngineStack:
+            stack.check_key()
+            return stack
+
+        return self._work("open", names, opened)
+
+    def _work(
+        self,
+        verb: str,
+        names: Sequence[str],
+        work: Callable[[EngineStack], T],
+        opened: Mapping[str, EngineStack] | None = None,
+    ) -> dict[str, T]:
         """Do something with each stack that changes nothing. Raises the first error."""
 
         def watched(settings: StackSettings) -> T:
             task = f"{verb} {settings.stack}"
             self.progress.started(task)
             try:
-                result = work(self._open(settings))
+                result = work(opened[settings.stack] if opened is not None else self._open(settings))
             except BaseException:
                 self.progress.finished(task, "failed")
                 raise
@@ -197,15 +334,17 @@ class Deployer:
         return {settings.stack: results[settings.stack] for members in in_rings(stacks) for settings in members}
 
     def _open(self, settings: StackSettings) -> EngineStack:
-        backend = backend_of(self.folder, settings, self.backend, self.engine.environment)
-        return EngineStack(self.engine, backend, settings, self.imports)
+        return EngineStack(self.engine, self._backend(settings), settings, self.imports)
+
+    def _backend(self, settings: StackSettings) -> Backend:
+        return backend_of(self.folder, settings, self.backend, self.engine.environment)
 
     def _locked(self, name: str) -> Any:
         path = self.folder / "stacks" / name / "lock"
         return hold_lock(path, f"Another operation of this machine holds {name}.")
 
 
-def refuse_losses(previews: Mapping[str, Preview], allowed: Sequence[str]) -> None:
+def _refuse_losses(previews: Mapping[str, Preview], allowed: Sequence[str]) -> None:
     """Raise ConflictError when a change loses data, or is one that Azure refuses or never reverts.
 
     Args:
@@ -243,12 +382,12 @@ def parse_imports(values: Sequence[str]) -> dict[str, str]:
 
 
 def save(previews: Mapping[str, Preview], path: Path) -> None:
-    """Write what was previewed to a file, for `check_approved`. Raises OSError."""
+    """Write what was previewed to a file, for `Deployer.up`. Raises OSError."""
     stacks = {name: {"digest": one.digest, "changes": len(one.diff.resources)} for name, one in previews.items()}
     write_atomically(path, f"{json.dumps({'schema_version': 1, 'stacks': stacks}, indent=2)}\n")
 
 
-def check_approved(previews: Mapping[str, Preview], path: Path) -> None:
+def _check_approved(previews: Mapping[str, Preview], path: Path) -> None:
     """Compare with what `save` wrote.
 
     Raises:
@@ -285,37 +424,3 @@ def _commit(root: Path) -> str | None:
         return read_git("rev-parse", "HEAD", cwd=root)
     except BootstrapError:
         return None
-
-
-def selected(
-    platform: Platform,
-    names: Sequence[str],
-    *,
-    every: bool = False,
-    ring: int | None = None,
-    team: str | None = None,
-    environment: str | None = None,
-) -> Iterator[str]:
-    """The names of the stacks that are named, or that are in a ring, of a team, and in an environment.
-
-    Raises:
-        InputError: Nothing is selected, or there is no such stack.
-    """
-    filters = {"ring": ring, "team": team, "environment": environment}
-    wanted = {key: value for key, value in filters.items() if value is not None}
-    if bool(names) + every + bool(wanted) != 1:
-        raise InputError(
-            "Which stacks?" if not (names or every or wanted) else "The stacks are selected in two ways.",
-            hint="Name stacks; or write --all; or any of --ring, --team and --environment.",
-        )
-    found = [
-        settings.stack
-        for settings in platform.selected(list(names))
-        if all(getattr(settings, key, None) == value for key, value in wanted.items())
-    ]
-    if not found:
-        raise InputError(
-            f"There is no stack with {', '.join(f'{key} {value}' for key, value in wanted.items())}.",
-            why=f"Stacks: {', '.join(platform.stacks)}.",
-        )
-    yield from found

@@ -5,10 +5,12 @@ Ctrl-C in a terminal reaches this program only, which then decides what the engi
 https://www.pulumi.com/docs/iac/automation-api/
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +46,8 @@ class Engine(automation.PulumiCommand):
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.environment = dict(environment if environment is not None else os.environ)
+        # The policy pack is a program of this installation, which need not be on PATH.
+        self.environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), self.environment.get("PATH", "")])
         found = shutil.which("pulumi")
         if found is None:
             raise MissingError("Deployments need the Pulumi engine.", why="There is no pulumi on PATH.", hint=_INSTALL)
@@ -66,11 +70,13 @@ class Engine(automation.PulumiCommand):
         additional_env: Mapping[str, str],
         on_output: Any = None,
         on_error: Any = None,
+        *,
+        text: str | None = None,
     ) -> automation.CommandResult:
-        """Run the executable to its end. Raises CommandError when it fails."""
+        """Run the executable to its end, with `text` as its standard input. Raises CommandError when it fails."""
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
@@ -91,6 +97,9 @@ class Engine(automation.PulumiCommand):
             ]
             for reader in readers:
                 reader.start()
+            if process.stdin is not None:
+                with contextlib.suppress(BrokenPipeError), process.stdin:  # it fails, and says why
+                    process.stdin.write(text or "")
             for reader in readers:
                 reader.join()
             code = process.wait()

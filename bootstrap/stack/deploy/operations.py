@@ -8,22 +8,31 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pulumi
+import yaml
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
-from bootstrap.errors import BootstrapError, InputError, LockedError, MissingError, RemoteError
-from bootstrap.stack.deploy.backend import Backend
+from bootstrap.errors import BootstrapError, InputError, LockedError, MissingError, RefusedError, RemoteError
+from bootstrap.files import temporary_folder, write_atomically
+from bootstrap.processes import shell_line
+from bootstrap.stack.deploy.backend import Backend, temporary_backend
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
 from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.program import PROJECT
 from infra.programs import create_resources
+from infra.rules import PACK_FOLDER
 from infra.rules.adopted import without_additions
 from infra.rules.changes import STATEFUL, differences, restricted
+from infra.rules.pack import SETTINGS_KEY
 from infra.settings import StackSettings
 from infra.tables.azure_errors import known_error
 from infra.tables.resource_types import OUTBOUND_RULE, WORKSPACE
@@ -43,6 +52,11 @@ _REFUSED_FILE = re.compile(
     "(?:no space left on device|read-only file system|permission denied|disk quota exceeded|file too large)"
 )
 """The error of a call of the file system, as the engine prints it."""
+_UNREADABLE = ("failed to load checkpoint", "snapshot integrity failure")
+"""Parts of the engine's errors about a damaged state.
+
+https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/state.go
+"""
 
 _ACTIONS: dict[OpType, Action] = {
     OpType.CREATE: "add",
@@ -68,11 +82,13 @@ class Preview:
         diff: The resources that differ from the state, and what refuses the change.
         digest: Of all operations with their inputs: equal digests mean equal changes of equal states.
         ids: The Azure ids of the resources in the state, by URN.
+        state: The digest of that state; empty when the stack is not in the backend.
     """
 
     diff: StackDiff
     digest: str
     ids: Mapping[str, str]
+    state: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ class Outcome:
 
 
 class EngineStack:
-    """A stack under the engine. It is created in the backend, empty, if it is not there yet.
+    """A stack under the engine. Only `up` creates it in the backend.
 
     Args:
         imports: The Azure ids of resources that exist and that the state does not have, by URN: they are imported.
@@ -101,19 +117,60 @@ class EngineStack:
         self, engine: Engine, backend: Backend, settings: StackSettings, imports: Mapping[str, str] | None = None
     ) -> None:
         self.settings = settings
-        self._imports = {(_type(urn), _name(urn)): id_ for urn, id_ in (imports or {}).items()}
+        self._name = settings.stack
+        self._engine = engine
+        self._imports = {**(imports or {})}
+        self._existing: dict[str, str] = {}
+        self._settings_file = backend.folder / f"Pulumi.{settings.stack}.yaml"
         backend.folder.mkdir(parents=True, exist_ok=True)
-        options = automation.LocalWorkspaceOptions(
-            env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        self._workspace = automation.LocalWorkspace(
+            env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true", **backend.environment},
+            program=self._program,
             project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
             pulumi_command=engine,
             secrets_provider=backend.secrets_provider,
             work_dir=str(backend.folder),
         )
-        with _Errors(settings.stack, "open"):
-            self._stack = automation.create_or_select_stack(
-                settings.stack, project_name=PROJECT, program=self._program, opts=options
-            )
+
+    @cached_property
+    def state(self) -> str:
+        """The stack's state, as `pulumi stack export` prints it; empty when the stack is not in the backend."""
+        with _Errors(self._name, "read the state of"):
+            try:
+                return self.command("stack", "export")
+            except automation.StackNotFoundError:
+                return ""
+
+    def check_key(self) -> None:
+        """Encrypt something with the passphrase or the key of the stack. Raises MissingError when it is another one.
+
+        The engine tries it late, and only if this machine has used the stack before.
+        """
+        if not self.state or not self._settings_file.exists():
+            return
+        with _Errors(self._name, "open"), temporary_folder() as folder:
+            copy = folder / self._settings_file.name
+            copy.write_bytes(self._settings_file.read_bytes())
+            self.command("config", "set", "--secret", "key", "value", "--config-file", str(copy))
+
+    def _reread(self) -> None:
+        """Have the state read again when it is next used."""
+        self.__dict__.pop("state", None)
+
+    @cached_property
+    def _stack(self) -> automation.Stack:
+        with _Errors(self._name, "open"):
+            return automation.Stack.select(self._name, self._workspace)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the state; empty when the stack is not in the backend."""
+        return hashlib.sha256(self.state.encode()).hexdigest() if self.state else ""
+
+    @property
+    def interrupted(self) -> list[Mapping[str, Any]]:
+        """The operations that an earlier deployment began, and whose end is not recorded: `resource`, `type`."""
+        return list((json.loads(self.state)["deployment"] or {}).get("pending_operations") or []) if self.state else []
 
     def _program(self) -> None:
         if self._imports:
@@ -122,7 +179,8 @@ class EngineStack:
             create_resources(self.settings)
 
     def _import(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-        if id_ := self._imports.get((args.type_, args.name)):
+        ids = {(_type(urn), _name(urn)): id_ for urn, id_ in self._imports.items()}
+        if id_ := ids.get((args.type_, args.name)):
             args.opts.import_ = id_
         return pulumi.ResourceTransformationResult(args.props, args.opts)
 
@@ -133,11 +191,53 @@ class EngineStack:
             planned: The plan of the stack; it has the manifest lines.
             as_of: The date for rules that depend on one.
         """
+        if not self.state:
+            # The engine previews what is in a backend only, and a preview changes no backend.
+            with temporary_folder() as folder:
+                new = EngineStack(self._engine, temporary_backend(folder), self.settings, self._imports)
+                new.create()
+                return replace(new.preview(planned, as_of), state="")
         steps = self._run("preview", lambda watch: self._stack.preview(on_event=watch))
-        return _previewed(steps, planned, as_of, self.settings.stack)
+        return _previewed(steps, planned, as_of, self._name, self.digest)
+
+    @property
+    def unrecorded(self) -> list[str]:
+        """The URNs of resources whose creation was begun, and that the state does not have. Azure may have them."""
+        present = {one["urn"] for one in self.resources()}
+        begun = [one["resource"]["urn"] for one in self.interrupted if one["type"] == "creating"]
+        return [urn for urn in begun if urn not in present]
+
+    def create(self) -> None:
+        """Create the stack in the backend, without resources."""
+        with _Errors(self._name, "create"):
+            automation.Stack.create(self._name, self._workspace)
+        self._reread()
 
     def up(self, watch: Watch) -> Outcome:
-        """Create, change and remove resources until Azure has what the program declares."""
+        """Create, change and remove resources until Azure has what the program declares.
+
+        A resource that exists already is imported if the state records that an earlier deployment began to create it:
+        that one was interrupted before it recorded the end. The engine refuses the import if Azure has it otherwise.
+        """
+        if not self.state:
+            self.create()
+        begun, interrupted = {*self.unrecorded}, bool(self.interrupted)
+        while True:
+            try:
+                outcome = self._up(watch)
+                break
+            except RemoteError:
+                ours = {urn: id_ for urn, id_ in self._existing.items() if urn in begun}
+                begun -= ours.keys()
+                if not ours:
+                    raise
+                self._imports |= ours
+        if interrupted and not self.unrecorded:
+            self.forget()
+        return outcome
+
+    def _up(self, watch: Watch) -> Outcome:
+        self._configure()
         changed: set[str] = set()
 
         def ended(end: Mapping[str, Any]) -> None:
@@ -145,8 +245,17 @@ class EngineStack:
                 changed.add(_type(end["urn"]))
             watch(end)
 
-        outcome = self._change("up", lambda on_event: self._stack.up(on_event=on_event), ended)
+        outcome = self._change(
+            "up", lambda on_event: self._stack.up(on_event=on_event, policy_packs=[str(PACK_FOLDER)]), ended
+        )
         return self._with_rules(outcome, watch) if WORKSPACE in changed else outcome
+
+    def _configure(self) -> None:
+        """Pass the stack's settings to the policy pack, whose suppressions are there, by the engine's configuration."""
+        path = self._settings_file
+        before = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
+        config = {SETTINGS_KEY: self.settings.model_dump_json()}
+        write_atomically(path, yaml.safe_dump({**before, "config": config}))
 
     def _with_rules(self, outcome: Outcome, watch: Watch) -> Outcome:
         """Create the outbound rules again that Azure may have removed when the workspace was changed.
@@ -173,7 +282,7 @@ class EngineStack:
             str((step.old.inputs or {}).get("ruleName")) for step in steps if step.type == OUTBOUND_RULE and step.old
         }
         found = [one for step in steps if (one := _drifted(step, manifests, rules)) is not None]
-        return StackDiff(self.settings.stack, "changed" if found else "unchanged", found)
+        return StackDiff(self._name, "changed" if found else "unchanged", found)
 
     def preview_destroy(self) -> Preview:
         """What `destroy` would remove: all that the state has."""
@@ -183,38 +292,105 @@ class EngineStack:
         ]
         ids = {one["urn"]: one["id"] for one in resources}
         digest = hashlib.sha256(json.dumps(ids, sort_keys=True).encode()).hexdigest()
-        return Preview(StackDiff(self.settings.stack, "removed" if found else "unchanged", found), digest, ids)
+        return Preview(StackDiff(self._name, "removed" if found else "unchanged", found), digest, ids, self.digest)
 
     def destroy(self, watch: Watch) -> Outcome:
-        """Remove all resources, protected ones too, and then the stack itself with its history."""
-        with _Errors(self.settings.stack, "destroy"):
-            self._command("state", "unprotect", "--all", "--yes")
-        outcome = self._change("destroy", lambda on_event: self._stack.destroy(on_event=on_event), watch)
-        with _Errors(self.settings.stack, "remove"):
-            self._stack.workspace.remove_stack(self.settings.stack)
-        return outcome
+        """Remove all resources, protected ones too."""
+        with _Errors(self._name, "destroy"):
+            self.command("state", "unprotect", "--all", "--yes")
+        return self._change("destroy", lambda on_event: self._stack.destroy(on_event=on_event), watch)
+
+    def remove(self) -> None:
+        """Remove the stack, which has no resources, from the backend, with its history."""
+        with _Errors(self._name, "remove"):
+            self._workspace.remove_stack(self._name)
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last deployment; secrets are masked."""
         self._require_resources()
-        with _Errors(self.settings.stack, "read"):
+        with _Errors(self._name, "read"):
             return _plain_outputs(self._stack.outputs())
 
     def _require_resources(self) -> None:
         if not self.resources():
-            name = self.settings.stack
-            raise MissingError(
-                f"{name} is not deployed.",
-                why="Its state in this backend has no resources.",
-                hint=f"Name the backend that has it (--backend), or deploy it: mlops-bootstrap up {name}",
-            )
+            raise not_deployed([self._name])
 
     def resources(self) -> list[dict[str, Any]]:
         """The resources of Azure in the state, as the engine keeps them: `urn`, `type`, `id` and more."""
-        with _Errors(self.settings.stack, "read"):
-            state = json.loads(self._command("stack", "export"))
-        found = (state.get("deployment") or {}).get("resources") or []
+        found = (json.loads(self.state)["deployment"] or {}).get("resources") or [] if self.state else []
         return [one for one in found if one.get("custom") and not one["type"].startswith("pulumi:")]
+
+    def damage(self) -> str:
+        """Why the engine cannot read the state; empty when it can, and when the stack is not in the backend."""
+        with _Errors(self._name, "read the state of"):
+            try:
+                self.command("stack", "export")
+            except automation.StackNotFoundError:
+                return ""
+            except automation.CommandError as error:
+                if not any(words in str(error) for words in _UNREADABLE):
+                    raise
+                return " ".join(_last_lines(str(error)))
+        return ""
+
+    def locks(self) -> list[str]:
+        """The lines in which the engine describes the locks on the stack.
+
+        The creation of a stack takes the lock before it finds that there is such a stack. No other command does that
+        and changes nothing: https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/backend.go
+        """
+        with _Errors(self._name, "look for locks on"):
+            try:
+                self.command("stack", "init")
+            except automation.StackAlreadyExistsError:
+                return []
+            except automation.ConcurrentUpdateError as error:
+                return _holders(str(error))
+            self._workspace.remove_stack(self._name)
+        return []
+
+    def release(self, locks: Sequence[str]) -> None:
+        """Remove the locks on the stack.
+
+        Args:
+            locks: What `locks` returned.
+
+        Raises:
+            LockedError: Now there are others.
+        """
+        if self.locks() != [*locks]:
+            raise LockedError(f"Another operation holds {self._name} now.", hint="Run the same command again.")
+        with _Errors(self._name, "release"):
+            try:
+                self.command("cancel", "--yes")
+            except automation.StackNotFoundError:  # it was locked while it was created
+                for path in _files(locks):
+                    path.unlink()
+
+    def restore(self, state: str) -> None:
+        """Replace the state by another one, such as a copy. The stack is created if it is not in the backend."""
+        with _Errors(self._name, "restore"):
+            try:
+                self.command("stack", "import", text=state)
+            except automation.StackNotFoundError:
+                automation.Stack.create(self._name, self._workspace)
+                self.command("stack", "import", text=state)
+        self._reread()
+
+    def take_over(self, state: str) -> None:
+        """Create the stack with a state that has its secrets in the clear; this backend's key encrypts them."""
+        self.create()
+        document = json.loads(state)
+        document["deployment"]["secrets_providers"] = json.loads(self.state)["deployment"]["secrets_providers"]
+        self.restore(json.dumps(document))
+
+    def forget(self) -> None:
+        """Remove the interrupted operations from the state.
+
+        The engine keeps those that create until somebody has looked at them; an import removes all.
+        https://github.com/pulumi/pulumi/blob/master/pkg/backend/snapshot.go
+        """
+        self.restore(self.state)
 
     def _change(self, verb: str, operation: Callable[[Any], Any], watch: Watch) -> Outcome:
         started = time.monotonic()
@@ -229,7 +405,10 @@ class EngineStack:
                     done[_ACTIONS[step.op]] += 1
                 watch({"urn": step.urn, "action": _ACTIONS[step.op], "failed": failed})
 
-        self._run(verb, operation, ended)
+        try:
+            self._run(verb, operation, ended)
+        finally:
+            self._reread()
         return Outcome(dict(done), time.monotonic() - started)
 
     def _run(
@@ -243,7 +422,8 @@ class EngineStack:
         """Run an operation and return its steps: as planned, or `done`, with what came out of each."""
         steps: list[StepEventMetadata] = []
         faults: list[Exception] = []
-        with _Errors(self.settings.stack, verb) as errors:
+        self._existing = {}
+        with _Errors(self._name, verb) as errors:
 
             def seen(event: EngineEvent) -> None:
                 try:
@@ -256,7 +436,12 @@ class EngineStack:
                 if step is not None:
                     steps.append(step.metadata)
                 if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
-                    errors.add(event.diagnostic_event.urn or "", event.diagnostic_event.message)
+                    urn, message = event.diagnostic_event.urn or "", event.diagnostic_event.message
+                    errors.add(urn, message)
+                    if urn and (exists := _EXISTS.search(message)):
+                        self._existing[urn] = exists[1]
+                if (policy := event.policy_event) is not None and policy.enforcement_level == "mandatory":
+                    errors.refused.append(f"{_name(policy.resource_urn or '')}: {policy.policy_name}: {policy.message}")
                 if ended is not None:
                     ended(event)
 
@@ -265,11 +450,20 @@ class EngineStack:
                 raise faults[0]
         return steps
 
-    def _command(self, *arguments: str) -> str:
-        """Run a command that the Automation API has no call for, and return what it printed."""
-        workspace = self._stack.workspace
-        command = [*arguments, "--stack", self.settings.stack]
-        return workspace.pulumi_command.run(command, workspace.work_dir, workspace.env_vars).stdout
+    def command(self, *arguments: str, text: str | None = None) -> str:
+        """Run a command that the Automation API has no call for, and return what it printed. Raises CommandError."""
+        words = [*arguments, "--stack", self._name]
+        workspace = self._workspace
+        return self._engine.run(words, workspace.work_dir, workspace.env_vars, text=text).stdout
+
+
+def not_deployed(names: Sequence[str]) -> MissingError:
+    """The error for stacks that a backend does not have."""
+    return MissingError(
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not deployed.",
+        why="This backend has no state of it with resources.",
+        hint=f"Name the backend that has it (--backend), or deploy it: {shell_line('mlops-bootstrap', 'up', *names)}",
+    )
 
 
 class _Errors:
@@ -279,6 +473,7 @@ class _Errors:
         self._stack = stack
         self._verb = verb
         self._messages: dict[tuple[str, str], None] = {}
+        self.refused: list[str] = []
 
     def add(self, urn: str, message: str) -> None:
         """Keep a message of the engine."""
@@ -308,6 +503,18 @@ class _Errors:
                 why="It is another one than that with which the stack was created.",
                 hint="Set PULUMI_CONFIG_PASSPHRASE, or the file that PULUMI_CONFIG_PASSPHRASE_FILE names, to that one.",
             ) from error
+        if self.refused:
+            raise RefusedError(
+                f"The policy pack refuses to {self._verb} {self._stack}.",
+                details=self.refused,
+                hint="Correct the manifests, or suppress the rule there with a reason and a last day: docs/plan.md",
+            ) from error
+        if any(words in printed for words in _UNREADABLE):
+            raise RemoteError(
+                f"The state of {self._stack} is damaged.",
+                details=_last_lines(printed),
+                hint=f"Restore it: mlops-bootstrap recover {self._stack}",
+            ) from error
         raise RemoteError(
             f"The engine could not {self._verb} {self._stack}.",
             details=[self._line(*one) for one in self._messages] or _last_lines(printed),
@@ -331,13 +538,23 @@ class _Errors:
         )
 
     def _locked(self, printed: str) -> BootstrapError:
-        holders = [line.strip() for line in printed.splitlines() if "created by" in line]
         return LockedError(
             f"Another operation holds {self._stack}.",
-            why="; ".join(holders),
-            hint="Wait until it has ended. If its process no longer runs, release its lock: pulumi cancel "
+            why="; ".join(_holders(printed)),
+            hint="Wait until it has ended. If its process no longer runs, release its lock: mlops-bootstrap recover "
             f"{self._stack}",
         )
+
+
+def _holders(printed: str) -> list[str]:
+    """The lines about locks in an error of the engine: `URL: created by USER@HOST (pid PID) at TIME`."""
+    return sorted({line.strip() for line in printed.splitlines() if "created by" in line})
+
+
+def _files(locks: Iterable[str]) -> list[Path]:
+    """The files of locks, for a backend in a folder."""
+    urls = [lock.split(": created by")[0] for lock in locks]
+    return [Path(url2pathname(urlsplit(url).path)) for url in urls if url.startswith("file:")]
 
 
 def _last_lines(printed: str) -> list[str]:
@@ -360,8 +577,10 @@ def _of_azure(step: StepEventMetadata) -> StepEventMetadata | None:
     return step if custom and step.op in _ACTIONS else None
 
 
-def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as_of: str | None, name: str) -> Preview:
-    manifests = {one.urn: planned.manifest(one) for one in planned.resources} if planned is not None else {}
+def _previewed(
+    steps: Iterable[StepEventMetadata], planned: StackPlan, as_of: str | None, name: str, state: str
+) -> Preview:
+    manifests = {one.urn: planned.manifest(one) for one in planned.resources}
     existing = {step.urn: step.old for step in steps if step.old is not None and step.old.custom}
     before = {urn: dict(old.inputs or {}) for urn, old in existing.items()}
     ids = {urn: old.id for urn, old in existing.items() if old.id and not old.type.startswith("pulumi:")}
@@ -380,7 +599,8 @@ def _previewed(steps: Iterable[StepEventMetadata], planned: StackPlan | None, as
         for one in check_change(name, planned, before, as_of)
         if one.refuses
     ]
-    return Preview(StackDiff(name, "changed" if found else "unchanged", list(found.values()), refusals), digest, ids)
+    diff = StackDiff(name, "changed" if found else "unchanged", list(found.values()), refusals)
+    return Preview(diff, digest, ids, state)
 
 
 def _resource_diff(step: StepEventMetadata, manifests: Mapping[str, str]) -> ResourceDiff:

@@ -2,25 +2,36 @@
 
 The simulation knows which resources exist, what is required, and what only Azure decides (bootstrap/simulator). It
 knows no rights, quotas or policies.
+
+A change is rehearsed over what an earlier commit deploys, or over a copy of the real states.
 """
 
+import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import RefusedError
+from bootstrap.errors import RefusedError, RemoteError
 from bootstrap.files import temporary_folder
-from bootstrap.manifests.platform import Platform
+from bootstrap.manifests.locate import FILE_NAME, stack_names
+from bootstrap.manifests.platform import Platform, load_platform
+from bootstrap.processes import captured
 from bootstrap.progress import Progress
 from bootstrap.simulator.provider import install
 from bootstrap.simulator.store import Store
+from bootstrap.stack.deploy.backend import states_in
 from bootstrap.stack.deploy.deploy import Deployer
 from bootstrap.stack.deploy.engine import Engine
-from bootstrap.stack.deploy.ledger import deployment
+from bootstrap.stack.deploy.ledger import Deployment, deployment
 from bootstrap.stack.deploy.operations import Preview
+from bootstrap.stack.diff.commits import checked_out, errors_of, version_of
+from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.yaml import read
+from infra.settings import StackSettings
 
 _OTHERS = ("ARM_", "AZURE_", "PULUMI_")
 """The prefixes of environment variables that must not reach a rehearsal: credentials, and another backend."""
@@ -59,16 +70,11 @@ def rehearse(platform: Platform, names: Sequence[str], progress: Progress, paral
         RefusedError: The plan of a stack has errors, or resources are left at the end.
         RemoteError: The engine fails, as it would in Azure.
     """
-    with temporary_folder() as folder:
-        install(folder / "bin", folder / "azure.sqlite")
-        azure = Store(folder / "azure.sqlite")
-        work = Deployer(
-            platform, folder, Engine(_environment(folder)), "file", progress, parallel, max_failures=len(names)
-        )
-        ids = {"up": _deployed(work.up(work.preview(names)))}
+    with _simulated(platform, progress, parallel, len(names)) as (work, azure):
+        ids = {"up": _deployed(work.up(work.preview(names), _agreed))}
         again = work.preview(names)
         drifted = _drifted(work, again, azure)
-        ids["destroy"] = _deployed(work.destroy(work.preview_destroy(names)))
+        ids["destroy"] = _deployed(work.destroy(work.preview_destroy(names), _agreed))
         if left := azure.ids:
             raise RefusedError(f"{len(left)} resources are left after the rehearsal.", details=left[:10])
         done = {operation: deployment(work.ledgers, id_).stacks for operation, id_ in ids.items()}
@@ -84,6 +90,131 @@ def rehearse(platform: Platform, names: Sequence[str], progress: Progress, paral
         }
 
 
+Start = Callable[[Deployer, Store], None]
+"""Deploys to a simulated Azure what a rehearsal changes."""
+
+
+def rehearse_change(
+    platform: Platform,
+    names: Sequence[str],
+    start: Start,
+    report: Callable[[Sequence[StackDiff]], None],
+    allowed: Sequence[str],
+    progress: Progress,
+    parallel: int,
+) -> Deployment:
+    """Deploy stacks over what is deployed already. Returns what that did.
+
+    Args:
+        report: Is called with what will change, before that is refused or made.
+        allowed: As for `Deployer.up`.
+
+    Raises:
+        ConflictError: A change would lose data, or be one that Azure never reverts.
+        RefusedError: The plan of a stack has errors, or a second deployment would change something.
+        RemoteError: The engine fails, as it would in Azure.
+    """
+    with _simulated(platform, progress, parallel, len(names)) as (work, azure):
+        start(work, azure)
+        previews = work.preview(names)
+        report([one.diff for one in previews.values()])
+        id_ = _deployed(work.up(previews, _agreed, allowed=allowed))
+        again = [name for name, one in work.preview(names).items() if one.diff.resources]
+        if again:
+            raise RefusedError(
+                f"A second deployment would change {', '.join(again)} again.", hint="Report it: that is ours."
+            )
+        return deployment(work.ledgers, id_)
+
+
+def start_at_state(states: Mapping[str, str]) -> Start:
+    """Start with the resources that states have, in the simulated Azure too.
+
+    Args:
+        states: What `Deployer.states` read.
+    """
+
+    def start(work: Deployer, azure: Store) -> None:
+        work.take_over(states)
+        for state in states.values():
+            for one in json.loads(state)["deployment"].get("resources") or []:
+                if one.get("custom") and not one["type"].startswith("pulumi:"):
+                    azure.put(one["id"], _plain(one.get("inputs", {})))
+
+    return start
+
+
+def start_at_commit(platform: Platform, commit: Commit, names: Sequence[str], trusted: Callable[[str], bool]) -> Start:
+    """Start with what an earlier commit of the platform deploys, by the version of this tool that it pins.
+
+    Args:
+        trusted: As for `install_pinned`, with its errors.
+    """
+
+    def start(work: Deployer, _: Store) -> None:
+        with checked_out(platform, commit) as (root, own):
+            command, variables, by = version_of(commit, root, own, work.progress, trusted)
+            if not command:
+                with errors_of(commit, root):
+                    old = load_platform(root)
+                if known := [name for name in names if name in old.stacks]:
+                    earlier = replace(work, platform=old)
+                    _deployed(earlier.up(earlier.preview(known), _agreed))
+            elif known := [name for name in names if name in stack_names(root)]:
+                state = states_in(work.folder)
+                state.mkdir()
+                # The version of the commit has its own words for everything else: it deploys by its command line.
+                confirmed = [word for name in ("hub", *_environments(root)) for word in ("--confirm", name)]
+                options = ["--yes", *confirmed, "--backend", state.as_uri(), "-C", str(root)]
+                env = {**work.engine.environment, "PYTHONPATH": variables.get("PYTHONPATH", "")}
+                task = f"deploy {commit}"
+                work.progress.started(task)
+                done = captured([*command, "up", *known, *options], cwd=root, env=env)
+                work.progress.finished(task, "failed" if done.returncode else "done")
+                if done.returncode:
+                    raise RemoteError(
+                        f"{by} could not deploy {commit}: exit code {done.returncode}.",
+                        details=done.stderr.decode(errors="replace").strip().splitlines()[-20:],
+                        hint="Rehearse the upgrade from a commit whose version deploys here.",
+                    )
+
+    return start
+
+
+def _environments(root: Path) -> list[str]:
+    """The environments of a platform, whose manifests another version wrote."""
+    data = read(root / FILE_NAME, within=root).data
+    found = data.get("environments") if isinstance(data, dict) else None
+    return [str(name) for name in found] if isinstance(found, dict) else []
+
+
+_SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key that marks a secret
+"""https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
+
+
+def _plain(value: Any) -> Any:
+    """A value of a state whose secrets are in the clear, without their marks."""
+    if isinstance(value, dict):
+        if _SECRET in value and "plaintext" in value:
+            return _plain(json.loads(value["plaintext"]))
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+@contextmanager
+def _simulated(
+    platform: Platform, progress: Progress, parallel: int, max_failures: int
+) -> Iterator[tuple[Deployer, Store]]:
+    """The stacks of a platform before a simulated Azure, in a temporary folder."""
+    with temporary_folder() as folder:
+        install(folder / "bin", folder / "azure.sqlite")
+        engine = Engine(_environment(folder))
+        yield (
+            Deployer(platform, folder, engine, "file", progress, parallel, max_failures),
+            Store(folder / "azure.sqlite"),
+        )
+
+
 def _environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
     return {
@@ -93,6 +224,10 @@ def _environment(folder: Path) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
+
+
+def _agreed(_: Sequence[StackSettings]) -> None:
+    """Nobody is asked: nothing but the simulated Azure is changed."""
 
 
 def _deployed(done: tuple[str, Sequence[Exception]]) -> str:

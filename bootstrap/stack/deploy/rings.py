@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from bootstrap.errors import BootstrapError
+from bootstrap.errors import BootstrapError, InputError
+from bootstrap.manifests.platform import Platform
 from bootstrap.progress import Progress
 from bootstrap.stack.deploy.engine import Engine
 from infra.settings import EnvironmentSettings, StackSettings
@@ -16,6 +17,40 @@ T = TypeVar("T")
 def ring(settings: StackSettings) -> int:
     """The ring of a stack; the hub's comes before all others."""
     return settings.ring if isinstance(settings, EnvironmentSettings) else -1
+
+
+def selected(
+    platform: Platform,
+    stacks: Sequence[str],
+    *,
+    every: bool = False,
+    ring: int | None = None,
+    team: str | None = None,
+    environment: str | None = None,
+) -> list[str]:
+    """The names of the stacks that are named, or that are in a ring, of a team, and in an environment.
+
+    Raises:
+        InputError: Nothing is selected, or there is no such stack.
+    """
+    filters = {"ring": ring, "team": team, "environment": environment}
+    wanted = {key: value for key, value in filters.items() if value is not None}
+    if bool(stacks) + every + bool(wanted) != 1:
+        raise InputError(
+            "Which stacks?" if not (stacks or every or wanted) else "The stacks are selected in two ways.",
+            hint="Name stacks; or write --all; or any of --ring, --team and --environment.",
+        )
+    found = [
+        settings.stack
+        for settings in platform.selected(list(stacks))
+        if all(getattr(settings, key, None) == value for key, value in wanted.items())
+    ]
+    if not found:
+        raise InputError(
+            f"There is no stack with {', '.join(f'{key} {value}' for key, value in wanted.items())}.",
+            why=f"Stacks: {', '.join(platform.stacks)}.",
+        )
+    return found
 
 
 def in_rings(stacks: Sequence[StackSettings], *, last_first: bool = False) -> Iterator[list[StackSettings]]:

@@ -89,6 +89,27 @@ def compare(
         RefusedError: The version that the commit pins is not trusted.
         RemoteError: That version cannot be installed, or fails.
     """
+    with checked_out(platform, commit) as (root, own):
+        earlier = {
+            stack["name"]: zlib.compress(json.dumps(stack).encode(), 1)
+            for stack in _plan_earlier(commit, own, root, names, progress, as_of, cache, trusted)
+        }
+        current = [name for name in names if name in platform.stacks or name not in earlier]
+        for planned in plan_stacks(platform, current, progress, as_of, cache) if current or not names else ():
+            yield _difference(planned.name, commit, _take(earlier, planned.name), planned, as_of, deployed)
+        for name in [name for name in earlier if not names or name in names]:
+            team, _, environment = name.rpartition("-")
+            suppressions = platform.suppressions_of_removed(team, environment)
+            yield _difference(name, commit, _take(earlier, name), None, as_of, deployed, suppressions)
+
+
+@contextmanager
+def checked_out(platform: Platform, commit: Commit) -> Iterator[tuple[Path, Path | None]]:
+    """The platform's folder in a temporary checkout of a commit; and the checkout, if it has our code too, and another.
+
+    Raises:
+        InputError: The commit has no platform there.
+    """
     repository = Path(read_git("rev-parse", "--show-toplevel", cwd=platform.root)).resolve()
     with temporary_folder() as folder:
         tree = folder / "tree"
@@ -105,18 +126,27 @@ def compare(
         root = tree / inner
         if not (root / FILE_NAME).is_file():
             raise InputError(f"There is no {(root / FILE_NAME).relative_to(tree).as_posix()} in {commit}.")
-        own = own and not _is_running_code(tree)
-        earlier = {
-            stack["name"]: zlib.compress(json.dumps(stack).encode(), 1)
-            for stack in _plan_earlier(commit, tree if own else None, root, names, progress, as_of, cache, trusted)
-        }
-        current = [name for name in names if name in platform.stacks or name not in earlier]
-        for planned in plan_stacks(platform, current, progress, as_of, cache) if current or not names else ():
-            yield _difference(planned.name, commit, _take(earlier, planned.name), planned, as_of, deployed)
-        for name in [name for name in earlier if not names or name in names]:
-            team, _, environment = name.rpartition("-")
-            suppressions = platform.suppressions_of_removed(team, environment)
-            yield _difference(name, commit, _take(earlier, name), None, as_of, deployed, suppressions)
+        yield root, tree if own and not _is_running_code(tree) else None
+
+
+def version_of(
+    commit: Commit, root: Path, own: Path | None, progress: Progress, trusted: Callable[[str], bool]
+) -> tuple[list[str], dict[str, str], str]:
+    """The command of the version that works on a commit, its environment variables, and what messages call it.
+
+    The command is empty where that is the running version.
+
+    Args:
+        root, own: As `checked_out` gives them.
+        trusted: As for `install_pinned`, with its errors.
+    """
+    env = dict(os.environ)
+    if own is not None:
+        # -P: the current folder, the platform's in the commit, is not searched for modules.
+        return [sys.executable, "-P", "-m", "bootstrap"], {**env, "PYTHONPATH": str(own)}, "the programs of the commit"
+    if (pinned := pinned_tool(root)) is not None:
+        return install_pinned(*pinned, str(commit), progress, trusted), env, f"mlops-bootstrap {pinned[0]}"
+    return [], env, ""
 
 
 def _take(earlier: dict[str, bytes], name: str) -> Any:
@@ -166,17 +196,8 @@ def _plan_earlier(
         own: The checkout of our code that plans it instead.
         root: The platform's folder in the commit.
     """
-    command: list[str] = []
-    env = dict(os.environ)
-    by = "the programs of the commit"
-    if own is not None:
-        # -P: the current folder, the platform's in the commit, is not searched for modules.
-        command = [sys.executable, "-P", "-m", "bootstrap"]
-        env["PYTHONPATH"] = str(own)
-    elif (pinned := pinned_tool(root)) is not None:
-        by = f"mlops-bootstrap {pinned[0]}"
-        command = install_pinned(*pinned, str(commit), progress, trusted)
-    with _errors_of(commit, root):
+    command, env, by = version_of(commit, root, own, progress, trusted)
+    with errors_of(commit, root):
         platform = load_platform(root) if not command else None
         known = platform.stacks if platform is not None else stack_names(root)
     wanted = [name for name in names if name in known]
@@ -197,7 +218,7 @@ def _plan_earlier(
 
 
 @contextmanager
-def _errors_of(commit: Commit, root: Path) -> Iterator[None]:
+def errors_of(commit: Commit, root: Path) -> Iterator[None]:
     """Report an error of the block as one of the commit."""
     try:
         yield

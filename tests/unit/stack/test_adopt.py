@@ -209,13 +209,10 @@ def test_configured_network_gets_endpoints_of_private_services(tmp_path: Path) -
             {},
             "fraud.yaml:1:54: adopt: the workspace is in the subscription 00000000-0000-0000-0000-00000000000c, but",
         ),
-        *(
-            (
-                {**MANAGE, key: MANAGE[key].replace("rg-old", "rg-data")},
-                {},
-                "adopt: mode: manage needs it in the workspace's resource group, /subscriptions/",
-            )
-            for key in ("storage_id", "key_vault_id", "container_registry_id", "application_insights_id")
+        (
+            {"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")},
+            {},
+            "mode: manage needs it in the workspace's",
         ),
         ({"identity_id": IDENTITY}, {}, "with mode: refer, the workspace keeps its identity: remove identity_id"),
         ({"storage_id": VAULT}, {}, "adopt.storage_id: must be the resource id of a storage account"),

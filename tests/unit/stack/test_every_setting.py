@@ -450,6 +450,7 @@ UNSEEN = {
     ),
     "LinksManifest.schema_version": "there is one version",
     "PlatformManifest.schema_version": "there is one version",
+    "PlatformManifest.state": "says where the states are",
     "PlatformManifest.tool": "says which version of the command makes the plan",
     "PlatformManifest.tool_source": "says where that version is installed from",
     "TeamManifest.schema_version": "there is one version",

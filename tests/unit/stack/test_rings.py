@@ -10,8 +10,7 @@ import pytest
 from bootstrap.errors import BootstrapError, InputError, RemoteError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
-from bootstrap.stack.deploy.deploy import selected
-from bootstrap.stack.deploy.rings import for_each, in_rings
+from bootstrap.stack.deploy.rings import for_each, in_rings, selected
 from infra.settings import StackSettings
 from tests.helpers import CONTOSO
 
@@ -145,20 +144,20 @@ def test_faults_are_passed_on() -> None:
     ],
 )
 def test_stacks_are_selected_by_name_or_by_what_they_are(choice: dict[str, Any], stacks: list[str]) -> None:
-    assert list(selected(PLATFORM, choice.pop("names", []), **choice)) == stacks
+    assert selected(PLATFORM, choice.pop("names", []), **choice) == stacks
 
 
 @pytest.mark.parametrize("choice", [{}, {"every": True, "ring": 0}, {"team": "nobody"}])
 def test_selection_of_nothing_or_in_two_ways_is_an_error(choice: dict[str, Any]) -> None:
     with pytest.raises(InputError):
-        list(selected(PLATFORM, [], **choice))
+        selected(PLATFORM, [], **choice)
 
 
 def test_examples_of_the_commands_name_stacks_of_the_example() -> None:
-    from bootstrap.cli import destroy, drift, outputs, preview, rehearse, up  # noqa: F401 - declare the commands
+    from bootstrap.cli import destroy, drift, outputs, preview, recover, rehearse, up  # noqa: F401 - declare the commands
     from bootstrap.cli.command import EXAMPLES
 
-    words = ("destroy", "drift", "outputs", "preview", "rehearse", "up")
+    words = ("destroy", "drift", "outputs", "preview", "recover", "rehearse", "up")
     named = {
         word for one in words for example in EXAMPLES[one] for word in example.split() if word.startswith("fraud-")
     }

@@ -1,0 +1,62 @@
+"""Copies of the states of stacks, taken before each deployment, and the ones that the backend itself keeps.
+
+They are as the engine exports them: secrets in them are encrypted.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from bootstrap.files import write_atomically
+from bootstrap.stack.deploy.backend import Backend
+from bootstrap.stack.plan.program import PROJECT
+
+_KEPT = 10
+"""How many copies of a stack's state are kept."""
+
+
+def keep_copy(backend: Backend, deployment: str, state: str) -> None:
+    """Write a copy of a state; the oldest ones are removed. Raises OSError.
+
+    Args:
+        deployment: The id of the deployment that changes the state.
+    """
+    backend.copies.mkdir(parents=True, exist_ok=True)
+    write_atomically(backend.copies / f"{deployment}.json", state)
+    for path in sorted(backend.copies.glob("*.json"))[:-_KEPT]:
+        path.unlink()
+
+
+def copies_of(backend: Backend) -> list[Path]:
+    """The copies on this machine, the latest first."""
+    return sorted(backend.copies.glob("*.json"), reverse=True)
+
+
+def copied_states(backend: Backend, stack: str) -> Iterator[tuple[Path, str]]:
+    """All copies of a stack's state that can be read, the latest first, as the engine imports them.
+
+    A backend in a folder keeps the state before the last write, and the state after each operation:
+    https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/state.go
+    """
+    paths = copies_of(backend)
+    if backend.url.startswith("file:"):
+        folder = Path(url2pathname(urlsplit(backend.url).path)) / ".pulumi"
+        paths += (folder / "history" / PROJECT / stack).glob("*.checkpoint.json")
+        paths += (folder / "stacks" / PROJECT).glob(f"{stack}.json.bak")
+    for path in sorted(paths, key=lambda one: one.stat().st_mtime, reverse=True):
+        if (state := _importable(path)) is not None:
+            yield path, state
+
+
+def _importable(path: Path) -> str | None:
+    """A state in the form of `pulumi stack export`; None where the file has none."""
+    try:
+        document = json.loads(path.read_bytes())
+        if "checkpoint" in document:
+            document = {"version": document["version"], "deployment": document["checkpoint"]["latest"]}
+        resources = (document["deployment"] or {}).get("resources")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return json.dumps(document) if resources else None
