@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pulumi import automation
 
 from bootstrap.errors import MissingError
+from bootstrap.processes import shell_line
 from bootstrap.stack.deploy.engine import Engine
 
 _PROVIDER = "azure-native"
@@ -43,5 +44,5 @@ def _provider(engine: Engine) -> tuple[str, str]:
             return "", f"The engine cannot list its plugins: {error}"
     if any(one["name"] == _PROVIDER and one.get("version") == wanted for one in found):
         return f"{_PROVIDER} {wanted}", ""
-    install = f"pulumi plugin install resource {_PROVIDER} {wanted}"
+    install = shell_line("pulumi", "plugin", "install", "resource", _PROVIDER, wanted)
     return "", f"The first deployment downloads {_PROVIDER} {wanted}. Now, or from a file: {install} [--file FILE]"
