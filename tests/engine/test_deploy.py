@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from bootstrap.stack.deploy.ledger import Ledger
 from tests.engine.estate import STACKS, Estate, estate, new_estate
-from tests.helpers import started
+from tests.helpers import git, started
 from tests.worlds import PLATFORM, TEAM, changed, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine_on_path")]
@@ -392,3 +393,44 @@ def test_wrong_passphrase_is_named(deployed: Estate) -> None:
 
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg-contoso-hub/providers"
+
+
+def test_diff_distinguishes_what_is_deployed_from_what_was_only_committed(deployed: Estate) -> None:
+    for words in (
+        ["init", "--quiet"],
+        ["add", "--all", "--", "platform.yaml", "teams"],
+        ["commit", "--quiet", "-m", "all"],
+    ):
+        git(*words, cwd=deployed.root)
+    team = deployed.root / "teams" / "fraud.yaml"
+    team.write_text(changed(team.read_text(encoding="utf-8"), ("\n  prod: {}", "")), encoding="utf-8")
+    check = ("diff", "HEAD", "--check", "-o", "json")
+
+    committed = deployed.run(*check)
+    without_prod = deployed.run(*check, "--deployed", ".mlops/state")
+    team.write_text(TEAM.replace("dev", "prod"), encoding="utf-8")
+    without_dev = deployed.run(*check, "--deployed", ".mlops/state")
+    states = deployed.root / ".mlops" / "state"
+    workspace = {"PULUMI_BACKEND_URL": states.as_uri(), **deployed.env}
+    command = ["pulumi", "stack", "export", "--stack", "organization/mlops-bootstrap/fraud-dev"]
+    export = subprocess.run(
+        command, cwd=deployed.root.parent, env={**os.environ, **workspace}, capture_output=True, check=True
+    )
+    (deployed.root / "fraud-dev.json").write_bytes(export.stdout)
+    by_export = deployed.run(*check, "--deployed", "fraud-dev.json")
+
+    assert [done.code for done in (committed, without_prod, without_dev, by_export)] == [5, 0, 5, 5]
+    status = {stack["name"]: stack["status"] for stack in without_prod.document["stacks"]}
+    assert (status["fraud-dev"], status["fraud-prod"]) == ("unchanged", "removed")
+    refused = {stack["name"]: bool(stack["refusals"]) for stack in without_dev.document["stacks"]}
+    assert refused == {"hub": False, "fraud-dev": True, "fraud-prod": False}
+    assert without_dev.document["against"]["deployed"] == ".mlops/state"
+
+
+def test_team_is_removed_when_it_is_destroyed(deployed: Estate) -> None:
+    refused = deployed.run("platform", "team", "remove", "fraud")
+    destroyed = deployed.run("destroy", "fraud-dev", "--yes")
+    removed = deployed.run("platform", "team", "remove", "fraud")
+
+    assert [done.code for done in (refused, destroyed, removed)] == [4, 0, 0], removed.err
+    assert "The states on this machine have resources of fraud-dev." in refused.err
