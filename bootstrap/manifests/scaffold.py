@@ -292,7 +292,7 @@ _LINKS = f"""\
 # could log in; without a link the project's CI cannot, and the plan reports it.
 schema_version: 1
 teams: {{}}
-#  example:
+#  fraud:
 #    churn:
 #      dev: {{issuer: https://token.actions.githubusercontent.com, subject: "repo:OWNER/churn:environment:dev"}}
 """
