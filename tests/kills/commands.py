@@ -397,6 +397,7 @@ def _locked_platform(root: Path) -> None:
 def _with_engine(root: Path) -> None:
     under_engine.install_azure(root)
     os.environ.update(under_engine.variables(root))
+    _plan_caches(root)
 
 
 def _resources(root: Path) -> State:

@@ -290,7 +290,7 @@ class EngineStack:
         found = [
             ResourceDiff("remove", one["urn"], one["type"], _name(one["urn"]), "the state", (), ()) for one in resources
         ]
-        ids = {one["urn"]: one["id"] for one in resources}
+        ids = {one["urn"]: one.get("id", "") for one in resources}
         digest = hashlib.sha256(json.dumps(ids, sort_keys=True).encode()).hexdigest()
         return Preview(StackDiff(self._name, "removed" if found else "unchanged", found), digest, ids, self.digest)
 
