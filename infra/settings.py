@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from infra.tables.azure_policies import PolicyEffect, PolicyName
+from infra.tables.connections import ADDRESSES, ENDPOINT_GROUPS, ConnectionKind
 from infra.tables.names import Kind
 from infra.tables.network_modes import Ci, Network
 from infra.tables.roles import (
+    CONNECTION_SECRET,
     CONNECTIONS,
     DATASTORES,
-    ConnectionKind,
     DataAccess,
     Entitlement,
     PeopleAccess,
@@ -102,8 +103,12 @@ class KubernetesSettings(_Configured):
     relay_id: str | None
 
 
-DatastoreKind = Literal["container", "filesystem", "share"]
-"""What a datastore leads to: a container of Blob Storage, a file system of Data Lake Storage Gen2, or a file share."""
+DatastoreKind = Literal["container", "filesystem", "share", "lakehouse"]
+"""What a datastore leads to: a container of Blob Storage, a file system of Data Lake Storage Gen2, a file share, or a
+lakehouse of Microsoft OneLake."""
+
+ONELAKE = "onelake.dfs.fabric.microsoft.com"
+"""The host of OneLake. https://learn.microsoft.com/fabric/onelake/onelake-access-api"""
 
 
 class GroupSettings(_Configured):
@@ -129,16 +134,18 @@ class SharedGroupSettings(GroupSettings):
 
 
 class DatastoreSettings(_Configured):
-    """Data of the organization in an existing storage account, which a workspace uses without a key.
+    """Existing data of the organization, which a workspace uses without a key.
 
     Attributes:
-        storage_id: The resource id of the storage account; in any subscription of the tenant.
-        path: The name of the container, file system or share.
+        storage_id: The resource id of the storage account; in any subscription of the tenant. None for a lakehouse.
+        fabric_workspace: The GUID of the Microsoft Fabric workspace of a lakehouse.
+        path: The name of the container, file system or share, or the GUID of the lakehouse.
         groups: The groups that get their roles on it from this stack.
     """
 
     name: str
-    storage_id: str
+    storage_id: str | None = None
+    fabric_workspace: str | None = None
     kind: DatastoreKind
     path: str
     access: DataAccess
@@ -151,12 +158,14 @@ class DatastoreSettings(_Configured):
 
     @property
     def entitlements(self) -> tuple[Entitlement, ...]:
-        """The roles of those who use it."""
-        return DATASTORES[self.target, self.access]
+        """The roles of those who use it. Those of a lakehouse are in Microsoft Fabric."""
+        return DATASTORES[self.target, self.access] if self.storage_id is not None else ()
 
     @property
     def id(self) -> str:
-        """The resource id of the container or share."""
+        """The resource id of the container or share; of a lakehouse, its path in OneLake."""
+        if self.storage_id is None:
+            return f"{self.fabric_workspace}/{self.path}"
         service = "fileServices/default/fileshares" if self.kind == "share" else "blobServices/default/containers"
         return f"{self.storage_id}/{service}/{self.path}"
 
@@ -164,9 +173,12 @@ class DatastoreSettings(_Configured):
     def outbound_rules(self) -> "tuple[OutboundSettings, ...]":
         """The outbound rules of a managed network that lead to it.
 
-        Some operations on Data Lake Storage use the Blob service:
+        Some operations on Data Lake Storage use the Blob service, and Azure ML has no private endpoint to OneLake:
         https://learn.microsoft.com/azure/storage/common/storage-private-endpoints
+        https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#private-endpoints
         """
+        if self.storage_id is None:
+            return (_host_rule(ONELAKE, self.origin),)
         account, groups = self.storage_id.rsplit("/", 1)[-1], _ENDPOINTS_OF[self.kind]
         return tuple(
             OutboundSettings(
@@ -188,36 +200,77 @@ _ENDPOINTS_OF: dict[DatastoreKind, tuple[str, ...]] = {
 """The parts of a storage account that its data is reached by."""
 
 
-class ConnectionSettings(_Configured):
-    """A service of the organization that a workspace uses without a key.
+def _host_rule(host: str, origin: str) -> "OutboundSettings":
+    return OutboundSettings(name=host.replace(".", "-"), kind="fqdn", destination=host, origin=origin)
+
+
+class FeatureStoreSettings(DatastoreSettings):
+    """A workspace that is a feature store, with the existing file system that is its offline store.
 
     Attributes:
-        id: The resource id of the service; in any subscription of the tenant.
-        groups: The groups that get their roles on it from this stack.
+        spark_version: The version of the Spark that materializes features.
+    """
+
+    spark_version: str
+
+
+class ConnectionSettings(_Configured):
+    """A service that a workspace uses.
+
+    Attributes:
+        resource_id: The resource id of a service in Azure; in any subscription of the tenant.
+        target: The address of another service.
+        secret: The name of its secret in the team's vault, if it needs one. The stack then has no connection: Azure ML
+            takes the secret itself, in the request that creates the connection.
+        user: The login name that belongs to the secret; None where the secret is a token.
+        groups: The groups that get their roles from this stack.
     """
 
     name: str
     kind: ConnectionKind
-    id: str
+    resource_id: str | None = None
+    target: str | None = None
+    secret: str | None = None
+    user: str | None = None
     groups: tuple[GroupSettings, ...] = ()
 
     @property
     def entitlements(self) -> tuple[Entitlement, ...]:
-        """The roles of those who use it."""
-        return CONNECTIONS[self.kind]
+        """The roles of those who use it: on its secret, or on the service."""
+        return CONNECTION_SECRET if self.secret is not None else CONNECTIONS.get(self.kind, ())
+
+    @property
+    def id(self) -> str:
+        """What the roles are on: its secret, by the path in the team's vault, or the service."""
+        return f"secrets/{self.secret}" if self.secret is not None else self.resource_id or ""
+
+    @property
+    def address(self) -> str:
+        """What Azure ML calls its target."""
+        if self.resource_id is None:
+            return self.target or ""
+        name, *others = self.resource_id.split("/")[8::2]
+        return ADDRESSES[self.kind].format(name.lower(), *others)
+
+    @property
+    def service_id(self) -> str | None:
+        """The resource id of what has private endpoints: of a database, its server."""
+        return self.resource_id.partition("/databases/")[0] if self.resource_id is not None else None
 
     @property
     def outbound_rules(self) -> "tuple[OutboundSettings, ...]":
-        """The outbound rule of a managed network that leads to it.
-
-        https://learn.microsoft.com/azure/private-link/private-endpoint-overview#private-link-resource
-        """
-        group = "searchService" if self.kind == "ai-search" else "account"
+        """The outbound rule of a managed network that leads to it."""
+        service_id = self.service_id
+        if service_id is None:
+            host = self.address.partition("://")[2].partition("/")[0].partition("?")[0]
+            return (_host_rule(host.lower(), self.origin),)
+        group = ENDPOINT_GROUPS[self.kind]
+        owner = service_id.rsplit("/", 1)[-1] if service_id != self.resource_id else self.name
         return (
             OutboundSettings(
-                name=f"{self.name}-{group}",
+                name=f"{owner}-{group}",
                 kind="private_endpoint",
-                destination=self.id,
+                destination=service_id,
                 group=group,
                 origin=self.origin,
             ),
@@ -512,6 +565,7 @@ class EnvironmentSettings(_StackSettings):
             names them.
         alert_emails: Who gets the alerts; when empty, the recipients of the hub's alerts.
         self_service: Whether people create compute instances themselves.
+        feature_store: What the workspace is as a feature store; None for an ordinary workspace.
         denied: The Azure policies that refuse resources in its subscription, by their effect `Deny`.
     """
 
@@ -537,6 +591,7 @@ class EnvironmentSettings(_StackSettings):
     kubernetes: tuple[KubernetesSettings, ...] = ()
     datastores: tuple[DatastoreSettings, ...] = ()
     connections: tuple[ConnectionSettings, ...] = ()
+    feature_store: FeatureStoreSettings | None = None
     projects: tuple[ProjectSettings, ...]
     denied: tuple[PolicyName, ...] = ()
 

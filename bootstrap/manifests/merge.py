@@ -118,9 +118,11 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
     location, subscription = innermost(layers, "location"), innermost(layers, "subscription_id")
     _report_missing(manifests, at, stack, location=location.value, subscription_id=subscription.value)
     protected = innermost(layers, "protect").value
-    datastores = data.datastores(manifests, layers, own.adopt)
+    feature_store = data.feature_store(manifests, source, layers)
+    datastores = data.datastores(manifests, layers, own.adopt, feature_store)
     connections = data.connections(manifests, layers)
-    rules = [rule for one in datastores for rule in one.outbound_rules]
+    stored = [*([feature_store] if feature_store is not None else []), *datastores]
+    rules = [rule for one in stored for rule in one.outbound_rules]
     rules += [rule for one in connections for rule in one.outbound_rules]
     mode, networking = network.environment_network(manifests, stack, layers, at, rules, own.adopt)
     hub_subscription = manifest.hub.subscription_id or manifest.subscription_id
@@ -164,6 +166,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         kubernetes=compute.kubernetes(manifests, stack, layers),
         datastores=datastores,
         connections=connections,
+        feature_store=feature_store,
         projects=_projects(manifests, team, name),
     )
 

@@ -6,7 +6,7 @@ The formats are documented in docs/platform.md; the JSON Schemas that editors us
 import ipaddress
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,13 +17,16 @@ from pydantic import (
     GetJsonSchemaHandler,
     GetPydanticSchema,
     Tag,
+    ValidationError,
     model_validator,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from bootstrap.forge import ADDRESS
 from bootstrap.tool import SOURCE, SOURCE_PATTERN, VERSION, VERSION_PATTERN
-from bootstrap.yaml.patterns import matching, not_offered, secret
+from bootstrap.yaml.messages import SECRET
+from bootstrap.yaml.patterns import matching, not_offered
+from infra.tables.connections import ConnectionKind
 from infra.tables.network_modes import MODES, Ci, HubNetwork, Network
 
 _AZURES_WORDS = {
@@ -57,6 +60,9 @@ _AZURES_WORDS = {
         "namespaces",
         "Microsoft.Search",
         "searchServices",
+        "Microsoft.Sql",
+        "servers",
+        "databases",
         "Microsoft.Storage",
         "storageAccounts",
     )
@@ -72,7 +78,14 @@ def _any_case(pattern: str) -> str:
 _GROUP = rf"/{_any_case('subscriptions')}/[0-9a-fA-F-]{{36}}/{_any_case('resourceGroups')}/[\w.()-]{{1,90}}"
 _PROVIDERS = rf"{_GROUP}/{_any_case('providers')}"
 _NETWORKS = _any_case(r"Microsoft\.Network/virtualNetworks")
-_SERVICES = _any_case(r"Microsoft\.(?:CognitiveServices/accounts|Search/searchServices)")
+_SERVICES = "|".join(
+    (
+        _any_case(r"Microsoft\.CognitiveServices/accounts") + "/[A-Za-z0-9][A-Za-z0-9-]{1,63}",
+        _any_case(r"Microsoft\.Search/searchServices") + "/[A-Za-z0-9][A-Za-z0-9-]{1,59}",
+        _any_case(r"Microsoft\.ContainerRegistry/registries") + "/[A-Za-z0-9]{5,50}",
+        _any_case(r"Microsoft\.Sql/servers") + "/[a-z0-9-]{1,63}/" + _any_case("databases") + r"/[\w.-]{1,128}",
+    )
+)
 _CLUSTERS = _any_case(r"Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)")
 
 
@@ -299,9 +312,35 @@ class Kubernetes(_Section):
 
 _DATA_NAME = matching("3 to 63 lower-case letters, digits and single hyphens", r"(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*")
 
+_SECRET_KEY = re.compile(
+    r"key|passw|pwd|token|secret|credential|(?:^|_)(?:sas|pat)(?:_|$)|connection_?string", re.IGNORECASE
+)
+"""How keys are called that people write secrets to."""
 
-class Datastore(_Section):
-    """Existing data that a workspace uses without a key: one of container, filesystem and share."""
+
+class _Keyless(_Section):
+    """A part of a manifest that contains no secret: a key for one is refused, and its value is not shown."""
+
+    _INSTEAD: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_secrets(cls, value: Any) -> Any:
+        keys = value if isinstance(value, dict) else ()
+        refused = [key for key in map(str, keys) if key not in cls.model_fields and _SECRET_KEY.search(key)]
+        if refused:
+            error = PydanticCustomError(SECRET, "is for a secret, and {instead}", {"instead": cls._INSTEAD})
+            details = [InitErrorDetails(type=error, loc=(key,), input=None) for key in refused]
+            raise ValidationError.from_exception_data(cls.__name__, details)
+        return value
+
+
+class Datastore(_Keyless):
+    """Existing data that a workspace uses without a key: one of container, filesystem, share and lakehouse."""
+
+    _INSTEAD: ClassVar[str] = (
+        "datastores have no keys: remove it; people, clusters and endpoints get roles on the data (docs/data.md)"
+    )
 
     # Those of the workspace: https://learn.microsoft.com/azure/machine-learning/concept-data
     name: Annotated[
@@ -312,40 +351,71 @@ class Datastore(_Section):
             "(?!azureml|workspace)[a-z][a-z0-9_]{1,31}",
         ),
     ] = Field(description="Its name in the workspace.")
-    storage_id: StorageId = Field(description="The storage account, in any subscription of the tenant.")
+    storage_id: StorageId | None = Field(None, description="The storage account, in any subscription of the tenant.")
     container: Annotated[str, _DATA_NAME] | None = Field(None, description="A container of Blob Storage.")
     filesystem: Annotated[str, _DATA_NAME] | None = Field(
         None, description="A file system (container) of Data Lake Storage Gen2, with hierarchical namespace."
     )
     share: Annotated[str, _DATA_NAME] | None = Field(None, description="A share of Azure Files.")
+    fabric_workspace: Guid | None = Field(None, description="The Microsoft Fabric workspace of a lakehouse.")
+    lakehouse: Guid | None = Field(None, description="A lakehouse in OneLake: the files of its folder Files.")
     access: Literal["read", "write"] = Field("read", description="What people, jobs and endpoints can do with it.")
 
 
-_KEYLESS = (
-    "connections have none: use a kind that logs in with Entra; for other services, a person writes it to the team's "
-    "key vault, and code reads it there"
-)
+class Connection(_Keyless):
+    """An existing service that a workspace uses: with Entra, or with a secret that people write to the team's vault."""
 
-
-class Connection(_Section):
-    """An existing service that a workspace uses with the login of its user, without a key."""
+    _INSTEAD: ClassVar[str] = (
+        "manifests contain none: write its value to the team's key vault, and its name there as secret: NAME "
+        "(docs/data.md)"
+    )
 
     name: Annotated[str, _words(3, 18)] = Field(description="Its name in the workspace.")
-    kind: Literal["azure-openai", "ai-services", "ai-search"]
-    resource_id: Annotated[
-        str,
-        matching(
-            "the resource id of an Azure AI account or of a search service, "
-            "/subscriptions/.../Microsoft.CognitiveServices/accounts/NAME or "
-            "/subscriptions/.../Microsoft.Search/searchServices/NAME",
-            rf"{_PROVIDERS}/{_SERVICES}/[A-Za-z0-9][A-Za-z0-9-]{{1,63}}",
-            _as_written,
-        ),
-    ] = Field(description="The service, in any subscription of the tenant.")
-    key: Annotated[None, secret(_KEYLESS)] = None
-    password: Annotated[None, secret(_KEYLESS)] = None
-    token: Annotated[None, secret(_KEYLESS)] = None
-    credentials: Annotated[None, secret(_KEYLESS)] = None
+    kind: ConnectionKind
+    resource_id: (
+        Annotated[
+            str,
+            matching(
+                "the resource id of an Azure AI account, a search service, a container registry or a SQL database, "
+                "/subscriptions/.../Microsoft.CognitiveServices/accounts/NAME, "
+                "/subscriptions/.../Microsoft.Search/searchServices/NAME, "
+                "/subscriptions/.../Microsoft.ContainerRegistry/registries/NAME or "
+                "/subscriptions/.../Microsoft.Sql/servers/NAME/databases/NAME",
+                rf"{_PROVIDERS}/(?:{_SERVICES})",
+                _as_written,
+            ),
+        ]
+        | None
+    ) = Field(None, description="The service in Azure, in any subscription of the tenant.")
+    # No user, no query and no fragment: they can contain a secret.
+    target: (
+        Annotated[
+            str,
+            matching(
+                "an address such as https://github.com/contoso/churn, without a user and a query, or "
+                "jdbc:snowflake://ACCOUNT.snowflakecomputing.com/?db=DATABASE&warehouse=WAREHOUSE&role=ROLE",
+                r"https://(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}(?:/[A-Za-z0-9._~/-]*)?"
+                r"|jdbc:snowflake://(?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z]{2,63}"
+                r"/?\?(?:db|warehouse|role|schema)=[\w.-]+(?:&(?:db|warehouse|role|schema)=[\w.-]+)*",
+            ),
+        ]
+        | None
+    ) = Field(None, description="The address of a service that has no resource id.")
+    user: Annotated[str, matching("1 to 128 letters, digits and . _ @ -", r"[\w.@-]{1,128}")] | None = Field(
+        None, description="The login name that belongs to the secret; without it, the secret is a token."
+    )
+    secret: (
+        Annotated[
+            str,
+            matching(
+                "the name of a secret in the team's key vault, not its value: 3 to 60 lower-case letters, digits and "
+                "single hyphens, beginning with a letter",
+                r"(?=.{3,60}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
+                error=SECRET,
+            ),
+        ]
+        | None
+    ) = Field(None, description="The name of a secret in the team's key vault. People write its value there.")
 
 
 class Vnet(_Section):
@@ -620,10 +690,28 @@ class Adopt(_Section):
     )
 
 
+class FeatureStore(_Keyless):
+    """What makes a workspace a feature store: the existing file system that is its offline store."""
+
+    _INSTEAD: ClassVar[str] = "a feature store has none: remove it; its identity gets roles on the data (docs/data.md)"
+
+    storage_id: StorageId = Field(description="The storage account of the offline store, in any subscription.")
+    filesystem: Annotated[str, _DATA_NAME] = Field(
+        description="Its file system (container) of Data Lake Storage Gen2, with hierarchical namespace."
+    )
+    # https://learn.microsoft.com/azure/machine-learning/reference-yaml-feature-store
+    spark_version: Annotated[str, matching("a version such as 3.4", r"[0-9]{1,2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?")] = (
+        Field("3.4", description="The version of the Spark that materializes features.")
+    )
+
+
 class TeamEnvironment(LayerKeys):
     """A team's environment."""
 
     adopt: Adopt | None = Field(None, description="An existing workspace, instead of a new one.")
+    feature_store: FeatureStore | None = Field(
+        None, description="Makes the workspace a feature store. It cannot be changed later."
+    )
 
     groups: Groups = Field(Groups(), description="Groups that replace the team's groups in this environment.")
     generation: Generation = Field(

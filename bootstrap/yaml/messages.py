@@ -91,7 +91,9 @@ def shown(value: object) -> str:
     return spelled if len(spelled) <= _LONGEST else f"{spelled[:half]}...{spelled[-half:]}"
 
 
-_SECRET_PART = re.compile(r"\b(?:sig|AccountKey|SharedAccessKey|password|secret|token)=", re.IGNORECASE)
+_SECRET_PART = re.compile(
+    r"\b(?:sig|AccountKey|SharedAccessKey|password|pwd|secret|token)\s*=|://[^/\s]*@", re.IGNORECASE
+)
 """A part of an address or a connection string that gives access: its text is not shown."""
 
 

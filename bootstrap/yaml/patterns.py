@@ -9,43 +9,31 @@ from pydantic_core import PydanticCustomError, core_schema
 from bootstrap.yaml.messages import SECRET
 
 
-def matching(wanted: str, pattern: str, normalize: Callable[[str], str] = str) -> GetPydanticSchema:
+def matching(
+    wanted: str, pattern: str, normalize: Callable[[str], str] = str, error: str = "pattern"
+) -> GetPydanticSchema:
     """An annotation of a `str` that must match a pattern as a whole.
 
     Args:
         wanted: What must be written, after "must be".
         pattern: A regular expression that Python and JavaScript read alike.
         normalize: Returns the one spelling that settings have, where Azure ignores case and we compare.
+        error: The type of the error; `SECRET` where people may write a secret instead, which is not shown then.
     """
     matches = re.compile(pattern, re.ASCII).fullmatch
 
     def check(value: str) -> str:
         if not matches(value):
             words = re.sub(r"[\s_]+", "-", value.strip().lower())
-            near = next((one for one in (words, words.replace("-", "")) if matches(one)), None)
-            raise PydanticCustomError(
-                "pattern",
-                "must be {wanted}",
-                {"wanted": wanted, "suggestion": f"Did you mean {near!r}?" if near is not None else ""},
-            )
+            near = next((one for one in (words, words.replace("-", "")) if error != SECRET and matches(one)), None)
+            suggestion = f"Did you mean {near!r}?" if near is not None else ""
+            raise PydanticCustomError(error, "must be {wanted}", {"wanted": wanted, "suggestion": suggestion})
         return normalize(value)
 
     published = {"pattern": f"^(?:{pattern})$", "description": f"Must be {wanted}."}
     return GetPydanticSchema(
         lambda _source, handler: core_schema.no_info_after_validator_function(check, handler(str)),
         lambda schema, handler: {**handler(schema), **published},
-    )
-
-
-def secret(reason: str) -> GetPydanticSchema:
-    """An annotation of a key for a secret, which is refused with the reason; its value is never shown."""
-
-    def refuse(_value: object) -> None:
-        raise PydanticCustomError(SECRET, "is a secret, and {reason}", {"reason": reason})
-
-    return GetPydanticSchema(
-        lambda _source, _handler: core_schema.no_info_plain_validator_function(refuse),
-        lambda _schema, _handler: {"not": {}, "description": f"Refused: {reason}."},
     )
 
 

@@ -89,7 +89,9 @@ def _known_keys(annotation: Any, location: Location) -> set[str]:
 
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = {info.alias or name: info.annotation for name, info in annotation.model_fields.items()}
+        if not location:
+            return {name for name, inner in fields.items() if inner is not type(None)}  # the others are refused
         # A part that is no key is what Pydantic puts into a path for a union: the type that it tried.
-        return _known_keys(fields.get(str(location[0]), annotation), location[1:]) if location else set(fields)
+        return _known_keys(fields.get(str(location[0]), annotation), location[1:])
     inner = location[1:] if get_origin(annotation) in (dict, list) else location
     return set().union(*(_known_keys(argument, inner) for argument in get_args(annotation)))

@@ -1,22 +1,15 @@
-"""Connections: names under which a workspace uses existing services. None of them contains a key."""
+"""Connections: names under which a workspace uses existing services. None of them contains a secret."""
 
-from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from infra.components.access import Identity
 from infra.components.context import Component, StackContext
 from infra.reference import Reference
-from infra.settings import ConnectionSettings
-from infra.tables.roles import ConnectionKind
-
-_CATEGORIES: Mapping[ConnectionKind, tuple[ml.ConnectionCategory, str]] = {
-    "azure-openai": (ml.ConnectionCategory.AZURE_OPEN_AI, "https://{0}.openai.azure.com/"),
-    "ai-services": (ml.ConnectionCategory.AI_SERVICES, "https://{0}.cognitiveservices.azure.com/"),
-    "ai-search": (ml.ConnectionCategory.COGNITIVE_SEARCH, "https://{0}.search.windows.net/"),
-}
-"""Azure ML's word for each kind of service, and its address. Logins with Entra need a subdomain of the account's own:
-https://learn.microsoft.com/azure/ai-services/cognitive-services-custom-subdomains"""
+from infra.settings import ConnectionSettings, FeatureStoreSettings
+from infra.tables.connections import CATEGORIES, OFFLINE_STORE
 
 
 def create_connection(
@@ -25,22 +18,74 @@ def create_connection(
     context: StackContext,
     workspace: Reference,
     connection: ConnectionSettings,
+    cluster: Identity,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Create a connection that everyone in the workspace uses with a login of their own (`AAD`)."""
-    category, target = _CATEGORIES[connection.kind]
+    """Create a connection without a secret.
+
+    Args:
+        cluster: The identity of clusters, which pulls the images of a container registry.
+    """
     with Component("data:Connection", name, opts, connection.origin) as parent:
-        ml.WorkspaceConnection(
-            name,
-            resource_group_name=context.group.name_output,
-            workspace_name=workspace.name_output,
-            connection_name=connection.name,
-            properties=ml.AADAuthTypeWorkspaceConnectionPropertiesArgs(
-                auth_type="AAD",
-                category=category,
-                target=target.format(Reference(connection.id).name.lower()),
-                is_shared_to_all=True,
-                metadata={"ApiType": "Azure", "ResourceId": connection.id},
-            ),
-            opts=pulumi.ResourceOptions(parent=parent),
+        _create(name, context, workspace, connection.name, _properties(connection, cluster), parent)
+
+
+def create_offline_store(
+    name: str,
+    *,
+    context: StackContext,
+    workspace: Reference,
+    identity: Identity,
+    feature_store: FeatureStoreSettings,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Create the connection of a feature store to its offline store.
+
+    Args:
+        identity: The identity that materializes features.
+    """
+    properties = ml.ManagedIdentityAuthTypeWorkspaceConnectionPropertiesArgs(
+        auth_type="ManagedIdentity",
+        category=ml.ConnectionCategory.ADLS_GEN2,
+        target=feature_store.id,
+        credentials=_identity(identity),
+        is_shared_to_all=True,
+    )
+    with Component("data:Connection", name, opts, feature_store.origin) as parent:
+        _create(name, context, workspace, OFFLINE_STORE, properties, parent)
+
+
+def _properties(connection: ConnectionSettings, cluster: Identity) -> Any:
+    common: dict[str, Any] = {
+        "category": ml.ConnectionCategory(CATEGORIES[connection.kind]),
+        "target": connection.address,
+        "is_shared_to_all": True,
+    }
+    if connection.resource_id is None:
+        return ml.NoneAuthTypeWorkspaceConnectionPropertiesArgs(auth_type="None", **common)
+    common["metadata"] = {"ApiType": "Azure", "ResourceId": connection.resource_id}
+    if connection.kind == "container-registry":
+        return ml.ManagedIdentityAuthTypeWorkspaceConnectionPropertiesArgs(
+            auth_type="ManagedIdentity", credentials=_identity(cluster), **common
         )
+    # Everyone in the workspace uses it with a login of their own.
+    return ml.AADAuthTypeWorkspaceConnectionPropertiesArgs(auth_type="AAD", **common)
+
+
+def _identity(identity: Identity) -> ml.WorkspaceConnectionManagedIdentityArgs:
+    return ml.WorkspaceConnectionManagedIdentityArgs(
+        client_id=identity.client_id, resource_id=identity.identity.id_output
+    )
+
+
+def _create(
+    name: str, context: StackContext, workspace: Reference, connection: str, properties: Any, parent: pulumi.Resource
+) -> None:
+    ml.WorkspaceConnection(
+        name,
+        resource_group_name=context.group.name_output,
+        workspace_name=workspace.name_output,
+        connection_name=connection,
+        properties=properties,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

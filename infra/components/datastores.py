@@ -1,4 +1,4 @@
-"""Datastores: names under which a workspace uses data of existing storage accounts. None of them contains a key."""
+"""Datastores: names under which a workspace uses existing data. None of them contains a key."""
 
 from typing import Any, assert_never
 
@@ -7,7 +7,7 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from infra.components.context import Component, StackContext
 from infra.reference import Reference
-from infra.settings import DatastoreSettings
+from infra.settings import ONELAKE, DatastoreSettings
 
 
 def create_datastore(
@@ -37,15 +37,20 @@ def create_datastore(
 
 def _properties(
     datastore: DatastoreSettings,
-) -> ml.AzureBlobDatastoreArgs | ml.AzureDataLakeGen2DatastoreArgs | ml.AzureFileDatastoreArgs:
-    account = Reference(datastore.storage_id)
+) -> (
+    ml.AzureBlobDatastoreArgs | ml.AzureDataLakeGen2DatastoreArgs | ml.AzureFileDatastoreArgs | ml.OneLakeDatastoreArgs
+):
     common: dict[str, Any] = {
-        "account_name": account.name,
-        "subscription_id": account.subscription_id,
-        "resource_group": account.resource_group,
         "credentials": ml.NoneDatastoreCredentialsArgs(credentials_type="None"),
         "service_data_access_auth_identity": ml.ServiceDataAccessAuthIdentity.NONE,
     }
+    if datastore.storage_id is not None:
+        account = Reference(datastore.storage_id)
+        common |= {
+            "account_name": account.name,
+            "subscription_id": account.subscription_id,
+            "resource_group": account.resource_group,
+        }
     match datastore.kind:
         case "container":
             return ml.AzureBlobDatastoreArgs(datastore_type="AzureBlob", container_name=datastore.path, **common)
@@ -55,5 +60,14 @@ def _properties(
             )
         case "share":
             return ml.AzureFileDatastoreArgs(datastore_type="AzureFile", file_share_name=datastore.path, **common)
+        case "lakehouse":
+            # https://learn.microsoft.com/azure/machine-learning/how-to-datastore#create-a-onelake-datastore
+            return ml.OneLakeDatastoreArgs(
+                datastore_type="OneLake",
+                endpoint=ONELAKE,
+                one_lake_workspace_name=datastore.fabric_workspace or "",
+                artifact=ml.LakeHouseArtifactArgs(artifact_type="LakeHouse", artifact_name=f"{datastore.path}/Files"),
+                **common,
+            )
         case _:
             assert_never(datastore.kind)

@@ -12,11 +12,23 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.components.context import Component, CustomerKey, StackContext
 from infra.components.propagation import retry_until_effective, retry_with_new_roles
 from infra.reference import Reference, set_origin
-from infra.settings import ClusterSettings, FirewallSku, InstanceSettings, KubernetesSettings, OutboundSettings
+from infra.settings import (
+    ClusterSettings,
+    FeatureStoreSettings,
+    FirewallSku,
+    InstanceSettings,
+    KubernetesSettings,
+    OutboundSettings,
+)
+from infra.tables.connections import OFFLINE_STORE
 from infra.tables.network_modes import Isolation, PublicAccess
 
 _NODE_IDLE_TIME = "PT5M"
 """The idle time after which a cluster removes a node: five minutes."""
+
+_STORAGE = "Microsoft.Storage/storageAccounts"
+"""The only type whose endpoints serverless Spark uses.
+https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#configure-for-serverless-spark-jobs"""
 
 _Properties = ml.FqdnOutboundRuleArgs | ml.ServiceTagOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs
 
@@ -36,6 +48,7 @@ def create_workspace(
     image_builder: str | None,
     role_assignments: Sequence[pulumi.Resource],
     key: CustomerKey | None = None,
+    feature_store: FeatureStoreSettings | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
     """Create an Azure ML workspace. Its datastores have no credentials: users access data with their own identity.
@@ -47,6 +60,7 @@ def create_workspace(
         image_builder: The cluster that builds images, where Azure's public build service cannot.
         role_assignments: The roles of its identity.
         key: The key that encrypts its data; None for Azure's own.
+        feature_store: What it is as a feature store; None for an ordinary workspace.
     """
     needed = (*role_assignments, *(key.role_assignments if key is not None else ()))
     with Component("workspace:Workspace", name, opts) as parent:
@@ -56,7 +70,8 @@ def create_workspace(
             workspace_name=context.name("workspace"),
             location=context.location,
             friendly_name=context.name("workspace"),
-            kind="Default",
+            kind="Default" if feature_store is None else "FeatureStore",
+            feature_store_settings=_feature_store(feature_store) if feature_store is not None else None,
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
             identity=_identity(identity, key),
             primary_user_assigned_identity=identity.id_output if identity is not None else None,
@@ -100,6 +115,16 @@ def default_container(workspace: Reference, storage: Reference) -> Reference | N
         return None
     containers = f"{storage.id}/blobServices/default/containers/azureml-blobstore-"
     return Reference(containers, created, created.workspace_id.apply(lambda guid: f"{containers}{guid}"))
+
+
+def _feature_store(feature_store: FeatureStoreSettings) -> ml.FeatureStoreSettingsArgs:
+    # The connection is a part of the workspace, so it comes later. Azure accepts its name before:
+    # https://github.com/hashicorp/terraform-provider-azurerm/blob/main/internal/services/machinelearning/
+    # machine_learning_workspace_resource_test.go
+    return ml.FeatureStoreSettingsArgs(
+        compute_runtime=ml.ComputeRuntimeDtoArgs(spark_runtime_version=feature_store.spark_version),
+        offline_store_connection_name=OFFLINE_STORE,
+    )
 
 
 def _identity(identity: Reference | None, key: CustomerKey | None) -> ml.ManagedServiceIdentityArgs:
@@ -287,6 +312,7 @@ def create_outbound_rules(
     resources: Mapping[str, tuple[Reference, str]],
     rules: Sequence[OutboundSettings],
     role_assignments: Mapping[str, Sequence[pulumi.Resource]],
+    spark: bool,
     opts: pulumi.ResourceOptions,
 ) -> dict[str, pulumi.Resource]:
     """Create the outbound rules that a workspace needs beside those that Azure ML adds itself. Returns them by name.
@@ -301,6 +327,7 @@ def create_outbound_rules(
         rules: The other rules, each with its destination.
         role_assignments: The roles of the stack with which the workspace's identity approves the connection of a rule,
             by the id of its destination in lower case.
+        spark: Whether jobs of serverless Spark, such as those of a feature store, use the endpoints to storage too.
     """
     created: dict[str, pulumi.Resource] = {}
     with Component("outbound:Outbound", name, opts) as parent:
@@ -327,14 +354,16 @@ def create_outbound_rules(
         for rule_name, (target, group) in resources.items():
             # The workspace's identity approves the connection, with a role of this stack.
             hooks = retry_until_effective("identity")
-            create(rule_name, _private_endpoint(target.id_output, group), hooks)
+            properties = _private_endpoint(target.id_output, group, spark=spark and target.azure_type == _STORAGE)
+            create(rule_name, properties, hooks)
         for rule in rules:
             needed = role_assignments.get(rule.destination.lower(), ())
-            set_origin(create(rule.name, _properties(rule), retry_with_new_roles(needed), needed), rule.origin)
+            properties = _properties(rule, spark=spark)
+            set_origin(create(rule.name, properties, retry_with_new_roles(needed), needed), rule.origin)
     return created
 
 
-def _properties(rule: OutboundSettings) -> _Properties:
+def _properties(rule: OutboundSettings, *, spark: bool) -> _Properties:
     match rule.kind:
         case "fqdn":
             return ml.FqdnOutboundRuleArgs(
@@ -352,16 +381,17 @@ def _properties(rule: OutboundSettings) -> _Properties:
                 ),
             )
         case "private_endpoint":
-            return _private_endpoint(rule.destination, rule.group)
+            of_storage = Reference(rule.destination).azure_type == _STORAGE
+            return _private_endpoint(rule.destination, rule.group, spark=spark and of_storage)
         case _:
             assert_never(rule.kind)
 
 
-def _private_endpoint(target: pulumi.Input[str], group: str | None) -> _Properties:
+def _private_endpoint(target: pulumi.Input[str], group: str | None, *, spark: bool) -> _Properties:
     return ml.PrivateEndpointOutboundRuleArgs(
         type=ml.RuleType.PRIVATE_ENDPOINT,
         category=ml.RuleCategory.USER_DEFINED,
         destination=ml.PrivateEndpointDestinationArgs(
-            service_resource_id=target, subresource_target=group, spark_enabled=False
+            service_resource_id=target, subresource_target=group, spark_enabled=spark
         ),
     )

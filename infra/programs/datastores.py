@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from infra.components.access import Principal, create_role_assignments, group_principal
+from infra.components.access import Identity, Principal, create_role_assignments, group_principal
 from infra.components.connections import create_connection
 from infra.components.context import StackContext
 from infra.components.datastores import create_datastore
 from infra.reference import Reference
 from infra.settings import ConnectionSettings, DatastoreSettings, EnvironmentSettings
 from infra.tables.network_modes import MODES
-from infra.tables.roles import IDENTITIES, Purpose
+from infra.tables.roles import IDENTITIES, Purpose, Target
 
 
 def approve_connections(
@@ -30,15 +30,20 @@ def approve_connections(
     """
     if workspace is None or not MODES[settings.network].has_managed_network:
         return {}
-    needed: dict[str, tuple[Purpose, str, str]] = {}
-    for datastore in settings.datastores:
-        purpose: Purpose = "workspace, private datastore"
-        needed.setdefault(datastore.storage_id.lower(), (purpose, datastore.storage_id, datastore.origin))
+    needed: dict[str, tuple[str, Purpose, str, str]] = {}
+    for datastore in (*([settings.feature_store] if settings.feature_store else []), *settings.datastores):
+        if datastore.storage_id is not None:
+            purpose: Purpose = "workspace, private datastore"
+            name = Reference(datastore.storage_id).name
+            needed.setdefault(datastore.storage_id.lower(), (name, purpose, datastore.storage_id, datastore.origin))
     for connection in settings.connections:
-        needed[connection.id.lower()] = ("workspace, private connection", connection.id, connection.origin)
+        if connection.service_id is not None:
+            name = f"{connection.kind}-{Reference(connection.service_id).name}"
+            purpose = "workspace, private connection"
+            needed.setdefault(connection.service_id.lower(), (name, purpose, connection.service_id, connection.origin))
     return {
         id_: create_role_assignments(
-            f"{Reference(id_).name}-approval",
+            f"{name}-approval",
             principal=workspace,
             entitlements=IDENTITIES[purpose],
             targets=dict.fromkeys((role.on for role in IDENTITIES[purpose]), Reference(target)),
@@ -46,53 +51,76 @@ def approve_connections(
             origin=origin,
             opts=opts,
         )
-        for id_, (purpose, target, origin) in needed.items()
+        for id_, (name, purpose, target, origin) in needed.items()
     }
 
 
 def create_datastores(
     settings: EnvironmentSettings,
     context: StackContext,
-    workspace: Reference,
-    identities: Mapping[str, Principal],
+    targets: Mapping[Target, Reference],
+    cluster: Identity,
+    endpoint: Identity,
+    workspace: Principal | None,
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Create datastores and connections, and assign the roles on exactly what they lead to.
 
     Args:
-        identities: Those of clusters and endpoints, by the last part of the name of their roles.
+        targets: The workspace and its vault, which has the secrets of connections.
+        cluster, endpoint: The identities of clusters and endpoints.
+        workspace: The workspace's identity, if this stack creates it.
     """
+    identities = {"cluster": cluster.principal, "endpoint": endpoint.principal}
+
+    def assign(name: str, used: DatastoreSettings | ConnectionSettings, identities: Mapping[str, Principal]) -> None:
+        on = Reference(used.id) if used.id.startswith("/") else targets["key vault"].child(used.id)
+        people = {group.object_id: (group_principal(group), group.eligible) for group in used.groups}
+        workloads = {key: (principal, False) for key, principal in identities.items()}
+        for key, (principal, eligible) in {**workloads, **people}.items():
+            create_role_assignments(
+                f"{name}-{key}".replace(" ", "-"),
+                principal=principal,
+                entitlements=used.entitlements,
+                targets=dict.fromkeys((role.on for role in used.entitlements), on),
+                names=context.names,
+                origin=used.origin,
+                eligible=eligible,
+                opts=opts,
+            )
+
+    sources = identities
+    if settings.feature_store is not None and workspace is not None:
+        assign(_name(settings.feature_store), settings.feature_store, identities)
+        # The workspace's identity reads the sources of features.
+        sources = {**identities, "workspace": workspace}
     for datastore in settings.datastores:
-        # Roles are named after what they are on: with another name for the same datastore or persona, they stay.
-        account = Reference(datastore.storage_id).name
-        _assign(f"{account}-{datastore.target}-{datastore.path}", datastore, context, identities, opts)
+        assign(_name(datastore), datastore, sources)
         create_datastore(
-            f"datastore-{datastore.name}", context=context, workspace=workspace, datastore=datastore, opts=opts
-        )
-    for connection in settings.connections:
-        _assign(Reference(connection.id).name, connection, context, identities, opts)
-        create_connection(
-            f"connection-{connection.name}", context=context, workspace=workspace, connection=connection, opts=opts
-        )
-
-
-def _assign(
-    name: str,
-    used: DatastoreSettings | ConnectionSettings,
-    context: StackContext,
-    identities: Mapping[str, Principal],
-    opts: pulumi.ResourceOptions,
-) -> None:
-    people = {group.object_id: (group_principal(group), group.eligible) for group in used.groups}
-    workloads = {key: (principal, False) for key, principal in identities.items()}
-    for key, (principal, eligible) in {**workloads, **people}.items():
-        create_role_assignments(
-            f"{name}-{key}".replace(" ", "-"),
-            principal=principal,
-            entitlements=used.entitlements,
-            targets=dict.fromkeys((role.on for role in used.entitlements), Reference(used.id)),
-            names=context.names,
-            origin=used.origin,
-            eligible=eligible,
+            f"datastore-{datastore.name}",
+            context=context,
+            workspace=targets["workspace"],
+            datastore=datastore,
             opts=opts,
         )
+    secrets: set[str] = set()
+    for connection in settings.connections:
+        if connection.secret is None:
+            assign(f"{connection.kind}-{Reference(connection.id).name}", connection, identities)
+            create_connection(
+                f"connection-{connection.name}",
+                context=context,
+                workspace=targets["workspace"],
+                connection=connection,
+                cluster=cluster,
+                opts=opts,
+            )
+        elif connection.secret not in secrets:  # several connections can have one secret
+            secrets.add(connection.secret)
+            assign(f"secret-{connection.secret}", connection, identities)
+
+
+def _name(datastore: DatastoreSettings) -> str:
+    """Roles are named after what they are on: with another name for the same datastore or persona, they stay."""
+    account = Reference(datastore.storage_id or datastore.id).name
+    return f"{account}-{datastore.target}-{datastore.path}"

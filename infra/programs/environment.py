@@ -89,13 +89,7 @@ def create_environment(settings: EnvironmentSettings) -> None:
     rules = _create_outbound_rules(
         settings, context, targets, required, approve_connections(settings, context, resources.principal, opts), opts
     )
-    create_datastores(
-        settings,
-        context,
-        resources.workspace,
-        {"cluster": cluster_identity.principal, "endpoint": endpoint_identity.principal},
-        opts,
-    )
+    create_datastores(settings, context, targets, cluster_identity, endpoint_identity, resources.principal, opts)
     _create_compute(settings, context, resources, targets, list(rules.values()), opts)
     for group in settings.groups:
         self_service = SELF_SERVICE.get(group.persona, ()) if settings.self_service else ()
@@ -295,6 +289,7 @@ def _create_outbound_rules(
         resources={name: (targets[endpoint.service], endpoint.group) for name, endpoint in required.items()},
         rules=rules,
         role_assignments=approvals,
+        spark=settings.feature_store is not None,
         opts=opts,
     )
 

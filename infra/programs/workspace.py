@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.components.access import Identity, Principal, create_role_assignments
+from infra.components.connections import create_offline_store
 from infra.components.context import CustomerKey, StackContext
 from infra.components.monitoring import create_application_insights
 from infra.components.registries import create_container_registry
@@ -107,6 +108,7 @@ def create_workspace_resources(
         "container registry": images,
         "application insights": insights,
     }
+    own: Identity | None = None
     identity: Reference | None = None
     principal: Principal | None = None
     role_assignments: Sequence[pulumi.Resource] = ()
@@ -122,6 +124,9 @@ def create_workspace_resources(
             "model registry": Reference(hub.model_registry_id),
             **parts,
         }
+        if settings.feature_store is not None:
+            before += IDENTITIES["workspace, offline store"]
+            targets["offline store"] = Reference(settings.feature_store.id)
         role_assignments = create_role_assignments(
             "workspace-access",
             principal=own.principal,
@@ -149,8 +154,18 @@ def create_workspace_resources(
         image_builder=next(builders, None) if mode.has_managed_network else None,
         role_assignments=role_assignments,
         key=key,
+        feature_store=settings.feature_store,
         opts=opts,
     )
+    if own is not None and settings.feature_store is not None:
+        create_offline_store(
+            "offline-store",
+            context=context,
+            workspace=parts["workspace"],
+            identity=own,
+            feature_store=settings.feature_store,
+            opts=opts,
+        )
     if principal is not None:
         create_role_assignments(
             "workspace-self",

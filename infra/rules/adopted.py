@@ -208,12 +208,30 @@ def _eligibility(described: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _accounts(stack: Stack) -> Iterator[Violation]:
-    for datastore in stack.environment.datastores if stack.environment is not None else ():
-        described = stack.observed.get(datastore.storage_id.lower())
-        if stack.environment is not None and described is not None:
+    if stack.environment is None:
+        return
+    for name, datastore in _data(stack.environment):
+        described = stack.observed.get((datastore.storage_id or "").lower())
+        if described is not None:
             for message in _unusable(stack.environment, datastore, described):
-                name = f"datastore-{datastore.name}"
                 yield stack.urns[name], f"{name}: its account {message}."
+
+
+def _data(environment: EnvironmentSettings) -> Iterator[tuple[str, DatastoreSettings]]:
+    """The datastores and the offline store of an environment, each with the name of its resource."""
+    yield from ((f"datastore-{one.name}", one) for one in environment.datastores)
+    if environment.feature_store is not None:
+        yield environment.feature_store.name, environment.feature_store
+
+
+def _unseen_accounts(stack: Stack) -> Iterator[Violation]:
+    """The accounts that are missing in an export of others: one that was deleted is in no export."""
+    data = list(_data(stack.environment)) if stack.environment is not None else []
+    accounts = [(name, one.storage_id) for name, one in data if one.storage_id is not None]
+    if any(id_.lower() in stack.observed for _, id_ in accounts):
+        for name, id_ in accounts:
+            if id_.lower() not in stack.observed:
+                yield stack.urns[name], f"{name}: its account {id_.rsplit('/', 1)[-1]} is not among the exported ones."
 
 
 def _unusable(
@@ -293,6 +311,14 @@ ADOPTED_RULES: tuple[Rule, ...] = (
         "locked for one with a firewall.",
         "https://learn.microsoft.com/azure/machine-learning/how-to-administrate-data-authentication",
         _accounts,
+    ),
+    Rule(
+        "datastore-unseen", "warning", "The accounts of datastores exist",
+        "Azure exports no account that was deleted or never existed, or that your login cannot read. A role on it is "
+        "refused during the deployment.",
+        "Run az resource show --ids STORAGE_ID. If Azure does not find the account, correct storage_id.",
+        "https://learn.microsoft.com/cli/azure/resource#az-resource-show",
+        _unseen_accounts,
     ),
     Rule(
         "adopted-unseen", "note", "The changes by imports are known",

@@ -62,6 +62,7 @@ class Mode:
         refused_with_private_registry: Why an environment cannot use a model registry without a public address; None
             if it can.
         refused_kubernetes: Why an environment attaches no Kubernetes cluster; None if it can.
+        refused_feature_store: Why an environment is no feature store; None if it can be one.
     """
 
     meaning: str
@@ -73,6 +74,7 @@ class Mode:
     private_hub: bool
     refused_with_private_registry: str | None
     refused_kubernetes: str | None
+    refused_feature_store: str | None = None
 
     @property
     def has_managed_network(self) -> bool:
@@ -141,6 +143,10 @@ MODES: Mapping[Network, Mode] = {
         refused_with_private_registry=None,
         refused_kubernetes=(
             "an attached cluster is outside of the workspace's managed network, and could reach anything"
+        ),
+        # https://learn.microsoft.com/azure/machine-learning/tutorial-network-isolation-for-feature-store
+        refused_feature_store=(
+            "Azure ML supports feature stores in managed networks that reach the internet only, as in network managed"
         ),
     ),
 }

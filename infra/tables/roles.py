@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.tables.connections import ConnectionKind
 from infra.tables.names import Names
 
 Persona = Literal["data_scientists", "engineers", "reviewers", "operators", "platform"]
@@ -67,6 +68,7 @@ ROLES: Mapping[str, Role] = {
         ("Cognitive Services User", "a97b65f3-24c7-4388-baec-2e87135dc908"),
         ("Search Index Data Reader", "1407120a-92aa-4202-b7e9-c0e197c71c8f"),
         ("Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483"),
+        ("Key Vault Secrets User", "4633458b-17de-408a-b874-0445c86b69e6"),
         ("Locks Contributor", "28bf596f-4eb7-45ce-b5bc-6cf482fec137"),
         ("Managed Identity Operator", "f1a07417-d97a-45cb-824c-7a7467783830"),
         ("Monitoring Contributor", "749f88d5-cbae-40b8-bcfc-e573ddc772fa"),
@@ -185,6 +187,8 @@ Target = Literal[
     "blob container",
     "file share",
     "connected service",
+    "vault secret",
+    "offline store",
 ]
 """The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong
 to the hub; the customer's vault, Kubernetes clusters, relays and what datastores and connections lead to belong to the
@@ -284,6 +288,7 @@ Purpose = Literal[
     "workspace, private storage",
     "workspace, private datastore",
     "workspace, private connection",
+    "workspace, offline store",
     "cluster",
     "endpoint",
     "endpoint, data collector",
@@ -368,6 +373,13 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
             "The managed network connects to the service of a connection",
         ),
     ),
+    # The workspace's identity is the only one that Azure ML attaches to a feature store, and materializes its features.
+    # https://learn.microsoft.com/azure/machine-learning/how-to-setup-access-control-feature-store
+    "workspace, offline store": (
+        Entitlement(
+            ROLES["Storage Blob Data Contributor"], "offline store", "The feature store materializes its features there"
+        ),
+    ),
     "cluster": (
         Entitlement(ROLES["Storage Blob Data Contributor"], "storage", "Jobs read inputs and write outputs"),
         Entitlement(
@@ -441,17 +453,25 @@ DATASTORES: dict[tuple[Target, DataAccess], tuple[Entitlement, ...]] = {
 https://learn.microsoft.com/azure/machine-learning/how-to-administrate-data-authentication
 """
 
-ConnectionKind = Literal["azure-openai", "ai-services", "ai-search"]
-"""The services that a connection leads to by the login of its user, without a key."""
-
 # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/role-based-access-control
 # https://learn.microsoft.com/azure/search/search-security-rbac
+# https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
 CONNECTIONS: dict[ConnectionKind, tuple[Entitlement, ...]] = {
     "azure-openai": (Entitlement(ROLES["Cognitive Services OpenAI User"], "connected service", _CONNECTS),),
     "ai-services": (Entitlement(ROLES["Cognitive Services User"], "connected service", _CONNECTS),),
     "ai-search": (Entitlement(ROLES["Search Index Data Reader"], "connected service", _CONNECTS),),
+    "container-registry": (Entitlement(ROLES["AcrPull"], "connected service", _CONNECTS),),
 }
-"""The roles of the same principals on the service of a connection."""
+"""The roles of the same principals on the service of a connection without a secret. The users of a SQL database are in
+the database; the other kinds have no roles in Azure."""
+
+CONNECTION_SECRET: tuple[Entitlement, ...] = (
+    Entitlement(
+        ROLES["Key Vault Secrets User"], "vault secret", "Reads the secret of a connection, which people write"
+    ),
+)
+"""The role of the same principals on the secret of a connection in the team's vault, and on no other secret.
+https://learn.microsoft.com/azure/key-vault/general/rbac-guide"""
 
 DATA_PEOPLE: tuple[Persona, ...] = ("data_scientists", "engineers")
 """The personas with access to what datastores and connections lead to, in environments where people work."""
@@ -466,6 +486,7 @@ ASSIGNED_IN_ENVIRONMENTS: tuple[Role | CustomRole, ...] = tuple(
             *IDENTITIES.values(),
             *DATASTORES.values(),
             *CONNECTIONS.values(),
+            CONNECTION_SECRET,
         )
         for entitlement in table
     )

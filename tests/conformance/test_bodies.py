@@ -1,6 +1,7 @@
 """What Azure would receive for every planned resource fits the types that Azure publishes."""
 
 import copy
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from bootstrap.progress import Progress
 from tests.conformance.arm import BY_HAND, SENT_BY_HAND, Definitions
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
-from tests.unit.stack.test_every_setting import CASES, planned_with
+from tests.unit.stack.test_connections import CONNECTION, body
+from tests.unit.stack.test_every_setting import CASES, FEED, TEAM, planned_with
 
 WRONG_VALUES: list[tuple[str, str, Any]] = [
     # Values that no enumeration has, of enumerations that are closed and of those that are open in name only.
@@ -89,6 +91,33 @@ def test_every_setting_makes_resources_that_fit(azure: Definitions, setting: str
     stack = planned_with({**case.given, case.at: case.value}, case.stack)
 
     assert wrong_of(azure, of_azure(stack)) == []
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        {**FEED, "secret": "feed-token"},
+        {**FEED, "secret": "feed-password", "user": "ml"},
+        {**FEED, "kind": "container-registry", "secret": "images-password", "user": "ml"},
+        {**FEED, "kind": "git", "secret": "git-token"},
+        {
+            **FEED,
+            "kind": "snowflake",
+            "target": "jdbc:snowflake://acme.snowflakecomputing.com/?db=SALES",
+            "secret": "snow-password",
+            "user": "ml",
+        },
+    ],
+    ids=lambda one: one["secret"],
+)
+def test_connection_that_people_create_fits(azure: Definitions, connection: Mapping[str, Any]) -> None:
+    stack = planned_with({(TEAM, "connections"): [connection]}, "fraud-dev")
+
+    [message] = [one["message"] for one in stack["findings"] if one["rule"] == "connection-secret"]
+    sent = body(re.findall('--query "([^"]+)"', message)[0], "a secret")
+
+    names = {"resourceGroupName": "rg", "workspaceName": "mlw", "connectionName": connection["name"]}
+    assert azure.wrong(CONNECTION, {**names, **sent}) == []
 
 
 @pytest.mark.parametrize(("token", "path", "value"), WRONG_VALUES)

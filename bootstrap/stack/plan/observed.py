@@ -94,7 +94,8 @@ def used(settings: StackSettings, observed: Observed) -> Observed:
     wanted: set[str] = set()
     if isinstance(settings, EnvironmentSettings):
         adopted = settings.adopted.ids.values() if settings.adopted is not None else ()
-        wanted = {id_.lower() for id_ in (*adopted, *(datastore.storage_id for datastore in settings.datastores))}
+        data = (*settings.datastores, *([settings.feature_store] if settings.feature_store is not None else []))
+        wanted = {id_.lower() for id_ in (*adopted, *(one.storage_id for one in data)) if id_ is not None}
     return {id_: one for id_, one in observed.items() if id_ in wanted or ELIGIBILITY_TYPE in id_}
 
 

@@ -64,6 +64,7 @@ from tests.unit.infra.rules.manifests import RUNNERS as RUNNER_SETTINGS
 from tests.unit.infra.sdk_arguments import mistakes
 
 BLOBS = "azure-native:storage:BlobServiceProperties"
+CONNECTION = "azure-native:machinelearningservices:WorkspaceConnection"
 CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
 DEFINITION = "azure-native:authorization:RoleDefinition"
 ACTIVITY_ALERT = "azure-native:monitor:ActivityLogAlert"
@@ -84,11 +85,17 @@ _KEY = {
     "vault_id": f"{_OTHER}/Microsoft.KeyVault/vaults/kv-keys",
     "key": "https://kv-keys.vault.azure.net/keys/ml/0123456789abcdef0123456789abcdef",
 }
+_REGISTRY = f"{_OTHER}/Microsoft.ContainerRegistry/registries/crbase"
 _AKS = f"{_OTHER}/Microsoft.ContainerService/managedClusters/aks"
 EVERYTHING: Edits = on_team(
     datastores=[
         {"name": kind, "storage_id": f"{_OTHER}/Microsoft.Storage/storageAccounts/stother", kind: "data"}
         for kind in ("container", "share")
+    ],
+    connections=[
+        {"name": "chat", "kind": "ai-services", "resource_id": f"{_OTHER}/Microsoft.CognitiveServices/accounts/ai"},
+        {"name": "base", "kind": "container-registry", "resource_id": _REGISTRY},
+        {"name": "feed", "kind": "python-feed", "target": "https://feed.acme.example/simple", "secret": "feed-token"},
     ],
     groups={"data_scientists": PEOPLE, "engineers": {"id": OTHER_PEOPLE, "eligible": True}},
     instances=[{"name": "anna", "size": "Standard_D4ds_v5", "owner": PEOPLE, "stop_at": "19:05"}],
@@ -408,6 +415,9 @@ def _arguments(stack: Stack) -> Iterator[str]:
 
 def _keyless(stack: Stack) -> Iterator[str]:
     yield from (f"{one.name} has keys" for one in stack.of(*NOT_PLANNED))
+    for one in stack.of(CONNECTION):
+        if one.at("properties.authType") not in ("AAD", "ManagedIdentity", "None"):
+            yield f"{one.name}: a login with a secret"
 
 
 REQUIREMENTS: Mapping[str, Requirement] = {
@@ -464,6 +474,7 @@ WRONG: list[tuple[str, str, Callable[[dict[str, Any]], Any]]] = [
     ("credentials", CREDENTIAL, lambda one: one.update(resourceName="id-one")),
     ("tags", GROUP, lambda one: one["tags"].pop("team")),
     ("names", VAULT, lambda one: one.update(vaultName="1-starts-with-a-digit")),
+    ("keyless", CONNECTION, lambda one: one["properties"].update(authType="PAT")),
     ("arguments", STORAGE, lambda one: one.update(acessTier="Hot")),
     ("arguments", STORAGE, lambda one: one.pop("kind")),
     ("arguments", STORAGE, lambda one: one.update(isHnsEnabled="yes")),

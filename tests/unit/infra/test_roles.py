@@ -35,6 +35,7 @@ f6c7c914-8db3-469d-8ca1-694a8f32e121 AzureML Data Scientist
 b24988ac-6180-42a0-ab88-20f7382dd24c Contributor
 72fafb9e-0641-4937-9268-a91bfd8191a3 Cost Management Reader
 00482a5a-887f-4fb3-b363-3b7fe8e74483 Key Vault Administrator
+4633458b-17de-408a-b874-0445c86b69e6 Key Vault Secrets User
 e147488a-f6f5-4113-8e2d-b22465e65bf6 Key Vault Crypto Service Encryption User
 12338af0-0e69-4776-bea7-57ae8d297424 Key Vault Crypto User
 28bf596f-4eb7-45ce-b5bc-6cf482fec137 Locks Contributor

@@ -19,6 +19,13 @@ LOCKED = (
 )
 
 
+FABRIC, LAKEHOUSE = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-aaaaaaaaaaaa"
+
+
+def lakehouse(more: str = "", name: str = "sales") -> str:
+    return f"  - {{name: {name}, fabric_workspace: {FABRIC}, lakehouse: {LAKEHOUSE}{more}}}\n"
+
+
 def datastore(keys: str = "container: claims", name: str = "claims", account: str = ACCOUNT) -> str:
     return f"  - {{name: {name}, storage_id: {account}, {keys}}}\n"
 
@@ -76,12 +83,25 @@ ADOPT = f"""{{adopt: {{
         ),
         (
             TEAM + "datastores:\n" + datastore("access: read"),
-            "fraud.yaml:5:5: datastore claims: set one of container, filesystem and share.",
+            "fraud.yaml:5:5: datastore claims: set one of container, filesystem, share and lakehouse.",
         ),
         (
             TEAM + "datastores:\n" + datastore("container: claims, share: claims"),
-            "fraud.yaml:5:5: datastore claims: set one of container, filesystem and share.",
+            "fraud.yaml:5:5: datastore claims: set one of container, filesystem, share and lakehouse.",
         ),
+        (
+            TEAM + "datastores:\n" + datastore(f"lakehouse: {LAKEHOUSE}"),
+            "fraud.yaml:5:5: datastore claims: lakehouse goes with fabric_workspace, and without storage_id.",
+        ),
+        (
+            TEAM + f"datastores:\n  - {{name: claims, container: claims, fabric_workspace: {FABRIC}}}\n",
+            "fraud.yaml:5:5: datastore claims: container goes with storage_id, and without fabric_workspace.",
+        ),
+        (
+            TEAM + "datastores:\n" + lakehouse(", access: write"),
+            "datastore sales: roles in OneLake are assigned in Microsoft Fabric, so leave out access.",
+        ),
+        (TEAM + "datastores:\n" + lakehouse() + lakehouse(name="again"), "datastore again: the datastore sales"),
         (
             TEAM + "datastores:\n" + datastore() + datastore("container: bills"),
             "fraud.yaml:6:5: there already is a datastore with the name 'claims'.",
@@ -95,7 +115,10 @@ ADOPT = f"""{{adopt: {{
             "datastores.0.name: must be 2 to 32 lower-case letters, digits and underscores",
         ),
         (TEAM + "datastores:\n" + datastore("container: my_data"), "container: must be 3 to 63 lower-case letters"),
-        (TEAM + "datastores:\n" + datastore("container: claims, key: abc"), "unknown key 'key'. Known: access"),
+        (
+            TEAM + "datastores:\n" + datastore("container: claims, mode: ro"),
+            "unknown key 'mode'. Known: access, container, fabric_workspace, filesystem, lakehouse, name, share,",
+        ),
         (TEAM + "datastores:\n" + datastore("container: claims, access: own"), "access: must be 'read' or 'write'"),
         (
             TEAM.replace("dev: {}", f"dev: {ADOPT}") + "datastores:\n" + datastore(),
@@ -120,22 +143,80 @@ def test_wrong_datastore_is_refused_at_its_line(tmp_path: Path, team: str, expec
 
 SERVICE = f"{GROUP}/Microsoft.CognitiveServices/accounts/oai-contoso"
 SEARCH = f"{GROUP}/Microsoft.Search/searchServices/srch-contoso"
+IMAGES = f"{GROUP}/Microsoft.ContainerRegistry/registries/crbase"
+SERVER = f"{GROUP}/Microsoft.Sql/servers/sql-contoso"
+DATABASE = f"{SERVER}/databases/Sales"
+SNOWFLAKE = '"jdbc:snowflake://contoso.snowflakecomputing.com/?db=SALES&warehouse=ML"'
+SECRET_KEYS = [
+    "key", "api_key", "apiKey", "account_key", "password", "passwd", "token", "sas", "sas_token", "pat", "credentials",
+    "client_secret", "connection_string", "connectionString",
+]  # fmt: skip
 
 
 def connection(kind: str = "azure-openai", service: str = SERVICE, name: str = "chat", more: str = "") -> str:
     return f"  - {{name: {name}, kind: {kind}, resource_id: {service}{more}}}\n"
 
 
-@pytest.mark.parametrize("key", ["key", "password", "token", "credentials"])
+def external(kind: str, target: str, more: str = "", name: str = "feed") -> str:
+    return f"  - {{name: {name}, kind: {kind}, target: {target}{more}}}\n"
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
 def test_secret_in_a_connection_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
     team = TEAM + "connections:\n" + connection(more=f", {key}: hunter2-hunter2")
 
     [mistake] = mistakes(world(tmp_path, team=team))
 
-    assert f"connections.0.{key}: is a secret, and connections have none" in mistake
+    assert f"connections.0.{key}: is for a secret, and manifests contain none: write its value to the team's" in mistake
     assert mistake.startswith("teams/fraud.yaml:5:")
     assert "(found ***)" in mistake
     assert "hunter2" not in mistake
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_secret_in_a_datastore_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    team = TEAM + "datastores:\n" + datastore(f"container: claims, {key}: hunter2-hunter2")
+
+    [mistake] = mistakes(world(tmp_path, team=team))
+
+    assert f"datastores.0.{key}: is for a secret, and datastores have no keys: remove it; people, clusters" in mistake
+    assert "hunter2" not in mistake
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["ghp_hunter2hunter2", "Hunter2-Hunter2", "hunter2==", "https://kv.vault.azure.net/secrets/hunter2", '"hunter2 "'],
+)
+def test_secret_instead_of_its_name_is_refused_and_not_shown(tmp_path: Path, value: str) -> None:
+    team = TEAM + "connections:\n" + external("git", "https://github.com/contoso/churn", f", secret: {value}")
+
+    [mistake] = mistakes(world(tmp_path, team=team))
+
+    assert "connections.0.secret: must be the name of a secret in the team's key vault, not its value" in mistake
+    assert "unter2" not in mistake
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://me:hunter2@github.com/contoso/churn",
+        "https://pkgs.example.com/simple?token=hunter2",
+        '"jdbc:snowflake://contoso.snowflakecomputing.com/?db=A&password=hunter2"',
+        '"Server=tcp:sql.example.com;User=me;Pwd=hunter2"',
+    ],
+)
+def test_secret_in_an_address_is_refused_and_not_shown(tmp_path: Path, target: str) -> None:
+    [mistake] = mistakes(world(tmp_path, team=TEAM + "connections:\n" + external("git", target)))
+
+    assert "connections.0.target: must be an address such as" in mistake
+    assert "(found ***)" in mistake
+    assert "hunter2" not in mistake
+
+
+def test_known_keys_of_a_connection_are_those_that_are_accepted(tmp_path: Path) -> None:
+    [mistake] = mistakes(world(tmp_path, team=TEAM + "connections:\n" + connection(more=", mode: ro")))
+
+    assert "unknown key 'mode'. Known: kind, name, resource_id, secret, target, user." in mistake
 
 
 @pytest.mark.parametrize(
@@ -144,11 +225,68 @@ def test_secret_in_a_connection_is_refused_and_not_shown(tmp_path: Path, key: st
         (connection(service=ACCOUNT), "fraud.yaml:5:51: connections.0.resource_id: must be the resource id of an"),
         (connection(service=SEARCH), "connection chat: azure-openai does not fit the service Microsoft.Search."),
         (connection("ai-search"), "connection chat: ai-search does not fit the service Microsoft.CognitiveServices."),
+        (connection("azure-sql"), "connection chat: azure-sql does not fit the service Microsoft.CognitiveServices."),
+        (connection("azure-sql", SERVER), "resource_id: must be the resource id of an Azure AI account"),
+        (connection("git"), "connection chat: git does not fit the service Microsoft.CognitiveServices."),
         (connection() + connection(service=f"{SERVICE}2"), "6:5: there already is a connection with the name"),
         (connection() + connection(name="again"), "connection again: the connection chat already leads to the same"),
+        (connection(more=", secret: chat-key"), "connection chat: azure-openai has no secret: people and jobs"),
+        (connection(more=", user: me"), "connection chat: user goes with secret."),
+        (external("git", "https://github.com/contoso/churn") * 2, "there already is a connection with the name"),
+        (external("git", SNOWFLAKE), "connection feed: git needs a target https://..."),
+        (external("azure-openai", "https://a.example.com"), "connection feed: azure-openai needs resource_id."),
+        ("  - {name: feed, kind: git}\n", "connection feed: git needs target alone."),
+        ("  - {name: feed, kind: container-registry}\n", "connection feed: set resource_id or target, one of them."),
+        (connection("container-registry", IMAGES, more=", target: https://crbase.azurecr.io"), "one of them."),
+        (
+            external("snowflake", SNOWFLAKE),
+            "connection feed: Azure ML connects to snowflake with a secret only: set user and secret.",
+        ),
+        (external("snowflake", SNOWFLAKE, ", secret: snow"), "snowflake has no tokens: set user, the login name"),
+        (external("container-registry", "https://cr.example.com"), "container-registry with a secret only: set user"),
     ],
 )  # fmt: skip
 def test_wrong_connection_is_refused_at_its_line(tmp_path: Path, items: str, expected: str) -> None:
-    [mistake] = mistakes(world(tmp_path, team=TEAM + "connections:\n" + items))
+    [mistake, *others] = mistakes(world(tmp_path, team=TEAM + "connections:\n" + items))
+
+    assert expected in mistake
+    assert others == []
+
+
+FEATURES = f"{{feature_store: {{storage_id: {ACCOUNT}, filesystem: features}}}}"
+
+
+@pytest.mark.parametrize(
+    ("team", "expected"),
+    [
+        (
+            TEAM.replace("dev: {}", f"dev: {FEATURES}") + LOCKED,
+            "fraud.yaml:3:9: feature_store is refused: Azure ML supports feature stores in managed networks that reach",
+        ),
+        (
+            TEAM.replace("dev: {}", f"dev: {FEATURES[:-1]}, {ADOPT[1:]}"),
+            "feature_store is refused: an existing workspace keeps its kind.",
+        ),
+        (
+            TEAM.replace("dev: {}", f"dev: {FEATURES}")
+            + f"customer_key: {{vault_id: {VAULT}, key: https://kv-lake.vault.azure.net/keys/ml/{'0' * 32}}}\n",
+            "feature_store is refused: Azure ML attaches one identity to a feature store, and customer_key adds a",
+        ),
+        (
+            TEAM.replace("dev: {}", f"dev: {FEATURES}") + "datastores:\n" + datastore("filesystem: features"),
+            "datastore claims: the datastore offline store already leads to features of the same account.",
+        ),
+        (
+            TEAM.replace("dev: {}", f"dev: {FEATURES.replace('filesystem:', 'account_key: hunter2, filesystem:')}"),
+            "environments.dev.feature_store.account_key: is for a secret, and a feature store has none",
+        ),
+        (
+            TEAM.replace("dev: {}", f"dev: {FEATURES.replace(ACCOUNT, VAULT)}"),
+            "feature_store.storage_id: must be the resource id of a storage account",
+        ),
+    ],
+)
+def test_wrong_feature_store_is_refused_at_its_line(tmp_path: Path, team: str, expected: str) -> None:
+    [mistake] = mistakes(world(tmp_path, HUB, team))
 
     assert expected in mistake

@@ -7,7 +7,7 @@ import pytest
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import Resource
 from tests import worlds
-from tests.unit.manifests.test_data import ACCOUNT, HUB, LOCKED, datastore
+from tests.unit.manifests.test_data import ACCOUNT, FABRIC, HUB, LAKEHOUSE, LOCKED, datastore, lakehouse
 
 SCIENTISTS, ENGINEERS, REVIEWERS = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
 TEAM = f"""\
@@ -146,3 +146,21 @@ def test_private_endpoints_exist_where_there_is_a_managed_network(
     team = TEAM + LOCKED.replace("network: locked", f"network: {network}") + "datastores:\n" + datastore("share: raw")
 
     assert list(rules(planned(tmp_path, team)["fraud-dev"])) == expected
+
+
+def test_lakehouse_has_no_credentials_no_roles_in_azure_and_a_rule_for_its_host(tmp_path: Path) -> None:
+    stack = planned(tmp_path, TEAM + LOCKED + "datastores:\n" + lakehouse())["fraud-dev"]
+
+    [found] = [one for one in stack.made if one.type.endswith(":Datastore")]
+    [rule] = [one for one in stack.made if one.inputs.get("ruleName") == "onelake-dfs-fabric-microsoft-com"]
+
+    assert found.inputs["properties"] == {
+        "datastoreType": "OneLake",
+        "endpoint": "onelake.dfs.fabric.microsoft.com",
+        "oneLakeWorkspaceName": FABRIC,
+        "artifact": {"artifactType": "LakeHouse", "artifactName": f"{LAKEHOUSE}/Files"},
+        "credentials": {"credentialsType": "None"},
+        "serviceDataAccessAuthIdentity": "None",
+    }
+    assert rule.inputs["properties"]["destination"] == "onelake.dfs.fabric.microsoft.com"
+    assert [one.name for one in stack.made if FABRIC in str(one.inputs.get("scope"))] == []

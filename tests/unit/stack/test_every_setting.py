@@ -57,6 +57,20 @@ CHAT = {
     "kind": "azure-openai",
     "resource_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-ai/providers/Microsoft.CognitiveServices/accounts/oai-x",
 }
+FEED = {"name": "feed", "kind": "python-feed", "target": "https://feed.acme.example/simple"}
+BASE = {
+    "name": "base",
+    "kind": "container-registry",
+    "resource_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/crx1x",
+}
+PRICES = {
+    "name": "prices",
+    "kind": "azure-sql",
+    "resource_id": f"/subscriptions/{ZERO}0c/resourceGroups/rg-x/providers/Microsoft.Sql/servers/sql-x/databases/p",
+}
+SALES = {"name": "sales", "fabric_workspace": f"{ZERO}f1", "lakehouse": f"{ZERO}f2"}
+FEATURES = {"storage_id": ACCOUNT, "filesystem": "features"}
+CONNECTION = "azure-native:machinelearningservices:WorkspaceConnection"
 REASON = "closed later this year"
 SUPPRESSION = {"rule": "public-access", "reason": REASON, "until": "2027-03-31"}
 RUNNERS = {"organization": "acme", "projects": ["ml"], "principal_id": f"{ZERO}0e"}
@@ -166,9 +180,19 @@ CASES: dict[str, Case] = {
         (COMPUTE, "inputs.properties.properties.vmPriority"), ["LowPriority"], ["Dedicated"],
     ),
     "LayerKeys.connections": Case(
-        (TEAM, "connections"), [CHAT],
-        ("azure-native:machinelearningservices:WorkspaceConnection", "inputs.connectionName"),
-        ["chat"],
+        (TEAM, "connections"), [CHAT, BASE, PRICES, FEED], (CONNECTION, "inputs.connectionName"),
+        ["chat", "base", "prices", "feed"],
+    ),
+    "Connection.resource_id": Case(
+        (TEAM, "connections"), [CHAT], (CONNECTION, "inputs.properties.metadata.ResourceId"), [CHAT["resource_id"]],
+    ),
+    "Connection.secret": Case(
+        (TEAM, "connections.0.secret"), "feed-token", (CONNECTION, "inputs.connectionName"), [], ["feed"],
+        {(TEAM, "connections"): [FEED]},
+    ),
+    "Connection.target": Case(
+        (TEAM, "connections.0.target"), "https://feed.acme.example/other", (CONNECTION, "inputs.properties.target"),
+        ["https://feed.acme.example/other"], [FEED["target"]], {(TEAM, "connections"): [FEED]},
     ),
     "Datastore.access": Case(
         (TEAM, "datastores.0.access"), "write",
@@ -183,6 +207,23 @@ CASES: dict[str, Case] = {
     "Datastore.filesystem": Case(
         (TEAM, "datastores"), [{**LAKE_DATA, "filesystem": "raw"}],
         (DATASTORE, "inputs.properties.filesystem"), ["raw"],
+    ),
+    "Datastore.fabric_workspace": Case(
+        (TEAM, "datastores"), [SALES], (DATASTORE, "inputs.properties.oneLakeWorkspaceName"), [f"{ZERO}f1"],
+    ),
+    "Datastore.lakehouse": Case(
+        (TEAM, "datastores"), [SALES], (DATASTORE, "inputs.properties.artifact.artifactName"), [f"{ZERO}f2/Files"],
+    ),
+    "Datastore.storage_id": Case(
+        (TEAM, "datastores"), [RAW], (DATASTORE, "inputs.properties.accountName"), ["stdata"],
+    ),
+    "FeatureStore.spark_version": Case(
+        (TEAM, "environments.dev.feature_store.spark_version"), "3.5",
+        (WORKSPACE, "inputs.featureStoreSettings.computeRuntime.sparkRuntimeVersion"), ["3.5"], ["3.4"],
+        {(TEAM, "environments.dev.feature_store"): FEATURES},
+    ),
+    "TeamEnvironment.feature_store": Case(
+        (TEAM, "environments.dev.feature_store"), FEATURES, (WORKSPACE, "inputs.kind"), ["FeatureStore"], ["Default"],
     ),
     "Datastore.share": Case(
         (TEAM, "datastores"), [{**LAKE_DATA, "share": "raw"}], (DATASTORE, "inputs.properties.fileShareName"), ["raw"],
@@ -444,11 +485,8 @@ CASES: dict[str, Case] = {
 
 UNSEEN = {
     "Cluster.subnet_id": "is refused, with the reason",
-    **dict.fromkeys(
-        ("Connection.credentials", "Connection.key", "Connection.password", "Connection.token"),
-        "is a secret, and refused",
-    ),
     "LinksManifest.schema_version": "there is one version",
+    "Connection.user": "is in the note with the command that creates the connection",
     "PlatformManifest.schema_version": "there is one version",
     "PlatformManifest.state": "says where the states are",
     "PlatformManifest.tool": "says which version of the command makes the plan",

@@ -118,6 +118,8 @@ def two_environments(subscription: str) -> Edits:
 
 _ACCOUNT = f"/subscriptions/{ZERO}0c/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stdata"
 DATA = {"name": "raw", "storage_id": _ACCOUNT}
+GONE = {"name": "gone", "storage_id": _ACCOUNT.replace("stdata", "stgone"), "container": "raw"}
+FEED = {"name": "feed", "kind": "python-feed", "target": "https://feed.acme.example/simple"}
 
 
 def data_account(**properties: Any) -> Mapping[str, Any]:
@@ -229,6 +231,16 @@ CASES: dict[str, list[Case]] = {
                 **on_team(outbound=[REGISTRY_FILES, REGISTRY_IMAGES]),
             },
             "but not its container registry.",
+        ),
+    ],
+    "connection-secret": [
+        Case(
+            on_team(connections=[{**FEED, "secret": "feed-token"}]), on_team(connections=[FEED]),
+            "a person writes the secret: read -rs VALUE",
+        ),
+        Case(
+            {**ADOPT, **on_team(connections=[{**FEED, "secret": "feed-token"}])},
+            message=f"az rest --method put --url \"https://management.azure.com{ADOPTED['workspace_id']}/connections/feed",
         ),
     ],
     "policy-denies": [
@@ -384,6 +396,12 @@ CASES: dict[str, list[Case]] = {
     ],
     "datastore-account": [
         Case(
+            on_team(environments={"dev": {"feature_store": {"storage_id": _ACCOUNT, "filesystem": "features"}}}),
+            on_team(environments={"dev": {"feature_store": {"storage_id": _ACCOUNT, "filesystem": "features"}}}),
+            "offline-store: its account has no hierarchical namespace",
+            observed=([data_account()], [data_account(isHnsEnabled=True)]),
+        ),
+        Case(
             on_team(datastores=[{**DATA, "filesystem": "raw"}]),
             on_team(datastores=[{**DATA, "filesystem": "raw"}]),
             "its account has no hierarchical namespace",
@@ -409,6 +427,14 @@ CASES: dict[str, list[Case]] = {
                 [data_account(networkAcls={"defaultAction": "Deny"})],
                 [data_account(networkAcls={"defaultAction": "Allow"})],
             ),
+        ),
+    ],
+    "datastore-unseen": [
+        Case(
+            on_team(datastores=[{**DATA, "container": "raw"}, GONE]),
+            on_team(datastores=[{**DATA, "container": "raw"}, GONE]),
+            "datastore-gone: its account stgone is not among the exported ones.",
+            observed=([data_account()], [data_account(), {**data_account(), "id": GONE["storage_id"]}]),
         ),
     ],
     "adopted-unseen": [Case(ADOPT, {}, "az resource show --ids")],
