@@ -116,7 +116,7 @@ def _secrets(stack: Stack) -> Iterator[Violation]:
         for one in connections:
             if one.secret is not None:
                 commands = f"{_write(one, vault)} and creates the connection: {_create(one, workspace, vault)}"
-                yield None, f"connection {one.name} ({one.origin}): a person writes the secret: {commands}"
+                yield None, f"connection {one.name}: a person writes the secret: {commands} ({one.origin})"
 
 
 def _workspaces(stack: Stack, environment: EnvironmentSettings) -> Iterator[tuple[str, str]]:

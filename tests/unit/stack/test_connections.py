@@ -264,7 +264,7 @@ def test_plan_has_the_command_that_creates_a_connection_with_a_secret(
         "https://management.azure.com/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/"
         "rg-contoso-fraud-dev/providers/Microsoft.MachineLearningServices/workspaces/mlw-contoso-fraud-dev/connections/"
     ) in command
-    assert command.endswith(f'?api-version={API_VERSION}" --body @- --output none')
+    assert f'?api-version={API_VERSION}" --body @- --output none (teams/fraud.yaml:' in command
     assert finding.severity == "note"
 
 
