@@ -50,7 +50,7 @@ def test_page_shows_the_plan_of_its_example(stacks: dict[str, StackPlan], golden
     stack = stacks["plants-dev"]
     text = [
         "```mermaid",
-        as_mermaid(stack.document()["resources"]),
+        *as_mermaid(stack.document()["resources"]),
         "```",
         "",
         "| Assignment | Role | On |",
