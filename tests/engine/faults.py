@@ -24,10 +24,10 @@ class Forgetful(Provider):
 
 
 class Keeping(Provider):
-    """Accepts the deletion of action groups, and does not delete them."""
+    """Accepts the deletion of resource groups, and does not delete them."""
 
     def Delete(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty() if "/actionGroups/" in request.id else super().Delete(request, context)
+        return empty_pb2.Empty() if "/providers/" not in request.id else super().Delete(request, context)
 
 
 class Restless(Provider):

@@ -111,7 +111,7 @@ def _started(estate: Estate) -> "subprocess.Popen[str]":
 
 def _engines(process: int) -> list[int]:
     """The engines that a process has started; they are children of it, in groups of their own."""
-    listed = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False)
+    listed = subprocess.run(["pgrep", "-x", "pulumi", "-P", str(process)], capture_output=True, text=True, check=False)
     return [int(one) for one in listed.stdout.split()]
 
 

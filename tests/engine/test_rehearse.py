@@ -60,8 +60,8 @@ def test_resource_that_is_left_is_a_fault(rehearsed: Callable[[str], Done]) -> N
     done = rehearsed("Keeping")
 
     assert done.code == 5
-    assert "resources are left after the rehearsal" in done.err
-    assert "/actionGroups/" in done.err
+    assert "1 resources are left after the rehearsal" in done.err
+    assert "resourceGroups/rg-contoso-fraud-dev" in done.err
 
 
 @pytest.fixture
