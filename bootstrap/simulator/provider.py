@@ -248,10 +248,13 @@ def serve(provider: Provider) -> None:
     """Be a provider program: print the port for the engine, and answer until the engine ends this process."""
     # The engine interrupts its providers itself when it has finished with them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    engine = os.getppid()
     server, port = _server(provider)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    # A killed engine ends nothing: then it is no longer the parent.
+    while server.wait_for_termination(timeout=1) and os.getppid() == engine:
+        pass
 
 
 def _server(provider: Provider) -> tuple[grpc.Server, int]:

@@ -7,6 +7,7 @@ https://github.com/pulumi/pulumi/blob/master/proto/pulumi/analyzer.proto
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable
 from concurrent import futures
@@ -165,9 +166,11 @@ def serve(address: str = "127.0.0.1:0") -> tuple[grpc.Server, int]:
 
 def main() -> None:
     """Serve until the engine ends this process. The engine reads the port from the first line of output."""
+    engine = os.getppid()
     server, port = serve()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # The engine ends the process with an interrupt.
+    # The engine ends the process with an interrupt, unless it is killed: then it is no longer the parent.
     with contextlib.suppress(KeyboardInterrupt):
-        server.wait_for_termination()
+        while server.wait_for_termination(timeout=1) and os.getppid() == engine:
+            pass
