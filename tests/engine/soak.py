@@ -89,11 +89,22 @@ def resources(estate: Estate) -> dict[str, dict[str, Any]]:
         latest = json.loads(path.read_text())["checkpoint"]["latest"]
         for one in [*latest.get("resources", []), *latest.get("pending_operations", [])]:
             urn = one.get("urn") or f"pending {one['type']} {one['resource']['urn']}"
-            found[urn] = {key: value for key, value in one.items() if key not in _VARYING}
+            found[urn] = {key: _comparable(key, value) for key, value in one.items() if key not in _VARYING}
+            if one["type"].startswith("pulumi:providers:"):
+                found[urn].pop("id")  # random
     return found
 
 
 _VARYING = ("created", "modified", "importID")
+
+
+def _comparable(key: str, value: Any) -> Any:
+    """A value of a resource without the random id of its provider, and without the order of dependencies."""
+    if key == "provider":
+        return str(value).rpartition("::")[0]
+    if key == "propertyDependencies":
+        return {name: sorted(urns or ()) for name, urns in value.items()}
+    return sorted(value) if key == "dependencies" else value
 
 
 def _started(estate: Estate) -> "subprocess.Popen[str]":
