@@ -167,8 +167,9 @@ def _difference(state: State, expected: State) -> str:
     return ", ".join(f"{key}: {str(state.get(key))[:80]} instead of {str(expected.get(key))[:80]}" for key in keys[:5])
 
 
-_OTHERS = re.compile(r"uv-.*|[a-z0-9_]{8}|\.mlops-bootstrap-.*")
-"""Temporary files of others: uv's locks, and the file by which Python's `tempfile` finds out whether it may write."""
+_OTHERS = re.compile(r"uv-.*|[a-z0-9_]{8}|\.ses|\.mlops-bootstrap-.*")
+"""Temporary files of others: uv's locks, the file by which Python's `tempfile` finds out whether it may write, and the
+session of the packages of a project."""
 
 
 def _hidden(path: str) -> bool:
@@ -395,6 +396,7 @@ def _locked_platform(root: Path) -> None:
 
 
 def _with_engine(root: Path) -> None:
+    _plan_caches(root)
     under_engine.install_azure(root)
     os.environ.update(under_engine.variables(root))
     _plan_caches(root)
