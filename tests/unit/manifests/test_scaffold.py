@@ -160,11 +160,14 @@ def test_init_creates_a_repository_with_a_first_commit(tmp_path: Path) -> None:
     assert git("status", "--porcelain", cwd=tmp_path / "new") == ""
 
 
-def test_init_in_an_empty_existing_folder_creates_a_repository(tmp_path: Path) -> None:
+def test_init_in_an_empty_existing_folder_creates_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "new").mkdir()
+    for key, value in IDENTITY.items():
+        monkeypatch.setenv(key, value)
 
-    assert run_init(tmp_path / "new").code == ExitCode.DONE
+    _, repository = init(tmp_path / "new", ANSWERS, TODAY, Progress())
 
+    assert repository == "created"
     assert git("status", "--porcelain", cwd=tmp_path / "new") == ""
     assert git("rev-list", "--count", "HEAD", cwd=tmp_path / "new") == "1"
 
