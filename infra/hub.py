@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infra.settings import HUB, EnvironmentSettings, HubSettings, StackSettings
 from infra.tables.names import TABLE, Kind, Names
-from infra.tables.private_endpoints import ZONES
+from infra.tables.private_endpoints import zones_of
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Hub:
         log_analytics_id: The Log Analytics workspace of all stacks.
         action_group_id: The action group of the platform team.
         model_registry_id: The Azure ML registry that all teams share.
+        private_link_scope_id: The Azure Monitor Private Link Scope, if the hub has one.
         vnet_id: The hub's virtual network, if the hub creates one.
         dns_zone_ids: The private DNS zones by name, the hub's or the organization's; None where an Azure policy of the
             organization writes the records.
@@ -60,6 +61,7 @@ class Hub:
     log_analytics_id: str
     action_group_id: str
     model_registry_id: str
+    private_link_scope_id: str
     vnet_id: str
     dns_zone_ids: Mapping[str, str] | None
 
@@ -78,21 +80,24 @@ def hub_of(settings: StackSettings) -> Hub:
     """The hub of the platform that a stack belongs to."""
     if isinstance(settings, HubSettings):
         subscription_id, generation, dns = settings.subscription_id, settings.generation, settings.dns
+        has_scope = settings.private_link_scope is not None
     else:
         subscription_id, generation = settings.hub_subscription_id, settings.hub_generation
-        dns = settings.networking.dns
+        dns, has_scope = settings.networking.dns, settings.networking.private_link_scope
     names = Names(settings.organization, settings.tenant_id, generation)
     providers = f"/subscriptions/{subscription_id}/resourceGroups/{names.of('resource_group', HUB)}/providers"
 
     def id_of(kind: Kind) -> str:
         return f"{providers}/{TABLE[kind].azure_type}/{names.of(kind, HUB)}"
 
-    zone_ids = {zone: f"{providers}/Microsoft.Network/privateDnsZones/{zone}" for zone in ZONES}
+    zones = zones_of(private_link_scope=has_scope)
+    zone_ids = {zone: f"{providers}/Microsoft.Network/privateDnsZones/{zone}" for zone in zones}
     return Hub(
         names,
         log_analytics_id=settings.log_analytics_id or id_of("log_analytics"),
         action_group_id=id_of("action_group"),
         model_registry_id=id_of("model_registry"),
+        private_link_scope_id=id_of("private_link_scope"),
         vnet_id=id_of("virtual_network"),
         dns_zone_ids=dns if isinstance(dns, dict) else zone_ids if dns == "hub" else None,
     )

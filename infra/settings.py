@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from infra.tables.azure_policies import PolicyEffect, PolicyName
 from infra.tables.connections import ADDRESSES, ENDPOINT_GROUPS, ConnectionKind
+from infra.tables.defender import DefenderPlan
 from infra.tables.names import Kind
-from infra.tables.network_modes import Ci, Network
+from infra.tables.network_modes import AccessMode, Ci, Network
 from infra.tables.roles import (
     CONNECTION_SECRET,
     CONNECTIONS,
@@ -474,6 +475,8 @@ class NetworkSettings(_Settings):
         outbound: What jobs may reach beside what Azure ML and the hub need.
         public_registry: Whether the hub's model registry has a public address.
         runners: Whether the hub has CI runners inside its network.
+        private_link_scope: Whether the hub has an Azure Monitor Private Link Scope.
+        flow_log_days: How long flow logs of a network that the stack creates are kept; None for no flow logs.
     """
 
     ci: Ci = "public"
@@ -485,6 +488,8 @@ class NetworkSettings(_Settings):
     outbound: tuple[OutboundSettings, ...] = ()
     public_registry: bool = True
     runners: bool = False
+    private_link_scope: bool = False
+    flow_log_days: int | None = None
 
 
 class _StackSettings(_Configured):
@@ -516,6 +521,11 @@ class HubSettings(_StackSettings):
         runners: CI runners inside the hub's network.
         linked_vnets: The ids of networks of the organization that must resolve the names of private endpoints.
         policies: The effect of each Azure policy.
+        private_link_scope: The access modes of the Azure Monitor Private Link Scope for ingestion and for queries; None
+            for no scope.
+        flow_log_days: How long flow logs of the hub's own network are kept; None for no flow logs.
+        traffic_analytics: Whether Traffic Analytics evaluates them.
+        defender: The Microsoft Defender plans that are turned on, or off, in all subscriptions.
         environments: Those of the platform; each has a separate store of states.
         deployers: The platform repository's CI, with an identity for each environment that it deploys.
         reader: How pull requests of the platform repository log in.
@@ -535,6 +545,10 @@ class HubSettings(_StackSettings):
     private_endpoints: bool = False
     linked_vnets: tuple[str, ...] = ()
     runners: RunnerSettings | None = None
+    private_link_scope: tuple[AccessMode, AccessMode] | None = None
+    flow_log_days: int | None = None
+    traffic_analytics: bool = False
+    defender: dict[DefenderPlan, bool] = {}
     environments: tuple[str, ...]
     deployers: tuple[DeployerSettings, ...]
     reader: Federation | None
@@ -566,6 +580,8 @@ class EnvironmentSettings(_StackSettings):
         alert_emails: Who gets the alerts; when empty, the recipients of the hub's alerts.
         self_service: Whether people create compute instances themselves.
         feature_store: What the workspace is as a feature store; None for an ordinary workspace.
+        zone_redundant: Whether storage and container registry are in several availability zones.
+        registry_replicas: The other locations of the container registry.
         denied: The Azure policies that refuse resources in its subscription, by their effect `Deny`.
     """
 
@@ -593,6 +609,8 @@ class EnvironmentSettings(_StackSettings):
     connections: tuple[ConnectionSettings, ...] = ()
     feature_store: FeatureStoreSettings | None = None
     projects: tuple[ProjectSettings, ...]
+    zone_redundant: bool = False
+    registry_replicas: tuple[str, ...] = ()
     denied: tuple[PolicyName, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from infra.settings import EnvironmentSettings
 
 
 def answers_from_platform(platform: Platform, project: str, team: str | None, folder: Path) -> dict[str, str]:
-    """The answers to `platform`, `team`, `environments`, `tool_source`, and `forge` if the platform lists the project.
+    """The answers to `platform`, `team`, `environments` and `tool_source`; and those of a listed project.
 
     Args:
         platform: The platform repository.
@@ -48,6 +48,8 @@ def answers_from_platform(platform: Platform, project: str, team: str | None, fo
         answers["tool_source"] = source
     if team in entries:
         answers["forge"] = entries[team].repository.partition(":")[0]
+        if (blueprint := entries[team].blueprint) is not None:
+            answers["blueprint"] = blueprint
     return answers
 
 

@@ -271,4 +271,7 @@ TrustPins = Annotated[
         "Without it, a terminal asks, and CI refuses.",
     ),
 ]
+Currency = Annotated[
+    str, typer.Option(metavar="CODE", envvar="MLOPS_BOOTSTRAP_CURRENCY", help="The currency of --prices, such as EUR.")
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Ignore the cached plans of earlier runs.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.cli.command import AsOf, NoCache, Session, Stacks, app, command
+from bootstrap.cli.command import AsOf, Currency, NoCache, Session, Stacks, app, command
 from bootstrap.errors import InputError
 from bootstrap.stack.report import FORMS
 
@@ -48,10 +48,7 @@ def plan(
         bool,
         typer.Option("--prices", help="Ask Azure's public price list what bills while idle. Needs no account."),
     ] = False,
-    currency: Annotated[
-        str,
-        typer.Option(metavar="CODE", envvar="MLOPS_BOOTSTRAP_CURRENCY", help="The currency of --prices, such as EUR."),
-    ] = "USD",
+    currency: Currency = "USD",
     check: Annotated[
         bool, typer.Option("--check", help="Exit with code 5 when a finding is an error that nothing suppresses.")
     ] = False,
@@ -100,7 +97,7 @@ def plan(
         from bootstrap.pricing.price_list import PriceList
 
         price_list = PriceList(currency, session.console)
-        planned = planner.with_prices(planned, price_list)
+        planned = planner.with_prices(planned, price_list, as_of)
     show: Show = "findings" if findings else "resources" if resources or len(named) == 1 else "summary"
     form = report(session.output)
     session.console.parts(form.render_plan(planned, as_of, show))

@@ -4,12 +4,13 @@ import dataclasses
 import logging
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bootstrap.cli.command import Session, command, complete_stack, platform_group
+from bootstrap.cli.command import Currency, Session, command, complete_stack, platform_group
 from bootstrap.errors import InputError, MissingError, Position, Problem, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
@@ -66,9 +67,8 @@ def init(
     """
     import datetime as dt
 
-    from bootstrap.manifests import platform, scaffold
+    from bootstrap.manifests import scaffold
     from bootstrap.manifests.azure_login import azure_login
-    from infra.tables.regions import is_known
 
     options = {
         "organization": organization,
@@ -84,8 +84,6 @@ def init(
         given = {**azure_login(), **given}
     if not defaults:
         given = _complete(destination, given)
-    if "location" in given and not is_known(given["location"]):
-        session.console.say(f"warning: {' '.join(platform.unknown_location(given['location']))}")
     path = session.directory / destination
     today = dt.datetime.now(dt.UTC).date()
     files, repository = scaffold.init(path, given, today, session.console, example=example, dry_run=dry_run)
@@ -156,11 +154,23 @@ def ask(questions: "Mapping[str, Question]", given: dict[str, Any], defaults: Ma
     examples=[
         "mlops-bootstrap platform validate -C examples/contoso",
         "mlops-bootstrap platform validate -C examples/contoso --output sarif",
+        "mlops-bootstrap platform validate -C examples/contoso --prices --currency EUR",
     ],
     outputs=("text", "json", "github", "sarif"),
 )
-def validate(session: Session) -> None:
-    """Check all manifests, and report every mistake with its file, line and column; in CI, as annotations."""
+def validate(
+    session: Session,
+    *,
+    prices: Annotated[
+        bool,
+        typer.Option("--prices", help="Compare budgets with a month of all nodes, by Azure's public price list."),
+    ] = False,
+    currency: Currency = "USD",
+) -> None:
+    """Check all manifests, and report every mistake with its file, line and column; in CI, as annotations.
+
+    Needs no account and no plan. Only --prices uses the network.
+    """
     from bootstrap.manifests import locate, platform, report
 
     try:
@@ -174,9 +184,19 @@ def validate(session: Session) -> None:
             session.console.parts([text, "\n"], commands=session.output == "github")
         raise
 
-    warnings = list(platform.warnings_of(found.manifests))
+    price_list = None
+    by_stack: dict[str, dict[str, tuple[Decimal, str]]] = {}
+    if prices:
+        from bootstrap.pricing.idle import machine_prices
+        from bootstrap.pricing.price_list import PriceList
+
+        price_list = PriceList(currency, session.console)
+        by_stack = {name: machine_prices(settings, price_list) for name, settings in found.stacks.items()}
+    warnings = [*platform.warnings_of(found.manifests), *platform.findings_of(found, by_stack)]
     text = report.render(session.output, session.directory, list(found.stacks), (), warnings)
     session.console.parts([text, "\n"] if text else [], commands=session.output == "github")
+    if price_list is not None and price_list.failure is not None:
+        raise price_list.failure
 
 
 @command(

@@ -27,6 +27,7 @@ from infra.settings import (
 )
 from infra.tables.azure_policies import POLICIES
 from infra.tables.network_modes import Network
+from infra.tables.regions import has_zones
 from infra.tables.roles import SHARED, Entitlement, Persona
 
 
@@ -49,6 +50,7 @@ def stack_settings(manifests: Manifests) -> dict[str, StackSettings]:
         if isinstance(settings.networking.vnet, NewVnet)
     ]
     network.check_overlaps(manifests, [("hub", manifests.platform.get("hub", "vnet")), *created])
+    network.check_flow_logs(manifests, [stack for stack, _ in created])
     if hub is not None:
         environments = [_with_denials(settings, hub) for settings in environments]
     ordered = sorted(environments, key=lambda made: (known[made.environment].ring, made.team, made.environment))
@@ -85,7 +87,9 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         suppressions=manifests.suppressions(layers),
         log_retention_days=hub.log_retention_days if hub.log_analytics_id is None else None,
         log_analytics_id=hub.log_analytics_id,
-        registry_locations=tuple(dict.fromkeys([location, *sorted(made.location for made in environments)])),
+        registry_locations=tuple(
+            dict.fromkeys([location, *sorted(made.location for made in environments), *hub.registry_locations])
+        ),
         alert_emails=tuple(hub.alert_emails),
         subscriptions=_subscriptions(subscription, environments),
         policies={policy.name: getattr(hub.policies, policy.name) or policy.default for policy in POLICIES},
@@ -95,6 +99,10 @@ def _hub(manifests: Manifests, environments: Sequence[EnvironmentSettings]) -> H
         vnet=vnet,
         runners=network.runners(manifests),
         public_registry=network.public_registry(manifests),
+        private_link_scope=network.private_link_scope(manifests),
+        flow_log_days=hub.flow_log_days,
+        traffic_analytics=hub.traffic_analytics,
+        defender=hub.defender,
         private_endpoints=any(made.networking.vnet is not None for made in environments),
         linked_vnets=_existing_vnets(vnet, *(made.networking.vnet for made in environments)),
         environments=tuple(manifest.environments),
@@ -135,6 +143,7 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
     adopted = _adopted(manifests, source, subscription.value) if own.adopt is not None else None
     group_id = _group_id(manifests, layers, subscription.value) if adopted is None else None
     compute.check_names(manifests, layers)
+    zone_redundant, replicas = _redundancy(manifests, layers, location.value) if adopted is None else (False, ())
     return EnvironmentSettings(
         organization=manifest.organization,
         tenant_id=manifest.tenant_id,
@@ -168,7 +177,31 @@ def _environment(manifests: Manifests, team: str, name: str) -> EnvironmentSetti
         connections=connections,
         feature_store=feature_store,
         projects=_projects(manifests, team, name),
+        zone_redundant=zone_redundant,
+        registry_replicas=replicas,
     )
+
+
+def _redundancy(manifests: Manifests, layers: Layers, location: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether storage and container registry are in several zones, and the other locations of the registry."""
+    zones, replicas = innermost(layers, "zone_redundancy"), innermost(layers, "registry_replicas")
+    manifests.report(
+        zones.position,
+        f"zone_redundancy: {location} has no availability zones.",
+        "Write zone_redundancy: false there, or a location with zones.",
+        when=bool(zones.value) and not has_zones(location),
+    )
+    others = [item.value for item in replicas.items()]
+    for index, item in enumerate(replicas.items()):
+        manifests.report(
+            item.position,
+            f"registry_replicas: {item.value} is the location of the registry itself.",
+            when=item.value == location,
+        )
+        manifests.report(
+            item.position, f"registry_replicas: {item.value} is listed twice.", when=item.value in others[:index]
+        )
+    return bool(zones.value), tuple(others)
 
 
 def _with_shared_groups(environments: Sequence[EnvironmentSettings]) -> list[EnvironmentSettings]:
@@ -328,6 +361,11 @@ def _adopted(manifests: Manifests, environment: Sourced, subscription_id: str) -
             "the encryption of an existing workspace cannot be changed: remove customer_key",
         ),
         ("workspace_id", own.generation != 1, "an existing workspace keeps its name: remove generation"),
+        (
+            "workspace_id",
+            bool(own.zone_redundancy or own.registry_replicas),
+            "existing storage and registries stay where they are: remove zone_redundancy and registry_replicas",
+        ),
         *(
             (
                 key,

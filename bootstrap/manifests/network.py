@@ -19,8 +19,15 @@ from infra.settings import (
     RunnerSettings,
 )
 from infra.tables import outbound_rules
-from infra.tables.network_modes import DEFAULT_MODE, MODES, Ci, Mode, Network, Service
-from infra.tables.private_endpoints import ENDPOINTS, HUB_ENDPOINTS, REGISTRY_ENDPOINTS, ZONES, Endpoint
+from infra.tables.network_modes import DEFAULT_MODE, MODES, AccessMode, Ci, Mode, Network, Service
+from infra.tables.private_endpoints import (
+    ENDPOINTS,
+    HUB_ENDPOINTS,
+    PRIVATE_LINK_SCOPE,
+    REGISTRY_ENDPOINTS,
+    Endpoint,
+    zones_of,
+)
 from infra.tables.sizes import builds_images
 
 MAX_SUBNET_PREFIX = 27
@@ -44,7 +51,8 @@ def hub_vnet(manifests: Manifests) -> NewVnet | ExistingSubnet | None:
     if hub.vnet is None:
         return None
     source = manifests.platform.get("hub", "vnet")
-    _check_zones(manifests, [*REGISTRY_ENDPOINTS, *(() if public_registry(manifests) else HUB_ENDPOINTS)])
+    scope = [PRIVATE_LINK_SCOPE] if hub.private_link_scope is not None else []
+    _check_zones(manifests, [*REGISTRY_ENDPOINTS, *scope, *(() if public_registry(manifests) else HUB_ENDPOINTS)])
     whole = _created_range(manifests, source)
     if whole is None:
         return _existing(manifests, source)
@@ -104,6 +112,42 @@ def runners(manifests: Manifests) -> RunnerSettings | None:
     return RunnerSettings(**dict(hub.runners), origin=manifests.origin(at))
 
 
+def private_link_scope(manifests: Manifests) -> tuple[AccessMode, AccessMode] | None:
+    """The access modes of the hub's Azure Monitor Private Link Scope, for ingestion and for queries."""
+    hub = manifests.organization.hub
+    if hub.private_link_scope is None:
+        return None
+    manifests.report(
+        manifests.platform.at("hub", "private_link_scope"),
+        "hub.private_link_scope needs a network of the hub for its private endpoint.",
+        _HUB_HINT,
+        when=hub.vnet is None,
+    )
+    return hub.private_link_scope.get("ingestion", "open"), hub.private_link_scope.get("queries", "open")
+
+
+def check_flow_logs(manifests: Manifests, stacks: Sequence[str]) -> None:
+    """Report settings of flow logs that have no effect.
+
+    Args:
+        stacks: The environments whose networks the platform creates.
+    """
+    hub = manifests.organization.hub
+    in_hub = hub.vnet is not None and hub.vnet.address_space is not None
+    manifests.report(
+        manifests.platform.at("hub", "flow_log_days"),
+        "hub.flow_log_days: the platform creates no network whose traffic could be recorded.",
+        "Networks that exist already are recorded by those who own them.",
+        when=hub.flow_log_days is not None and not in_hub and not stacks,
+    )
+    manifests.report(
+        manifests.platform.at("hub", "traffic_analytics"),
+        "hub.traffic_analytics evaluates the flow logs of the hub's own network, and there are none.",
+        "Add flow_log_days, and a vnet with address_space; or leave traffic_analytics out.",
+        when=hub.traffic_analytics and (hub.flow_log_days is None or not in_hub),
+    )
+
+
 def public_registry(manifests: Manifests) -> bool:
     """Whether the model registry has a public address."""
     organization = manifests.organization
@@ -161,6 +205,8 @@ def environment_network(
         outbound=_outbound(manifests, stack, layers, mode, own_rules),
         public_registry=registry,
         runners=hub.runners is not None,
+        private_link_scope=hub.private_link_scope is not None,
+        flow_log_days=hub.flow_log_days,
     )
 
 
@@ -273,7 +319,8 @@ def _check_zones(manifests: Manifests, endpoints: Iterable[Endpoint]) -> None:
     source = manifests.platform.get("hub", "dns")
     for zone in sorted({zone for endpoint in endpoints for zone in endpoint.zones} - set(dns)):
         manifests.report(source.position, f"hub.dns: the zone {zone} is needed and is not listed.")
-    for zone in sorted(set(dns) - set(ZONES)):
+    used = zones_of(private_link_scope=manifests.organization.hub.private_link_scope is not None)
+    for zone in sorted(set(dns) - set(used)):
         manifests.report(source.at(zone), f"hub.dns: no private endpoint uses the zone {zone}.")
 
 

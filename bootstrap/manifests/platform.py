@@ -3,23 +3,27 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 
-from bootstrap.errors import InputError, Position, Problem, did_you_mean, nearest
+from bootstrap.errors import InputError, Position, Problem, did_you_mean
 from bootstrap.manifests.layers import Manifests, Sourced
 from bootstrap.manifests.links import problems_of_links
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS, find_root, team_files
+from bootstrap.manifests.locations import check_locations
 from bootstrap.manifests.merge import stack_settings
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.tool import require_this_version
 from bootstrap.yaml import Document, check, parse, read
-from infra.settings import EXAMPLES, HUB, StackSettings, SuppressionSettings
-from infra.tables import regions
+from infra.rules.rule import Resource, Stack
+from infra.rules.rules import SETTINGS_RULES, judge
+from infra.settings import EXAMPLES, HUB, EnvironmentSettings, StackSettings, SuppressionSettings
 from infra.tables.names import reserved_in
+from infra.tables.resource_types import BUDGET, COMPUTE
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def load_platform(root: Path, *, edited: Edited = MappingProxyType({})) -> Platf
     if platform is not None and linked is not None and not problems:
         meeting += problems_of_links(linked, platform, teams)
         manifests = Manifests(root, platform, {team.value.name: team for team in teams}, linked, meeting)
+        check_locations(manifests)
         stacks = stack_settings(manifests)
         if not meeting:
             return Platform(manifests, stacks)
@@ -140,29 +145,38 @@ def _problems_of_files(root: Path) -> Iterator[Problem]:
                 yield Problem(Position(path, 1, 1), "the name of a team's file ends in .yaml.", "Rename the file.")
 
 
+def findings_of(
+    platform: Platform, machine_prices: Mapping[str, Mapping[str, tuple[Decimal, str]]]
+) -> Iterator[Problem]:
+    """What the rules find that need the settings only, at the manifest lines of what they name.
+
+    Args:
+        machine_prices: `Stack.machine_prices` of each stack by its name, as far as they are known.
+    """
+    for name, settings in platform.stacks.items():
+        stack = Stack(name, list(_named(settings)), settings, machine_prices=machine_prices.get(name, {}))
+        for finding in judge(stack, SETTINGS_RULES):
+            if finding.suppressed is None:
+                path, _, line = finding.manifest.rpartition(":")
+                yield Problem(Position(platform.root / path, int(line), 1), finding.message, finding.fix)
+
+
+def _named(settings: StackSettings) -> Iterator[Resource]:
+    """What such rules name, by the names of the plan's resources: clusters and the budget."""
+    if isinstance(settings, EnvironmentSettings):
+        for cluster in settings.clusters:
+            yield Resource(f"cluster-{cluster.name}", COMPUTE, f"cluster-{cluster.name}", {}, origin=cluster.origin)
+    if settings.budget is not None:
+        yield Resource("budget", BUDGET, "budget", {}, origin=settings.budget.origin)
+
+
 def warnings_of(manifests: Manifests) -> Iterator[Problem]:
-    """What is probably a mistake: unknown locations, and the example values of `platform init`."""
-    organization, teams = manifests.organization, manifests.teams.values()
-    sections = [manifests.platform, manifests.platform.get("hub")]
-    sections += [manifests.platform.get("environments", name) for name in organization.environments]
-    for team in teams:
-        sections += [team, *(team.get("environments", name) for name in team.value.environments)]
-    for section in sections:
-        location = section.value.location
-        if location is not None and not regions.is_known(location):
-            yield Problem(section.at("location"), *unknown_location(location))
-    for manifest in (manifests.platform, *teams):
+    """What is probably a mistake: the example values of `platform init`."""
+    for manifest in (manifests.platform, *manifests.teams.values()):
         for location, position in manifest.document.values.items():
             value = manifest.document.value(location)
             if isinstance(value, str) and value in EXAMPLES:
                 yield Problem(position, f"{value} is an example.", "Replace it before you deploy.")
-
-
-def unknown_location(location: str) -> tuple[str, str]:
-    """The warning for a location that is not in the list of Azure's regions, and what was probably meant."""
-    near = nearest(location, regions.REGIONS)
-    message = f"the location {location!r} is not in the list of Azure's regions as of {regions.AS_OF}."
-    return message, f"Did you mean {near!r}?" if near is not None else ""
 
 
 def _manifest(

@@ -17,6 +17,7 @@ from bootstrap.errors import ConflictError, InputError, MissingError
 from bootstrap.files import remove_tree, staging_folder
 from bootstrap.forge import FORGES
 from bootstrap.manifests.locate import FILE_NAME, LINKS, TEAMS
+from bootstrap.manifests.locations import unknown_location
 from bootstrap.manifests.schema import FOLDER, Email, Guid, Location, Organization, ToolSource, schema_files
 from bootstrap.processes import SET_IDENTITY, first_commit, repository_around, shell_line
 from bootstrap.progress import Progress
@@ -24,6 +25,7 @@ from bootstrap.tool import PYPI, uvx_arguments
 from bootstrap.yaml.messages import in_words
 from infra.settings import EXAMPLE_EMAIL, EXAMPLE_SUBSCRIPTION, EXAMPLE_TENANT
 from infra.tables.network_modes import MODES
+from infra.tables.regions import is_known
 
 EXAMPLE = "EXAMPLE: replace before you deploy"
 """Marks a value that was not given."""
@@ -73,6 +75,8 @@ def validated(
     for name, answer in answers.items():
         try:
             valid[name] = TypeAdapter(questions[name].type).validate_python(answer.strip())
+            if name == "location" and not is_known(valid[name]):
+                mistakes.append(f"{questions[name].option}: {' '.join(unknown_location(valid[name]))}".rstrip())
         except ValidationError as error:
             message, suggestion = in_words([error.errors()[0]])
             mistakes.append(f"{questions[name].option} {message}. {suggestion}".rstrip())

@@ -27,7 +27,8 @@ from bootstrap.tool import SOURCE, SOURCE_PATTERN, VERSION, VERSION_PATTERN
 from bootstrap.yaml.messages import SECRET
 from bootstrap.yaml.patterns import matching, not_offered
 from infra.tables.connections import ConnectionKind
-from infra.tables.network_modes import MODES, Ci, HubNetwork, Network
+from infra.tables.defender import DefenderPlan
+from infra.tables.network_modes import MODES, AccessMode, Ci, HubNetwork, Network
 
 _AZURES_WORDS = {
     word.lower(): word
@@ -512,6 +513,12 @@ class LayerKeys(_Section):
     customer_key: CustomerKey | None = Field(
         None, description="Encrypts storage, container registry and workspace. It cannot be removed."
     )
+    zone_redundancy: bool | None = Field(
+        None, description="Storage and container registry in several availability zones. Set it at creation."
+    )
+    registry_replicas: list[Location] | None = Field(
+        None, description="Other locations with a copy of the container registry, each of which bills."
+    )
     ci: Ci | None = Field(
         None, description="private: CI runs inside the network, so storage, vault and registry need no public address."
     )
@@ -631,6 +638,23 @@ class Hub(_Section):
         "existing zones: each name with its resource id.",
     )
     policies: Policies = Policies()
+    registry_locations: list[Location] = Field(
+        [], description="Locations with a copy of the model registry, beside those of the hub and the environments."
+    )
+    private_link_scope: dict[Literal["ingestion", "queries"], AccessMode] | None = Field(
+        None,
+        description="An Azure Monitor Private Link Scope with a private endpoint in the hub's network. open (the "
+        "default): the networks reach other resources of Azure Monitor too. private_only: those of the scope only.",
+    )
+    flow_log_days: int | None = Field(
+        None, ge=1, le=365, description="Flow logs of the virtual networks that stacks create, kept for so many days."
+    )
+    traffic_analytics: bool = Field(False, description="Traffic analytics of the flow logs of the hub's network.")
+    defender: dict[DefenderPlan, bool] = Field(
+        {},
+        description="Microsoft Defender plans in all subscriptions: true turns one on, false off; others stay as they "
+        "are.",
+    )
     generation: Generation = Field(1, description="Increase it when the name of a deleted vault is reserved.")
 
 
@@ -670,6 +694,7 @@ class ProjectEntry(_Section):
 
     name: ProjectName
     repository: Annotated[str, matching(*ADDRESS)]
+    blueprint: Literal["tabular"] | None = Field(None, description="The blueprint that new uses for this project.")
 
 
 class Adopt(_Section):

@@ -2,11 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from bootstrap.pricing.price import IdleCost, Per
+from bootstrap.pricing.price import IdleCost, Per, Price
 from infra.rules.rule import UNKNOWN, Resource, entries
-from infra.tables.resource_types import COMPUTE, IMAGES, MODELS, OUTBOUND_RULE, WORKSPACE
+from infra.settings import EnvironmentSettings, StackSettings
+from infra.tables.resource_types import (
+    COMPUTE,
+    FLOW_LOG,
+    IMAGES,
+    MODELS,
+    OUTBOUND_RULE,
+    REPLICA,
+    TEMPLATE_DEPLOYMENT,
+    WORKSPACE,
+)
 from infra.tables.sizes import spelled_by_azure
+
+if TYPE_CHECKING:
+    from bootstrap.pricing.price_list import PriceList
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,21 @@ def idle_costs(resources: Sequence[Resource], location: str) -> list[IdleCost]:
     ]
 
 
+def machine_prices(settings: StackSettings, prices: "PriceList") -> dict[str, tuple[Decimal, str]]:
+    """The price of an hour of the sizes of a stack's clusters, with its currency, by the size in lower case.
+
+    Only a stack with a budget is looked up. Sizes without a price are left out.
+    """
+    if not isinstance(settings, EnvironmentSettings) or settings.budget is None:
+        return {}
+    found = {}
+    for size in dict.fromkeys(cluster.size for cluster in settings.clusters if not cluster.low_priority):
+        price = prices.price(IdleCost("", f"node ({size})", 1, "hour", _machine_names(size, settings.location)))
+        if isinstance(price, Price):
+            found[size.lower()] = (price.amount, price.currency)
+    return found
+
+
 def _location(resource: Resource) -> str:
     location = resource.at("location")
     return location if isinstance(location, str) and location.lower() not in ("global", UNKNOWN) else ""
@@ -87,8 +117,22 @@ def _machine(compute: Resource, location: str) -> Mapping[str, str]:
     """
     if compute.at("properties.properties.vmPriority") == "LowPriority":
         return {}
-    size = spelled_by_azure(_size(compute))
-    return {"serviceName": "Virtual Machines", "armSkuName": size, "armRegionName": location}
+    return _machine_names(_size(compute), location)
+
+
+def _machine_names(size: str, location: str) -> Mapping[str, str]:
+    return {"serviceName": "Virtual Machines", "armSkuName": spelled_by_azure(size), "armRegionName": location}
+
+
+def _defender_plans(deployment: Resource) -> list[str]:
+    """The Microsoft Defender plans that a template turns on."""
+    written = entries(deployment.at("properties.template.resources"))
+    return [str(plan["name"]) for plan in written if plan["properties"]["pricingTier"] == "Standard"]
+
+
+def _analysed(flow_log: Resource) -> str:
+    analytics = flow_log.at("flowAnalyticsConfiguration.networkWatcherFlowAnalyticsConfiguration.enabled")
+    return " with Traffic Analytics" if analytics is True else ""
 
 
 _tier, _size = _text("sku.name"), _text("properties.properties.vmSize")
@@ -105,6 +149,7 @@ METERS: tuple[Meter, ...] = (
         count=lambda rule, _: int(rule.at("properties.type") == "PrivateEndpoint"),
     ),
     Meter(IMAGES, "container registry ({})", "day", f"{_PRICING}/container-registry/", variant=_tier),
+    Meter(REPLICA, "replica of the container registry (Premium)", "day", f"{_PRICING}/container-registry/"),
     Meter(
         MODELS, "container registry of the model registry (Premium)", "day", f"{_PRICING}/container-registry/",
         count=lambda registry, _: sum(1 for _ in entries(registry.at("regionDetails"))),
@@ -127,5 +172,14 @@ METERS: tuple[Meter, ...] = (
         names=lambda _resource, _location: {"serviceName": "Azure Monitor", "meterName": "Alerts Metric Monitored"},
     ),
     Meter("azure-native:monitor:ScheduledQueryRule", "log-search alert", "month", f"{_PRICING}/monitor/"),
+    # By the gigabyte of logs, beyond five in a month, and by what the storage keeps.
+    Meter(FLOW_LOG, "flow log{}, by its volume", "month", f"{_PRICING}/network-watcher/", variant=_analysed),
+    # By the accounts, vaults, images and calls of a whole subscription.
+    Meter(
+        TEMPLATE_DEPLOYMENT, "Microsoft Defender plans of a subscription, by what they watch ({})", "month",
+        f"{_PRICING}/defender-for-cloud/",
+        count=lambda deployment, _: len(_defender_plans(deployment)),
+        variant=lambda deployment: ", ".join(_defender_plans(deployment)),
+    ),
 )  # fmt: skip
 """What Azure bills by time, whether it is used or not."""

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
+from infra.tables.sizes import HOURS_A_MONTH
+
 Per = Literal["hour", "day", "month"]
 
-HOURS = 730
-"""The hours of a month, as in Azure's own calculator. https://azure.microsoft.com/pricing/calculator/"""
-
-_A_MONTH: dict[Per, tuple[int, int]] = {"hour": (HOURS, 1), "day": (HOURS, 24), "month": (1, 1)}
+_A_MONTH: dict[Per, tuple[int, int]] = {"hour": (HOURS_A_MONTH, 1), "day": (HOURS_A_MONTH, 24), "month": (1, 1)}
 """How many hours, days and months a month has, as fractions."""
 
 
@@ -34,7 +33,7 @@ class Price:
     source: str
 
     def a_month(self, count: int) -> Decimal:
-        """The price of `count` of it in a month of `HOURS` hours."""
+        """The price of `count` of it in a month of `HOURS_A_MONTH` hours."""
         numerator, denominator = _A_MONTH[self.per]
         return self.amount * count * numerator / denominator
 
@@ -116,7 +115,9 @@ class Prices:
         """`at least 51.10 USD a month of 730 hours`."""
         if not self.complete and not self.total:
             return "not known"
-        return f"{'' if self.complete else 'at least '}{money(self.total, self.currency)} a month of {HOURS} hours"
+        return (
+            f"{'' if self.complete else 'at least '}{money(self.total, self.currency)} a month of {HOURS_A_MONTH} hours"
+        )
 
     def document(self) -> dict[str, Any]:
         """The total in the plan's document."""

@@ -143,6 +143,9 @@ KINDS: dict[str, Kind] = {
         "containerregistry:Registry": _located(
             "Microsoft.ContainerRegistry/registries/{registryName}", "sku", loginServer="{registryName}.azurecr.io"
         ),
+        "containerregistry:Replication": _located(
+            "Microsoft.ContainerRegistry/registries/{registryName}/replications/{replicationName}"
+        ),
         "managedidentity:UserAssignedIdentity": _located(
             _IDENTITY, principalId="{guid}", clientId="{guid}", tenantId="{guid}"
         ),
@@ -164,6 +167,9 @@ KINDS: dict[str, Kind] = {
         "authorization:ManagementLockByScope": _on_scope("Microsoft.Authorization/locks/{lockName}", "level"),
         "authorization:PolicyAssignment": _on_scope(
             "Microsoft.Authorization/policyAssignments/{policyAssignmentName}", "policyDefinitionId"
+        ),
+        "resources:DeploymentAtScope": _on_scope(
+            "Microsoft.Resources/deployments/{deploymentName}", "location", "properties"
         ),
         "machinelearningservices:Workspace": _located(
             _ML, "identity", "storageAccount", "keyVault", workspaceId="{guid}",
@@ -194,6 +200,10 @@ KINDS: dict[str, Kind] = {
         "network:PrivateDnsZoneGroup": _in_group(
             _ENDPOINT + "/privateDnsZoneGroups/{privateDnsZoneGroupName}", "privateDnsZoneConfigs"
         ),
+        "network:FlowLog": _located(
+            "Microsoft.Network/networkWatchers/{networkWatcherName}/flowLogs/{flowLogName}",
+            "storageId", "targetResourceId",
+        ),
         "privatedns:PrivateZone": _located(_ZONE),
         "privatedns:VirtualNetworkLink": _located(
             _ZONE + "/virtualNetworkLinks/{virtualNetworkLinkName}", "virtualNetwork"
@@ -206,6 +216,12 @@ KINDS: dict[str, Kind] = {
         "monitor:ScheduledQueryRule": _located("microsoft.insights/scheduledQueryRules/{ruleName}", "criteria"),
         "monitor:ActivityLogAlert": _located(
             "Microsoft.Insights/activityLogAlerts/{activityLogAlertName}", "condition", "scopes"
+        ),
+        "monitor:PrivateLinkScope": _located(
+            "Microsoft.Insights/privateLinkScopes/{scopeName}", "accessModeSettings"
+        ),
+        "monitor:PrivateLinkScopedResource": _in_group(
+            "Microsoft.Insights/privateLinkScopes/{scopeName}/scopedResources/{name}", "linkedResourceId"
         ),
         "consumption:Budget": _on_scope("Microsoft.Consumption/budgets/{budgetName}", "amount", "timePeriod"),
         "devopsinfrastructure:Pool": _located("Microsoft.DevOpsInfrastructure/pools/{poolName}", "agentProfile"),

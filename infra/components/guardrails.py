@@ -1,14 +1,15 @@
-"""Budgets, locks against deletion, and assignments of Azure Policy."""
+"""Budgets, locks against deletion, Microsoft Defender plans, and assignments of Azure Policy."""
 
 from collections.abc import Mapping, Sequence
 
 import pulumi
-from pulumi_azure_native import authorization, consumption
+from pulumi_azure_native import authorization, consumption, resources
 
 from infra.components.context import Component, StackContext
 from infra.reference import Reference
-from infra.settings import BudgetSettings
+from infra.settings import HUB, BudgetSettings
 from infra.tables.azure_policies import AzurePolicy, PolicyEffect, PolicyName
+from infra.tables.defender import API_VERSION, PLANS, DefenderPlan
 from infra.tables.network_modes import Network
 
 _ACTUAL_PERCENT = (80, 100)
@@ -92,6 +93,53 @@ def create_locks(
                 scope=resource.id_output,
                 level=authorization.LockLevel.CAN_NOT_DELETE,
                 notes="Protects data from deletion. docs/guardrails.md of mlops-bootstrap describes how to remove it.",
+                opts=pulumi.ResourceOptions(parent=parent),
+            )
+
+
+def create_defender_plans(
+    name: str,
+    *,
+    context: StackContext,
+    plans: Mapping[DefenderPlan, bool],
+    subscriptions: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Turn Microsoft Defender plans of whole subscriptions on or off, by a template.
+
+    Every subscription has all plans, with the tier Free. The provider refuses to create what exists, and Azure refuses
+    to delete a plan, so the SDK's `security.Pricing` can neither be created nor removed. A template writes the plans,
+    and removing it leaves them as they are. Azure changes one plan of a subscription at a time.
+    https://github.com/Azure/terraform-provider-azapi/issues/818
+    https://github.com/hashicorp/terraform-provider-azurerm/issues/32451
+    """
+    names = [PLANS[plan][0] for plan in plans]
+    written = [
+        {
+            "type": "Microsoft.Security/pricings",
+            "apiVersion": API_VERSION,
+            "name": PLANS[plan][0],
+            "dependsOn": [f"[subscriptionResourceId('Microsoft.Security/pricings', '{one}')]" for one in before],
+            "properties": {"pricingTier": "Standard", **PLANS[plan][1]} if is_on else {"pricingTier": "Free"},
+        }
+        for (plan, is_on), before in zip(plans.items(), ([], *([one] for one in names)), strict=False)
+    ]
+    with Component("guardrails:DefenderPlans", name, opts) as parent:
+        for subscription in subscriptions:
+            resources.DeploymentAtScope(
+                f"{name}-{subscription}",
+                scope=f"/subscriptions/{subscription}",
+                deployment_name=context.names.of("template_deployment", HUB, "defender"),
+                location=context.location,
+                properties=resources.DeploymentPropertiesArgs(
+                    mode=resources.DeploymentMode.INCREMENTAL,
+                    template={
+                        "$schema": "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#",
+                        "contentVersion": "1.0.0.0",
+                        "resources": written,
+                    },
+                ),
+                tags=context.tags,
                 opts=pulumi.ResourceOptions(parent=parent),
             )
 

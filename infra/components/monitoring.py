@@ -6,8 +6,10 @@ import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
 from infra.components.context import Component, StackContext
+from infra.components.propagation import retry_until_effective
 from infra.reference import Reference
 from infra.tables.diagnostics import ACTIVITY_CATEGORIES, DIAGNOSTICS, Diagnostics
+from infra.tables.network_modes import AccessMode
 
 
 def create_log_analytics(
@@ -90,6 +92,66 @@ def create_application_insights(
             opts=pulumi.ResourceOptions(parent=parent, import_=context.imported.get("application_insights")),
         )
     return context.reference(insights, "application_insights")
+
+
+def create_private_link_scope(
+    name: str,
+    *,
+    context: StackContext,
+    access: tuple[AccessMode, AccessMode],
+    logs: Reference,
+    opts: pulumi.ResourceOptions,
+) -> Reference:
+    """Create an Azure Monitor Private Link Scope: what networks with an endpoint of it reach of Azure Monitor.
+
+    There can be one for all networks that share a DNS, since its records are those of Azure Monitor itself:
+    https://learn.microsoft.com/azure/azure-monitor/logs/private-link-design
+
+    Args:
+        access: Whether these networks send data to, and query, other resources of Azure Monitor too.
+        logs: The Log Analytics workspace in it. What uses the scope waits for it: Azure makes one change at a time.
+    """
+    modes = {"open": monitor.AccessMode.OPEN, "private_only": monitor.AccessMode.PRIVATE_ONLY}
+    with Component("monitoring:PrivateLinkScope", name, opts) as parent:
+        scope = monitor.PrivateLinkScope(
+            name,
+            resource_group_name=context.group.name_output,
+            scope_name=context.name("private_link_scope"),
+            location="global",
+            access_mode_settings=monitor.AccessModeSettingsArgs(
+                ingestion_access_mode=modes[access[0]], query_access_mode=modes[access[1]]
+            ),
+            tags=context.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+    added = add_to_private_link_scope(
+        f"{name}-logs",
+        scope=context.reference(scope, "private_link_scope"),
+        scoped_name=context.name("scoped_resource", "logs"),
+        resource=logs,
+        opts=opts,
+    )
+    return context.reference(added, "private_link_scope")
+
+
+def add_to_private_link_scope(
+    name: str, *, scope: Reference, scoped_name: str, resource: Reference, opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """Add a Log Analytics workspace or an Application Insights component to a private link scope.
+
+    Args:
+        scoped_name: The name of the connection in Azure.
+    """
+    with Component("monitoring:ScopedResource", name, opts) as parent:
+        return monitor.PrivateLinkScopedResource(
+            name,
+            resource_group_name=scope.resource_group,
+            scope_name=scope.name_output,
+            name=scoped_name,
+            linked_resource_id=resource.id_output,
+            # Stacks that are deployed at once would change the scope at once, which Azure refuses.
+            opts=pulumi.ResourceOptions(parent=parent, hooks=retry_until_effective("scoped resource")),
+        )
 
 
 def create_diagnostic_settings(

@@ -1,7 +1,8 @@
 """Retries of resources that need a role which the same stack assigns: roles become effective minutes later.
 
 Azure does not tell when: reading an assignment back proves nothing (https://github.com/Azure/azure-cli/issues/22510).
-So the failed operation itself is repeated, by an error hook of the engine:
+It accepts one change of a private link scope at a time, and several stacks add resources to it. So the failed
+operation itself is repeated, by an error hook of the engine:
 https://www.pulumi.com/docs/iac/concepts/options/hooks/
 """
 
@@ -11,7 +12,7 @@ from functools import partial
 
 import pulumi
 
-from infra.tables.azure_errors import Consumer, explained_by_new_role
+from infra.tables.azure_errors import Consumer, known_error, passes
 
 DELAYS = (10, 20, 40, *[60] * 9)
 """Seconds before each retry: together the ten minutes that Azure may need.
@@ -48,9 +49,11 @@ async def _retry(consumer: Consumer, failed: pulumi.ErrorHookArgs, *, is_preview
     error, attempt = failed.errors[0], len(failed.errors)
     if is_preview or attempt > len(DELAYS) or failed.failed_operation == "delete":
         return False
-    if _ACCEPTED in error.partition("\n")[0] or not explained_by_new_role(error, consumer):
+    if _ACCEPTED in error.partition("\n")[0] or not passes(error, consumer):
         return False
     delay = DELAYS[attempt - 1]
-    pulumi.log.info(f"{failed.name}: a new role may not be effective yet; next attempt in {delay} s. {error}")
+    known = known_error(error)
+    cause = known["cause"] if known is not None else ""
+    pulumi.log.info(f"{failed.name}: next attempt in {delay} s. {cause} {error}")
     await asyncio.sleep(delay)
     return True

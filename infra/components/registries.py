@@ -10,6 +10,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from infra.components.context import Component, CustomerKey, StackContext
 from infra.reference import Reference
 from infra.tables.network_modes import PublicAccess
+from infra.tables.regions import has_zones
 
 
 def create_container_registry(
@@ -18,13 +19,19 @@ def create_container_registry(
     context: StackContext,
     premium: bool,
     access: PublicAccess,
+    zone_redundant: bool = False,
+    replicas: Sequence[str] = (),
     key: CustomerKey | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
     """Create the container registry of a workspace, without passwords.
 
     Args:
-        premium: Whether it has the Premium tier, which private endpoints, IP rules and customer-managed keys need.
+        premium: Whether it has the Premium tier, which private endpoints, IP rules, customer-managed keys, replicas and
+            the declaration of zone redundancy need.
+        zone_redundant: Whether it is declared as zone-redundant. In regions with zones, Azure spreads every registry:
+            https://learn.microsoft.com/azure/container-registry/zone-redundancy
+        replicas: The other locations with a copy of its images.
         key: The key that encrypts it; None for Azure's own.
     """
     needed = key.role_assignments if key is not None else ()
@@ -43,13 +50,30 @@ def create_container_registry(
             if access.enabled
             else containerregistry.PublicNetworkAccess.DISABLED,
             network_rule_set=_network_rules(access),
+            zone_redundancy=containerregistry.ZoneRedundancy.ENABLED if zone_redundant else None,
             identity=_identity(key),
             encryption=_encryption(key),
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
             tags=context.tags,
             opts=context.stateful(parent, role_assignments=needed, kind="container_registry"),
         )
-    return context.reference(registry, "container_registry")
+        reference = context.reference(registry, "container_registry")
+        for location in replicas:
+            containerregistry.Replication(
+                f"{name}-{location}",
+                resource_group_name=context.group.name_output,
+                registry_name=reference.name_output,
+                # Azure gives a replica the name of its location.
+                replication_name=location,
+                location=location,
+                region_endpoint_enabled=True,
+                zone_redundancy=containerregistry.ZoneRedundancy.ENABLED
+                if zone_redundant and has_zones(location)
+                else containerregistry.ZoneRedundancy.DISABLED,
+                tags=context.tags,
+                opts=pulumi.ResourceOptions(parent=parent),
+            )
+    return reference
 
 
 def _identity(key: CustomerKey | None) -> containerregistry.IdentityPropertiesArgs | None:

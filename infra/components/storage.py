@@ -31,6 +31,7 @@ def create_workspace_storage(
     access: PublicAccess,
     model_registry_id: str,
     tenant_id: str,
+    zone_redundant: bool = False,
     key: CustomerKey | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
@@ -39,6 +40,7 @@ def create_workspace_storage(
     Args:
         model_registry_id: The registry that copies shared models from it, wherever else it is closed.
         tenant_id: The registry's tenant.
+        zone_redundant: Whether its data is in three availability zones.
         key: The key that encrypts it; None for Azure's own.
     """
     cors = storage.CorsRuleArgs(
@@ -62,9 +64,9 @@ def create_workspace_storage(
             name,
             account_name=context.name("storage"),
             context=context,
-            sku=storage.SkuName.STANDARD_LRS,
+            sku=storage.SkuName.STANDARD_ZRS if zone_redundant else storage.SkuName.STANDARD_LRS,
             access=access,
-            admitted=()
+            admitted=None
             if access.unrestricted
             else [storage.ResourceAccessRuleArgs(resource_id=model_registry_id, tenant_id=tenant_id)],
             key=key,
@@ -183,7 +185,7 @@ def create_storage_account(
     context: StackContext,
     sku: storage.SkuName,
     access: PublicAccess,
-    admitted: Sequence[storage.ResourceAccessRuleArgs] = (),
+    admitted: Sequence[storage.ResourceAccessRuleArgs] | None = None,
     key: CustomerKey | None = None,
     opts: pulumi.ResourceOptions,
 ) -> Reference:
@@ -191,7 +193,8 @@ def create_storage_account(
 
     Args:
         account_name: Its name in Azure.
-        admitted: The Azure resources that reach its public address, which is then enabled for them alone.
+        admitted: The Azure resources that reach its public address, which is then enabled for them and for Azure's
+            trusted services alone; None if nothing may.
         key: The key that encrypts it; None for Azure's own.
     """
     account = storage.StorageAccount(
@@ -213,7 +216,7 @@ def create_storage_account(
         is_sftp_enabled=False,
         minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
         public_network_access=storage.PublicNetworkAccess.ENABLED
-        if access.enabled or admitted
+        if access.enabled or admitted is not None
         else storage.PublicNetworkAccess.DISABLED,
         network_rule_set=storage.NetworkRuleSetArgs(
             default_action=storage.DefaultAction.ALLOW if access.unrestricted else storage.DefaultAction.DENY,
@@ -225,7 +228,7 @@ def create_storage_account(
             ],
             # A registry copies a model from the workspace's storage, and is refused where public access is disabled.
             # https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isolation
-            resource_access_rules=list(admitted) or None,
+            resource_access_rules=list(admitted or ()) or None,
         ),
         identity=_identity(key),
         encryption=_encryption(key),

@@ -22,7 +22,7 @@ from infra.programs.workspace import (
     referenced_workspace,
 )
 from infra.reference import Reference
-from infra.settings import EnvironmentSettings, Federation, OutboundSettings, SharedGroupSettings
+from infra.settings import EnvironmentSettings, Federation, NewVnet, OutboundSettings, SharedGroupSettings
 from infra.tables.alerts import ACCESS_CHANGED, ACCESS_DENIED, ACCESS_OPERATIONS, ENDPOINT_ALERTS, METRIC_ALERTS
 from infra.tables.network_modes import MODES
 from infra.tables.outbound_rules import APPROVED, required_rules
@@ -33,7 +33,6 @@ from infra.tables.roles import IDENTITIES, PEOPLE, SELF_SERVICE, SHARED, Entitle
 def create_environment(settings: EnvironmentSettings) -> None:
     """Create an environment's resources."""
     opts = in_subscription("azure", settings.subscription_id, settings.tenant_id)
-    mode = MODES[settings.network]
     hub = hub_of(settings)
     context = create_resource_group(
         "group",
@@ -118,23 +117,11 @@ def create_environment(settings: EnvironmentSettings) -> None:
             assign(f"{name}-access", identity.principal, roles, project.origin)
             pulumi.export(f"{prefix}_{project.name}_client_id", identity.client_id)
 
-    sources = resources.diagnostic_sources
-    vnet = settings.networking.vnet
-    if vnet is not None and mode.private_services(settings.networking.ci):
-        from infra.programs.environment_network import create_environment_network
-
-        # The managed network connects to the same services, and Azure accepts one connection at a time.
-        connected = [resources.workspace.resource, *(rules[name] for name in required)]
-        sources |= create_environment_network(
-            settings,
-            vnet,
-            context,
-            targets,
-            hub,
-            resources.principal,
-            [one for one in connected if one is not None],
-            opts,
-        )
+    # The managed network connects to the same services, and Azure accepts one connection at a time.
+    connected = [resources.workspace.resource, *(rules[name] for name in required)]
+    sources = resources.diagnostic_sources | _create_network(
+        settings, context, resources, targets, hub, connected, opts
+    )
     monitoring.create_diagnostic_settings(
         "diagnostics", context=context, sources=sources, logs=Reference(hub.log_analytics_id), opts=opts
     )
@@ -145,6 +132,45 @@ def create_environment(settings: EnvironmentSettings) -> None:
     pulumi.export("workspace", resources.workspace.name)
     pulumi.export("workspace_id", resources.workspace.id)
     pulumi.export("endpoint_identity_id", endpoint_identity.identity.id)
+
+
+def _create_network(
+    settings: EnvironmentSettings,
+    context: StackContext,
+    resources: WorkspaceResources,
+    targets: Mapping[Target, Reference],
+    hub: Hub,
+    connected: Sequence[pulumi.Resource | None],
+    opts: pulumi.ResourceOptions,
+) -> dict[str, Reference]:
+    """Create the private network, and add Application Insights to the hub's private link scope, where they are wanted.
+
+    Returns the resources with logs or metrics, by the last part of the setting's name.
+
+    Args:
+        connected: What connects the managed network to the services of the workspace, if this stack creates it.
+    """
+    vnet, scoped = settings.networking.vnet, settings.networking.private_link_scope
+    hub_opts = opts
+    if scoped or isinstance(vnet, NewVnet):
+        hub_opts = in_subscription("azure-hub", settings.hub_subscription_id, settings.tenant_id)
+    insights = targets.get("application insights")
+    if scoped and insights is not None and settings.referenced is None:
+        monitoring.add_to_private_link_scope(
+            "insights-in-scope",
+            scope=Reference(hub.private_link_scope_id),
+            scoped_name=context.name("scoped_resource"),
+            resource=insights,
+            opts=hub_opts,
+        )
+    if vnet is None or not MODES[settings.network].private_services(settings.networking.ci):
+        return {}
+    from infra.programs.environment_network import create_environment_network
+
+    before = [one for one in connected if one is not None]
+    return create_environment_network(
+        settings, vnet, context, targets, hub, resources.principal, before, opts, hub_opts
+    )
 
 
 def _create_alerts(

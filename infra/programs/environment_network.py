@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from infra.components.access import Principal, create_role_assignments
-from infra.components.context import StackContext, in_subscription
+from infra.components.context import StackContext
+from infra.components.flow_logs import create_flow_log
 from infra.components.network import (
     Outbound,
     Subnet,
@@ -34,6 +35,7 @@ def create_environment_network(
     workspace: Principal | None,
     connected: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
+    hub_opts: pulumi.ResourceOptions,
 ) -> dict[str, Reference]:
     """Create a private endpoint for each service without a public address, and the network, unless it exists.
 
@@ -42,13 +44,23 @@ def create_environment_network(
     Args:
         workspace: The workspace's identity, if this stack creates it.
         connected: What connects the managed network to the same services; the endpoints are created afterwards.
+        hub_opts: The options of resources in the hub's subscription.
     """
     zones = references(hub.dns_zone_ids)
     diagnostic_sources: dict[str, Reference] = {}
     match vnet:
         case NewVnet():
-            network = _create_network(settings, vnet, zones, context, hub, opts)
+            network = _create_network(settings, vnet, zones, context, hub, opts, hub_opts)
             subnet, diagnostic_sources = network.subnets["endpoints"], network.diagnostic_sources
+            if settings.networking.flow_log_days is not None:
+                diagnostic_sources["flow-log"] = create_flow_log(
+                    "flow-log",
+                    context=context,
+                    vnet=network.vnet,
+                    days=settings.networking.flow_log_days,
+                    origin=vnet.origin,
+                    opts=opts,
+                )
         case ExistingSubnet():
             subnet = Reference(vnet.subnet_id)
     private = MODES[settings.network].private_services(settings.networking.ci)
@@ -105,12 +117,12 @@ def _create_network(
     context: StackContext,
     hub: Hub,
     opts: pulumi.ResourceOptions,
+    hub_opts: pulumi.ResourceOptions,
 ) -> VirtualNetwork:
     """Create the environment's own network, and peer it with the hub's."""
     outbound: Outbound = "firewall" if vnet.next_hop else "none"
     endpoints = Subnet("endpoints", vnet.endpoint_subnet, outbound, accepts_https=True)
     network = VirtualNetwork("network", context=context, settings=vnet, subnets=[endpoints], opts=opts)
-    hub_opts = in_subscription("azure-hub", settings.hub_subscription_id, settings.tenant_id)
     if settings.networking.dns == "hub" and zones is not None:
         link_dns_zones(
             "names",

@@ -73,7 +73,11 @@ def create_hub(settings: HubSettings) -> None:
     if settings.private_endpoints or settings.vnet is not None:
         from infra.programs.hub_network import create_hub_network
 
-        sources |= create_hub_network(settings, hub, context, models, targets, opts)
+        if settings.private_link_scope is not None:
+            targets["private link scope"] = monitoring.create_private_link_scope(
+                "monitor-scope", context=context, access=settings.private_link_scope, logs=logs, opts=opts
+            )
+        sources |= create_hub_network(settings, hub, context, models, targets, logs, opts)
     monitoring.create_diagnostic_settings("diagnostics", context=context, sources=sources, logs=logs, opts=opts)
     monitoring.create_activity_log_export(
         "activity", context=context, subscriptions=list(settings.subscriptions), logs=logs, opts=opts
@@ -113,6 +117,16 @@ def create_hub(settings: HubSettings) -> None:
         )
     if context.protect:
         guardrails.create_locks("locks", context=context, locked=locked, opts=opts)
+    _create_policies(settings, context, opts)
+    _create_platform_ci(settings, context, targets, state_targets, custom_roles, opts)
+    if settings.budget is not None:
+        guardrails.create_budget(
+            "budget", context=context, budget=settings.budget, action_group=action_group, opts=opts
+        )
+
+
+def _create_policies(settings: HubSettings, context: StackContext, opts: pulumi.ResourceOptions) -> None:
+    """Assign the Azure policies, and turn Microsoft Defender plans on or off, in all subscriptions."""
     guardrails.create_policy_assignments(
         "policies",
         context=context,
@@ -121,10 +135,9 @@ def create_hub(settings: HubSettings) -> None:
         subscriptions=settings.subscriptions,
         opts=opts,
     )
-    _create_platform_ci(settings, context, targets, state_targets, custom_roles, opts)
-    if settings.budget is not None:
-        guardrails.create_budget(
-            "budget", context=context, budget=settings.budget, action_group=action_group, opts=opts
+    if settings.defender:
+        guardrails.create_defender_plans(
+            "defender", context=context, plans=settings.defender, subscriptions=list(settings.subscriptions), opts=opts
         )
 
 
@@ -191,6 +204,7 @@ def _create_platform_ci(
             "network": deployer.private_endpoints and "hub network" in targets,
             "zones": deployer.private_endpoints and settings.dns == "hub",
             "registry": deployer.private_endpoints and not settings.public_registry,
+            "private link scope": "private link scope" in targets,
         }
         on = {**targets, **state_targets[deployer.environment]}
         for part, entitlements in PLATFORM_DEPLOYER_ON.items():

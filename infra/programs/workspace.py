@@ -87,6 +87,7 @@ def create_workspace_resources(
         access=access("storage"),
         model_registry_id=hub.model_registry_id,
         tenant_id=settings.tenant_id,
+        zone_redundant=settings.zone_redundant,
         key=key,
         opts=opts,
     )
@@ -96,8 +97,13 @@ def create_workspace_resources(
     images = create_container_registry(
         "images",
         context=context,
-        premium=mode.has_managed_network or key is not None,
+        premium=mode.has_managed_network
+        or key is not None
+        or settings.zone_redundant
+        or bool(settings.registry_replicas),
         access=access("container registry"),
+        zone_redundant=settings.zone_redundant,
+        replicas=settings.registry_replicas,
         key=key,
         opts=opts,
     )

@@ -46,6 +46,15 @@ def _eligible(stack: Stack) -> Iterator[Violation]:
         yield None, f"{stack.name}: the platform's CI can neither create nor change its {count} eligibilities."
 
 
+def _nobody(stack: Stack) -> Iterator[Violation]:
+    settings = stack.environment
+    # An existing workspace that stays as it is has its own people.
+    if settings is None or settings.referenced is not None or settings.projects:
+        return
+    if all(group.persona == "platform" for group in settings.groups):
+        yield None, f"{stack.name} has no group of its team and no project: nobody can use its workspace."
+
+
 def _unlinked_projects(stack: Stack) -> Iterable[Violation]:
     for project in stack.environment.projects if stack.environment is not None else ():
         if project.federation is None:
@@ -126,6 +135,14 @@ ACCESS_RULES: tuple[Rule, ...] = (
         "and with --refresh when the year of an eligibility is over. CI can deploy it in between.",
         "https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/privileged",
         _eligible,
+    ),
+    Rule(
+        "no-people", "warning", "Somebody can use every workspace",
+        "Only the groups and projects of the manifests get roles; the group platform maintains resources and has none "
+        "on data. It is no error: a workspace may be deployed before its team is known.",
+        "Write groups with the object ids of Entra groups into the team's file, or projects with repositories.",
+        "https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles",
+        _nobody, "settings",
     ),
     Rule(
         "project-not-linked", "warning", "The CI of every project can log in",

@@ -74,9 +74,10 @@ def _over_runner_quota(stack: Stack) -> Iterable[Violation]:
 
 AVAILABILITY_RULES: tuple[Rule, ...] = (
     Rule(
-        "location-known", "warning", "Every region is in the table of Azure's regions",
+        "location-known", "error", "Every region is in the table of Azure's regions",
         "If Azure does not have it either, the deployment fails at the first resource in it.",
-        "Correct location in the manifest; if Azure has added the region since, suppress this rule.",
+        "Correct location in the manifest; if Azure has added the region since, suppress this rule. Without the "
+        "suppression the manifests are refused.",
         regions.PAGE, _unknown_region,
     ),
     Rule(

@@ -115,6 +115,11 @@ def _only_the_systems(old: Any, new: Any) -> bool:
     return both and "UserAssigned" not in str(new)
 
 
+def _other_zones(old: Any, new: Any) -> bool:
+    """From a locally redundant account to a zone-redundant one, or back."""
+    return None not in (old, new) and str(old).endswith("ZRS") != str(new).endswith("ZRS")
+
+
 def _gone(old: Any, new: Any) -> bool:
     return old is True and new is not True
 
@@ -140,6 +145,11 @@ RESTRICTIONS: dict[str, tuple[Restriction, ...]] = {
             f"{_LEARN}/storage/common/storage-account-upgrade",
         ),
         _create_only("isHnsEnabled", "replaced", _PROVIDER),
+        Restriction(
+            "sku.name", "refused", _other_zones,
+            "an update does not move data to other zones; a conversion does (az storage account migration start).",
+            f"{_LEARN}/storage/common/redundancy-migration",
+        ),
         _create_only(
             "encryption.requireInfrastructureEncryption", "refused",
             f"{_LEARN}/storage/common/infrastructure-encryption-enable",

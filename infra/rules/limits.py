@@ -1,13 +1,15 @@
-"""Rules on Azure's limits that manifests can exceed."""
+"""Rules on limits that manifests can exceed: those of Azure, and the budget."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from infra.rules.rule import UNKNOWN, Rule, Stack, Violation, violation_of
 from infra.settings import HubSettings, StackSettings
 from infra.tables.resource_types import ACTION_GROUP, IMAGES, ROLE, STORAGE, VAULT
 from infra.tables.roles import PEOPLE, SELF_SERVICE
+from infra.tables.sizes import HOURS_A_MONTH
 
 _LEARN = "https://learn.microsoft.com/azure"
 _LIMITS = f"{_LEARN}/azure-resource-manager/management/azure-subscription-service-limits"
@@ -115,6 +117,42 @@ def _totals(facts: Mapping[str, Any]) -> Iterator[tuple[str, str, int, int]]:
         yield most, subscription, total, sum(subscription in counts for counts in facts.values())
 
 
+def _over_budget(stack: Stack) -> Iterator[Violation]:
+    """The clusters whose nodes could cost more than the budget in a month, each by itself and all together.
+
+    Nodes of low priority have no published price, so they are not counted.
+    """
+    settings = stack.environment
+    if settings is None or settings.budget is None:
+        return
+    budget = settings.budget.amount
+    costs: dict[str, Decimal] = {}
+    currency = ""
+    for cluster in settings.clusters:
+        if cluster.low_priority or cluster.size.lower() not in stack.machine_prices:
+            continue
+        price, currency = stack.machine_prices[cluster.size.lower()]
+        costs[cluster.name] = price * cluster.max_nodes * HOURS_A_MONTH
+        if costs[cluster.name] > budget:
+            yield (
+                stack.urns.get(f"cluster-{cluster.name}"),
+                (
+                    f"cluster {cluster.name}: {cluster.max_nodes} nodes at {price:f} {currency} an hour cost "
+                    f"{costs[cluster.name]:,.2f} {currency} in a month of {HOURS_A_MONTH} hours, and the budget is "
+                    f"{budget:,.2f}."
+                ),
+            )
+    total = sum(costs.values())
+    if len(costs) > 1 and total > budget:
+        yield (
+            stack.urns.get("budget"),
+            (
+                f"the clusters {', '.join(costs)} together cost {total:,.2f} {currency} in a month of {HOURS_A_MONTH} "
+                f"hours with all their nodes, and the budget is {budget:,.2f}."
+            ),
+        )
+
+
 _ASSIGNMENTS = f"{_LEARN}/role-based-access-control/troubleshoot-limits"
 _FEWER = "Write a subscription_id for some teams, or eligible: true for some groups."
 
@@ -143,5 +181,13 @@ LIMIT_RULES: tuple[Rule, ...] = (
         "Assignments that people make by hand count too, and a team cannot change its subscription in a day.",
         _FEWER, _ASSIGNMENTS,
         scope="platform", facts=_assignments, compare=_near, related=_in_crowded_subscriptions,
+    ),
+    Rule(
+        "cluster-budget", "warning", "The budget is enough for a month in which all nodes of the clusters run",
+        "A budget notifies and stops nothing: a job that does not end costs this much. Prices are those of --prices, "
+        "before discounts; write the currency of the budget in --currency.",
+        "Write a smaller max_nodes or another size, or the budget that the team really has.",
+        f"{_LEARN}/machine-learning/how-to-manage-optimize-cost",
+        _over_budget, "settings",
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ A plan and the policy pack of the engine build the same `Stack`, so each rule is
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from infra.settings import EnvironmentSettings, StackSettings, SuppressionSettings
@@ -124,6 +125,8 @@ class Stack:
         before: The inputs that its resources had before the change, by URN, as far as they are known.
         observed: Existing resources as Azure describes them, by id in lower case, as far as they are known.
         suppressions: Suppressions in addition to those of the settings, for a stack that is removed.
+        machine_prices: The price of an hour of a machine size, with its currency, by the size in lower case, as far as
+            prices were requested and are known.
     """
 
     name: str
@@ -133,6 +136,7 @@ class Stack:
     before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     observed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     suppressions: Sequence[SuppressionSettings] = ()
+    machine_prices: Mapping[str, tuple[Decimal, str]] = field(default_factory=dict)
 
     @property
     def environment(self) -> EnvironmentSettings | None:
@@ -179,6 +183,7 @@ class Rule:
         link: Where the facts are published.
         check: The violations in one stack.
         scope: `resource`: `check` needs one resource only, so the engine can stop before it is created.
+            `settings`: it needs the settings only, so `platform validate` judges them too.
             `platform`: the rule compares stacks, by `facts` and `compare`.
         facts: What `compare` needs from one stack and its findings: plain JSON data, small, for a thousand stacks.
         compare: The violations between stacks, from the facts of each by its name; each with the stack to report.
@@ -193,7 +198,7 @@ class Rule:
     fix: str
     link: str
     check: Callable[[Stack], Iterable[Violation]] = _none
-    scope: Literal["resource", "stack", "platform"] = "stack"
+    scope: Literal["resource", "settings", "stack", "platform"] = "stack"
     facts: Callable[[Stack, Sequence[Finding]], Any] | None = None
     compare: Callable[[Mapping[str, Any]], Iterable[tuple[str, Violation]]] | None = None
     related: Callable[[Mapping[str, StackSettings], Mapping[str, Any]], Iterable[str]] | None = None

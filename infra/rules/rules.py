@@ -19,7 +19,7 @@ from infra.settings import StackSettings, SuppressionSettings
 
 _PAGE = "https://github.com/mlops-bootstrap/mlops-bootstrap/blob/main/docs/plan.md"
 
-_NEED_MORE = frozenset(rule.id for rule in (*CHANGE_RULES, *ADOPTED_RULES))
+_NEED_MORE = frozenset({"cluster-budget", *(rule.id for rule in (*CHANGE_RULES, *ADOPTED_RULES))})
 """Rules that need more than the manifests: without it a plan finds no violation, and a suppression seems unused."""
 
 
@@ -119,6 +119,9 @@ RULES: dict[str, Rule] = {
     )
 }
 """The rules by id."""
+
+SETTINGS_RULES = [rule for rule in RULES.values() if rule.scope == "settings"]
+"""The rules that need no plan."""
 
 RESOURCE_RULES = [rule for rule in RULES.values() if rule.scope == "resource"]
 """The rules that a stack can violate of which only some resources are known so far."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
-from infra.settings import ConnectionSettings, EnvironmentSettings, examples_in
+from infra.settings import ConnectionSettings, EnvironmentSettings, ExistingSubnet, HubSettings, examples_in
 from infra.tables.azure_policies import POLICIES, AzurePolicy
 from infra.tables.connections import API_VERSION, CATEGORIES, CREDENTIALS
 from infra.tables.outbound_rules import SHARED_REGISTRY
@@ -87,6 +87,17 @@ def _refused(stack: Stack) -> Iterator[Violation]:
             for resource in filter(partial(is_refused, policy), stack.resources):
                 found = f"{policy.path} is {resource.at(policy.path or '')!r}"
                 yield violation_of(resource, f"hub.policies.{policy.name} refuses it, since {found}.")
+
+
+def _shared_dns(stack: Stack) -> Iterator[Violation]:
+    """Networks of other applications would resolve Azure Monitor by the scope's records."""
+    settings = stack.settings
+    if not isinstance(settings, HubSettings) or settings.private_link_scope is None:
+        return
+    if settings.dns != "hub" or isinstance(settings.vnet, ExistingSubnet):
+        what = "DNS zones" if settings.dns != "hub" else "network"
+        urn = stack.urns.get("monitor-scope")
+        yield urn, f"the private link scope changes Azure Monitor for all that use the organization's {what}."
 
 
 def _registry_data(stack: Stack) -> Iterator[Violation]:
@@ -188,6 +199,16 @@ STACK_RULES: tuple[Rule, ...] = (
         "Write hub.vnet, so that the hub gets private endpoints; or write hub.network: open.",
         f"{_LEARN}/machine-learning/how-to-managed-network",
         _open_hub,
+    ),
+    Rule(
+        "private-link-scope-dns", "warning", "A private link scope is for the networks of the platform only",
+        "Its DNS records are those of Azure Monitor itself. Every application in a network that uses them sends "
+        "telemetry and queries by the scope; with private_only, what is not in the scope is refused. A second scope in "
+        "the same DNS replaces the records of the first.",
+        "Ask who manages the DNS whether there is a scope already. If so, leave private_link_scope out, and ask to add "
+        "the hub's Log Analytics workspace to it; if not, suppress this rule with their agreement as the reason.",
+        f"{_LEARN}/azure-monitor/logs/private-link-design",
+        _shared_dns,
     ),
     Rule(
         "registry-data", "note", "Jobs that reach the model registry reach its storage and images",

@@ -1,13 +1,13 @@
-"""The catalogue of known errors, in `azure_errors.toml`, and which of them a new role explains."""
+"""The catalogue of known errors, in `azure_errors.toml`, and which of them pass by themselves."""
 
 import functools
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-Consumer = Literal["role assignment", "identity"]
-"""What fails while something new is not effective yet: an assignment to a new identity or of a new role; a resource
-whose identity has new roles."""
+Consumer = Literal["role assignment", "identity", "scoped resource"]
+"""What fails while something is not effective yet: an assignment to a new identity or of a new role; a resource whose
+identity has new roles; a resource that is added to a private link scope while another one is."""
 
 
 @functools.cache
@@ -22,8 +22,8 @@ def known_error(error: str) -> dict[str, Any] | None:
     return next((known for known in catalogue() if _text(known) in error), None)
 
 
-def explained_by_new_role(error: str, consumer: Consumer) -> bool:
-    """Whether an error of the provider can mean that a role is not effective yet.
+def passes(error: str, consumer: Consumer) -> bool:
+    """Whether an error of the provider can pass by itself: a role is not effective yet, or another change not finished.
 
     Args:
         error: As the provider reports it: `Status=403 Code="AuthorizationFailed" Message="..."`.

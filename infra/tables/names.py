@@ -45,6 +45,10 @@ Kind = Literal[
     "peering",
     "private_endpoint",
     "dns_link",
+    "flow_log",
+    "private_link_scope",
+    "scoped_resource",
+    "template_deployment",
     "nat_gateway",
     "public_ip",
     "runner_pool",
@@ -226,6 +230,20 @@ TABLE: dict[Kind, NamingRule] = {
     "public_ip": NamingRule(
         "azure-native:network:PublicIPAddress", "publicIpAddressName", "pip", 1, 80, _NETWORK, "resource group",
         azure_type="Microsoft.Network/publicIPAddresses",
+    ),
+    # https://learn.microsoft.com/azure/templates/microsoft.network/networkwatchers/flowlogs
+    "flow_log": NamingRule("azure-native:network:FlowLog", "flowLogName", "flow", 1, 80, _NETWORK, "parent"),
+    # https://learn.microsoft.com/azure/templates/microsoft.insights/privatelinkscopes
+    "private_link_scope": NamingRule(
+        "azure-native:monitor:PrivateLinkScope", "scopeName", "ampls", 1, 255, _NETWORK, "resource group",
+        azure_type="Microsoft.Insights/privateLinkScopes",
+    ),
+    "scoped_resource": NamingRule(
+        "azure-native:monitor:PrivateLinkScopedResource", "name", "scoped", 1, 255, _NETWORK, "parent"
+    ),
+    # https://learn.microsoft.com/azure/azure-resource-manager/templates/deploy-to-subscription#deployment-location-and-name
+    "template_deployment": NamingRule(
+        "azure-native:resources:DeploymentAtScope", "deploymentName", "dep", 1, 64, r"[\w.()-]+", "parent"
     ),
     # https://learn.microsoft.com/azure/templates/microsoft.devopsinfrastructure/pools
     "runner_pool": NamingRule(

@@ -17,6 +17,9 @@ HubNetwork = Literal["open", "locked"]
 Ci = Literal["public", "private"]
 """Where CI runs: anywhere, or inside the network, so that storage, vault and registry need no public address."""
 
+AccessMode = Literal["open", "private_only"]
+"""What networks with an Azure Monitor Private Link Scope reach: all of Azure Monitor, or the resources of the scope."""
+
 Service = Literal["workspace", "storage", "key vault", "container registry"]
 """A service of an environment that people, CI and jobs connect to."""
 

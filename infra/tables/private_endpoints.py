@@ -23,7 +23,7 @@ class Endpoint:
         zones: The DNS zones with its records.
     """
 
-    service: Service | Literal["model registry"]
+    service: Service | Literal["model registry", "private link scope"]
     group: str
     zones: tuple[str, ...]
 
@@ -66,7 +66,24 @@ https://learn.microsoft.com/azure/machine-learning/how-to-registry-network-isola
 https://learn.microsoft.com/azure/container-registry/container-registry-private-link
 """
 
-ZONES: tuple[str, ...] = tuple(
-    sorted({zone for endpoint in (*ENDPOINTS, *REGISTRY_ENDPOINTS) for zone in endpoint.zones})
+PRIVATE_LINK_SCOPE = Endpoint(
+    "private link scope",
+    "azuremonitor",
+    (
+        "privatelink.monitor.azure.com",
+        "privatelink.oms.opinsights.azure.com",
+        "privatelink.ods.opinsights.azure.com",
+        "privatelink.agentsvc.azure-automation.net",
+        _BLOB,
+    ),
 )
-"""All DNS zones of the endpoints."""
+"""The endpoint of an Azure Monitor Private Link Scope.
+
+https://learn.microsoft.com/azure/azure-monitor/logs/private-link-configure#review-your-endpoints-dns-settings
+"""
+
+
+def zones_of(*, private_link_scope: bool) -> tuple[str, ...]:
+    """All DNS zones of a platform's endpoints."""
+    endpoints = (*ENDPOINTS, *REGISTRY_ENDPOINTS, *((PRIVATE_LINK_SCOPE,) if private_link_scope else ()))
+    return tuple(sorted({zone for endpoint in endpoints for zone in endpoint.zones}))

@@ -180,6 +180,8 @@ Target = Literal[
     "secrets key",
     "log analytics",
     "hub network",
+    "private link scope",
+    "flow log storage",
     "customer's vault",
     "kubernetes cluster",
     "azure relay",
@@ -190,9 +192,9 @@ Target = Literal[
     "vault secret",
     "offline store",
 ]
-"""The resource that a role is assigned on. The model registry, states and their keys, the logs and the network belong
-to the hub; the customer's vault, Kubernetes clusters, relays and what datastores and connections lead to belong to the
-organization."""
+"""The resource that a role is assigned on. The model registry, states and their keys, the logs, the network and the
+private link scope belong to the hub; the customer's vault, Kubernetes clusters, relays and what datastores and
+connections lead to belong to the organization."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,7 @@ Purpose = Literal[
     "ci",
     "ci of pull requests",
     "customer key",
+    "flow log",
 ]
 """What an identity of an environment has roles for: the identity, and when or for what."""
 
@@ -432,6 +435,14 @@ IDENTITIES: dict[Purpose, tuple[Entitlement, ...]] = {
             "Storage, registry and workspace encrypt their keys with the customer's key",
         ),
     ),
+    # https://learn.microsoft.com/azure/network-watcher/vnet-flow-logs-managed-identity
+    "flow log": (
+        Entitlement(
+            ROLES["Storage Blob Data Contributor"],
+            "flow log storage",
+            "The flow log of a network is written there, since the storage accepts no keys",
+        ),
+    ),
 }
 """The roles of the identities of an environment."""
 
@@ -530,7 +541,7 @@ PLATFORM_DEPLOYER = (
 IN_SUBSCRIPTIONS = (*PLATFORM_READER, *PLATFORM_DEPLOYER)
 """All roles on whole subscriptions, of identities of the hub; `infra.rules.access` reports all others."""
 
-_HubPart = Literal["states", "hub", "logs", "network", "zones", "registry"]
+_HubPart = Literal["states", "hub", "logs", "network", "zones", "registry", "private link scope"]
 
 PLATFORM_DEPLOYER_ON: dict[_HubPart, tuple[Entitlement, ...]] = {
     "states": (
@@ -562,10 +573,16 @@ PLATFORM_DEPLOYER_ON: dict[_HubPart, tuple[Entitlement, ...]] = {
             "Connects private endpoints of environments to the model registry",
         ),
     ),
+    "private link scope": (
+        Entitlement(
+            ROLES["Monitoring Contributor"], "private link scope",
+            "Adds the Application Insights components of environments to the private link scope",
+        ),
+    ),
 }  # fmt: skip
 """The roles of the same identity on the hub, which a person deploys: on the states of that environment and no others;
 on the hub; on its Log Analytics workspace, its network and its DNS zones, if they are the hub's own; on a model
-registry without a public address."""
+registry without a public address; on its private link scope."""
 
 HUB_PEOPLE: dict[Persona, tuple[Entitlement, ...]] = {
     "platform": (

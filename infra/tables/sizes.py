@@ -114,6 +114,10 @@ def _series_by_size() -> Mapping[str, tuple[str, Series]]:
     return {size.lower(): (size, series) for series in SERIES for size in series.sizes}
 
 
+HOURS_A_MONTH = 730
+"""The hours of a month, as in Azure's own calculator. https://azure.microsoft.com/pricing/calculator/"""
+
+
 def series_of(size: str) -> Series | None:
     """The series of a size; None where the table does not have the size."""
     _, series = _series_by_size().get(size.lower(), (size, None))

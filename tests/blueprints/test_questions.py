@@ -3,7 +3,7 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from bootstrap.blueprint.create import NewProject
 from bootstrap.blueprint.repository import Snapshot
 from bootstrap.blueprint.template import Question, open_template
 from bootstrap.errors import InputError
+from bootstrap.manifests.schema import ProjectEntry
 from bootstrap.project import PLATFORM_PATTERN, find_project
 from tests.blueprints.conftest import ROOT, Render
 from tests.conftest import Golden
@@ -98,6 +99,12 @@ def test_wrong_answer_is_refused(question: str, answer: str, render: Render) -> 
     with pytest.raises(InputError) as refused:
         render({"blueprint": "tabular", question: answer})
     assert any(detail.startswith(f"{question}: ") for detail in refused.value.details)
+
+
+def test_manifests_know_the_blueprints(snapshot: Snapshot) -> None:
+    known, _ = get_args(ProjectEntry.model_fields["blueprint"].annotation)
+
+    assert set(get_args(known)) == snapshot.blueprints().keys()
 
 
 def test_patterns_equal_those_of_the_manifests() -> None:

@@ -65,6 +65,14 @@ folder (commit 183dec9). Containers (`BlobContainer`), vaults and role assignmen
 deletion is: it goes to the vault itself (custom_keyvault.go), so it needs the vault's network and a role on its data.
 """
 
+NEWER: Mapping[str, frozenset[tuple[str, str]]] = {
+    "azure-native:monitor:PrivateLinkScopedResource": frozenset(),
+    "azure-native:network:FlowLog": frozenset({("network", "FlowLogFormatType"), ("network", "ResourceIdentityType")}),
+    "azure-native:resources:DeploymentAtScope": frozenset({("resources", "DeploymentMode")}),
+}
+"""Types that a copy of the definitions can lack (`make arm-types` fetches all), and the enumerations that only their
+inputs have, by module and name."""
+
 _SENT = {
     "azure-native:authorization:PimRoleEligibilitySchedule": frozenset(
         {

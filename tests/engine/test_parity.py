@@ -79,6 +79,27 @@ def test_engine_creates_stacks_with_existing_log_analytics(engine: Path, tmp_pat
     assert {setting["inputs"]["workspaceId"] for setting in settings} == {logs}
 
 
+@pytest.mark.parametrize("name", ["hub", "fraud-dev"])
+def test_engine_creates_stacks_with_all_switches(engine: Path, tmp_path: Path, name: str) -> None:
+    hub = """\
+  private_link_scope: {ingestion: private_only}
+  flow_log_days: 30
+  traffic_analytics: true
+  defender: {storage: true, key_vault: false}
+  registry_locations: [swedencentral]
+"""
+    team = TEAM + "zone_redundancy: true\nregistry_replicas: [westeurope]\n"
+    files = {"platform.yaml": LOCKED + hub, "teams/fraud.yaml": team}
+    platform = load_platform(build_tree(tmp_path / "platform", files))
+
+    state = lives_as_planned(engine, tmp_path / "engine", platform, name).state
+
+    created = {resource["type"].rpartition(":")[2] for resource in state.values()}
+    assert created >= {"PrivateLinkScopedResource", "FlowLog"}
+    assert ({"PrivateLinkScope", "DeploymentAtScope"} <= created) == (name == "hub")
+    assert ("Replication" in created) == (name == "fraud-dev")
+
+
 def lives_as_planned(engine: Path, folder: Path, platform: Platform, name: str) -> Life:
     """Plan a stack, let the engine preview, create, update and destroy it, and compare."""
     by_plan = planned(platform, name)

@@ -31,12 +31,13 @@ def test_all_wrong_options_are_named_at_once_with_what_was_probably_meant(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_location_is_a_warning(tmp_path: Path) -> None:
-    done = run_here("platform", "init", "acme", "--defaults", "--location", "westeurop", "--dry-run", cwd=tmp_path)
+def test_a_location_that_azure_does_not_have_is_refused(tmp_path: Path) -> None:
+    done = run_here("platform", "init", "acme", "--defaults", "--location", "westeurop", cwd=tmp_path)
 
-    assert done.code == ExitCode.DONE
-    assert "warning: the location 'westeurop' is not in the list of Azure's regions" in done.err
+    assert (done.code, done.out) == (ExitCode.INPUT, "")
+    assert "--location: the location 'westeurop' is not in the list of Azure's regions" in done.err
     assert "Did you mean 'westeurope'?" in done.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

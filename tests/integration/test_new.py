@@ -242,6 +242,18 @@ def test_new_uses_platform_that_lists_the_project(platform: Path, tmp_path: Path
     assert "packages.contoso.example" in (tmp_path / "churn/azure-pipelines.yml").read_text(encoding="utf-8")
 
 
+def test_new_uses_the_blueprint_that_the_platform_names_for_the_project(platform: Path, tmp_path: Path) -> None:
+    team = platform / "teams" / "fraud.yaml"
+    team.write_text(team.read_text().replace('ml/churn"}', 'ml/churn", blueprint: tabular}'))
+    options = ["--data", "project_name=churn", "--platform", "platform", "--defaults", "--dry-run", "-o", "json"]
+
+    done = run_cli("new", *options, cwd=tmp_path)
+
+    assert done.code == 0, done.err
+    assert done.document["from_platform"] == {**FROM_PLATFORM, "blueprint": "tabular"}
+    assert done.document["blueprint"] == "tabular"
+
+
 def test_new_in_platform_repository_finds_it_and_data_overrides_it(platform: Path, tmp_path: Path) -> None:
     git("init", "--quiet", cwd=platform)
     git("remote", "add", "origin", "https://me:secret@github.com/contoso/platform", cwd=platform)

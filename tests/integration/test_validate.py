@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.errors import ExitCode, InputError
 from tests.helpers import Done, build_tree, git, run_here
+from tests.prices import Answer, azure_prices, machine
 
 PLATFORM = """\
 organization: contoso
@@ -19,7 +20,8 @@ environments:
 hub:
   alert_emails: [ml@contoso.example]
 """
-TEAM = "name: fraud\nenvironments: {dev: {}}\n"
+GROUPS = "groups: {engineers: 11111111-1111-1111-1111-111111111111}\n"
+TEAM = f"name: fraud\nenvironments: {{dev: {{}}}}\n{GROUPS}"
 
 
 def validate(root: Path, team: str, output: str, *, platform: str = PLATFORM, links: str = "") -> Done:
@@ -100,14 +102,109 @@ def test_a_report_in_sarif_has_what_github_requires(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_an_unknown_location_is_a_warning_at_its_line_with_the_nearest_one(tmp_path: Path) -> None:
-    done = validate(tmp_path, TEAM + "location: westeuropa\n", "github")
+@pytest.mark.parametrize(
+    ("platform", "team", "file", "line"),
+    [
+        (PLATFORM, TEAM + "location: westeuropa\n", "teams/fraud.yaml", 4),
+        (PLATFORM, TEAM.replace("dev: {}", "dev: {location: westeuropa}"), "teams/fraud.yaml", 2),
+        (PLATFORM, TEAM + "registry_replicas:\n  - northeurope\n  - westeuropa\n", "teams/fraud.yaml", 6),
+        (PLATFORM.replace("location: westeurope", "location: westeuropa"), TEAM, "platform.yaml", 2),
+        (PLATFORM.replace("{ring: 0}", "{ring: 0, location: westeuropa}"), TEAM, "platform.yaml", 6),
+        (PLATFORM + "  location: westeuropa\n", TEAM, "platform.yaml", 9),
+        (PLATFORM + "  registry_locations: [westeuropa]\n", TEAM, "platform.yaml", 9),
+    ],
+)
+def test_a_location_that_azure_does_not_have_is_an_error_at_its_line(
+    tmp_path: Path, platform: str, team: str, file: str, line: int
+) -> None:
+    done = validate(tmp_path, team, "github", platform=platform)
+
+    assert done.code == ExitCode.INPUT
+    assert re.fullmatch(
+        rf"::error file={file},line={line},col=\d+::the location 'westeuropa' is not in the list of Azure's regions as "
+        r"of [\d-]+\. Did you mean 'westeurope'\? If Azure has added it since, suppress location-known\.\n",
+        done.out,
+    )
+
+
+def test_a_suppression_admits_a_location_that_is_newer_than_the_table(tmp_path: Path) -> None:
+    suppress = "suppress: [{rule: location-known, reason: it opened this year, until: 2027-03-31}]\n"
+
+    done = validate(tmp_path, TEAM + "location: atlantisnorth\n" + suppress, "text")
+
+    assert (done.code, done.out) == (ExitCode.DONE, "The manifests are valid. Stacks: hub, fraud-dev.\n")
+
+
+def test_a_workspace_that_nobody_can_use_is_a_warning_at_its_environment(tmp_path: Path) -> None:
+    team = "name: fraud\nenvironments:\n  dev: {}\n"
+
+    done = validate(tmp_path, team, "github")
 
     assert done.code == ExitCode.DONE
-    assert re.fullmatch(
-        r"::warning file=teams/fraud\.yaml,line=3,col=1::the location 'westeuropa' is not in the list of Azure's "
-        r"regions as of [\d-]+\. Did you mean 'westeurope'\?\n",
-        done.out,
+    assert done.out.startswith(
+        "::warning file=teams/fraud.yaml,line=3,col=1::fraud-dev has no group of its team and no project: nobody can "
+        "use its workspace. Write groups"
+    )
+
+
+BUDGETS = f"""\
+name: fraud
+{GROUPS}budget_start: 2026-11-01
+environments:
+  dev:
+    budget: 500
+    compute:
+      - {{name: cpu, size: Standard_D4ds_v5, max_nodes: 2}}
+      - {{name: big, size: Standard_E4ds_v5, max_nodes: 4}}
+"""
+
+
+def test_clusters_that_cost_more_than_the_budget_are_warnings_at_their_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 2 * 0.1 * 730 = 146, and 4 * 0.2 * 730 = 584.
+    with azure_prices(machine("Standard_D4ds_v5", 0.1), machine("Standard_E4ds_v5", 0.2)) as prices:
+        for name, value in prices.env.items():
+            monkeypatch.setenv(name, value)
+        root = build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": BUDGETS})
+
+        done = run_here("platform", "validate", "--prices", "-o", "json", cwd=root)
+        without = run_here("platform", "validate", cwd=root)
+
+    month, than = "a month of 730 hours", "and the budget is 500.00."
+    found = [(one["severity"], one["line"], one["message"]) for one in done.document["problems"]]
+    assert (done.code, done.document["valid"]) == (ExitCode.DONE, True)
+    assert found == [
+        ("warning", 9, f"cluster big: 4 nodes at 0.2 USD an hour cost 584.00 USD in {month}, {than}"),
+        ("warning", 6, f"the clusters cpu, big together cost 730.00 USD in {month} with all their nodes, {than}"),
+    ]
+    assert without.out == "The manifests are valid. Stacks: hub, fraud-dev.\n"
+    assert len(prices.asked) == 2
+
+
+def test_a_price_list_that_cannot_be_read_changes_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with azure_prices() as prices:
+        prices.always = Answer(403)
+        for name, value in prices.env.items():
+            monkeypatch.setenv(name, value)
+        root = build_tree(tmp_path, {"platform.yaml": PLATFORM, "teams/fraud.yaml": BUDGETS})
+
+        done = run_here("platform", "validate", "--prices", cwd=root)
+
+    assert (done.code, done.out) == (ExitCode.REMOTE, "The manifests are valid. Stacks: hub, fraud-dev.\n")
+
+
+def test_an_unknown_blueprint_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
+    team = TEAM + "projects:\n  - {name: churn, repository: github:contoso/churn, blueprint: tabulr}\n"
+
+    done = validate(tmp_path, team, "github")
+
+    assert done.code == ExitCode.INPUT
+    assert done.out == (
+        "::error file=teams/fraud.yaml,line=5,col=64::projects.0.blueprint: must be 'tabular' (found 'tabulr'). "
+        "Did you mean 'tabular'?\n"
     )
 
 

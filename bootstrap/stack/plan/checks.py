@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from bootstrap.errors import RefusedError
@@ -68,6 +69,15 @@ def check_platform(
     for name, finding in judge_platform(judged, {name: facts[name] for name in judged}):
         found.setdefault(name, []).append(finding)
     return found
+
+
+def with_price_findings(
+    stack: StackPlan, machine_prices: Mapping[str, tuple[Decimal, str]], as_of: str | None
+) -> StackPlan:
+    """The planned stack, with the findings that need the prices of machines: `Stack.machine_prices`."""
+    judged = Stack(stack.name, stack.made, stack.settings, as_of, machine_prices=machine_prices)
+    findings = judge(judged, [RULES["cluster-budget"]])
+    return replace(stack, findings=most_severe_first([*stack.findings, *findings]))
 
 
 Judged = TypeVar("Judged", StackPlan, StackDiff)

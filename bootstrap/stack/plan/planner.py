@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import InputError, MissingError
 from bootstrap.manifests.platform import Platform
+from bootstrap.pricing.idle import machine_prices
 from bootstrap.pricing.price import Prices
 from bootstrap.progress import Progress
 from bootstrap.stack.plan.cache import Cache, header, pack, unpack
-from bootstrap.stack.plan.checks import check_platform
+from bootstrap.stack.plan.checks import check_platform, with_price_findings
 from bootstrap.stack.plan.model import Request, StackPlan
 from bootstrap.stack.plan.observed import NOTHING, Observed, used
 from infra.rules.rules import related_stacks
@@ -37,11 +38,12 @@ _AHEAD = 3
 """The number of stacks that are queued for each worker before the first result is awaited."""
 
 
-def with_prices(stacks: Iterable[StackPlan], prices: "PriceList") -> Iterator[StackPlan]:
-    """The stacks, each with the prices of what it costs while nothing runs."""
+def with_prices(stacks: Iterable[StackPlan], prices: "PriceList", as_of: str | None = None) -> Iterator[StackPlan]:
+    """The stacks, each with the prices of what it costs while nothing runs, and with what the rules find by prices."""
     for stack in stacks:
         costs = [replace(cost, price=prices.price(cost)) for cost in stack.idle]
-        yield replace(stack, prices=Prices(prices.currency, costs))
+        priced = replace(stack, prices=Prices(prices.currency, costs))
+        yield with_price_findings(priced, machine_prices(stack.settings, prices), as_of)
 
 
 def plan_stacks(

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from infra.components import propagation
-from infra.tables.azure_errors import Consumer, catalogue, explained_by_new_role
+from infra.tables.azure_errors import Consumer, catalogue, passes
 from tests.conftest import Golden
 from tests.helpers import ROOT
 
@@ -58,10 +58,12 @@ def test_page_names_the_version_that_is_required_and_tested() -> None:
         ('Status=400 Code="BadRequest" Message="AKS role check failed for user assigned identity."', "identity", True),
         ('Status=400 Code="BadRequest" Message="Something else."', "identity", False),
         ("cannot create already existing resource '/subscriptions/...'", "identity", False),
+        ("Cannot modify resource while in provisioning state: 'Provisioning'", "scoped resource", True),
+        ("Cannot modify resource while in provisioning state: 'Provisioning'", "identity", False),
     ],
 )
-def test_errors_that_a_new_role_explains(error: str, consumer: Consumer, retried: bool) -> None:
-    assert explained_by_new_role(error, consumer) == retried
+def test_errors_that_pass_by_themselves(error: str, consumer: Consumer, retried: bool) -> None:
+    assert passes(error, consumer) == retried
 
 
 NEW_ROLE = 'Status=403 Code="AuthorizationFailed" Message="..."'

@@ -7,7 +7,7 @@ import pytest
 
 from bootstrap.pricing.idle import METERS, idle_costs
 from infra.rules.rule import UNKNOWN, Resource
-from infra.tables.resource_types import COMPUTE, IMAGES, MODELS, OUTBOUND_RULE, WORKSPACE
+from infra.tables.resource_types import COMPUTE, FLOW_LOG, IMAGES, MODELS, OUTBOUND_RULE, REPLICA, WORKSPACE
 
 
 def resource(type_: str, inputs: Mapping[str, Any], name: str = "it") -> Resource:
@@ -52,6 +52,8 @@ def listed(*resources: Resource) -> list[tuple[str, int, str]]:
             resource(OUTBOUND_RULE, under("properties.type", "PrivateEndpoint")),
             ("private endpoint of the managed network", 1, "hour"),
         ),
+        (resource(REPLICA, {}), ("replica of the container registry (Premium)", 1, "day")),
+        (resource(FLOW_LOG, {}), ("flow log, by its volume", 1, "month")),
         (resource("azure-native:network:PrivateEndpoint", {}), ("private endpoint", 1, "hour")),
         (resource("azure-native:privatedns:PrivateZone", {}), ("private DNS zone", 1, "month")),
     ],

@@ -241,6 +241,33 @@ CASES: dict[str, Case] = {
         (PLATFORM, "hub.budget"), 300, (BUDGETS, "inputs.amount"), [300],
         given={(PLATFORM, "budget_start"): "2026-11-01"}, stack="hub",
     ),
+    "Hub.defender": Case(
+        (PLATFORM, "hub.defender"), {"storage": True},
+        ("azure-native:resources:DeploymentAtScope", "inputs.properties.template.resources.0.name"),
+        ["StorageAccounts"], stack="hub",
+    ),
+    "Hub.flow_log_days": Case(
+        (PLATFORM, "hub.flow_log_days"), 30,
+        ("azure-native:network:FlowLog", "inputs.retentionPolicy.days"), [30], [], LOCKED,
+    ),
+    "Hub.private_link_scope": Case(
+        (PLATFORM, "hub.private_link_scope"), {"ingestion": "private_only"},
+        ("azure-native:monitor:PrivateLinkScope", "inputs.accessModeSettings.ingestionAccessMode"), ["PrivateOnly"],
+        [], LOCKED, stack="hub",
+    ),
+    "Hub.registry_locations": Case(
+        (PLATFORM, "hub.registry_locations"), ["northeurope"],
+        ("azure-native:machinelearningservices:Registry", "inputs.regionDetails.1.location"), ["northeurope"], [None],
+        stack="hub",
+    ),
+    "Hub.traffic_analytics": Case(
+        (PLATFORM, "hub.traffic_analytics"), True,
+        (
+            "azure-native:network:FlowLog",
+            "inputs.flowAnalyticsConfiguration.networkWatcherFlowAnalyticsConfiguration.workspaceResourceId",
+        ),
+        [OWN_LOGS], [None], {**LOCKED, (PLATFORM, "hub.flow_log_days"): 30}, stack="hub",
+    ),
     "Hub.dns": Case(
         (PLATFORM, "hub.dns"), "policy",
         ("azure-native:network:PrivateDnsZoneGroup", "type"), [], ["azure-native:network:PrivateDnsZoneGroup"], LOCKED,
@@ -358,6 +385,14 @@ CASES: dict[str, Case] = {
     "LayerKeys.outbound": Case((TEAM, "outbound"), [PYPI], (RULE, "inputs.ruleName"), ["pypi"], [], LOCKED),
     "LayerKeys.protect": Case(
         (TEAM, "protect"), True, ("azure-native:storage:StorageAccount", "protect"), [True], [False]
+    ),
+    "LayerKeys.registry_replicas": Case(
+        (TEAM, "registry_replicas"), ["northeurope"],
+        ("azure-native:containerregistry:Replication", "inputs.replicationName"), ["northeurope"],
+    ),
+    "LayerKeys.zone_redundancy": Case(
+        (TEAM, "zone_redundancy"), True,
+        ("azure-native:storage:StorageAccount", "inputs.sku.name"), ["Standard_ZRS"], ["Standard_LRS"],
     ),
     "LayerKeys.resource_group_id": Case(
         (TEAM, "resource_group_id"), f"/subscriptions/{ZERO}0b/resourceGroups/rg-given",
@@ -489,6 +524,7 @@ UNSEEN = {
     "Connection.user": "is in the note with the command that creates the connection",
     "PlatformManifest.schema_version": "there is one version",
     "PlatformManifest.state": "says where the states are",
+    "ProjectEntry.blueprint": "is an answer to the questions of new",
     "PlatformManifest.tool": "says which version of the command makes the plan",
     "PlatformManifest.tool_source": "says where that version is installed from",
     "TeamManifest.schema_version": "there is one version",

@@ -13,12 +13,13 @@ from bootstrap.errors import InputError
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import UNKNOWN
 from infra.tables.outbound_rules import APPROVED
-from infra.tables.private_endpoints import ENDPOINTS, ZONES
+from infra.tables.private_endpoints import ENDPOINTS, zones_of
 from tests import worlds
 from tests.conftest import Golden
 from tests.helpers import ROOT
 
 PAGE = ROOT / "docs" / "network.md"
+ZONES = zones_of(private_link_scope=False)
 
 Resource = Mapping[str, Any]
 Stack = Mapping[str, Any]

@@ -34,6 +34,7 @@ WORLD: dict[str, Any] = {
     },
     TEAM: {
         "name": "fraud",
+        "groups": {"reviewers": f"{ZERO}ab"},
         "environments": {"dev": {}},
         "budget": 700,
         "compute": [{"name": "cpu", "size": "Standard_D4ds_v5", "max_nodes": 1}],
@@ -138,6 +139,7 @@ COLLIDING: Edits = {
 }
 """An identity of the project `workspace` in fraud-dev and one of the stack fraud-dev-ci have the same name."""
 
+_SUBNET = f"/subscriptions/{ZERO}0c/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
 _OLD = f"/subscriptions/{ZERO}0d/resourceGroups/rg-old/providers"
 ADOPTED = {
     "mode": "manage",
@@ -255,6 +257,31 @@ CASES: dict[str, list[Case]] = {
             "since primaryUserAssignedIdentity is None",
         ),
     ],
+    "private-link-scope-dns": [
+        Case(
+            {**HUB_NETWORK, **on_platform(hub__private_link_scope={}, hub__dns="policy")},
+            {**HUB_NETWORK, **on_platform(hub__private_link_scope={})},
+            "for all that use the organization's DNS zones.",
+            "hub",
+        ),
+        Case(
+            on_platform(hub__private_link_scope={}, hub__vnet={"subnet_id": _SUBNET}),
+            message="for all that use the organization's network.",
+            stack="hub",
+        ),
+    ],
+    "no-people": [
+        Case(
+            on_team(groups=ABSENT),
+            {**on_team(groups=ABSENT, projects=[CHURN]), (LINKS, "teams.fraud.churn.dev"): CHURN_LINK},
+            "fraud-dev has no group of its team and no project",
+        ),
+        Case(
+            {**on_team(groups=ABSENT), **on_platform(groups={"platform": PEOPLE})},
+            {**on_team(groups=ABSENT), (TEAM, "environments.dev.adopt"): {**ADOPTED, "mode": "refer"}},
+            "nobody can use its workspace.",
+        ),
+    ],
     "standing-access": [
         Case(
             {**PRODUCTION, **on_team(groups={"operators": PEOPLE})},
@@ -301,9 +328,21 @@ CASES: dict[str, list[Case]] = {
             "hub",
         ),
     ],
+    # Without the suppression the manifests are refused.
     "location-known": [
-        Case(on_team(location="westeuorpe"), on_team(location="westus3"), "Did you mean 'westeurope'?"),
-        Case(on_platform(hub__location="mars"), message="'mars' is not in the table", stack="hub"),
+        Case(
+            {**on_team(location="westeuorpe"), **suppressing("location-known")},
+            on_team(location="westus3"),
+            "Did you mean 'westeurope'?",
+        ),
+        Case(
+            on_platform(
+                hub__location="mars",
+                suppress=[{"rule": "location-known", "reason": "it opened this year", "until": "2027-03-31"}],
+            ),
+            message="'mars' is not in the table",
+            stack="hub",
+        ),
     ],
     "size-known": [
         Case(with_size("Standard_D4ds_v9"), with_size("Standard_d4ds_v5"), "Did you mean 'Standard_D4ds_v6'?")
@@ -461,6 +500,7 @@ CHANGES: dict[str, list[tuple[Edits, Edits, Edits]]] = {
         ),
         ({}, on_platform(budget_start="2026-12-01"), on_team(budget=900)),
         (LOCKED, {**LOCKED, **on_team(vnet={"address_space": "10.2.0.0/24"})}, LOCKED),
+        ({}, on_team(zone_redundancy=True), on_team(registry_replicas=["northeurope"])),
     ],
     "change-isolates-compute": [
         ({}, {**HUB_NETWORK, **on_team(network="managed")}, on_team(budget=900)),

@@ -1,6 +1,7 @@
 """Each rule is violated by manifests, exported resources or a change between two versions of the manifests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import infra.rules
-from bootstrap.stack.plan.checks import check_change
+from bootstrap.stack.plan.checks import check_change, with_price_findings
 from infra.rules import limits
 from infra.rules.rule import Finding, Resource, Rule
 from infra.rules.rules import RULES
@@ -33,6 +34,7 @@ BY_A_CHANGE = [
     pytest.param(rule, *edits, id=f"{rule}-{index}") for rule in CHANGES for index, edits in enumerate(CHANGES[rule])
 ]
 BY_COUNTING = {"limit-assignments", "role-assignments-near-limit"}
+BY_PRICES = {"cluster-budget"}
 
 
 def of_rule(rule: str, findings: Iterator[Finding]) -> list[Finding]:
@@ -95,6 +97,36 @@ def test_role_assignments_are_counted_over_all_stacks_of_a_subscription(monkeypa
     assert rules(most, most) == set()
 
 
+CLUSTERS = [
+    {"name": "cpu", "size": "Standard_D4ds_v5", "max_nodes": 4},
+    {"name": "gpu", "size": "Standard_NC24ads_A100_v4", "max_nodes": 2},
+    {"name": "spot", "size": "Standard_NC24ads_A100_v4", "max_nodes": 9, "low_priority": True},
+]
+PRICES = {"standard_d4ds_v5": (Decimal("0.2"), "EUR"), "standard_nc24ads_a100_v4": (Decimal("4.5"), "EUR")}
+
+
+@pytest.mark.parametrize(
+    ("budget", "prices", "wanted"),
+    [
+        # 4 * 0.2 * 730 = 584, and 2 * 4.5 * 730 = 6,570. Nodes of low priority have no price.
+        (7154, PRICES, []),
+        (7153.99, PRICES, ["the clusters cpu, gpu together cost 7,154.00 EUR in a month of 730 hours with all"]),
+        (6569.5, PRICES, ["cluster gpu: 2 nodes at 4.5 EUR an hour cost 6,570.00 EUR", "the clusters cpu, gpu"]),
+        (583, {"standard_d4ds_v5": PRICES["standard_d4ds_v5"]}, ["cluster cpu: 4 nodes at 0.2 EUR an hour cost 584"]),
+        (1, {}, []),
+    ],
+)  # fmt: skip
+def test_budget_is_compared_with_a_month_of_all_nodes(
+    budget: float, prices: Mapping[str, tuple[Decimal, str]], wanted: Sequence[str]
+) -> None:
+    [stack] = planned(on_team(budget=budget, compute=CLUSTERS), "fraud-dev").stacks
+
+    priced = with_price_findings(stack, prices, None)
+
+    found_by_prices = of_rule("cluster-budget", iter(priced.findings))
+    assert [one.message[: len(text)] for one, text in zip(found_by_prices, wanted, strict=True)] == list(wanted)
+
+
 def test_rules_of_every_module_are_in_the_table() -> None:
     declared = {
         rule.id: module.name
@@ -110,7 +142,7 @@ def test_rules_of_every_module_are_in_the_table() -> None:
 
 
 def test_every_rule_has_a_test() -> None:
-    assert CASES.keys() | CHANGES.keys() | BY_COUNTING == RULES.keys()
+    assert CASES.keys() | CHANGES.keys() | BY_COUNTING | BY_PRICES == RULES.keys()
 
 
 def test_rules_have_all_texts() -> None:
