@@ -122,7 +122,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNKNOWN, refusal)
         self._store.put(id_, inputs)
         if refusal is not None:
-            _fail_after_acceptance(context, id_, answer, request.properties, refusal)
+            fail_after_acceptance(context, id_, answer, request.properties, refusal)
         if "scope" in inputs:
             self._roles[(id_ if "assignableScopes" in inputs else inputs["scope"]).rsplit("/", 1)[-1]] = self._clock()
         return provider_pb2.CreateResponse(id=id_, properties=answer)
@@ -206,7 +206,7 @@ def serving(provider: Provider | None = None) -> Iterator[int]:
         server.stop(0).wait()
 
 
-def _fail_after_acceptance(context: Any, id_: str, outputs: Struct, inputs: Struct, reason: str) -> NoReturn:
+def fail_after_acceptance(context: Any, id_: str, outputs: Struct, inputs: Struct, reason: str) -> NoReturn:
     """Fail as the provider does when Azure accepted an operation: with what the engine records of the resource.
 
     `partialError` in https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/crud/crud.go

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import grpc
 from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import provider_pb2
 
-from bootstrap.simulator.provider import NAME, Provider, serve
+from bootstrap.simulator.provider import NAME, Provider, fail_after_acceptance, serve
 from bootstrap.simulator.store import Store
 from tests.helpers import ROOT
 
@@ -52,7 +53,43 @@ class Deadly(Provider):
         return created
 
 
+class _Seeded(Provider):
+    """Has its fault at every 15th creation. All processes before one Azure count on in a file."""
+
+    def __init__(self, store: Store, count: Path) -> None:
+        super().__init__(store)
+        self._count = count
+
+    def Create(self, request: Any, context: Any) -> Any:
+        if not request.preview:
+            with self._count.open("ab") as file:
+                file.write(b".")
+            if self._count.stat().st_size % 15 == 0:
+                self.fail(request, context)
+        return super().Create(request, context)
+
+    def fail(self, request: Any, context: Any) -> None:
+        raise NotImplementedError
+
+
+class Throttling(_Seeded):
+    """Refuses the creation, as after all retries of the provider."""
+
+    def fail(self, request: Any, context: Any) -> None:
+        context.abort(grpc.StatusCode.UNKNOWN, 'Status=429 Code="TooManyRequests" Message="Too many requests."')
+
+
+class Accepting(_Seeded):
+    """Accepts the creation, which fails later: the resource exists."""
+
+    def fail(self, request: Any, context: Any) -> None:
+        created = Provider.Create(self, request, context)
+        reason = 'Status=500 Code="InternalServerError" Message="The operation failed."'
+        fail_after_acceptance(context, created.id, created.properties, request.properties, reason)
+
+
 KINDS = {one.__name__: one for one in (Deadly, Forgetful, Keeping, Restless)}
+SEEDED = {one.__name__: one for one in (Throttling, Accepting)}
 
 
 def install(folder: Path, store: Path, fault: str) -> None:
@@ -66,4 +103,5 @@ def install(folder: Path, store: Path, fault: str) -> None:
 
 def main(store: str, fault: str) -> None:
     """Be such a provider program."""
-    serve(KINDS[fault](Store(Path(store))))
+    azure = Store(Path(store))
+    serve(SEEDED[fault](azure, Path(f"{store}.count")) if fault in SEEDED else KINDS[fault](azure))

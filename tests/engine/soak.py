@@ -40,20 +40,21 @@ class Soak:
         self._seed = seed
         os.environ["PATH"] = os.pathsep.join([str(find_or_build().parent), os.environ["PATH"]])
         self._undisturbed = new_estate(folder / "undisturbed")
-        started = time.monotonic()
         with _started(self._undisturbed) as process:
             _, err = process.communicate()
             assert process.returncode == 0, err
-        self._seconds = time.monotonic() - started
         self.ended: Counter[str] = Counter()
 
     def wrong_after(self, victim: str, number: int) -> list[str]:
         """Kill a deployment at a random moment, complete it, and return what is wrong then."""
         estate = new_estate(self._folder / f"{victim}-{number}")
-        # The first part of the time is the start of Python and the plan.
-        moment = random.Random(f"{self._seed} {victim} {number}").uniform(0.1, 0.95) * self._seconds
+        choice = random.Random(f"{self._seed} {victim} {number}")
+        # Resources, not seconds: how long a deployment takes depends on what else runs here.
+        count, delay = choice.randrange(len(self._undisturbed.azure.ids)), choice.uniform(0, 0.5)
         with _started(estate) as process:
-            time.sleep(moment)
+            while len(estate.azure.ids) < count and process.poll() is None:
+                time.sleep(0.02)
+            time.sleep(delay)
             engines = _engines(process.pid)
             self.ended[victim] += process.poll() is not None
             if victim != "engine":
@@ -67,7 +68,7 @@ class Soak:
         wrong = [f"recover: {recovered.err}"] if recovered.code else []
         wrong += [f"up: {done.err}"] if done.code else []
         wrong += self._differences(estate)
-        return [f"{victim} after {moment:.2f} s: {one}" for one in wrong]
+        return [f"{victim} after {count} resources and {delay:.2f} s: {one}" for one in wrong]
 
     def _differences(self, estate: Estate) -> list[str]:
         states, expected = resources(estate), resources(self._undisturbed)

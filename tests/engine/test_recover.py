@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine import faults
 from tests.engine.estate import Estate, new_estate
-from tests.engine.soak import KILLS, Soak
+from tests.engine.soak import KILLS, Soak, resources
 from tests.worlds import PLATFORM, changed, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine_on_path")]
@@ -151,6 +151,25 @@ def test_creation_that_was_not_recorded_is_imported_by_the_next_up(tmp_path: Pat
 
 def found_of_hub(estate: Estate) -> list[dict[str, object]]:
     return list(estate.run("recover", "hub", "--yes", "-o", "json").document["stacks"][0]["found"])
+
+
+@pytest.mark.parametrize(("fault", "words"), [("Throttling", "TooManyRequests"), ("Accepting", "InternalServerError")])
+def test_deployment_with_faults_of_azure_is_completed_by_another_one(tmp_path: Path, fault: str, words: str) -> None:
+    new = new_estate(tmp_path)
+    faults.install(tmp_path / "bin", tmp_path / "azure.sqlite", fault)
+
+    first = new.up("hub")
+    last = first
+    for _ in range(5):
+        last = new.up("--resume", "latest") if last.code else last
+
+    assert first.code == 6
+    assert words in first.err
+    assert last.code == 0, last.err
+    assert sorted(one["id"] for one in resources(new).values() if one["type"].startswith("azure-native:")) == sorted(
+        new.azure.ids
+    )
+    assert new.up("hub").document["stacks"]["hub"]["result"] == "unchanged"
 
 
 @pytest.fixture(scope="module")
