@@ -168,5 +168,5 @@ def test_azure_cli_that_was_requested_and_fails_is_an_error(tmp_path: Path) -> N
     done = run_here("platform", "init", "acme", "--defaults", "--from-az", cwd=tmp_path, env=env)
 
     assert (done.code, done.out) == (ExitCode.MISSING, "")
-    assert "error: az account show gives no subscription." in done.err
+    assert "error: az account show gives no subscription.\n  why: ERROR: Please run 'az login'" in done.err
     assert not (tmp_path / "acme").exists()

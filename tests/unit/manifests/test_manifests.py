@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 from bootstrap.errors import BootstrapError, InputError, MissingError
 from bootstrap.manifests import schema as manifests
 from bootstrap.manifests.locate import stack_names
-from bootstrap.manifests.platform import Platform, find_platform, load_platform
+from bootstrap.manifests.platform import Platform, find_platform, load_platform, warnings_of
 from bootstrap.manifests.schema import MODELS, TAGS, schema_files
 from bootstrap.yaml import parse
-from infra.settings import EnvironmentSettings, HubSettings
+from infra.settings import EXAMPLE_EMAIL, EnvironmentSettings, HubSettings
 from tests.helpers import CONTOSO, build_tree
 from tests.worlds import PLATFORM, TEAM, world
 
@@ -65,6 +65,18 @@ def test_words_that_azure_reserves_are_refused(tmp_path: Path, organization: str
     [mistake] = mistakes(build_tree(tmp_path, files))
 
     assert expected in mistake
+
+
+def test_example_values_are_warnings_in_the_platforms_file_and_in_each_teams(tmp_path: Path) -> None:
+    team = f"name: fraud\nalert_emails: [{EXAMPLE_EMAIL}]\nenvironments: {{dev: {{}}}}\n"
+    root = world(tmp_path, platform=PLATFORM.replace("ml@contoso.example", EXAMPLE_EMAIL), team=team)
+
+    warnings = list(warnings_of(load_platform(root).manifests))
+
+    assert [f"{one.position.path.name}:{one.position.line} {one.message}" for one in warnings] == [
+        f"platform.yaml:9 {EXAMPLE_EMAIL} is an example.",
+        f"fraud.yaml:2 {EXAMPLE_EMAIL} is an example.",
+    ]
 
 
 _A_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
