@@ -33,6 +33,7 @@ _NEXT_STEPS = {
     errno.EISDIR: "This path is a folder, not a file: choose another path, or move the folder away.",
     errno.ELOOP: "Symbolic links on this path lead in a circle: remove one of them.",
     errno.EFBIG: "The file is too large for this file system or your limits: use another disk.",
+    errno.ENOEXEC: "It is no program for this machine: install it again, or take its folder off PATH.",
     errno.EIO: "The disk reports a failure: check it, and run the same command again.",
     errno.ETIMEDOUT: "Run the same command again. If it repeats, a file of git may be a pipe or a device, such as "
     ".git/HEAD or one that .git/config includes: work in a new clone.",

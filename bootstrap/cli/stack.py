@@ -73,13 +73,14 @@ def deployer(
     session: Session, backend: str | None, parallel: int, max_failures: int = 1, imports: Sequence[str] = ()
 ) -> "Deployer":
     """The stacks of the platform under the engine. Raises MissingError when there is no engine."""
-    from bootstrap.stack.deploy.backend import state_folder
+    from bootstrap.stack.deploy.backend import refuse_tracked, state_folder
     from bootstrap.stack.deploy.deploy import Deployer, parse_imports
     from bootstrap.stack.deploy.engine import Engine
 
     platform, found = session.platform(), parse_imports(imports)
     folder = state_folder(platform.root)
     backend = backend or platform.manifests.platform.value.state
+    refuse_tracked(backend)
     return Deployer(platform, folder, Engine(), backend, session.console, parallel, max_failures, found)
 
 

@@ -34,11 +34,13 @@ def azure_login() -> dict[str, str]:
     # Into files: a process that it leaves behind could keep a pipe open.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         command = [found, "account", "show", "--output", "json"]
-        with child(command, cwd=Path.cwd(), stdout=out, stderr=err) as process:
-            try:
+        try:
+            with child(command, cwd=Path.cwd(), stdout=out, stderr=err) as process:
                 code = process.wait(timeout=_SECONDS)
-            except subprocess.TimeoutExpired as error:
-                raise _missing(f"It did not answer within {_SECONDS:.0f} seconds.") from error
+        except subprocess.TimeoutExpired as error:
+            raise _missing(f"It did not answer within {_SECONDS:.0f} seconds.") from error
+        except OSError as error:
+            raise _missing(f"{found} cannot be run: {error.strerror}.") from error
         out.seek(0)
         err.seek(0)
         if code != 0:

@@ -8,6 +8,12 @@ from bootstrap.errors import InputError, MissingError
 from bootstrap.files import read_bounded
 from bootstrap.project import Project
 
+_PACKAGES = ("package", "distribution")
+"""The names of the list of packages: uv still reads the older one.
+
+https://github.com/astral-sh/uv/blob/main/crates/uv-resolver/src/lock/mod.rs, `LockWire`
+"""
+
 
 def digest_of_lock(project: Project) -> str:
     """The digest of the project's uv.lock.
@@ -21,7 +27,8 @@ def digest_of_lock(project: Project) -> str:
         raise MissingError(f"{project.root} has no uv.lock.", hint="Create it: uv lock")
     content = read_bounded(path)
     try:
-        packages = tomllib.loads(content.decode()).get("package", [])
+        lock = tomllib.loads(content.decode())
+        packages = [package for key in _PACKAGES for package in lock.get(key, [])]
         unidentified = [f"{package['name']}: {why}" for package in packages if (why := _unidentified(package))]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a lock of uv.", why=f"{error}.", hint="Create it again: uv lock") from error

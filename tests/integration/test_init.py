@@ -162,6 +162,17 @@ def test_azure_cli_is_asked_without_a_terminal_on_request_only(tmp_path: Path) -
 
 
 @posix
+def test_azure_cli_that_is_no_program_is_an_error(tmp_path: Path) -> None:
+    env = az(tmp_path, "")
+    Path(env["PATH"].split(os.pathsep)[0], "az").write_text("no program", encoding="utf-8")
+
+    done = run_here("platform", "init", "acme", "--from-az", "--defaults", cwd=tmp_path, env=env)
+
+    assert done.code == ExitCode.MISSING
+    assert "bin/az cannot be run" in done.err
+
+
+@posix
 def test_azure_cli_that_was_requested_and_fails_is_an_error(tmp_path: Path) -> None:
     env = az(tmp_path, NOT_LOGGED_IN)
 

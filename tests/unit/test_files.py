@@ -49,7 +49,9 @@ def test_failed_write_leaves_nothing_beside_the_old_content(tmp_path: Path, monk
     assert os.listdir(tmp_path) == ["record.json"]  # noqa: PTH208
 
 
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENAMETOOLONG, errno.ENOTDIR])
+@pytest.mark.parametrize(
+    "code", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENOEXEC]
+)
 def test_refusal_of_the_file_system_says_what_to_do(code: int) -> None:
     error = file_error(OSError(code, os.strerror(code), "/here/it is"))
 

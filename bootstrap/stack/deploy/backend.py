@@ -11,6 +11,8 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
 from bootstrap.files import path_inside, write_atomically
@@ -60,20 +62,36 @@ def state_folder(root: Path) -> Path:
             or a pipe.
     """
     folder = path_inside(root, FOLDER, "platform repository")
-    tracked = ""
-    with contextlib.suppress(BootstrapError):  # no git, or no repository
-        tracked = read_git("ls-files", "--", FOLDER, cwd=root)
-    if tracked:
-        raise InputError(
-            f"{folder} has files that git tracks, so it is not used.",
-            why=f"A commit could change what is deployed, and what the engine runs: {tracked.splitlines()[0]}.",
-            hint=f"Remove them from the repository: {shell_line('git', 'rm', '-r', '--cached', str(folder))}",
-        )
+    # File systems of Windows and macOS ignore the case of names.
+    if tracked := [path for path in _tracked(root) if path.partition("/")[0].casefold() == FOLDER]:
+        raise _tracked_error(folder, tracked[0], str(root / tracked[0].partition("/")[0]))
     for around, folders, files in os.walk(folder):
         for path in (Path(around, name) for name in (*folders, *files)):
             if stat.S_IFMT(path.lstat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
                 raise InputError(f"{path} is a symbolic link, a device or a pipe: it is not used.", hint="Remove it.")
     return folder
+
+
+def refuse_tracked(backend: str) -> None:
+    """Raise InputError when a backend is a folder with files that git tracks, for the reason of `state_folder`."""
+    path = Path(url2pathname(urlsplit(backend).path))
+    if backend.startswith("file:") and path.is_dir() and (tracked := _tracked(path)):
+        raise _tracked_error(path, tracked[0], str(path))
+
+
+def _tracked(folder: Path) -> list[str]:
+    """The files below a folder that git tracks, relative to it."""
+    with contextlib.suppress(BootstrapError):  # no git, or no repository
+        return [path for path in read_git("ls-files", "-z", cwd=folder).split("\0") if path]
+    return []
+
+
+def _tracked_error(folder: Path, file: str, to_remove: str) -> InputError:
+    return InputError(
+        f"{folder} has files that git tracks, so it is not used.",
+        why=f"A commit could change what is deployed, and what the engine runs: {file}.",
+        hint=f"Remove them from the repository: {shell_line('git', 'rm', '-r', '--cached', to_remove)}",
+    )
 
 
 def backend_of(folder: Path, settings: StackSettings, choice: str, environment: Mapping[str, str]) -> Backend:

@@ -57,6 +57,6 @@ def _importable(path: Path) -> str | None:
         if "checkpoint" in document:
             document = {"version": document["version"], "deployment": document["checkpoint"]["latest"]}
         resources = (document["deployment"] or {}).get("resources")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return json.dumps(document) if resources else None

@@ -49,7 +49,8 @@ class Engine(automation.PulumiCommand):
         # The policy pack is a program of this installation, which need not be on PATH.
         self.environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), self.environment.get("PATH", "")])
         found = shutil.which("pulumi")
-        if found is None:
+        # Windows looks in the current folder first, and that may be somebody's repository.
+        if found is None or Path(found).parent == Path():
             raise MissingError("Deployments need the Pulumi engine.", why="There is no pulumi on PATH.", hint=_INSTALL)
         try:
             super().__init__()

@@ -60,6 +60,11 @@ def test_lock_with_a_package_that_it_does_not_identify_is_refused(tmp_path: Path
     assert "package = false" in str(caught.value.hint)
 
 
+def test_packages_below_the_older_key_of_uv_must_be_identified_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="helpers: it is installed from the folder libs/helpers"):
+        digest(tmp_path, 'version = 1\n[[distribution]]\nname = "helpers"\nsource = {directory = "libs/helpers"}\n')
+
+
 @pytest.mark.parametrize(
     "text",
     ["[", "package = 1", "[[package]]", "[[package]]\nname = 1\nsource = 2", "a = " + "[" * 10000, "\x00"],

@@ -10,12 +10,14 @@ import pytest
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
+from bootstrap.stack.deploy.backend import Backend, refuse_tracked
+from bootstrap.stack.deploy.copies import copied_states, keep_copy
 from bootstrap.stack.deploy.deploy import Deployer, save
 from bootstrap.stack.deploy.operations import Preview
 from bootstrap.stack.diff.difference import ResourceDiff, StackDiff
 from infra.settings import StackSettings
 from infra.tables.resource_types import WORKSPACE
-from tests.helpers import CONTOSO
+from tests.helpers import CONTOSO, build_tree, git
 
 PLATFORM = load_platform(CONTOSO)
 URN = f"urn:pulumi:fraud-dev::mlops-bootstrap::{WORKSPACE}::workspace"
@@ -76,3 +78,22 @@ def test_without_consent_no_deployment_is_recorded(deployer: Deployer) -> None:
         deployer.up({"fraud-dev": CHANGED}, refused)
 
     assert not deployer.ledgers.exists()
+
+
+def test_states_that_a_commit_can_change_are_refused(tmp_path: Path) -> None:
+    state = tmp_path / "a platform" / "states"
+    build_tree(state, {".pulumi/stacks/mlops-bootstrap/hub.json": "{}"})
+    refuse_tracked(state.as_uri())
+    git("init", "--quiet", cwd=state.parent)
+    git("add", "--all", cwd=state.parent)
+
+    with pytest.raises(InputError, match=r"(?s)states has files that git tracks.*hub\.json"):
+        refuse_tracked(state.as_uri())
+
+
+def test_copy_of_a_state_that_is_nested_too_deeply_is_skipped(tmp_path: Path) -> None:
+    backend = Backend("azblob://states", None, tmp_path)
+    keep_copy(backend, "20261124-100000-0000", '{"version": 3, "deployment": {"resources": [{}]}}')
+    keep_copy(backend, "20261124-110000-0000", "[" * 100_000)
+
+    assert [path.stem for path, _ in copied_states(backend, "hub")] == ["20261124-100000-0000"]
