@@ -230,7 +230,8 @@ def check_overlaps(manifests: Manifests, stacks: Iterable[tuple[str, Sourced]]) 
             manifests.report(
                 vnet.at("address_space"),
                 f"{vnet.value.address_space} of {stack} overlaps {taken.value.address_space} of {owner} "
-                f"({other.path.name}:{other.line}).",
+                f"({manifests.origin(other)}).",
+                "Azure does not peer networks that overlap: set vnet in each environment, with a range of its own.",
             )
         else:
             outer = addresses, number
@@ -262,11 +263,10 @@ def _vnet(
     whole = _created_range(manifests, source)
     if whole is None:
         return _existing(manifests, source)
-    _report(
-        manifests,
-        source,
-        "address_space",
-        f"{stack} could not be reached: the hub has no vnet to peer it with",
+    manifests.report(
+        source.at("address_space"),
+        f"vnet.address_space: {stack} could not be reached: the hub has no vnet to peer it with.",
+        _HUB_HINT,
         when=hub.vnet is None,
     )
     subnet = ipaddress.IPv4Network(vnet.subnet or whole)

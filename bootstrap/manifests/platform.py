@@ -126,7 +126,7 @@ def check_edited(root: Path, edited: Edited, what: str, done: str) -> None:
         raise InputError(
             f"{what} cannot be {done}.",
             details=[f"{what}: {problem.message} {problem.suggestion}".rstrip() for problem in error.problems],
-            hint="Name what the manifests have, or correct them, and run the command again.",
+            hint="Give other values, or correct the manifests, and run the command again.",
         ) from error
 
 

@@ -74,6 +74,8 @@ def create_datastores(
     identities = {"cluster": cluster.principal, "endpoint": endpoint.principal}
 
     def assign(name: str, used: DatastoreSettings | ConnectionSettings, identities: Mapping[str, Principal]) -> None:
+        if not used.entitlements:
+            return  # the rights are in the service itself, as in a SQL database or a lakehouse
         on = Reference(used.id) if used.id.startswith("/") else targets["key vault"].child(used.id)
         people = {group.object_id: (group_principal(group), group.eligible) for group in used.groups}
         workloads = {key: (principal, False) for key, principal in identities.items()}

@@ -55,7 +55,7 @@ def test_teams_come_and_go_before_anything_is_deployed(root: Path) -> None:
     assert committed.code == ExitCode.REFUSED
     assert "change-removes-data" in committed.out
     assert "change-refused" in committed.out
-    assert "as far as it is deployed (never)" in never.out
+    assert "of which nothing is deployed" in never.out
     assert "pricing-dev: removed, 0 to add, 0 to change, 0 to replace, 0 to remove" in never.out
     assert "change-" not in never.out
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from bootstrap.stack.diff.deployed import NEVER
 from bootstrap.stack.plan.model import StackPlan
 from infra.rules.changes import STATEFUL, Change, differences, restricted
 from infra.rules.rule import Finding
@@ -44,6 +45,8 @@ class Commit:
 
     def __str__(self) -> str:
         limit = "" if self.deployed is None else f", as far as it is deployed ({self.deployed})"
+        if self.deployed == NEVER:
+            limit = ", of which nothing is deployed"
         return f"{self.ref} ({self.id[:10]}){limit}"
 
     @property

@@ -140,7 +140,7 @@ LOCKED = "network: locked\nvnet: {address_space: 10.1.0.0/24}\n"
         (HUB, "network: locked\n", "fraud.yaml:2:16: fraud-dev has private endpoints, and no vnet is set for them"),
         (HUB, "network: open\nci: private\n", "fraud.yaml:5:1: fraud-dev: network open with ci private is refused"),
         (HUB, LOCKED + "ci: public\n", "fraud.yaml:6:1: fraud-dev: network locked with ci public is refused: in a loc"),
-        (PLATFORM, LOCKED, "fraud.yaml:5:8: vnet.address_space: fraud-dev could not be reached: the hub has no vnet"),
+        (PLATFORM, LOCKED, "fraud-dev could not be reached: the hub has no vnet to peer it with. Add vnet: "),
         (HUB, LOCKED.replace("/24", "/33"), "fraud.yaml:5:23: vnet.address_space: must be an IPv4 range"),
         (HUB, LOCKED.replace(".0/24", ".5/24"), "is an address within a range: the range is 10.1.0.0/24"),
         (HUB, LOCKED.replace("10.1.", "10.999."), "vnet.address_space: must be an IPv4 range such as 10.20.0.0/24"),
@@ -204,7 +204,10 @@ def test_networks_of_two_teams_must_not_overlap(tmp_path: Path) -> None:
     build_tree(root, {"teams/other.yaml": team(LOCKED.replace("10.1.0.0/24", "10.1.0.64/26"), "other")})
 
     assert mistakes(root) == [
-        "teams/other.yaml:5:8: 10.1.0.64/26 of other-dev overlaps 10.1.0.0/24 of fraud-dev (fraud.yaml:5)."
+        (
+            "teams/other.yaml:5:8: 10.1.0.64/26 of other-dev overlaps 10.1.0.0/24 of fraud-dev (teams/fraud.yaml:5). "
+            "Azure does not peer networks that overlap: set vnet in each environment, with a range of its own."
+        )
     ]
 
 

@@ -108,6 +108,7 @@ def test_database_is_reached_by_its_server_and_has_no_roles_in_azure(tmp_path: P
     destination = {"serviceResourceId": SERVER, "subresourceTarget": "sqlServer", "sparkEnabled": False}
     assert routes(stack, "sql-contoso-sqlServer")["destination"] == destination
     assert roles(stack, DATABASE) == {}
+    assert not [one.name for one in stack.resources if "azure-sql-Sales" in one.name]
     assert list(roles(stack, SERVER).values()) == ["b556d68e-0be0-4f35-a333-ad7ee1ce17ea"]
 
 

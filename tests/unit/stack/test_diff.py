@@ -857,6 +857,6 @@ def test_reports_say_how_much_is_deployed(root: Path) -> None:
     text = run_here("diff", "HEAD", "hub", "--deployed", "never", "-C", root, cwd=root)
     document = run_here("diff", "HEAD", "hub", "--deployed", "never", "-o", "json", "-C", root, cwd=root).document
 
-    assert re.match(r"compared with HEAD \([0-9a-f]{10}\), as far as it is deployed \(never\)\n", text.out)
+    assert re.match(r"compared with HEAD \([0-9a-f]{10}\), of which nothing is deployed\n", text.out)
     assert document["against"].keys() == {"ref", "commit", "deployed"}
     assert [stack["status"] for stack in document["stacks"]] == ["added"]
