@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--least", type=float, default=95.0, help="percent that must be noticed (default: 95)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument(
-        "--seconds", type=float, default=20.0, help="of tests for each mutant, beside golden files (default: 20)"
+        "--seconds", type=float, default=30.0, help="of tests for each mutant, beside golden files (default: 30)"
     )
     arguments = parser.parse_args()
 

@@ -14,8 +14,9 @@ KINDS: tuple[Kind, ...] = ("number", "text", "boolean", "comparison", "argument"
 """What is changed: a constant, a condition, an argument or an item that is dropped, a member of an enumeration of
 Azure's. A sample has the same number of mutants of each kind."""
 
-_NO_BEHAVIOUR = {"description", "encoding", "frozen", "kw_only", "slots", "strict", "title"}
-"""Arguments that say how Python is used or what a key is for: without them nothing else is deployed."""
+_NO_BEHAVIOUR = {"description", "encoding", "frozen", "indent", "kw_only", "slots", "strict", "title"}
+"""Arguments that say how Python is used, how JSON is laid out or what a key is for: without them nothing else is
+deployed."""
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -161,6 +162,12 @@ def _without_behaviour(statement: ast.stmt) -> bool:
 
 
 def _in_expression(node: ast.AST, statement: ast.stmt, enums: set[str]) -> Iterator[_Site]:
+    if isinstance(node, ast.Subscript) and _is_last_part(node):
+        call = node.value
+        assert isinstance(call, ast.Call)
+        for part in (call.func, call.args[0], node.slice):
+            yield from _in_expression(part, statement, enums)
+        return
     yield from _changes(node, statement, enums)
     for name, value in ast.iter_fields(node):
         if name == "annotation" or (isinstance(node, ast.Subscript) and name == "slice" and _is_type(node)):
@@ -170,6 +177,17 @@ def _in_expression(node: ast.AST, statement: ast.stmt, enums: set[str]) -> Itera
                 continue
             if isinstance(child, ast.AST) and not isinstance(child, ast.expr_context):
                 yield from _in_expression(child, statement, enums)
+
+
+def _is_last_part(node: ast.Subscript) -> bool:
+    """`text.rsplit(separator, 1)[-1]`, which is the same for every other number of splits."""
+    return (
+        isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr == "rsplit"
+        and len(node.value.args) == 2
+        and ast.unparse(node.slice) == "-1"
+    )
 
 
 def _is_type(node: ast.Subscript) -> bool:
