@@ -209,4 +209,4 @@ def _create_platform_ci(
         on = {**targets, **state_targets[deployer.environment]}
         for part, entitlements in PLATFORM_DEPLOYER_ON.items():
             if assigned[part]:
-                assign(identity, f"{name}-on-{part}", entitlements, on)
+                assign(identity, f"{name}-on-{part}".replace(" ", "-"), entitlements, on)
