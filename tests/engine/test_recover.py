@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.errors import ConflictError
+from bootstrap.manifests.platform import load_platform
+from bootstrap.progress import Progress
+from bootstrap.stack.deploy.deploy import Deployer
+from bootstrap.stack.deploy.engine import Engine
 from tests.engine import faults
 from tests.engine.estate import Estate, new_estate
 from tests.engine.soak import KILLS, Soak, resources
@@ -101,6 +106,23 @@ def test_state_is_restored_from_the_history_of_the_backend(deployed: Estate, dam
     assert "history" in str(repair["step"])
     assert deployed.run("outputs", "fraud-dev", "-o", "json").document == before
     assert deployed.up("fraud-dev").document["stacks"]["fraud-dev"]["result"] == "unchanged"
+
+
+def test_state_that_changes_while_consent_is_asked_for_is_not_replaced(deployed: Estate) -> None:
+    path = deployed.root / STATE
+    before = path.read_bytes()
+    path.write_bytes(before[:5000])
+    path_of_programs = os.pathsep.join([str(deployed.root.parent / "bin"), os.environ["PATH"]])
+    engine = Engine({**os.environ, **deployed.env, "PATH": path_of_programs})
+    work = Deployer(load_platform(deployed.root), deployed.root / ".mlops", engine, "file", Progress())
+
+    def deploy(_: object) -> None:
+        path.write_bytes(before)
+
+    with pytest.raises(ConflictError, match="has changed since it was looked at"):
+        work.recover(["fraud-dev"], deploy)
+
+    assert path.read_bytes() == before
 
 
 def test_missing_state_is_restored_from_our_copy_and_is_not_taken_for_a_new_stack(deployed: Estate) -> None:

@@ -204,6 +204,7 @@ class Deployer:
             consent: Is asked for all repairs together, before the first one.
 
         Raises:
+            ConflictError: A state has changed while consent was asked for.
             LockedError: An operation on a stack is under way.
             RemoteError: The engine or the backend fails.
         """
@@ -211,16 +212,28 @@ class Deployer:
 
         def found(stack: EngineStack) -> list[Repair]:
             name = stack.settings.stack
-            with self._locked(name):
-                urns = {one.urn for one in planned[name].made}
-                return find_repairs(stack, self._backend(stack.settings), urns)
+            return find_repairs(stack, self._backend(stack.settings), {one.urn for one in planned[name].made})
 
-        repairs = self._work("look at", names, found)
-        if any(one.apply for some in repairs.values() for one in some):
-            consent(repairs)
-        for name, some in repairs.items():
+        def look(stack: EngineStack) -> list[Repair]:
+            with self._locked(stack.settings.stack):
+                return found(stack)
+
+        repairs = self._work("look at", names, look)
+        if not (to_repair := [name for name, some in repairs.items() if any(one.apply for one in some)]):
+            return repairs
+        consent(repairs)
+        for settings in self.platform.selected(to_repair):
+            name = settings.stack
             with self._locked(name):
-                for one in some:
+                # Somebody may have deployed while the user was asked: an older state must not replace the new one.
+                again = found(self._open(settings))
+                if [(one.found, one.step) for one in again] != [(one.found, one.step) for one in repairs[name]]:
+                    raise ConflictError(
+                        f"The state of {name} has changed since it was looked at.",
+                        why="Another operation changed it in the meantime.",
+                        hint="Run the command again: it looks at the new state.",
+                    )
+                for one in again:
                     if one.apply is not None:
                         one.apply()
         return repairs
