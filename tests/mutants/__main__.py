@@ -169,6 +169,7 @@ class Nearest:
             for file, lines in covers.lines.items()
         }
         self._of_file = Counter(file_of(test) for test in tests)
+        self._words = {test: words_of_tests(Path(file_of(test))).get(function_of(test), set()) for test in tests}
 
     def to(self, mutant: Mutant, seconds: float) -> tuple[list[str], list[str]]:
         """The nearest tests that take so many seconds together, and those of golden files."""
@@ -181,7 +182,7 @@ class Nearest:
         return chosen, golden
 
     def _nearness(self, mutant: Mutant, test: str, covers: Covered) -> float:
-        """More, if it runs the change, lines near it, lines that few other tests run, and few other lines.
+        """More, if it runs the change, lines near it, lines that few other tests run, few other lines, and names it.
 
         Constants of a module run at import, in no test: modules that import it, and tests that do, count a little.
         """
@@ -194,12 +195,30 @@ class Nearest:
         near += sum(self._rare.get((test, importer.as_posix()), 0) for importer in self._importers[mutant.path]) / 100
         if Path(file_of(test)) in self._importers[mutant.path]:
             near += 1 / self._of_file[file_of(test)] / 10
-        return near / (50 + sum(map(len, covers.lines.values())))
+        named = 1 + 10 * len(words(mutant.before) & self._words[test])
+        return named * near / (50 + sum(map(len, covers.lines.values())))
 
 
 def file_of(test: str) -> str:
     """The file that a test is in."""
     return test.partition("::")[0]
+
+
+def function_of(test: str) -> str:
+    """The function of a test, without its parameters."""
+    return test.partition("[")[0].rpartition("::")[2]
+
+
+@functools.cache
+def words_of_tests(file: Path) -> dict[str, set[str]]:
+    """The words of each test function in a file."""
+    functions = ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+    return {one.name: words(ast.unparse(one)) for one in functions if isinstance(one, ast.FunctionDef)}
+
+
+def words(text: str) -> set[str]:
+    """The names in a text, alike for Python's spelling and Azure's; short ones are in every test."""
+    return {word.replace("_", "").lower() for word in re.findall(r"\w{8,}", text)}
 
 
 def importing() -> dict[Path, set[Path]]:
