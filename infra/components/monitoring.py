@@ -111,7 +111,9 @@ def create_private_link_scope(
         access: Whether these networks send data to, and query, other resources of Azure Monitor too.
         logs: The Log Analytics workspace in it. What uses the scope waits for it: Azure makes one change at a time.
     """
-    modes = {"open": monitor.AccessMode.OPEN, "private_only": monitor.AccessMode.PRIVATE_ONLY}
+    ingestion, queries = (
+        monitor.AccessMode.PRIVATE_ONLY if mode == "private_only" else monitor.AccessMode.OPEN for mode in access
+    )
     with Component("monitoring:PrivateLinkScope", name, opts) as parent:
         scope = monitor.PrivateLinkScope(
             name,
@@ -119,7 +121,7 @@ def create_private_link_scope(
             scope_name=context.name("private_link_scope"),
             location="global",
             access_mode_settings=monitor.AccessModeSettingsArgs(
-                ingestion_access_mode=modes[access[0]], query_access_mode=modes[access[1]]
+                ingestion_access_mode=ingestion, query_access_mode=queries
             ),
             tags=context.tags,
             opts=pulumi.ResourceOptions(parent=parent),
