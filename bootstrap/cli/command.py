@@ -18,7 +18,7 @@ from typer.core import TyperArgument, TyperCommand
 
 from bootstrap import __version__
 from bootstrap.errors import BootstrapError, ExitCode, InputError
-from bootstrap.terminal.console import Console
+from bootstrap.terminal.console import Console, can_ask
 
 if TYPE_CHECKING:
     from bootstrap.manifests.platform import Platform
@@ -229,7 +229,7 @@ def trust(session: Session, trust_pins: bool) -> Callable[[str], bool]:
     def trusted(question: str) -> bool:
         from bootstrap.terminal.printable import printable
 
-        if trust_pins or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if trust_pins or not can_ask():
             return trust_pins
         session.console.close()
         return typer.confirm(printable(question), err=True)

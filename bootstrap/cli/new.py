@@ -1,7 +1,6 @@
 """`new`: a project from a blueprint."""
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from bootstrap.cli.command import Session, app, command
 from bootstrap.errors import InputError, MissingError
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
+from bootstrap.terminal.console import can_ask
 
 if TYPE_CHECKING:
     from bootstrap.blueprint.create import NewProject
@@ -86,7 +86,7 @@ def new(
             session.console,
             directory=session.directory,
             destination=path,
-            ask=not defaults and sys.stdin.isatty() and sys.stderr.isatty(),
+            ask=not defaults and can_ask(),
             defaults=defaults,
             dry_run=dry_run,
         )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +13,7 @@ from bootstrap.cli.command import Currency, Session, command, complete_stack, pl
 from bootstrap.errors import InputError, MissingError, Position, Problem, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
-from bootstrap.terminal.console import write_error
+from bootstrap.terminal.console import can_ask, write_error
 from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
@@ -79,14 +78,14 @@ def init(
         "forge": forge,
         "tool_source": tool_source,
     }
-    given = scaffold.validated({name: value for name, value in options.items() if value is not None})
-    if from_az and not given.keys() >= {"subscription", "tenant"}:
-        given = {**azure_login(), **given}
+    answers = scaffold.validated({name: value for name, value in options.items() if value is not None})
+    if from_az and not answers.keys() >= {"subscription", "tenant"}:
+        answers = {**azure_login(), **answers}
     if not defaults:
-        given = _complete(destination, given)
+        answers = _complete(destination, answers)
     path = session.directory / destination
     today = dt.datetime.now(dt.UTC).date()
-    files, repository = scaffold.init(path, given, today, session.console, example=example, dry_run=dry_run)
+    files, repository = scaffold.init(path, answers, today, session.console, example=example, dry_run=dry_run)
     if not dry_run:
         command_line = shell_line("mlops-bootstrap", "platform", "team", "add", "NAME", "-C", relative_path(path))
         commit = ", in a git repository with a first commit" if repository == "created" else ""
@@ -97,13 +96,13 @@ def init(
     session.console.result(text, {"schema_version": 1, **document})
 
 
-def _complete(destination: Path, given: dict[str, Any]) -> dict[str, Any]:
+def _complete(destination: Path, answers: dict[str, Any]) -> dict[str, Any]:
     """The answers, with those that are missing asked for on a terminal. Raises InputError without one."""
     from bootstrap.manifests.azure_login import azure_login
     from bootstrap.manifests.scaffold import QUESTIONS
 
-    missing = [question for name, question in QUESTIONS.items() if name not in given]
-    if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    missing = [question for name, question in QUESTIONS.items() if name not in answers]
+    if missing and not can_ask():
         raise InputError(
             "Some values are missing, and there is no terminal to ask for them.",
             details=[f"{question.option}: {question.text}, such as {question.example}" for question in missing],
@@ -111,7 +110,7 @@ def _complete(destination: Path, given: dict[str, Any]) -> dict[str, Any]:
         )
     questions = dict(QUESTIONS)
     defaults = {name: question.example for name, question in QUESTIONS.items() if question.default}
-    if not given.keys() >= {"subscription", "tenant"}:
+    if not answers.keys() >= {"subscription", "tenant"}:
         try:
             for name, answer in azure_login().items():
                 defaults[name] = answer
@@ -119,17 +118,17 @@ def _complete(destination: Path, given: dict[str, Any]) -> dict[str, Any]:
         except MissingError as error:
             logging.getLogger(__name__).debug("no defaults from the Azure CLI: %s %s", error.what, error.why)
     try:
-        ask(questions, given, defaults)
+        ask(questions, answers, defaults)
     except (KeyboardInterrupt, typer.Abort):
-        options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+        options = [word for name, value in answers.items() for word in (f"--{name.replace('_', '-')}", value)]
         command_line = shell_line("mlops-bootstrap", "platform", "init", str(destination), *options)
         write_error(f"\nNo file was written. To continue with the answers so far:\n  {command_line}")
         raise
-    return given
+    return answers
 
 
-def ask(questions: "Mapping[str, Question]", given: dict[str, Any], defaults: Mapping[str, str]) -> None:
-    """Ask for the answers that `given` does not have, and add them to it: None for an answer that is left out.
+def ask(questions: "Mapping[str, Question]", answers: dict[str, Any], defaults: Mapping[str, str]) -> None:
+    """Ask for the missing answers and add them to `answers`: None for one that is left out.
 
     Args:
         defaults: What a prompt accepts as it is; where it is empty, the answer may be left out.
@@ -140,10 +139,10 @@ def ask(questions: "Mapping[str, Question]", given: dict[str, Any], defaults: Ma
         default = defaults.get(name)
         optional = "; leave it empty for none" if default == "" else ""
         text = question.text if default else f"{question.text}\n  (such as {question.example}{optional})"
-        while name not in given:
+        while name not in answers:
             answer = typer.prompt(text, default=default, show_default=bool(default), err=True)
             try:
-                given |= validated({name: answer}, questions) if answer else {name: None}
+                answers |= validated({name: answer}, questions) if answer else {name: None}
             except InputError as error:
                 write_error(error.details[0])
 

@@ -1,10 +1,9 @@
 """`platform team` and `platform environment`: teams and their environments, added and removed."""
 
 import datetime as dt
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +12,10 @@ from bootstrap.cli.platform import ask, print_edit
 from bootstrap.errors import InputError
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
+from bootstrap.terminal.console import can_ask
+
+if TYPE_CHECKING:
+    from bootstrap.manifests.scaffold import Question
 
 Budget = Annotated[
     str | None,
@@ -28,7 +31,7 @@ Clusters = Annotated[
     typer.Option("--cluster", metavar="NAME=SIZE", help="A compute cluster, such as cpu=Standard_D4ds_v5. Repeatable."),
 ]
 MaxNodes = Annotated[int, typer.Option(metavar="N", help="The maximum number of nodes of each cluster.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: values that are not given are left out.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: missing values are left out.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change, and stop.")]
 
 
@@ -74,9 +77,8 @@ def add(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Write the file of a new team. On a terminal, it asks for the values that are not given."""
+    """Write the file of a new team. On a terminal, it asks for missing values."""
     from bootstrap.manifests import teams
-    from bootstrap.manifests.scaffold import validated
 
     platform = session.platform()
     questions = {**teams.QUESTIONS, "environments": teams.environments_question(platform)}
@@ -92,13 +94,11 @@ def add(
         "location": location,
         "subscription": subscription,
     }
-    given = validated({key: value for key, value in options.items() if value is not None}, questions)
     spaces = _pairs("--address-space", ranges, "dev=10.20.0.0/24")
     keys = ("environments", "data_scientists", "engineers", "budget", "network")
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
-        every = {"environments": questions["environments"].example}
-        ask({key: questions[key] for key in keys}, given, {**dict.fromkeys(keys, ""), **every})
-    names = given.get("environments", questions["environments"].example).split()
+    defaults = {**dict.fromkeys(keys, ""), "environments": questions["environments"].example}
+    answers = _answers(questions, options, {} if yes else defaults)
+    names = answers.get("environments", questions["environments"].example).split()
     if unknown := sorted(spaces.keys() - {*names}):
         raise InputError(
             f"--address-space is for environments of the team, and {', '.join(unknown)} is none.",
@@ -106,15 +106,15 @@ def add(
         )
     difference = teams.add_team(
         platform,
-        given["name"],
-        teams.keys_of(given, _pairs("--cluster", clusters, "cpu=Standard_D4ds_v5"), max_nodes),
+        answers["name"],
+        teams.keys_of(answers, _pairs("--cluster", clusters, "cpu=Standard_D4ds_v5"), max_nodes),
         {one: teams.keys_of({"address_space": spaces.get(one)}) for one in names},
         _today(),
         dry_run=dry_run,
     )
-    path = platform.root / "teams" / f"{given['name']}.yaml"
+    path = platform.root / "teams" / f"{answers['name']}.yaml"
     print_edit(session, path, difference, "has this content already", dry_run=dry_run)
-    _say_next(session, platform.root, [f"{given['name']}-{one}" for one in names], written=not dry_run)
+    _say_next(session, platform.root, [f"{answers['name']}-{one}" for one in names], written=not dry_run)
 
 
 @command(
@@ -168,7 +168,6 @@ def add_environment(
 ) -> None:
     """Add an environment to a team's file; everything else in the file stays as it is."""
     from bootstrap.manifests import teams
-    from bootstrap.manifests.scaffold import validated
 
     platform = session.platform()
     options = {
@@ -178,15 +177,25 @@ def add_environment(
         "location": location,
         "subscription": subscription,
     }
-    given = validated({key: value for key, value in options.items() if value is not None}, teams.QUESTIONS)
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
-        asked = {key: teams.QUESTIONS[key] for key in ("budget", "network", "address_space")}
-        ask(asked, given, dict.fromkeys(asked, ""))
-    keys = teams.keys_of(given, _pairs("--cluster", clusters, "cpu=Standard_D4ds_v5"), max_nodes)
+    defaults = dict.fromkeys(("budget", "network", "address_space"), "")
+    answers = _answers(teams.QUESTIONS, options, {} if yes else defaults)
+    keys = teams.keys_of(answers, _pairs("--cluster", clusters, "cpu=Standard_D4ds_v5"), max_nodes)
     difference = teams.add_environment(platform, team, environment, keys, _today(), dry_run=dry_run)
     path = platform.root / "teams" / f"{team}.yaml"
     print_edit(session, path, difference, "has this environment already", dry_run=dry_run)
     _say_next(session, platform.root, [f"{team}-{environment}"], written=not dry_run)
+
+
+def _answers(
+    questions: "Mapping[str, Question]", options: Mapping[str, str | None], defaults: Mapping[str, str]
+) -> dict[str, Any]:
+    """The validated values of options; on a terminal, also the answers to the questions that `defaults` names."""
+    from bootstrap.manifests.scaffold import validated
+
+    answers = validated({key: value for key, value in options.items() if value is not None}, questions)
+    if can_ask():
+        ask({key: questions[key] for key in defaults}, answers, defaults)
+    return answers
 
 
 def _pairs(option: str, values: Sequence[str] | None, example: str) -> dict[str, str]:

@@ -135,6 +135,11 @@ class Console(Progress):
         return self._live
 
 
+def can_ask() -> bool:
+    """Whether a person can answer a prompt, which is written to standard error."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def print_error(error: "BootstrapError") -> None:
     """Print on standard error what happened, each single problem, why, and what to do next."""
     lines = [f"error: {error.what}", *(f"  {detail}" for detail in error.details[:_MOST_DETAILS])]
