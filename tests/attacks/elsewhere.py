@@ -41,10 +41,10 @@ def run(arguments: Sequence[str], folder: Path, *, nobody: bool, wheel: bool) ->
 
 
 def _clean_environment(folder: Path) -> Path:
-    """The Python of an environment with nothing but the wheel and what it needs, in the locked versions."""
+    """The Python of an environment with the wheel, what it needs, and what the edits of manifests need, as locked."""
     environment, python = folder / "environment", folder / "environment/bin/python"
     locked = folder / "locked.txt"
-    export = ["export", "--frozen", "--all-extras", "--no-dev", "--no-emit-project", "--no-hashes", "--output-file"]
+    export = ["export", "--frozen", "--all-extras", "--no-emit-project", "--no-hashes", "--output-file"]
     for words in (
         ["build", "--wheel", "--out-dir", str(folder / "wheel")],
         [*export, str(locked)],
@@ -52,7 +52,8 @@ def _clean_environment(folder: Path) -> Path:
     ):
         _uv(*words)
     [wheel] = (folder / "wheel").glob("*.whl")
-    _uv("pip", "install", "--python", str(python), "--constraint", str(locked), "--compile-bytecode", f"{wheel}[all]")
+    install = ["pip", "install", "--python", str(python), "--constraint", str(locked), "--compile-bytecode"]
+    _uv(*install, f"{wheel}[all]", "ruamel.yaml")
     for name in ("tests", "examples"):
         shutil.copytree(ROOT / name, folder / "campaigns" / name, ignore=shutil.ignore_patterns("__pycache__"))
     return python
