@@ -41,14 +41,14 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which steps would run.")] = False,
 ) -> None:
     """Run the project's Azure ML pipeline on this machine. Steps that have not changed do not run again."""
-    from bootstrap.model import run as service
-    from bootstrap.model.pipeline_file import settings
+    from bootstrap.pipeline import local
+    from bootstrap.pipeline.read import settings
 
     project = session.project()
     file = (session.directory / pipeline if pipeline else project.path(project.manifest.pipeline.file)).resolve()
     given = settings(values or [])
     if dry_run:
-        cached = service.preview(project, file, given, session.directory)
+        cached = local.preview(project, file, given, session.directory)
         session.console.result(
             table(["step", ""], [[name, "cached" if done else "would run"] for name, done in cached.items()]),
             {
@@ -58,7 +58,7 @@ def run(
             },
         )
         return
-    record, changed = service.run(project, file, given, session.directory, session.console, use_cache=cache)
+    record, changed = local.run(project, file, given, session.directory, session.console, use_cache=cache)
     session.console.result(_text(project, record, changed=changed), record.model_dump(mode="json"))
 
 

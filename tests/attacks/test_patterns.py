@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bootstrap.model import pipeline_file, serve
+from bootstrap.model import serve
+from bootstrap.pipeline import check, expressions, read
 from bootstrap.terminal import markdown, printable
 from bootstrap.yaml import parse
 from tests.helpers import CONTOSO
@@ -59,7 +60,7 @@ def _published() -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 def _internal() -> Iterator[tuple[str, re.Pattern[str]]]:
-    for module in (pipeline_file, serve, markdown, printable, parse):
+    for module in (check, expressions, read, serve, markdown, printable, parse):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 yield f"{module.__name__}.{name}", value

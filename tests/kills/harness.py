@@ -27,8 +27,8 @@ def import_all() -> None:
     import bootstrap.demo.page
     import bootstrap.manifests.scaffold
     import bootstrap.model.register
-    import bootstrap.model.run
     import bootstrap.model.serve
+    import bootstrap.pipeline.local
     import bootstrap.stack.deploy.deploy
     import bootstrap.stack.deploy.rehearse
     import bootstrap.stack.diff.commits

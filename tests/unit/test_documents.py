@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
-from bootstrap.model import pipeline_file, serve
+from bootstrap.model import serve
 from bootstrap.model.rules import Gate
+from bootstrap.pipeline import read as job_files
 from bootstrap.project import ProjectManifest
 from bootstrap.yaml import Document, as_yaml, check, parse, read, validated
 from bootstrap.yaml.parse import MAX_NODES
@@ -136,8 +137,8 @@ DOCUMENTS = [
     for root in (PlatformManifest, TeamManifest, LinksManifest, ProjectManifest, Gate)
     for model in dict.fromkeys(models_in(root))
 ]
-DOCUMENTS += [pipeline_file._Input, pipeline_file._Output, pipeline_file._Component, pipeline_file._Job]
-DOCUMENTS += [pipeline_file._PipelineFile, serve._Deployment]
+DOCUMENTS += [job_files._Input, job_files._Output, job_files._Component, job_files._Job]
+DOCUMENTS += [job_files._PipelineFile, serve._Deployment]
 WRONG: list[Any] = [
     None,
     True,

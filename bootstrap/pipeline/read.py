@@ -7,44 +7,23 @@ https://learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax
 
 import functools
 import graphlib
-import math
 import re
-import shlex
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bootstrap.errors import InputError, Position, Problem, did_you_mean
+from bootstrap.pipeline.check import CASTS, cast, data_problem, fits, shell_problems, text_of
+from bootstrap.pipeline.expressions import EXPRESSION, OPTIONAL, references
+from bootstrap.pipeline.graph import DATA_TYPES, FromInput, FromJob, Job, Pipeline, Port, Value
 from bootstrap.yaml import Document, Location, check, invalid, read
-
-Value = str | int | float | bool
-
-DATA_TYPES = frozenset({"uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"})
-"""Types whose values are files or folders; all but `uri_file` are folders."""
-
-_EXPRESSION = re.compile(r"\$\{\{((?:(?!\}\}|\$\{\{).)*)\}\}")
-_OPTIONAL = re.compile(r"\$\[\[((?:(?!\]\]|\$\[\[).)*)\]\]", re.DOTALL)
-"""Each ends where the next one begins, so that a text of many that never end is read once."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 """Names of jobs, inputs and outputs. They become names of folders, so other characters are refused. Azure ML allows 255
 characters; the limit here keeps paths short enough for Windows."""
-
-_MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
-"""The file that a folder of this type must contain."""
-
-_QUOTED_OR_SHELL = re.compile(
-    r"""'[^']*'                        # in single quotes no character is special
-      | (?P<double>"(?:\\.|[^"\\])*")  # in double quotes only $ and ` are
-      | \\.                            # an escaped character
-      | (?P<mark>&&|\|\||[|&;<>()`$*?\n]|(?<!\S)(?:[~#]|\w+=))""",
-    re.VERBOSE | re.DOTALL,
-)
-
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -74,7 +53,7 @@ class _Input(_Section):
 
     def choices(self) -> tuple[Value, ...] | None:
         """The allowed values, cast to the input's type: azure-ai-ml requires strings for every type."""
-        return None if self.enum is None else tuple(_CASTS.get(self.type, _text)(one) for one in self.enum)
+        return None if self.enum is None else tuple(CASTS.get(self.type, text_of)(one) for one in self.enum)
 
 
 class _Output(_Section):
@@ -142,100 +121,6 @@ class _PipelineFile(_Described):
     jobs: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Port:
-    """An input of a component or pipeline.
-
-    Attributes:
-        type: The type's name in Azure ML; None for a literal of the pipeline, which has the type of the input that it
-            is bound to.
-        default: The literal for an input without a value.
-        path: The file or folder that the pipeline file names, absolute.
-    """
-
-    type: str | None
-    optional: bool = False
-    default: Value | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[Value, ...] | None = None
-    path: Path | None = None
-
-
-@dataclass(frozen=True)
-class FromInput:
-    """The value of a job's input: an input of the pipeline."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class FromJob:
-    """The value of a job's input, or a pipeline's output: an output of a job."""
-
-    job: str
-    output: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job of the pipeline.
-
-    Attributes:
-        component: The component's file, absolute.
-        code: The folder that it runs in, absolute.
-        command: The command with its expressions, as in the component's file.
-        deterministic: The same inputs always give the same outputs, so outputs may be cached.
-        environment: Additional environment variables of the command.
-    """
-
-    name: str
-    component: Path
-    code: Path
-    command: str
-    deterministic: bool
-    ports: Mapping[str, Port]
-    inputs: Mapping[str, FromInput | FromJob | Value]
-    outputs: Mapping[str, str]
-    environment: Mapping[str, str]
-
-    @property
-    def after(self) -> list[str]:
-        """The jobs whose outputs are inputs of this one, sorted."""
-        return sorted({source.job for source in self.inputs.values() if isinstance(source, FromJob)})
-
-    def arguments(self, inputs: Mapping[str, Value | Path], outputs: Mapping[str, Path]) -> list[str]:
-        """The command as a list of words, with the values in place of the expressions.
-
-        An optional section `$[[ ]]` is left out if one of its inputs has no value.
-        """
-
-        def given(section: re.Match[str]) -> str:
-            names = [name for kind, name in _references(section[1]) if kind == "inputs"]
-            return section[1] if all(name in inputs for name in names) else ""
-
-        def fill(expression: re.Match[str]) -> str:
-            kind, _, name = expression[1].strip().partition(".")
-            value = inputs[name] if kind == "inputs" else outputs[name]
-            return str(value)  # True, as azure-ai-ml writes it, not true
-
-        command = _EXPRESSION.sub(
-            lambda found: f"${{{{{found[1].strip()}}}}}", _OPTIONAL.sub(given, _joined(self.command))
-        )
-        return [_EXPRESSION.sub(fill, word) for word in shlex.split(command)]
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """A valid pipeline; each job in `jobs` follows the jobs that it depends on."""
-
-    path: Path
-    experiment: str | None
-    inputs: Mapping[str, Port]
-    outputs: Mapping[str, FromJob]
-    jobs: Mapping[str, Job]
-
-
 def load_pipeline(path: Path, given: Collection[str] = ()) -> Pipeline:
     """Read and check a pipeline file and its components.
 
@@ -251,96 +136,6 @@ def load_pipeline(path: Path, given: Collection[str] = ()) -> Pipeline:
     if file is None:
         raise invalid(path, problems)
     return _Reader(document, file, given).pipeline()
-
-
-def data_problem(path: Path, data_type: str) -> str:
-    """Why `path` is not data of this type; empty if it is."""
-    if not path.exists():
-        return f"{path} does not exist"
-    if data_type == "uri_file" and not path.is_file():
-        return f"{path} is a folder; the type {data_type} needs a file"
-    if data_type in ("uri_folder", *_MARKS) and not path.is_dir():
-        return f"{path} is a file; the type {data_type} needs a folder"
-    mark = _MARKS.get(data_type)
-    return f"{path} is not an {data_type}: it has no file {mark}" if mark and not (path / mark).is_file() else ""
-
-
-def cast(value: object, port: Port) -> Value:
-    """Convert a literal to the declared type of an input. Raises ValueError with the reason if that is impossible."""
-    result = _CASTS[port.type](value) if port.type in _CASTS else _text(value)
-    if isinstance(result, int | float) and not isinstance(result, bool):
-        if port.minimum is not None and result < port.minimum:
-            raise ValueError(f"{result} is below the minimum, {port.minimum:g}")
-        if port.maximum is not None and result > port.maximum:
-            raise ValueError(f"{result} is above the maximum, {port.maximum:g}")
-    if port.choices is not None and result not in port.choices:
-        raise ValueError(f"{result!r} is not one of {', '.join(map(str, port.choices))}")
-    return result
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
-        return int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
-        return int(value)
-    raise ValueError(f"{value!r} is not an integer")
-
-
-def _number(value: object) -> int | float:
-    wrong = f"{value!r} is not a number"
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(wrong)  # noqa: TRY004 - one exception type for all casts
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
-        return int(value)  # as YAML reads it: --set and the file give the same value
-    try:
-        number = float(value)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(wrong) from error
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r} is not finite")
-    return value if isinstance(value, int | float) else number
-
-
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise ValueError(f"{value!r} is neither true nor false")
-
-
-def _text(value: object) -> Value:
-    if isinstance(value, str | int | float | bool):
-        return value
-    raise ValueError(f"{value!r} is not text")
-
-
-def _string(value: object) -> str:
-    return str(_text(value))
-
-
-_CASTS: Mapping[str | None, Callable[[object], Value]] = {
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "string": _string,
-}
-
-
-def _references(text: str) -> list[tuple[str, str]]:
-    """The expressions of a command, as pairs of kind ("inputs", "outputs" or an unknown word) and name."""
-    return [(kind, name) for kind, _, name in (one.strip().partition(".") for one in _EXPRESSION.findall(text))]
-
-
-def _fits(source: str | None, target: str | None) -> bool:
-    """Whether a value of the type `source` may be bound to an input of the type `target`."""
-    return (
-        source is None
-        or target in (None, source)
-        or (target == "uri_folder" and source in DATA_TYPES - {"uri_file"})
-        or (target == "custom_model" and source in DATA_TYPES)
-        or (source, target) == ("integer", "number")
-    )
 
 
 class _Reader:
@@ -395,7 +190,7 @@ class _Reader:
             if not isinstance(value, Value):
                 self._wrong(at, f"the input {name!r} must be a value, or a mapping with type and path.")
                 return Port(None)
-            if isinstance(value, str) and _EXPRESSION.search(value):
+            if isinstance(value, str) and EXPRESSION.search(value):
                 self._wrong(at, f"the input {name!r} of the pipeline cannot be an expression.")
             return Port(None, default=value)
         described = self._part(at, _Input)
@@ -467,8 +262,8 @@ class _Reader:
     def _source(self, job: str, name: str, value: Any) -> FromInput | FromJob | Value | None:
         at: Location = ("jobs", job, "inputs", name)
         value = _unwrapped(value)
-        if isinstance(value, str) and _EXPRESSION.search(value):
-            expression = _EXPRESSION.fullmatch(value.strip())
+        if isinstance(value, str) and EXPRESSION.search(value):
+            expression = EXPRESSION.fullmatch(value.strip())
             match expression[1].strip().split(".") if expression else []:
                 case ["parent", "inputs", input_name]:
                     return FromInput(input_name)
@@ -518,7 +313,7 @@ class _Reader:
             return source if self._fits_input(at, port, source.name, inputs) else None
         if isinstance(source, FromJob):
             type_ = self._output_type(at, source, jobs)
-            if type_ is not None and not _fits(type_, port.type):
+            if type_ is not None and not fits(type_, port.type):
                 self._wrong(at, f"an output of type {type_} cannot be an input of type {port.type}.")
             return source if type_ is not None else None
         if port.type in DATA_TYPES:
@@ -535,7 +330,7 @@ class _Reader:
         if source is None:
             self._wrong(at, f"the pipeline has no input {name!r}.", did_you_mean(name, inputs))
             return False
-        if not _fits(source.type, port.type) or (source.type is None and port.type in DATA_TYPES):
+        if not fits(source.type, port.type) or (source.type is None and port.type in DATA_TYPES):
             self._wrong(
                 at, f"the pipeline's input {name!r} of type {source.type or 'literal'} does not fit {port.type}."
             )
@@ -589,7 +384,7 @@ class _Reader:
 
     def _output_target(self, at: Location, text: str) -> str | None:
         """The name of the pipeline's output that a job's output is bound to; None if the binding is invalid."""
-        expression = _EXPRESSION.fullmatch(text.strip())
+        expression = EXPRESSION.fullmatch(text.strip())
         kind, _, target = expression[1].strip().rpartition(".") if expression else ("", "", "")
         if kind != "parent.outputs":
             self._wrong(at, f"{text} is not a valid expression for a job's output.", "Write ${{parent.outputs.NAME}}.")
@@ -605,7 +400,7 @@ class _Reader:
         if self._file.outputs[name] is None:
             return
         declared = self._part(at, _Output)
-        if declared is not None and not _fits(created, declared.type):
+        if declared is not None and not fits(created, declared.type):
             self._wrong(at, f"an output of type {created} cannot be the pipeline's output of type {declared.type}.")
 
     def _order(self, jobs: Mapping[str, Job]) -> list[str]:
@@ -621,11 +416,6 @@ class _Reader:
 
 
 _BINDINGS = "Write ${{parent.inputs.NAME}} or ${{parent.jobs.JOB.outputs.NAME}}."
-
-
-def _joined(command: str) -> str:
-    """The command with continued lines (a backslash at the end) joined, as a shell does."""
-    return command.replace("\\\n", " ").strip()
 
 
 def _unwrapped(value: Any) -> Any:
@@ -669,45 +459,22 @@ def _component_problems(document: Document, component: _Component) -> Iterator[P
             except ValueError as error:
                 yield Problem(document.position(("inputs", name, "default")), f"{error}.")
     yield from _expression_problems(document.position(("command",)), component)
-    yield from _shell_problems(document.position(("command",)), component.command)
+    yield from shell_problems(document.position(("command",)), component.command)
 
 
 def _expression_problems(place: Position, component: _Component) -> Iterator[Problem]:
     known: dict[str, list[str]] = {"inputs": list(component.inputs), "outputs": list(component.outputs)}
-    for kind, name in _references(component.command):
+    for kind, name in references(component.command):
         if kind not in known:
             yield Problem(place, f"the command refers to {kind!r}; it can refer only to inputs and outputs.")
         elif name not in known[kind]:
             yield Problem(
                 place, f"the command refers to {kind}.{name}, which is not declared.", did_you_mean(name, known[kind])
             )
-    always = {name for kind, name in _references(_OPTIONAL.sub("", component.command)) if kind == "inputs"}
+    always = {name for kind, name in references(OPTIONAL.sub("", component.command)) if kind == "inputs"}
     for name, described in component.inputs.items():
         if described.optional and described.default is None and name in always:
             yield Problem(place, f"the optional input {name!r} must be inside $[[ ]], because it may have no value.")
-
-
-def _shell_problems(place: Position, command: str) -> Iterator[Problem]:
-    plain = _EXPRESSION.sub("x", _OPTIONAL.sub(r"\1", _joined(command)))
-    try:
-        words = shlex.split(plain)
-    except ValueError as error:
-        yield Problem(place, f"the command cannot be split into words: {error}.")
-        return
-    if not words:
-        yield Problem(place, "the command is empty.")
-    found: list[str] = []
-    for match in _QUOTED_OR_SHELL.finditer(plain):
-        in_quotes = re.sub(r"\\.", "", match["double"] or "")
-        found += [mark for mark in "$`" if mark in in_quotes]
-        if match["mark"] and not (match["mark"].endswith("=") and match.start() > 0):  # NAME=value: only at the start
-            found.append("several lines" if match["mark"] == "\n" else match["mark"])
-    if found:
-        yield Problem(
-            place,
-            f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps run without a shell.",
-            "Move it to a script, and start that script.",
-        )
 
 
 def settings(given: list[str]) -> dict[str, str]:

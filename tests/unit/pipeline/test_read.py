@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.errors import InputError
-from bootstrap.model.pipeline_file import FromInput, FromJob, Job, Pipeline, Port, cast, load_pipeline, settings
+from bootstrap.pipeline.check import cast
+from bootstrap.pipeline.graph import FromInput, FromJob, Job, Pipeline, Port
+from bootstrap.pipeline.read import load_pipeline, settings
 from tests.helpers import build_tree
 
 PIPELINE = """

@@ -1,0 +1,1 @@
+"""Job files of Azure ML, read, checked and run."""

@@ -1,0 +1,231 @@
+"""What a run depends on: the digests of its pipeline, code and inputs, and the outputs that are cached under them."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bootstrap.digest import NOT_CODE, digest_file, digest_text, digest_tree
+from bootstrap.errors import InputError, RefusedError, did_you_mean
+from bootstrap.model import registry
+from bootstrap.model.git_state import git_state
+from bootstrap.model.records import Artifact, GitState, Step, Version, read_record
+from bootstrap.pipeline.check import cast, data_problem
+from bootstrap.pipeline.environment import python_version
+from bootstrap.pipeline.graph import DATA_TYPES, FromInput, FromJob, Job, Pipeline, Port, Value
+from bootstrap.pipeline.read import load_pipeline
+from bootstrap.pipeline.record import artifact
+from bootstrap.project import STATE_FOLDER, Project
+
+STEP = "step.json"
+CODE = "step-code"
+"""The folder with a step's copy of its code, beside its outputs; no output can have this name."""
+
+
+@dataclass
+class PreparedRun:
+    """A pipeline and the digests of everything that goes into it.
+
+    Attributes:
+        champion: The champion, if the pipeline has an input for it.
+        overhead: Seconds outside of the steps, by activity (`Run.overhead`).
+    """
+
+    project: Project
+    pipeline: Pipeline
+    file: Artifact
+    git: GitState
+    inputs: dict[str, Artifact | Value]
+    champion: Version | None
+    lock: str
+    started: float
+    code: dict[str, str] = field(default_factory=dict)
+    overhead: dict[str, float] = field(default_factory=lambda: {"environment": 0.0, "mlflow": 0.0, "digests": 0.0})
+    _adding: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def prepare(
+        cls, project: Project, lock: str, file: Path, given: Mapping[str, str], directory: Path
+    ) -> "PreparedRun":
+        started = time.monotonic()
+        champion = registry.champion(project)
+        pipeline = load_pipeline(project.path(str(file)), given)
+        inputs = _inputs(project, pipeline, given, directory)
+        described = artifact(project, file, digest_file(file))
+        taken = champion if champion is not None and _takes_champion(project, pipeline) else None
+        if taken is not None and not registry.is_intact(project, taken.model):
+            raise RefusedError(
+                f"The champion, version {taken.version}, has changed since it was registered.",
+                why=f"{taken.model.path} no longer has the digest {taken.model.sha256}.",
+                hint="Restore the folder, or delete it and register another model.",
+            )
+        prepared = cls(project, pipeline, described, git_state(project.root), inputs, taken, lock, started)
+        prepared.overhead["digests"] = time.monotonic() - started
+        return prepared
+
+    @contextlib.contextmanager
+    def measured(self, activity: str) -> Iterator[None]:
+        """Add the time of the `with` block to the overhead of `activity`."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._adding:
+                self.overhead[activity] += time.monotonic() - began
+
+    def key(self, job: Job, inputs: Mapping[str, Artifact | Value], python: str) -> str:
+        """The digest of everything that the job's outputs depend on."""
+        if job.name not in self.code:
+            self.code[job.name] = digest_tree(job.code, NOT_CODE)
+        return digest_text(
+            json.dumps(
+                {
+                    "command": job.command,
+                    "environment": dict(job.environment),
+                    "outputs": dict(job.outputs),
+                    "code": self.code[job.name],
+                    "inputs": {
+                        name: {"sha256": value.sha256} if isinstance(value, Artifact) else value
+                        for name, value in inputs.items()
+                    },
+                    "lock": self.lock,
+                    "python": python,
+                },
+                sort_keys=True,
+            )
+        )
+
+    def job_inputs(self, job: Job, done: Mapping[str, Mapping[str, Artifact]]) -> dict[str, Artifact | Value]:
+        """The values of the job's inputs. Optional inputs without a value are left out.
+
+        Args:
+            done: The outputs of the jobs before it.
+        """
+        values: dict[str, Artifact | Value] = {}
+        for name, port in job.ports.items():
+            source = job.inputs.get(name)
+            value: Artifact | Value | None
+            if isinstance(source, FromInput):
+                value = self.inputs.get(source.name)
+            elif isinstance(source, FromJob):
+                value = done[source.job][source.output]
+            elif source is None and self.champion and f"{job.name}.{name}" == self.project.manifest.pipeline.champion:
+                value = self.champion.model
+            else:
+                value = source
+            if value is None:
+                value = port.default
+            if value is not None:
+                values[name] = value if isinstance(value, Artifact) else cast(value, port)
+        return values
+
+    def folder(self, job: Job, key: str) -> Path:
+        """The cache folder of the job's outputs."""
+        return self.project.path(f"{STATE_FOLDER}/steps/{job.name}-{key[:16]}")
+
+    def find_cached(self) -> dict[str, Step]:
+        """The jobs with cached outputs whose preceding jobs have cached outputs, too."""
+        python = python_version(self.project)
+        found: dict[str, Step] = {}
+        if python is None:
+            return found
+        for name, job in self.pipeline.jobs.items():
+            if all(before in found for before in job.after):
+                inputs = self.job_inputs(job, {before: found[before].outputs for before in job.after})
+                if (step := self.cached(job, self.key(job, inputs, python))) is not None:
+                    found[name] = step
+        return found
+
+    def cached(self, job: Job, key: str) -> Step | None:
+        """The record of the job's cached outputs, if they exist and still have their digests."""
+        folder = self.folder(job, key)
+        if not job.deterministic or not (folder / STEP).is_file():
+            return None
+        try:
+            record = read_record(folder / STEP, Step)
+            kept = {name: self._kept(folder / name, one.sha256) for name, one in record.outputs.items()}
+            code = self._kept(folder / CODE, self.code[job.name])
+            if (record.key, record.outputs, record.code) != (key, kept, code) or kept.keys() != job.outputs.keys():
+                return None
+            paths = {self.project.path(one.path): one.sha256 for one in (code, *kept.values())}
+            return record if all(path.exists() and digest_tree(path) == was for path, was in paths.items()) else None
+        except InputError:  # damaged: the step runs again
+            return None
+
+    def _kept(self, path: Path, sha256: str) -> Artifact:
+        return artifact(self.project, path, sha256)
+
+
+def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
+    """Whether the pipeline has the optional input that `pipeline.champion` of mlops.yaml names.
+
+    Raises InputError if the pipeline that mlops.yaml names has no such input; other pipelines need none.
+    """
+    named = project.manifest.pipeline.champion
+    job, _, name = named.partition(".")
+    port = pipeline.jobs[job].ports.get(name) if job in pipeline.jobs else None
+    if port is not None and port.optional and port.type in DATA_TYPES:
+        return True
+    if pipeline.path != project.path(project.manifest.pipeline.file).resolve():
+        return False
+    optional = [
+        f"{job.name}.{name}" for job in pipeline.jobs.values() for name, port in job.ports.items() if port.optional
+    ]
+    raise InputError(
+        f"{project.manifest.pipeline.file} has no input for the champion.",
+        why=f"pipeline.champion of mlops.yaml is {named}, which is not an optional input of a job with data.",
+        hint=did_you_mean(named, optional),
+    )
+
+
+def _inputs(
+    project: Project, pipeline: Pipeline, given: Mapping[str, str], directory: Path
+) -> dict[str, Artifact | Value]:
+    problems = [
+        f"the pipeline has no input {name!r}. {did_you_mean(name, pipeline.inputs)}"
+        for name in given
+        if name not in pipeline.inputs
+    ]
+    values: dict[str, Artifact | Value] = {}
+    for name, port in pipeline.inputs.items():
+        try:
+            value = _input(project, _declared(pipeline, name, port), given.get(name), directory)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        if value is not None:
+            values[name] = value
+    if problems:
+        raise InputError(
+            f"Inputs of {pipeline.path.name} are wrong.",
+            details=problems,
+            hint=f"{pipeline.path} declares the inputs and their defaults; --set NAME=VALUE sets a value.",
+        )
+    return values
+
+
+def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
+    """The port itself; for a literal of the pipeline file, the port of the job's input that it is bound to."""
+    bound = (
+        job.ports[input_name]
+        for job in pipeline.jobs.values()
+        for input_name, source in job.inputs.items()
+        if source == FromInput(name)
+    )
+    target = next(bound, None) if port.type is None else None
+    return port if target is None else replace(target, optional=False, default=port.default)
+
+
+def _input(project: Project, port: Port, text: str | None, directory: Path) -> Artifact | Value | None:
+    if port.type is None or port.type not in DATA_TYPES:
+        value = text if text is not None else port.default
+        return None if value is None else cast(value, port)
+    path = (directory / text).resolve() if text is not None else port.path
+    if path is None:
+        return None
+    if problem := data_problem(path, port.type):
+        raise ValueError(problem)
+    return artifact(project, path, digest_tree(path))

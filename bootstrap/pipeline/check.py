@@ -1,0 +1,132 @@
+"""Checks values, data and commands of a pipeline against what is declared."""
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from bootstrap.errors import Position, Problem
+from bootstrap.pipeline.expressions import EXPRESSION, OPTIONAL, joined
+from bootstrap.pipeline.graph import DATA_TYPES, Port, Value
+
+_MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
+"""The file that a folder of this type must contain."""
+
+_QUOTED_OR_SHELL = re.compile(
+    r"""'[^']*'                        # in single quotes no character is special
+      | (?P<double>"(?:\\.|[^"\\])*")  # in double quotes only $ and ` are
+      | \\.                            # an escaped character
+      | (?P<mark>&&|\|\||[|&;<>()`$*?\n]|(?<!\S)(?:[~#]|\w+=))""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def data_problem(path: Path, data_type: str) -> str:
+    """Why `path` is not data of this type; empty if it is."""
+    if not path.exists():
+        return f"{path} does not exist"
+    if data_type == "uri_file" and not path.is_file():
+        return f"{path} is a folder; the type {data_type} needs a file"
+    if data_type in ("uri_folder", *_MARKS) and not path.is_dir():
+        return f"{path} is a file; the type {data_type} needs a folder"
+    mark = _MARKS.get(data_type)
+    return f"{path} is not an {data_type}: it has no file {mark}" if mark and not (path / mark).is_file() else ""
+
+
+def cast(value: object, port: Port) -> Value:
+    """Convert a literal to the declared type of an input. Raises ValueError with the reason if that is impossible."""
+    result = CASTS[port.type](value) if port.type in CASTS else text_of(value)
+    if isinstance(result, int | float) and not isinstance(result, bool):
+        if port.minimum is not None and result < port.minimum:
+            raise ValueError(f"{result} is below the minimum, {port.minimum:g}")
+        if port.maximum is not None and result > port.maximum:
+            raise ValueError(f"{result} is above the maximum, {port.maximum:g}")
+    if port.choices is not None and result not in port.choices:
+        raise ValueError(f"{result!r} is not one of {', '.join(map(str, port.choices))}")
+    return result
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
+        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        return int(value)
+    raise ValueError(f"{value!r} is not an integer")
+
+
+def _number(value: object) -> int | float:
+    wrong = f"{value!r} is not a number"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(wrong)  # noqa: TRY004 - one exception type for all casts
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
+        return int(value)  # as YAML reads it: --set and the file give the same value
+    try:
+        number = float(value)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(wrong) from error
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not finite")
+    return value if isinstance(value, int | float) else number
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
+def text_of(value: object) -> Value:
+    """A literal of any type. Raises ValueError for lists and mappings."""
+    if isinstance(value, str | int | float | bool):
+        return value
+    raise ValueError(f"{value!r} is not text")
+
+
+def _string(value: object) -> str:
+    return str(text_of(value))
+
+
+CASTS: Mapping[str | None, Callable[[object], Value]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "string": _string,
+}
+
+
+def fits(source: str | None, target: str | None) -> bool:
+    """Whether a value of the type `source` may be bound to an input of the type `target`."""
+    return (
+        source is None
+        or target in (None, source)
+        or (target == "uri_folder" and source in DATA_TYPES - {"uri_file"})
+        or (target == "custom_model" and source in DATA_TYPES)
+        or (source, target) == ("integer", "number")
+    )
+
+
+def shell_problems(place: Position, command: str) -> Iterator[Problem]:
+    """What in a command only a shell understands."""
+    plain = EXPRESSION.sub("x", OPTIONAL.sub(r"\1", joined(command)))
+    try:
+        words = shlex.split(plain)
+    except ValueError as error:
+        yield Problem(place, f"the command cannot be split into words: {error}.")
+        return
+    if not words:
+        yield Problem(place, "the command is empty.")
+    found: list[str] = []
+    for match in _QUOTED_OR_SHELL.finditer(plain):
+        in_quotes = re.sub(r"\\.", "", match["double"] or "")
+        found += [mark for mark in "$`" if mark in in_quotes]
+        if match["mark"] and not (match["mark"].endswith("=") and match.start() > 0):  # NAME=value: only at the start
+            found.append("several lines" if match["mark"] == "\n" else match["mark"])
+    if found:
+        yield Problem(
+            place,
+            f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps run without a shell.",
+            "Move it to a script, and start that script.",
+        )

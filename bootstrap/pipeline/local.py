@@ -1,0 +1,346 @@
+"""Runs a pipeline file of Azure ML on this machine: each step in its own process, independent steps in parallel.
+
+The outputs of a step are cached under a key of everything that they depend on (code, command, content of inputs, lock,
+Python version). A step runs in a copy of its code, which is kept with its outputs. They are moved into the cache only
+after the step has succeeded and its code and inputs still have their digests, so an interruption leaves no partial
+output. Description: docs/run.md.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bootstrap import __version__
+from bootstrap.errors import BootstrapError, InputError, MissingError
+from bootstrap.files import remove_leftovers
+from bootstrap.lock import hold_lock
+from bootstrap.model import registry
+from bootstrap.model.locked import digest_of_lock
+from bootstrap.model.mlflow_store import MlflowStore, RunStatus, bytecode_folder, has_mlflow
+from bootstrap.model.records import Artifact, DataCheck, Evaluation, Run, Step, read_record, read_run, write_record
+from bootstrap.pipeline.cache import PreparedRun
+from bootstrap.pipeline.environment import python_version
+from bootstrap.pipeline.graph import Job
+from bootstrap.pipeline.record import cached_record, step_record
+from bootstrap.pipeline.step import Steps
+from bootstrap.progress import Progress
+from bootstrap.project import STATE_FOLDER, Project
+
+_LOG_LINES = 15
+_RUN_TAG = "mlops.run"
+"""The tag with our id of the run that all its runs in MLflow have."""
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{7}")
+_RUNNING = "running"
+"""The file in the folder of a run that has not succeeded: it may have runs in MLflow that still have to end."""
+_MLFLOW_STATUS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+
+
+def preview(project: Project, file: Path, given: Mapping[str, str], directory: Path) -> dict[str, bool]:
+    """The pipeline's jobs in order, and whether `run` with the same arguments would take their outputs from the cache.
+
+    A job that follows one without cached outputs counts as not cached. Raises the errors of `run`; changes nothing.
+    """
+    prepared = PreparedRun.prepare(project, digest_of_lock(project), file, given, directory)
+    cached = prepared.find_cached()
+    return {name: name in cached for name in prepared.pipeline.jobs}
+
+
+def run(
+    project: Project,
+    file: Path,
+    given: Mapping[str, str],
+    directory: Path,
+    progress: Progress,
+    *,
+    use_cache: bool = True,
+) -> tuple[Run, bool]:
+    """Run a pipeline file; return the run, and False if the outputs of all steps were cached.
+
+    Args:
+        project: The project that the pipeline belongs to.
+        file: The pipeline file, absolute.
+        given: Values for inputs of the pipeline, as text; the others have the values of the file.
+        directory: The folder that paths in `given` are relative to.
+        progress: Receives the progress of each step.
+        use_cache: Use cached outputs of steps that have not changed.
+
+    Raises:
+        InputError: The pipeline, a component, an input or uv.lock is wrong, or a step failed (`details` has the end of
+            its log).
+        MissingError: The project's environment cannot be created.
+        LockedError: Another run is in progress in this project.
+        RefusedError: The champion's folder has changed since it was registered.
+    """
+    lock = digest_of_lock(project)
+    with hold_lock(project.state / "lock", f"Another run is in progress in {project.root}."):
+        remove_leftovers(project.path(f"{STATE_FOLDER}/steps"))
+        prepared = PreparedRun.prepare(project, lock, file, given, directory)
+        if use_cache:
+            with prepared.measured("digests"):
+                cached = prepared.find_cached()
+            if len(cached) == len(prepared.pipeline.jobs):
+                if any(_runs(project).glob(f"*/{_RUNNING}")):
+                    interpreter = project.python()
+                    with _mlflow(project, interpreter) as store:
+                        _end_killed(project, store)
+                return _all_cached(prepared, cached, progress), False
+        return _execute(prepared, progress, use_cache=use_cache), True
+
+
+def _execute(work: PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
+    """Run the steps that are not cached, and write the run's record, also after a failure or an interruption."""
+    project = work.project
+    progress.started("environment")
+    with work.measured("environment"):
+        interpreter = project.python()
+    progress.finished("environment")
+    python = python_version(project)
+    if python is None:
+        raise MissingError(
+            f"{interpreter} is not in an environment that uv created.", hint="Delete .venv and run the command again."
+        )
+    # Compiled modules of earlier steps and models; those of the environment's packages stay.
+    shutil.rmtree(bytecode_folder(interpreter).joinpath(*project.state.parts[1:]), ignore_errors=True)
+    run_id = _new_id()
+    folder = _runs(project) / run_id
+    (folder / "logs").mkdir(parents=True)
+    with _mlflow(project, interpreter) as store:
+        _end_killed(project, store)
+        (folder / _RUNNING).touch()
+        execution = _Execution(work, run_id, folder, interpreter, python, store, progress, use_cache=use_cache)
+        record = execution.go()
+    (folder / _RUNNING).unlink()
+    return record
+
+
+def _runs(project: Project) -> Path:
+    return project.path(f"{STATE_FOLDER}/runs")
+
+
+def _mlflow(project: Project, interpreter: Path) -> contextlib.AbstractContextManager[MlflowStore | None]:
+    """The project's MLflow store; None if its environment has no MLflow."""
+    return MlflowStore(project, interpreter) if has_mlflow(interpreter) else contextlib.nullcontext()
+
+
+def _end_killed(project: Project, store: MlflowStore | None) -> None:
+    """Set the final status of what earlier runs, which did not succeed, left running in MLflow. The lock is held."""
+    for marker in _runs(project).glob(f"*/{_RUNNING}"):
+        if store is not None and _ID.fullmatch(marker.parent.name):
+            store.end_runs(_RUN_TAG, marker.parent.name, "KILLED")
+        remove_leftovers(marker.parent)
+        marker.unlink()
+
+
+class _Execution:
+    """A run in progress: its steps, their processes and results."""
+
+    def __init__(
+        self,
+        work: PreparedRun,
+        run_id: str,
+        folder: Path,
+        interpreter: Path,
+        python: str,
+        store: MlflowStore | None,
+        progress: Progress,
+        *,
+        use_cache: bool,
+    ) -> None:
+        self._work, self._id, self._folder = work, run_id, folder
+        self._python, self._steps = python, Steps(work, folder, interpreter)
+        self._store, self._progress, self._use_cache = store, progress, use_cache
+        self._started_at = _now()
+        self._parent: str | None = None
+        self._records: dict[str, Step] = {}
+        self._outputs: dict[str, Mapping[str, Artifact]] = {}
+
+    def go(self) -> Run:
+        status: RunStatus = "KILLED"
+        try:
+            self._parent = self._start_run(self._id)
+            self._all_jobs()
+            failed = [name for name, record in self._records.items() if record.status == "failed"]
+            status = "FAILED" if failed else "FINISHED"
+            record = self._write("failed" if failed else "completed")
+        except BaseException as error:
+            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            self._write("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            raise
+        finally:
+            if self._store is not None and self._parent is not None:
+                self._store.end_run(self._parent, status)
+        if failed:
+            raise self._failure(failed)
+        return record
+
+    def _all_jobs(self) -> None:
+        jobs = self._work.pipeline.jobs
+        waiting = dict(jobs)
+        running: set[Future[None]] = set()
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="job") as pool:
+            try:
+                while waiting or running:
+                    for name in [one for one in waiting if all(before in self._outputs for before in jobs[one].after)]:
+                        running.add(pool.submit(self._job, waiting.pop(name)))
+                    if not running:
+                        break
+                    # With a timeout, because Windows does not interrupt a wait without one.
+                    done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        running.remove(future)
+                        future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._steps.stop()
+                raise
+
+    def _job(self, job: Job) -> None:
+        """Run a job or use its cached outputs, and store the result."""
+        with self._work.measured("digests"):
+            inputs = self._work.job_inputs(job, self._outputs)
+            key = self._work.key(job, inputs, self._python)
+            cached = self._work.cached(job, key) if self._use_cache else None
+        self._progress.started(job.name)
+        if cached is not None:
+            self._progress.finished(job.name, "cached")
+            self._records[job.name] = cached_record(cached, job)
+            self._outputs[job.name] = cached.outputs
+            return
+        run_id = self._start_run(job.name)
+        record = self._steps.run(job, key, inputs, run_id)
+        if self._store is not None and run_id is not None:
+            self._store.end_run(run_id, _MLFLOW_STATUS[record.status])
+        self._progress.finished(job.name, "done" if record.status == "completed" else record.status)
+        self._records[job.name] = record
+        if record.status == "completed":
+            self._outputs[job.name] = record.outputs
+
+    def _start_run(self, name: str) -> str | None:
+        """Start a run in MLflow, below that of the pipeline if there is one already; None without MLflow."""
+        if self._store is None:
+            return None
+        experiment = self._work.pipeline.experiment or self._work.project.manifest.name
+        with self._work.measured("mlflow"):
+            return self._store.start_run(experiment, name, parent=self._parent, tags={_RUN_TAG: self._id})
+
+    def _write(self, status: str) -> Run:
+        work = self._work
+        outputs = {
+            name: self._outputs[source.job][source.output]
+            for name, source in work.pipeline.outputs.items()
+            if source.job in self._outputs
+        }
+        record = _run_record(
+            work,
+            id=self._id,
+            status=status,
+            started_at=self._started_at,
+            seconds=round(time.monotonic() - work.started, 3),
+            overhead={activity: round(seconds, 3) for activity, seconds in work.overhead.items()},
+            data_checks=_data_checks(work.project, outputs, self._progress),
+            jobs={
+                name: self._records.get(name) or step_record(work.project, job, "skipped", {}, seconds=0.0, key="")
+                for name, job in work.pipeline.jobs.items()
+            },
+            outputs=outputs,
+            python=self._python,
+            mlflow_run_id=self._parent,
+        )
+        write_record(self._folder / "run.json", record)
+        return record
+
+    def _failure(self, failed: Sequence[str]) -> BootstrapError:
+        details: list[str] = []
+        for name in failed:
+            log = self._folder / "logs" / f"{name}.log"
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+            details += [f"{name}, the end of {log}:", *(f"  {line}" for line in lines)]
+        cached = [name for name, record in self._records.items() if record.status in ("completed", "cached")]
+        return InputError(
+            f"{'The step' if len(failed) == 1 else 'The steps'} {', '.join(failed)} failed.",
+            details=details,
+            why=f"The outputs of other steps are cached: {', '.join(cached)}." if cached else "",
+            hint="Correct the step and run the same command again: only this step and those after it run.",
+        )
+
+
+def _data_checks(project: Project, outputs: Mapping[str, Artifact], progress: Progress) -> list[DataCheck] | None:
+    """The checks of the data in the evaluation; None if there is no evaluation, or it cannot be read (reported)."""
+    evaluation = outputs.get(project.manifest.pipeline.evaluation)
+    if evaluation is None:
+        return None
+    try:
+        return read_record(project.path(evaluation.path) / "evaluation.json", Evaluation).data_checks
+    except InputError as error:
+        progress.say(f"The data checks cannot be shown: {error}")
+        return None
+
+
+def _all_cached(work: PreparedRun, cached: Mapping[str, Step], progress: Progress) -> Run:
+    """The earlier run with the same outputs, or a new run record if the outputs come from several runs."""
+    jobs = {name: cached_record(one, work.pipeline.jobs[name]) for name, one in cached.items()}
+    keys = {name: record.key for name, record in jobs.items()}
+    for path in sorted(_runs(work.project).glob("*/run.json"), reverse=True):
+        try:
+            run = read_run(path)
+        except InputError:  # damaged, or from a newer version: ignored
+            continue
+        if run.pipeline.path == work.file.path:
+            if (
+                run.status == "completed"
+                and {name: job.key for name, job in run.jobs.items()} == keys
+                and run.inputs == work.inputs
+                and run.champion == registry.recorded(work.champion)
+                and run.git.commit == work.git.commit
+            ):
+                return run.model_copy(update={"jobs": jobs})
+            break
+    outputs = {name: cached[source.job].outputs[source.output] for name, source in work.pipeline.outputs.items()}
+    record = _run_record(
+        work,
+        id=_new_id(),
+        status="completed",
+        started_at=_now(),
+        seconds=0.0,
+        jobs=jobs,
+        outputs=outputs,
+        python=python_version(work.project) or "",
+        mlflow_run_id=None,
+        data_checks=_data_checks(work.project, outputs, progress),
+    )
+    write_record(_runs(work.project) / record.id / "run.json", record)
+    return record
+
+
+def _run_record(work: PreparedRun, **fields: object) -> Run:
+    return Run.model_validate(
+        {
+            "schema_version": 1,
+            "project": work.project.manifest.name,
+            "model": work.project.manifest.model.name,
+            "pipeline": work.file,
+            "inputs": work.inputs,
+            "champion": registry.recorded(work.champion),
+            "git": work.git,
+            "lock_sha256": work.lock,
+            "tool": __version__,
+            **fields,
+        }
+    )
+
+
+def _new_id() -> str:
+    """A run id that sorts after all earlier ones: runs of one project do not overlap."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{secrets.token_hex(2)}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
