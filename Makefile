@@ -2,7 +2,7 @@
 # People who have uv, and people on Windows, can say the same with uv alone: see README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: arm-types attack help demo test mutants check format benchmark browser soak sync clean
+.PHONY: arm-types attack azurite help demo test mutants check format benchmark browser moves soak sync clean
 
 # The machine's uv, else one of our own in an ignored folder.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
@@ -42,6 +42,9 @@ arm-types: sync ## download the ARM types and policies that tests/conformance re
 attack: sync ## hostile files, repositories and evidence, kills, races and odd machines against every command, for ten minutes
 	$(RUN) python -m tests.attacks
 
+moves: sync azurite ## kill the move of states to a storage account at each of its steps
+	$(RUN) python -m tests.engine.moves
+
 soak: sync ## kill 50 deployments at random moments, and complete them
 	$(RUN) python -m tests.engine.soak 50
 
@@ -52,6 +55,12 @@ browser: ## the browser that tests open pages in, where none is installed and ap
 	@for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name >/dev/null && exit 0; done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; fi
+
+azurite: .tools/azurite/node_modules/.package-lock.json ## the emulator of Azure Storage that tests keep states in; needs Node.js
+
+.tools/azurite/node_modules/.package-lock.json: tests/azurite/package-lock.json
+	@if command -v npm >/dev/null; then mkdir -p .tools/azurite && cp tests/azurite/package*.json .tools/azurite && \
+	npm ci --prefix .tools/azurite --silent --no-fund --no-audit && touch $@; fi
 
 sync: $(UV)
 	@$(UV) sync --locked --all-extras --quiet

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bootstrap.cli import stack as stacks
 from bootstrap.cli.command import Currency, Session, command, complete_stack, platform_group
+from bootstrap.cli.stack import Backend, Parallel, Yes, deployer
 from bootstrap.errors import InputError, MissingError, Position, Problem, did_you_mean
 from bootstrap.files import relative_path
 from bootstrap.processes import shell_line
@@ -351,3 +353,50 @@ def policy_pack(session: Session) -> None:
     from infra.rules import PACK_FOLDER
 
     session.console.result(str(PACK_FOLDER), {"schema_version": 1, "folder": str(PACK_FOLDER)})
+
+
+@command(
+    platform_group,
+    "platform bootstrap-state",
+    interrupted="each state is in one backend or in both; run the same command again",
+    examples=[
+        "mlops-bootstrap platform bootstrap-state -C examples/contoso",
+        "mlops-bootstrap platform bootstrap-state --to file --yes",
+    ],
+)
+def bootstrap_state(
+    session: Session,
+    *,
+    to: Annotated[str, typer.Option(metavar="hub|file|URL", help="The backend that the states are moved to.")] = "hub",
+    yes: Yes = False,
+    backend: Backend = None,
+    parallel: Parallel = 4,
+) -> None:
+    """Move the states of all stacks to the hub's storage account, or to another backend.
+
+    First deploy the hub with the backend `file`. A state is removed where it was when the moved one was read again and
+    is the same. Their secrets are encrypted with the key of the new backend, and are on no disk in the clear.
+    """
+    from bootstrap.stack.deploy.backend import place_of, refuse_tracked, state_folder, used_place
+
+    platform = session.platform()
+    named = platform.manifests.platform.value.state
+    used = used_place(state_folder(platform.root))
+    if backend is None and used == place_of(platform, to) != place_of(platform, named):
+        backend = named  # the move is repeated
+    work = deployer(session, backend, parallel)
+    if work.backend == to:
+        raise InputError(f"The states are moved from {to} to {to}.", hint="Name the backend that has them: --backend")
+    refuse_tracked(to)
+
+    def consent(resources: Mapping[str, int]) -> None:
+        rows = [[name, f"{count:,}", work.backend, to] for name, count in resources.items()]
+        session.console.say(table(["stack", "resources", "from", "to"], rows))
+        stacks.ask(session, [] if yes else [("Type yes to move these states", "yes")])
+
+    moved = work.move(to, consent)
+    step = f"Next, write `state: {to}` into platform.yaml, and commit it."
+    session.console.result(
+        table(["stack", "state"], [list(one) for one in moved.items()]) + ("" if named == to else f"\n\n{step}"),
+        {"schema_version": 1, "from": work.backend, "to": to, "stacks": moved},
+    )

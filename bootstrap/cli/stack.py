@@ -1,14 +1,18 @@
 """The arguments that the commands on deployed stacks share."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bootstrap.cli.command import Session, complete_stack
 from bootstrap.errors import ConflictError, InputError
+from bootstrap.processes import shell_line
+from bootstrap.terminal.console import can_ask
 
 if TYPE_CHECKING:
     from bootstrap.manifests.platform import Platform
@@ -72,16 +76,55 @@ Imports = Annotated[
 def deployer(
     session: Session, backend: str | None, parallel: int, max_failures: int = 1, imports: Sequence[str] = ()
 ) -> "Deployer":
-    """The stacks of the platform under the engine. Raises MissingError when there is no engine."""
+    """The stacks of the platform under the engine.
+
+    Raises:
+        ConflictError: The manifests name another backend than this machine uses, and nobody agrees.
+        InputError: The environment replaces a provider of the engine.
+        MissingError: There is no engine.
+    """
     from bootstrap.stack.deploy.backend import refuse_tracked, state_folder
     from bootstrap.stack.deploy.deploy import Deployer, parse_imports
     from bootstrap.stack.deploy.engine import Engine
 
     platform, found = session.platform(), parse_imports(imports)
+    if os.environ.get(_OTHER_PROVIDERS):
+        raise InputError(
+            f"{_OTHER_PROVIDERS} is set: the engine would deploy to something else than Azure.",
+            hint=f"Unset it: unset {_OTHER_PROVIDERS}",
+        )
     folder = state_folder(platform.root)
-    backend = backend or platform.manifests.platform.value.state
+    if backend is None:
+        backend = platform.manifests.platform.value.state
+        _agree_to_backend(session, platform, folder, backend)
     refuse_tracked(backend)
     return Deployer(platform, folder, Engine(), backend, session.console, parallel, max_failures, found)
+
+
+_OTHER_PROVIDERS = "PULUMI_DEBUG_PROVIDERS"
+"""The variable by which the engine uses a running program as a provider.
+
+https://www.pulumi.com/docs/iac/cli/environment-variables/
+"""
+
+
+def _agree_to_backend(session: Session, platform: "Platform", folder: Path, backend: str) -> None:
+    """Ask before the states are those of another backend than this machine used, because a commit says so.
+
+    The engine downloads and runs the plugins that a state names.
+    """
+    from bootstrap.stack.deploy.backend import place_of, use_place, used_place
+
+    place, used = place_of(platform, backend), used_place(folder)
+    if place == used:
+        return
+    what = f"platform.yaml names another backend than this machine used: {place}, not {used}."
+    why = "The engine runs the plugins that its states name, and creates what they lack again."
+    if not can_ask():
+        raise ConflictError(what, why=why, hint=f"If the change is intended: {shell_line('--backend', backend)}")
+    session.console.say(f"{what} {why}")
+    ask(session, [("Type yes to use it from now on", "yes")])
+    use_place(folder, place)
 
 
 def consent(session: Session, *, yes: bool, confirmed: Sequence[str]) -> "Callable[[Sequence[StackSettings]], None]":

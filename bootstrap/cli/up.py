@@ -9,6 +9,7 @@ from bootstrap.cli.command import Session, app, command
 from bootstrap.cli.deployments import finish
 from bootstrap.cli.stack import AllowReplace, Backend, Confirm, Imports, Parallel, Selection, Yes, consent, deployer
 from bootstrap.errors import InputError
+from bootstrap.processes import shell_line
 
 
 @command(
@@ -58,6 +59,12 @@ def up(
         if selection != Selection():
             raise InputError("--resume cannot be combined with a selection of stacks.", hint="Leave one out.")
         earlier = to_resume(work.ledgers, resume)
+        if (used := earlier.started.get("backend", work.backend)) != work.backend:
+            raise InputError(
+                f"Deployment {earlier.id} used the backend {used}, and this is {work.backend}.",
+                hint=f"Add --backend {used}. If the states were moved since: "
+                f"{shell_line('mlops-bootstrap', 'up', *earlier.unfinished)}",
+            )
         selection, resumed = Selection(earlier.unfinished), earlier.id
     previews = work.preview(selection.of(work.platform))
     state = deploy.DeployedState(("preview",), work.backend)

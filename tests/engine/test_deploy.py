@@ -28,7 +28,7 @@ def test_up_deploys_the_hub_before_environments(original: Estate) -> None:
 
     order = [(line["event"], line["stack"]) for line in lines if line["event"].startswith("stack-")]
     assert order == [(event, stack) for stack in STACKS for event in ("stack-started", "stack-ended")]
-    assert lines[0]["event"] == "started"
+    assert lines[0] == {**lines[0], "event": "started", "backend": "file"}
     assert lines[-1] == {**lines[-1], "event": "ended", "result": "done"}
 
 
@@ -139,6 +139,7 @@ def test_failed_stack_stops_the_next_ring_and_is_resumed(tmp_path: Path) -> None
     results = {name: stack["result"] for name, stack in failed.document["stacks"].items()}
     assert results == {"hub": "failed", "fraud-dev": "waiting"}
     new.azure.delete(alerts)
+    assert new.up("--resume", "latest", "--backend", tmp_path.as_uri()).code == 2, "that is another backend"
     done = new.up("--resume", "latest")
     assert done.code == 0, done.err
     assert {name: stack["result"] for name, stack in done.document["stacks"].items()} == dict.fromkeys(STACKS, "done")
@@ -356,6 +357,8 @@ def test_backend_and_passphrase_are_checked_before_the_plan(
 def test_backend_of_the_manifest_is_used_and_the_option_replaces_it(tmp_path: Path) -> None:
     new = new_estate(tmp_path)
     world(new.root, changed(PLATFORM, ("organization:", "state: file:///nowhere/at/all\norganization:")))
+    (new.root / ".mlops").mkdir()
+    (new.root / ".mlops/backend").write_text("file:///nowhere/at/all\n")
 
     by_manifest, by_option = new.run("drift", "hub"), new.run("drift", "hub", "--backend", "file")
 

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from bootstrap.errors import BootstrapError, InputError, MissingError
-from bootstrap.files import path_inside, write_atomically
+from bootstrap.files import path_inside, read_bounded, write_atomically
+from bootstrap.manifests.platform import Platform
 from bootstrap.processes import read_git, shell_line
-from infra.hub import hub_of
-from infra.settings import EnvironmentSettings, StackSettings
+from infra.hub import state_store_of
+from infra.settings import HUB, StackSettings
 
 FOLDER = ".mlops"
 """The folder of a platform repository, ignored by git, that holds what belongs to this machine."""
@@ -37,7 +38,8 @@ class Backend:
     Attributes:
         url: As `pulumi login` takes it: `file:///...`, `azblob://...`, `https://api.pulumi.com`.
         secrets_provider: The key that encrypts secrets; None for a passphrase.
-        folder: Where the engine's settings of the stack are, on this machine.
+        folder: What belongs to the stack in this backend, on this machine: the engine's settings with the encrypted
+            key of its secrets, and copies of its states.
         environment: Environment variables of the engine, beside those that it has.
     """
 
@@ -48,8 +50,8 @@ class Backend:
 
     @property
     def copies(self) -> Path:
-        """The folder for copies of the stack's states, of this backend only."""
-        return self.folder / "copies" / hashlib.sha256(self.url.encode()).hexdigest()[:16]
+        """The folder for copies of the stack's states."""
+        return self.folder / "copies"
 
 
 def state_folder(root: Path) -> Path:
@@ -106,12 +108,14 @@ def backend_of(folder: Path, settings: StackSettings, choice: str, environment: 
         InputError: The choice is none of these.
         MissingError: The secrets of the state need a passphrase, and the environment has none.
     """
-    own = folder / "stacks" / settings.stack
+
+    def of(url: str, secrets_provider: str | None = None) -> Backend:
+        digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+        return Backend(url, secrets_provider, folder / "stacks" / settings.stack / digest)
+
     if choice == "hub":
-        store = hub_of(settings).state_store(
-            settings.environment if isinstance(settings, EnvironmentSettings) else None
-        )
-        return Backend(store.backend_url, store.secrets_provider, own)
+        store = state_store_of(settings)
+        return of(store.backend_url, store.secrets_provider)
     if choice != "file" and "://" not in choice:
         raise InputError(
             f"{choice!r} is no backend.",
@@ -125,13 +129,35 @@ def backend_of(folder: Path, settings: StackSettings, choice: str, environment: 
             "the state cannot be used.",
         )
     if choice != "file":
-        return Backend(choice, None, own)
+        return of(choice)
     state = states_in(folder)
     state.mkdir(parents=True, exist_ok=True)
     # States never go into the repository, whatever its own .gitignore has.
     if not (ignore := folder / ".gitignore").exists():
         write_atomically(ignore, "*\n")
-    return Backend(state.resolve().as_uri(), None, own)
+    return of(state.resolve().as_uri())
+
+
+_RECORD = "backend"
+"""The file in `FOLDER` with the place of the states that this machine uses; without it, the backend is `file`."""
+
+
+def place_of(platform: Platform, choice: str) -> str:
+    """The place of the states: the choice itself; for `hub`, the hub's own states, whose names are the platform's."""
+    return f"hub, {state_store_of(platform.stacks[HUB]).backend_url}" if choice == "hub" else choice
+
+
+def used_place(folder: Path) -> str:
+    """The place of the states that this machine uses, as `use_place` recorded it."""
+    try:
+        return read_bounded(folder / _RECORD).decode(errors="replace").strip()
+    except FileNotFoundError:
+        return "file"
+
+
+def use_place(folder: Path, place: str) -> None:
+    """Record that this machine uses the states of a place, as a person decided. Raises OSError."""
+    write_atomically(folder / _RECORD, f"{place}\n")
 
 
 def states_in(folder: Path) -> Path:

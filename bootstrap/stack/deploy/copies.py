@@ -3,6 +3,7 @@
 They are as the engine exports them: secrets in them are encrypted.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.request import url2pathname
 from bootstrap.files import write_atomically
 from bootstrap.stack.deploy.backend import Backend
 from bootstrap.stack.plan.program import PROJECT
+from bootstrap.stack.state import read_state, resources
 
 _KEPT = 10
 """How many copies of a stack's state are kept."""
@@ -46,17 +48,6 @@ def copied_states(backend: Backend, stack: str) -> Iterator[tuple[Path, str]]:
         paths += (folder / "history" / PROJECT / stack).glob("*.checkpoint.json")
         paths += (folder / "stacks" / PROJECT).glob(f"{stack}.json.bak")
     for path in sorted(paths, key=lambda one: one.stat().st_mtime, reverse=True):
-        if (state := _importable(path)) is not None:
-            yield path, state
-
-
-def _importable(path: Path) -> str | None:
-    """A state in the form of `pulumi stack export`; None where the file has none."""
-    try:
-        document = json.loads(path.read_bytes())
-        if "checkpoint" in document:
-            document = {"version": document["version"], "deployment": document["checkpoint"]["latest"]}
-        resources = (document["deployment"] or {}).get("resources")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return json.dumps(document) if resources else None
+        with contextlib.suppress(ValueError):  # the damaged one, too
+            if resources(state := read_state(path.read_bytes())):
+                yield path, json.dumps(state)

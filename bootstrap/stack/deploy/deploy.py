@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +14,12 @@ from bootstrap.lock import hold_lock
 from bootstrap.manifests.platform import Platform
 from bootstrap.processes import read_git, shell_line
 from bootstrap.progress import Progress
-from bootstrap.stack.deploy.backend import Backend, backend_of
+from bootstrap.stack.deploy.backend import Backend, backend_of, place_of, use_place
 from bootstrap.stack.deploy.copies import copies_of, keep_copy
 from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.ledger import FOLDER as LEDGERS
 from bootstrap.stack.deploy.ledger import Ledger, versions
+from bootstrap.stack.deploy.move import Moved, move_state, require_stores
 from bootstrap.stack.deploy.operations import EngineStack, Outcome, Preview, Watch, lost, not_deployed
 from bootstrap.stack.deploy.recover import Repair, find_repairs
 from bootstrap.stack.deploy.rings import for_each, in_rings
@@ -186,14 +187,46 @@ class Deployer:
     def states(self, names: Sequence[str]) -> dict[str, str]:
         """The states of those stacks that are in the backend, with their secrets in the clear. Raises RemoteError."""
         opened = self._opened(names)
-        return self._work(
-            "read", [name for name in names if opened[name].state],
-            lambda stack: stack.command("stack", "export", "--show-secrets"), opened,
-        )  # fmt: skip
+        return self._work("read", [name for name in names if opened[name].state], EngineStack.decrypted, opened)
 
     def take_over(self, states: Mapping[str, str]) -> None:
         """Create stacks with the states that `states` read in another backend. Raises RemoteError."""
         self._work("copy the state of", list(states), lambda stack: stack.take_over(states[stack.settings.stack]))
+
+    def move(self, to: str, consent: Callable[[Mapping[str, int]], None]) -> dict[str, Moved]:
+        """Move the states of all stacks to another backend, which this machine uses from then on.
+
+        Args:
+            to: `file`, `hub` or a URL.
+            consent: Is asked with the number of resources by stack, before the first state is moved.
+
+        Raises:
+            ConflictError: As `move_state`.
+            LockedError: An operation on a stack is under way.
+            MissingError: Nothing is deployed; or the hub has no place for a state.
+            RemoteError: The engine or a backend fails.
+        """
+        there, names = replace(self, backend=to), list(self.platform.stacks)
+        sources = self._opened(names)
+        to_move = {name: len(stack.resources()) for name, stack in sources.items() if stack.state}
+        if to == "hub" and HUB in to_move:
+            require_stores(sources[HUB], self.platform.selected(list(to_move)))
+        targets = there._opened(names)
+        if not to_move and not any(stack.state for stack in targets.values()):
+            raise not_deployed(names)
+        if to_move:
+            consent(to_move)
+
+        def work(stack: EngineStack) -> Moved:
+            with self._locked(stack.settings.stack):
+                return move_state(stack, there._open(stack.settings), self._backend(stack.settings))
+
+        # The hub comes last: until then, its state shows that the others have a place.
+        moved: dict[str, Moved] = {}
+        for some in ([name for name in names if name != HUB], [HUB]):
+            moved |= self._work("move", some, work)
+        use_place(self.folder, place_of(self.platform, to))
+        return {name: moved[name] for name in names}
 
     def recover(
         self, names: Sequence[str], consent: Callable[[Mapping[str, Sequence[Repair]]], None]
@@ -255,8 +288,8 @@ class Deployer:
         rings = list(in_rings(self.platform.selected(list(previews)), last_first=operation == "destroy"))
         names = [settings.stack for members in rings for settings in members]
         started = {
-            "operation": operation, "versions": versions(), "commit": _commit(self.platform.root), "stacks": names,
-            "resumes": resumes,
+            "operation": operation, "versions": versions(), "commit": _commit(self.platform.root),
+            "backend": self.backend, "stacks": names, "resumes": resumes,
         }  # fmt: skip
         with Ledger(self.ledgers, **started) as ledger:
 

@@ -4,11 +4,13 @@ Every line has `at`, the time in UTC, and `event`:
 
 | event | further keys |
 | --- | --- |
-| `started` | `schema_version`, `operation`, `by`, `versions`, `commit`, `stacks` (names, in their order), `resumes` |
+| `started` | `schema_version`, `operation`, `by`, `versions`, `commit`, `backend`, `resumes`, `stacks` |
 | `stack-started` | `stack`, `digest` of what the operation would change |
 | `resource` | `stack`, `urn`, `action`, `failed` |
 | `stack-ended` | `stack`, `result` (`done`, `unchanged`, `failed`), `counts`, `seconds`, `error` |
 | `ended` | `result` (`done`, `failed`, `interrupted`), `seconds` |
+
+`stacks` are names, in their order.
 
 Lines about the start and the end of stacks and deployments are on the disk before the work goes on. A power failure can
 cut off the last line, which is left out when the ledger is read; another damaged line is an error.
@@ -164,8 +166,8 @@ def to_resume(folder: Path, id_: str) -> Deployment:
 
 
 _LINE = create_model(
-    "_LINE", event=(str, ...), operation=(str, ""), by=(str, ""), stacks=(list[str], []), stack=(str, ""),
-    result=(str, ""), counts=(dict[str, int], {}),
+    "_LINE", event=(str, ...), operation=(str, ""), by=(str, ""), backend=(str, ""), stacks=(list[str], []),
+    stack=(str, ""), result=(str, ""), counts=(dict[str, int], {}),
 )  # fmt: skip
 """The types of the keys that are read: a ledger that something else wrote is refused."""
 

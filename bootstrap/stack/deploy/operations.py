@@ -28,6 +28,7 @@ from bootstrap.stack.diff.difference import Action, ResourceDiff, StackDiff
 from bootstrap.stack.plan.checks import check_change
 from bootstrap.stack.plan.model import StackPlan
 from bootstrap.stack.plan.program import PROJECT
+from bootstrap.stack.state import pending, read_state, resources
 from infra.programs import create_resources
 from infra.rules import PACK_FOLDER
 from infra.rules.adopted import without_additions
@@ -124,7 +125,13 @@ class EngineStack:
         self._settings_file = backend.folder / f"Pulumi.{settings.stack}.yaml"
         backend.folder.mkdir(parents=True, exist_ok=True)
         self._workspace = automation.LocalWorkspace(
-            env_vars={"PULUMI_BACKEND_URL": backend.url, "PULUMI_SKIP_UPDATE_CHECK": "true", **backend.environment},
+            env_vars={
+                "PULUMI_BACKEND_URL": backend.url,
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                # A machine that uses the stack for the first time takes the encrypted key from the state.
+                "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+                **backend.environment,
+            },
             program=self._program,
             project_settings=automation.ProjectSettings(name=PROJECT, runtime="python"),
             pulumi_command=engine,
@@ -144,16 +151,16 @@ class EngineStack:
     def check_key(self) -> None:
         """Encrypt something with the passphrase or the key of the stack. Raises MissingError when it is another one.
 
-        The engine tries it late, and only if this machine has used the stack before.
+        The engine tries it late.
         """
-        if not self.state or not self._settings_file.exists():
+        if not self.state:
             return
         with _Errors(self._name, "open"), temporary_folder() as folder:
             copy = folder / self._settings_file.name
-            copy.write_bytes(self._settings_file.read_bytes())
+            copy.write_bytes(self._settings_file.read_bytes() if self._settings_file.exists() else b"")
             self.command("config", "set", "--secret", "key", "value", "--config-file", str(copy))
 
-    def _reread(self) -> None:
+    def reread(self) -> None:
         """Have the state read again when it is next used."""
         self.__dict__.pop("state", None)
 
@@ -170,7 +177,7 @@ class EngineStack:
     @property
     def interrupted(self) -> list[Mapping[str, Any]]:
         """The operations that an earlier deployment began, and whose end is not recorded: `resource`, `type`."""
-        return list((json.loads(self.state)["deployment"] or {}).get("pending_operations") or []) if self.state else []
+        return pending(read_state(self.state)) if self.state else []
 
     def _program(self) -> None:
         if self._imports:
@@ -211,7 +218,7 @@ class EngineStack:
         """Create the stack in the backend, without resources."""
         with _Errors(self._name, "create"):
             automation.Stack.create(self._name, self._workspace)
-        self._reread()
+        self.reread()
 
     def up(self, watch: Watch) -> Outcome:
         """Create, change and remove resources until Azure has what the program declares.
@@ -300,10 +307,15 @@ class EngineStack:
             self.command("state", "unprotect", "--all", "--yes")
         return self._change("destroy", lambda on_event: self._stack.destroy(on_event=on_event), watch)
 
-    def remove(self) -> None:
-        """Remove the stack, which has no resources, from the backend, with its history."""
+    def remove(self, *, force: bool = False) -> None:
+        """Remove the stack from the backend, with its history.
+
+        Args:
+            force: Also if its state has resources, which stay in Azure.
+        """
         with _Errors(self._name, "remove"):
-            self._workspace.remove_stack(self._name)
+            self._workspace.remove_stack(self._name, force=force)
+        self.reread()
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of the last deployment; secrets are masked."""
@@ -317,7 +329,7 @@ class EngineStack:
 
     def resources(self) -> list[dict[str, Any]]:
         """The resources of Azure in the state, as the engine keeps them: `urn`, `type`, `id` and more."""
-        found = (json.loads(self.state)["deployment"] or {}).get("resources") or [] if self.state else []
+        found = resources(read_state(self.state)) if self.state else []
         return [one for one in found if one.get("custom") and not one["type"].startswith("pulumi:")]
 
     def damage(self) -> str:
@@ -375,13 +387,24 @@ class EngineStack:
             except automation.StackNotFoundError:
                 automation.Stack.create(self._name, self._workspace)
                 self.command("stack", "import", text=state)
-        self._reread()
+        self.reread()
+
+    def decrypted(self) -> str:
+        """The state with its secrets in the clear."""
+        with _Errors(self._name, "read the state of"):
+            return self.command("stack", "export", "--show-secrets")
 
     def take_over(self, state: str) -> None:
-        """Create the stack with a state that has its secrets in the clear; this backend's key encrypts them."""
-        self.create()
+        """Give the stack a state that has its secrets in the clear; this backend's key encrypts them.
+
+        The stack has no resources. It is created if it is not in the backend.
+        """
+        if self.state and "secrets_providers" not in read_state(self.state)["deployment"]:
+            self.remove()  # its creation was interrupted
+        if not self.state:
+            self.create()
         document = json.loads(state)
-        document["deployment"]["secrets_providers"] = json.loads(self.state)["deployment"]["secrets_providers"]
+        document["deployment"]["secrets_providers"] = read_state(self.state)["deployment"]["secrets_providers"]
         self.restore(json.dumps(document))
 
     def forget(self) -> None:
@@ -408,7 +431,7 @@ class EngineStack:
         try:
             self._run(verb, operation, ended)
         finally:
-            self._reread()
+            self.reread()
         return Outcome(dict(done), time.monotonic() - started)
 
     def _run(

@@ -4,7 +4,6 @@ A lock of the engine stays. The state has operations that were begun. It can be 
 disk.
 """
 
-import json
 import os
 import re
 import socket
@@ -17,6 +16,7 @@ from bootstrap.errors import LockedError
 from bootstrap.stack.deploy.backend import Backend
 from bootstrap.stack.deploy.copies import copied_states
 from bootstrap.stack.deploy.operations import EngineStack
+from bootstrap.stack.state import read_state, resources
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _state(stack: EngineStack, backend: Backend, damage: str) -> list[Repair]:
         return [Repair(found, step)] if damage else []
     path, state = copy
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(" ", timespec="seconds")
-    count = len(json.loads(state)["deployment"]["resources"])
+    count = len(resources(read_state(state)))
     step = (
         f"Restore the copy of {written}, with {count} resources: {path}. The next up names resources that were created "
         "later, and how to import them."

@@ -30,6 +30,7 @@ from bootstrap.stack.deploy.ledger import Deployment, deployment
 from bootstrap.stack.deploy.operations import Preview
 from bootstrap.stack.diff.commits import checked_out, errors_of, version_of
 from bootstrap.stack.diff.difference import Commit, StackDiff
+from bootstrap.stack.state import read_state, resources
 from bootstrap.yaml import read
 from infra.settings import StackSettings
 
@@ -137,7 +138,7 @@ def start_at_state(states: Mapping[str, str]) -> Start:
     def start(work: Deployer, azure: Store) -> None:
         work.take_over(states)
         for state in states.values():
-            for one in json.loads(state)["deployment"].get("resources") or []:
+            for one in resources(read_state(state)):
                 if one.get("custom") and not one["type"].startswith("pulumi:"):
                     azure.put(one["id"], _plain(one.get("inputs", {})))
 

@@ -4,7 +4,6 @@ A state is read for the names (URNs) of its resources only. Where states are, an
 https://www.pulumi.com/docs/iac/concepts/state-and-backends/
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from bootstrap.errors import InputError
 from bootstrap.files import read_bounded
 from bootstrap.project import STATE_FOLDER
+from bootstrap.stack.state import pending, read_state, resources
 
 NEVER = "never"
 """Stands for states in which nothing is deployed."""
@@ -75,15 +75,12 @@ def of_deployed(stack: Mapping[str, Any] | None, urns: Collection[str] | None) -
 def _urns(path: Path, *, within: Path | None = None) -> list[str]:
     """The URNs in a state: of resources, and of those that an interrupted deployment may have created."""
     try:
-        document = json.loads(read_bounded(path, within=within))
-        state = document["deployment"] if "deployment" in document else document["checkpoint"]["latest"]
-        state = state or {}
-        resources = [*(state.get("resources") or ())]
-        resources += [one["resource"] for one in state.get("pending_operations") or ()]
-        urns = ["urn:pulumi:" + one["urn"].split("urn:pulumi:")[1] for one in resources]
+        state = read_state(read_bounded(path, within=within))
+        found = [*resources(state), *(one["resource"] for one in pending(state))]
+        urns = ["urn:pulumi:" + one["urn"].split("urn:pulumi:")[1] for one in found]
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.", hint=_HINT) from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError) as error:
         raise InputError(f"{path} is no state of the engine.", hint=_HINT) from error
     # A stack that was destroyed still has itself, and nothing in Azure.
     return [urn for urn in urns if "::pulumi:pulumi:Stack::" not in urn]

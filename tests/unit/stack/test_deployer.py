@@ -93,7 +93,11 @@ def test_states_that_a_commit_can_change_are_refused(tmp_path: Path) -> None:
 
 def test_copy_of_a_state_that_is_nested_too_deeply_is_skipped(tmp_path: Path) -> None:
     backend = Backend("azblob://states", None, tmp_path)
-    keep_copy(backend, "20261124-100000-0000", '{"version": 3, "deployment": {"resources": [{}]}}')
+    keep_copy(
+        backend,
+        "20261124-100000-0000",
+        '{"version": 3, "deployment": {"resources": [{"urn": "urn:pulumi:hub::p::t::n"}]}}',
+    )
     keep_copy(backend, "20261124-110000-0000", "[" * 100_000)
 
     assert [path.stem for path, _ in copied_states(backend, "hub")] == ["20261124-100000-0000"]
