@@ -7,8 +7,8 @@ class Progress:
     Safe to call from several threads.
     """
 
-    def started(self, task: str) -> None:
-        """`task` has started."""
+    def started(self, task: str, within: str = "") -> None:
+        """`task` has started; it is a part of the task `within`, if that is given."""
 
     def finished(self, task: str, outcome: str = "done") -> None:
         """`task` has ended; `outcome` is "done", "cached", "failed" or the like."""

@@ -1,4 +1,4 @@
-"""`platform`: init, validate, show, link, access, schema."""
+"""`platform`: init, validate, show, link, access, matrix, schema."""
 
 import dataclasses
 import logging
@@ -323,6 +323,33 @@ def access(
     render = {"table": access_as_table, "markdown": access_as_markdown}
     text = render[session.output](grants) if session.output != "json" else ""
     session.console.result(text, access_document(grants))
+
+
+@command(
+    platform_group,
+    "platform matrix",
+    examples=[
+        "mlops-bootstrap platform matrix --ring 0 --forge github -C examples/contoso",
+        "mlops-bootstrap platform matrix --environment prod --forge azure-devops -C examples/contoso",
+    ],
+)
+def matrix(
+    session: Session,
+    *,
+    forge: Annotated[str, typer.Option(metavar="github|azure-devops", help="Whose form of a matrix.")],
+    ring: Annotated[int | None, typer.Option(metavar="N", help="Only environments of this ring.")] = None,
+    environment: Annotated[str | None, typer.Option(metavar="NAME", help="Only this environment.")] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, max=200, help="The most jobs.")] = 10,
+) -> None:
+    """Print the stacks of environments as the matrix of a forge's jobs, each with its share. Deploys nothing."""
+    from bootstrap.forge import FORGES
+    from bootstrap.manifests.shares import shares
+
+    forms = {one.name: one.job_matrix for one in FORGES}
+    if forge not in forms:
+        raise InputError(f"There is no forge {forge!r}.", hint=did_you_mean(forge, forms))
+    found = shares(session.platform(), ring=ring, environment=environment, jobs=jobs)
+    session.console.result(forms[forge](found), {"schema_version": 1, "shares": found})
 
 
 @command(

@@ -4,9 +4,11 @@ Subjects of its tokens: https://docs.github.com/actions/reference/security/oidc
 What a pull request checks out: https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from bootstrap.forge.interface import Forge, SubjectProblem
+from bootstrap.forge.interface import Forge, SubjectProblem, read_ci
 
 
 def _is_issuer(issuer: str) -> bool:
@@ -29,44 +31,52 @@ def _subject_problem(subject: str, is_pull_request: bool) -> SubjectProblem | No
     return None
 
 
-def _platform_ci(tool: str) -> dict[str, str]:
-    return {".github/workflows/platform.yml": _PLATFORM.replace("TOOL", tool)}
+_STEPS = {
+    "PULUMI": """\
+- name: Install Pulumi
+  run: |
+    curl -fsSL --proto '=https' https://get.pulumi.com | sh -s -- --version ENGINE
+    echo "$HOME/.pulumi/bin" >> "$GITHUB_PATH"
+""",
+    # The provider of Azure asks GitHub for a token itself. The backend of the states reads it from a file, which is
+    # kept fresh: GitHub's tokens live five minutes.
+    # https://docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token
+    # https://learn.microsoft.com/entra/workload-id/workload-identity-federation
+    "LOGIN": """\
+- name: Log in
+  env:
+    CLIENT: ${{ vars.AZURE_CLIENT_ID }}
+    TENANT: ${{ vars.AZURE_TENANT_ID }}
+  run: |
+    umask 077
+    file="$RUNNER_TEMP/federated-token"
+    token() {
+      curl -fsS --retry 5 -H "Authorization: bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \\
+        "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=api://AzureADTokenExchange" \\
+        | python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["value"])' > "$file.new"
+      mv "$file.new" "$file"
+    }
+    token
+    (while sleep 180; do token; done) > /dev/null 2>&1 &
+    {
+      echo "ARM_USE_OIDC=true"
+      echo "ARM_CLIENT_ID=$CLIENT"
+      echo "ARM_TENANT_ID=$TENANT"
+      echo "AZURE_CLIENT_ID=$CLIENT"
+      echo "AZURE_TENANT_ID=$TENANT"
+      echo "AZURE_FEDERATED_TOKEN_FILE=$file"
+    } >> "$GITHUB_ENV"
+""",
+}
+"""The steps of the CI files that stand for a word in them. https://www.pulumi.com/docs/iac/download-install/"""
 
 
-# Its actions are those of blueprints/shared/actions.yml; a test compares them.
-_PLATFORM = """\
-# Checks pull requests. It needs no login to Azure. The version of mlops-bootstrap is that of `tool` in platform.yaml.
-name: Platform
-on: pull_request
+def _job_matrix(shares: Sequence[Mapping[str, str]]) -> str:
+    """The matrix of a job. What a protected environment deploys is approved by the reviewers of another environment.
 
-permissions:
-  contents: read
-
-concurrency:
-  group: platform-${{ github.ref }}
-  cancel-in-progress: true
-
-jobs:
-  check:
-    name: Validate and diff
-    runs-on: ubuntu-24.04
-    timeout-minutes: 20
-    steps:
-      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
-        with:
-          fetch-depth: 2 # the merge of the pull request, and the branch that it goes to
-          persist-credentials: false
-      - uses: astral-sh/setup-uv@08807647e7069bb48b6ef5acd8ec9567f424441b # v8.1.0
-        with:
-          version: "0.13.9"
-          enable-cache: false
-      - name: Validate
-        run: |
-          TOOL platform validate --output github
-      - name: Diff
-        run: |
-          TOOL diff HEAD^1 --check --as-of "$(date -u +%F)" --output markdown >> "$GITHUB_STEP_SUMMARY"
-"""
+    https://docs.github.com/actions/how-tos/write-workflows/choose-what-workflows-do/run-job-variations
+    """
+    return json.dumps({"include": shares}, separators=(",", ":"))
 
 
 FORGE = Forge(
@@ -74,7 +84,8 @@ FORGE = Forge(
     path="OWNER/REPOSITORY",
     path_pattern=r"[\w.\-]+/[\w.\-]+",
     ci_files=(".github/workflows/*.yml",),
-    platform_ci=_platform_ci,
+    platform_ci=lambda tool: read_ci("github", {**_STEPS, "TOOL": tool}),
+    job_matrix=_job_matrix,
     is_issuer=_is_issuer,
     subject_problem=_subject_problem,
 )

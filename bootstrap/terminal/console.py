@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bootstrap.progress import Progress
@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 _MOST_DETAILS = 50
 """The most problems of an error that are printed; documents such as that of `validate -o json` have all."""
 
+_PULSE_SECONDS = 60.0
+"""The time between two lines for tasks that still run, where there is no terminal."""
+_MOST_PARTS = 3
+"""How many parts of a task such a line names."""
+
+_GROUPS = {"GITHUB_ACTIONS": ("::group::", "::endgroup::"), "TF_BUILD": ("##[group]", "##[endgroup]")}
+"""How a log begins and ends a group, by the environment variable of the forge's jobs.
+
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#grouping-log-lines
+https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands#formatting-commands
+"""
+
 _COLOURS = {r"^ *error\b": "bold red", r"^ *warning\b": "yellow"}
 """The style of the first word of a line on a terminal."""
 
@@ -33,7 +45,9 @@ _COLOURS = {r"^ *error\b": "bold red", r"^ *warning\b": "yellow"}
 class Console(Progress):
     """The output of one command. As the `Progress` of services it shows running tasks.
 
-    A task has a spinner on a terminal; when it ends it becomes a line that stays.
+    On a terminal a task has a spinner; when it ends it becomes a line that stays, unless it is a part of another task.
+    Elsewhere each task has a line when it ends, and each minute there is a line for what still runs. In the log of a
+    GitHub or Azure DevOps job the parts of a task are a group, which stands under the line of the task.
 
     Args:
         json_output: Results are one JSON document; nothing else is printed on standard output.
@@ -50,7 +64,11 @@ class Console(Progress):
         self._stream = stream or sys.stderr
         self._live: LiveProgress | None = None
         self._rows: dict[str, TaskID] = {}
-        self._started_at: dict[str, float] = {}
+        self._running: dict[str, tuple[float, str]] = {}
+        self._ended: dict[str, list[str]] = {}
+        in_job = [] if self._stream.isatty() else [words for name, words in _GROUPS.items() if os.environ.get(name)]
+        self._group = next(iter(in_job), None)
+        self._pulse: threading.Event | None = None
         self._lock = threading.Lock()
         if verbose:
             handler = logging.Handler()
@@ -86,29 +104,63 @@ class Console(Progress):
         with self._lock:
             self._line(message)
 
-    def started(self, task: str) -> None:
+    def started(self, task: str, within: str = "") -> None:
         """Show that `task` is running."""
         with self._lock:
-            self._started_at[task] = time.monotonic()
-            if not self.quiet and self._stream.isatty():
-                self._rows[task] = self._spinners().add_task(printable(task), total=None)
+            self._running[task] = (time.monotonic(), within)
+            if self.quiet:
+                return
+            if self._stream.isatty():
+                self._rows[task] = self._spinners().add_task(printable(f"  {task}" if within else task), total=None)
+            elif self._pulse is None:
+                self._pulse = threading.Event()
+                threading.Thread(target=self._report_running, args=(self._pulse,), daemon=True).start()
 
     def finished(self, task: str, outcome: str = "done") -> None:
         """Replace the task's spinner by a line with its outcome and its time."""
         with self._lock:
-            seconds = time.monotonic() - self._started_at.pop(task, time.monotonic())
+            began, within = self._running.pop(task, (time.monotonic(), ""))
+            seconds = time.monotonic() - began
             row = self._rows.pop(task, None)
             if self._live is not None and row is not None:
                 self._live.remove_task(row)
-            self._line(f"  {task}: {outcome} in {seconds:.1f} s")
+            line = f"  {task}: {outcome} in {seconds:.1f} s"
+            if not within:
+                self._whole(line, self._ended.pop(task, []))
+            elif self._group is not None:
+                self._ended.setdefault(within, []).append(line)
+            elif row is None:
+                self._line(line)
 
     def close(self) -> None:
-        """Stop the spinners."""
+        """Stop the spinners, and the lines for what still runs."""
         with self._lock:
+            if self._pulse is not None:
+                self._pulse.set()
+                self._pulse = None
             if self._live is not None:
                 self._live.stop()
                 self._live = None
                 self._rows.clear()
+
+    def _whole(self, line: str, parts: Sequence[str]) -> None:
+        """Print the line of a task and those of its parts, as a group that its reader can open."""
+        if self._group is None or not parts or self.quiet:
+            self._line(line)
+            return
+        begin, end = self._group
+        # The runner obeys the first and the last line; the others are made harmless.
+        _write(self._stream, "\n".join([begin + printable(line.strip()), *map(printable, parts), end]))
+
+    def _report_running(self, pulse: threading.Event) -> None:
+        while not pulse.wait(_PULSE_SECONDS):
+            with self._lock:
+                now = time.monotonic()
+                for task, (began, within) in self._running.items():
+                    if not within:
+                        parts = [part for part, (_, whole) in self._running.items() if whole == task]
+                        at = f": {', '.join(parts[:_MOST_PARTS])}" if parts else ""
+                        self._line(f"  {task}: still at work after {(now - began) / 60:.0f} min{at}")
 
     def _line(self, text: str) -> None:
         if self.quiet:

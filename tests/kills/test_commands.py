@@ -22,7 +22,14 @@ READING = frozenset(
     {
         *("blueprint list", "model list", "model show"),
         "doctor",
-        *("platform access", "platform policy-pack", "platform schema", "platform show", "platform validate"),
+        *(
+            "platform access",
+            "platform matrix",
+            "platform policy-pack",
+            "platform schema",
+            "platform show",
+            "platform validate",
+        ),
     }
 )
 """Commands that write only what `blueprint show`, `diff` and `plan` write: temporary folders and cached plans."""

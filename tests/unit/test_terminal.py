@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -186,3 +187,79 @@ def test_a_key_of_a_manifest_has_no_colour(monkeypatch: pytest.MonkeyPatch) -> N
     Console().result("errors: 1\nerror: 2\n", {})
 
     assert terminal.getvalue() == "errors: 1\nerror: 2\n"
+
+
+def test_task_that_takes_long_has_a_line_each_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bootstrap.terminal.console._PULSE_SECONDS", 0.02)
+    console = Console()
+
+    console.started("up fraud-dev")
+    console.started("up fraud-dev: Workspace mlw", "up fraud-dev")
+    seen = ""
+    while "still at work" not in seen:
+        seen += capsys.readouterr().err
+    console.finished("up fraud-dev: Workspace mlw", "add")
+    console.finished("up fraud-dev")
+    console.close()
+    time.sleep(0.1)
+    capsys.readouterr()
+    time.sleep(0.1)
+
+    assert seen.splitlines()[0] == "  up fraud-dev: still at work after 0 min: up fraud-dev: Workspace mlw"
+    assert capsys.readouterr().err == ""
+
+
+def steps(console: Console) -> None:
+    for task in ("up a", "up b"):
+        console.started(task)
+    for task in ("up a", "up b"):
+        console.started(f"{task}: Vault ::kv", task)
+        console.finished(f"{task}: Vault ::kv", "add")
+    console.finished("up b", "failed")
+    console.finished("up a", "1 add")
+    console.close()
+
+
+def test_parts_of_a_task_have_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("GITHUB_ACTIONS", "TF_BUILD"):
+        monkeypatch.delenv(name, raising=False)
+
+    steps(Console())
+
+    lines = [re.sub(r"[\d.]+ s$", "", line) for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "  up a: Vault ::kv: add in ", "  up b: Vault ::kv: add in ", "  up b: failed in ", "  up a: 1 add in ",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "begin", "end"),
+    [("GITHUB_ACTIONS", "::group::", "::endgroup::"), ("TF_BUILD", "##[group]", "##[endgroup]")],
+)
+def test_parts_of_a_task_are_a_group_in_the_log_of_a_job(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, begin: str, end: str
+) -> None:
+    monkeypatch.setenv(variable, "true")
+    monkeypatch.delenv({"GITHUB_ACTIONS": "TF_BUILD", "TF_BUILD": "GITHUB_ACTIONS"}[variable], raising=False)
+
+    steps(Console())
+
+    lines = [re.sub(r"[\d.]+ s$", "", line) for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        f"{begin}up b: failed in ", "  up b: Vault ::kv: add in ", end,
+        f"{begin}up a: 1 add in ", "  up a: Vault ::kv: add in ", end,
+    ]  # fmt: skip
+
+
+def test_parts_of_a_task_leave_no_lines_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+
+    steps(Console())
+
+    written = terminal.getvalue()
+    assert "up a: 1 add in" in written
+    assert "Vault ::kv: add" not in written

@@ -331,8 +331,10 @@ class Deployer:
         backend = self._backend(settings)
         if stack.state:
             keep_copy(backend, ledger.id, stack.state)
-        outcome = change(stack, _into(ledger, settings.stack))
-        if change is EngineStack.destroy:
+        destroys = change is EngineStack.destroy
+        operation = "destroy" if destroys else "up"
+        outcome = change(stack, _into(ledger, self.progress, operation, settings.stack))
+        if destroys:
             remove_tree(backend.copies)
             stack.remove()
         return outcome
@@ -457,9 +459,18 @@ def _check_approved(previews: Mapping[str, Preview], path: Path) -> None:
         )
 
 
-def _into(ledger: Ledger, stack: str) -> Watch:
-    def watch(operation: Mapping[str, Any]) -> None:
-        ledger.write("resource", stack=stack, **operation)
+def _into(ledger: Ledger, progress: Progress, operation: str, stack: str) -> Watch:
+    """Show each operation on a resource as a part of the stack's operation, and record its end."""
+    whole = f"{operation} {stack}"
+
+    def watch(step: Mapping[str, Any]) -> None:
+        type_, name = step["urn"].rsplit("::", 2)[1:]
+        part = f"{type_.rsplit(':', 1)[-1]} {name}"
+        if "failed" not in step:
+            progress.started(f"{whole}: {part}", whole)
+            return
+        progress.finished(f"{whole}: {part}", "failed" if step["failed"] else step["action"])
+        ledger.write("resource", stack=stack, **step)
 
     return watch
 

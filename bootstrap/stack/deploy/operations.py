@@ -72,7 +72,8 @@ _ACTIONS: dict[OpType, Action] = {
 """The engine's operations that change something: https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/apitype"""
 
 Watch = Callable[[Mapping[str, Any]], None]
-"""Is called with each operation as it ends: its `urn`, its `action`, and `failed`."""
+"""Is called with each operation on a resource when it begins and when it ends: its `urn`, its `action`, and at the end
+`failed`."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ class EngineStack:
         changed: set[str] = set()
 
         def ended(end: Mapping[str, Any]) -> None:
-            if end["action"] == "change":
+            if end["action"] == "change" and "failed" in end:
                 changed.add(_type(end["urn"]))
             watch(end)
 
@@ -420,6 +421,9 @@ class EngineStack:
         done: Counter[str] = Counter()
 
         def ended(event: EngineEvent) -> None:
+            begin = event.resource_pre_event
+            if begin is not None and (step := _of_azure(begin.metadata)) is not None:
+                watch({"urn": step.urn, "action": _ACTIONS[step.op]})
             end = event.res_outputs_event or event.res_op_failed_event
             if end is not None and (step := _of_azure(end.metadata)) is not None:
                 failed = event.res_op_failed_event is not None

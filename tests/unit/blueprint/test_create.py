@@ -378,7 +378,7 @@ def test_first_commit_ignores_user_git_settings(
 @pytest.mark.parametrize("moment", ["rendering", "rendered"])
 def test_interruption_leaves_no_files(snapshot: Snapshot, tmp_path: Path, moment: str) -> None:
     class Interrupting(Progress):
-        def started(self, task: str) -> None:
+        def started(self, task: str, within: str = "") -> None:
             if moment == "rendering":
                 raise KeyboardInterrupt
 

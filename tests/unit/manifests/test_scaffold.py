@@ -231,7 +231,7 @@ def test_ci_of_the_forge_starts_the_tool_that_is_pinned(tmp_path: Path, forge: s
     assert manifest.tool is not None
     command = shlex.join(["uvx", *uvx_arguments(manifest.tool, source, extra="infra"), "mlops-bootstrap"])
     text = (tmp_path / "new" / path).read_text(encoding="utf-8")
-    assert (manifest.tool_source, text.count(f"{command} ")) == (source, 2)
+    assert (manifest.tool_source, text.count(f"{command} ")) == (source, 3)
     others = {WORKFLOW, "azure-pipelines.yml"} - {path}
     assert others.isdisjoint(files)
 

@@ -646,7 +646,7 @@ class Noted(Progress):
     def __init__(self) -> None:
         self.tasks: list[str] = []
 
-    def started(self, task: str) -> None:
+    def started(self, task: str, within: str = "") -> None:
         self.tasks.append(task)
 
 

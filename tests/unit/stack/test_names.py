@@ -135,7 +135,7 @@ class Recorder(Progress):
         self.names: list[str] = []
         self.outcomes: list[str] = []
 
-    def started(self, task: str) -> None:
+    def started(self, task: str, within: str = "") -> None:
         self.names.append(task.removeprefix("plan "))
 
     def finished(self, task: str, outcome: str = "done") -> None:
