@@ -6,14 +6,13 @@ Content without a digest is refused: a link to a folder, a link to nothing, a pi
 import hashlib
 import os
 import re
-import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bootstrap.errors import InputError
-from bootstrap.files import open_regular
+from bootstrap.files import copy_file, open_regular
 
-NOT_CODE = re.compile(r"__pycache__|\.ipynb_checkpoints|\.(?:pytest|ruff|mypy)_cache|\.#.*")
-"""Names that tools create beside code: compiled modules, checkpoints, caches, the locks of Emacs."""
+_BY_PRODUCT = re.compile(r"__pycache__|\.ipynb_checkpoints|\.(?:pytest|ruff|mypy)_cache|\.#.*|\.mlops")
 
 _Stamp = tuple[int, ...]
 
@@ -27,7 +26,7 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_tree(path: Path, leave_out: re.Pattern[str] | None = None) -> str:
+def digest_tree(path: Path, leave_out: Callable[[str], bool] | None = None) -> str:
     """The sha256, in hexadecimal, of a file or of a folder's whole content.
 
     A file's digest is that of its bytes. A folder's is that of a listing with one line per file, sorted by path:
@@ -35,14 +34,22 @@ def digest_tree(path: Path, leave_out: re.Pattern[str] | None = None) -> str:
     left out; a link to a file counts as that file.
 
     Args:
-        leave_out: Names of files and folders that do not count. Whoever leaves some out must not read them either.
+        leave_out: As for `tree_files`. Whoever leaves something out must not read it either.
 
     Raises:
         InputError: The folder has something that is neither a file nor a folder.
     """
-    if not path.is_dir():
-        return digest_file(path)
-    return digest_text("".join(_line(digest_file(file), name) for name, file in tree_files(path, leave_out).items()))
+    return digest_files(tree_files(path, leave_out)) if path.is_dir() else digest_file(path)
+
+
+def is_by_product(path: str) -> bool:
+    """Whether tools create it beside code: compiled modules, checkpoints, caches, the locks of Emacs, our own state."""
+    return _BY_PRODUCT.fullmatch(path.rstrip("/").rpartition("/")[2]) is not None
+
+
+def digest_files(files: Mapping[str, Path]) -> str:
+    """The digest of a folder with these files, by their paths in it: as `digest_tree` computes it."""
+    return digest_text("".join(_line(digest_file(file), name) for name, file in sorted(files.items())))
 
 
 def digest_text(text: str) -> str:
@@ -55,15 +62,17 @@ def digest_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def copy_tree(source: Path, target: Path, leave_out: re.Pattern[str] | None = None) -> str:
-    """Copy the files that the digest of `source` covers into the new folder `target`; return the digest of the copy.
+def copy_tree(source: Path, target: Path) -> str:
+    """Copy a folder into the new folder `target`; return the digest of the copy. Raises as `digest_tree` does."""
+    return copy_files(tree_files(source), target)
 
-    Raises InputError as `digest_tree` does.
-    """
+
+def copy_files(files: Mapping[str, Path], target: Path) -> str:
+    """Copy files into the new folder `target`, by their paths in it; return the digest of the copy."""
     target.mkdir(parents=True)
-    for name, file in tree_files(source, leave_out).items():
+    for name, file in files.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, target / name)
+        copy_file(file, target / name)
     return digest_tree(target)
 
 
@@ -77,7 +86,7 @@ def stamps(path: Path, root: Path) -> dict[str, _Stamp]:
         root: Folders above the tree count as far as they do not contain `root`, too. Files may be created in them.
     """
     path, root = path.resolve(), root.resolve()
-    tree = {"./": path, **_below(path, None)} if path.is_dir() else {path.name: path}
+    tree = {"./": path, **_below(path)} if path.is_dir() else {path.name: path}
     links = [file.resolve() for file in tree.values() if file.is_symlink()]
     above = {folder for place in (path, *links) for folder in place.parents if not root.is_relative_to(folder)}
     return {name: _stamp(place.stat()) for name, place in tree.items()} | {
@@ -97,14 +106,18 @@ def _place(at: os.stat_result) -> _Stamp:
     return at.st_dev, at.st_ino, at.st_ctime_ns if at.st_ctime_ns - at.st_mtime_ns > _SAME_TIME else 0
 
 
-def tree_files(folder: Path, leave_out: re.Pattern[str] | None = None) -> dict[str, Path]:
-    """The files of a folder by their paths in it, with forward slashes, sorted. Raises as `digest_tree` does."""
+def tree_files(folder: Path, leave_out: Callable[[str], bool] | None = None) -> dict[str, Path]:
+    """The files of a folder by their paths in it, with forward slashes, sorted. Raises as `digest_tree` does.
+
+    Args:
+        leave_out: Whether a path in the folder does not count; those of folders end with a slash.
+    """
     if folder.is_symlink():
         raise _without_digest(folder, "a link to a folder")
     return {name: path for name, path in sorted(_below(folder, leave_out).items()) if not name.endswith("/")}
 
 
-def _below(folder: Path, leave_out: re.Pattern[str] | None) -> dict[str, Path]:
+def _below(folder: Path, leave_out: Callable[[str], bool] | None = None) -> dict[str, Path]:
     """The files and folders in a folder; the names of folders end with a slash."""
     found: dict[str, Path] = {}
     waiting = [(folder, "")]
@@ -112,10 +125,11 @@ def _below(folder: Path, leave_out: re.Pattern[str] | None) -> dict[str, Path]:
         inner, prefix = waiting.pop()
         with os.scandir(inner) as entries:
             for entry in entries:
-                if leave_out is not None and leave_out.fullmatch(entry.name):
-                    continue
                 name, path = prefix + entry.name, Path(entry.path)
-                if entry.is_dir(follow_symlinks=False):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if leave_out is not None and leave_out(f"{name}/" if is_folder else name):
+                    continue
+                if is_folder:
                     waiting.append((path, f"{name}/"))
                     found[f"{name}/"] = path
                 elif entry.is_file():

@@ -341,12 +341,19 @@ def guarded_child(
     env: Mapping[str, str] | None = None,
     stdout: int | IO[Any] | None = None,
     stderr: int | IO[Any] | None = None,
+    read_only: Sequence[Path] = (),
+    writable: Sequence[Path] = (),
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """As `child`, for programs of others: when this process is killed, the child and all that it started are too.
+    """As `child`, for programs of others: when it ends or this process is killed, all that it started is killed too.
 
     It has no standard input. When a signal ends it, its exit code is 128 and the number of the signal.
+
+    Args:
+        read_only: Files and folders that it cannot write: on Linux, if users may create namespaces, and not for root.
+        writable: Folders inside of these that it can write.
     """
-    guard = [sys.executable, "-I", "-S", str(_GUARD), *command]
+    paths = [f"--read-only={path}" for path in read_only] + [f"--writable={path}" for path in writable]
+    guard = [sys.executable, "-I", "-S", str(_GUARD), *paths, *command]
     with child(guard, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr) as process:
         pipe, process.stdin = process.stdin, None  # kept open until here: its end would end the child
         assert pipe is not None
@@ -354,6 +361,7 @@ def guarded_child(
             yield process
         finally:
             end(process)
+            _signal_group(process, kill=True)  # of what the child has left, which may ignore SIGTERM
             pipe.close()
 
 

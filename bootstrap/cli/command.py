@@ -40,6 +40,7 @@ platform_group = typer.Typer(help="The manifests of your platform.", rich_markup
 team_group = typer.Typer(help="The teams of your platform.", rich_markup_mode=None, no_args_is_help=True)
 environment_group = typer.Typer(help="The environments of a team.", rich_markup_mode=None, no_args_is_help=True)
 blueprint_group = typer.Typer(help="The catalogue of project blueprints.", rich_markup_mode=None, no_args_is_help=True)
+runs_group = typer.Typer(help="The runs of a project's pipelines.", rich_markup_mode=None, no_args_is_help=True)
 deployments_group = typer.Typer(help="What was deployed, and how it went.", rich_markup_mode=None, no_args_is_help=True)
 
 
@@ -58,6 +59,7 @@ def _root(
     """From nothing to governed machine learning on Azure, and kept there."""
 
 
+app.add_typer(runs_group, name="runs")
 app.add_typer(model_group, name="model")
 app.add_typer(platform_group, name="platform")
 platform_group.add_typer(team_group, name="team")

@@ -19,7 +19,7 @@ from bootstrap.files import file_error
 from bootstrap.terminal.console import print_error
 
 _ORDER = (
-    "demo", "new", "run", "model", "platform", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs",
+    "demo", "new", "run", "runs", "model", "platform", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs",
     "recover", "destroy", "deployments", "doctor", "blueprint",
 )  # fmt: skip
 """The order of commands in the help page; those of other modules follow."""

@@ -24,6 +24,7 @@ _OVERHEAD = {"environment": "environment (uv)", "mlflow": "waiting for MLflow", 
     examples=[
         "mlops-bootstrap run",
         "mlops-bootstrap run --set trials=4 --set seed=7",
+        "mlops-bootstrap run --from evaluate",
         "mlops-bootstrap run pipelines/train.yml --dry-run",
     ],
 )
@@ -38,6 +39,17 @@ def run(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Use cached outputs of unchanged steps, or run all steps.")
     ] = True,
+    only: Annotated[
+        list[str] | None, typer.Option("--step", metavar="NAME", help="Run this step, and what it needs. Repeatable.")
+    ] = None,
+    start: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="NAME", help="Run this step and those after it. Repeatable."),
+    ] = None,
+    parallel: Annotated[
+        int | None, typer.Option("--parallel", metavar="N", min=1, help="Steps at the same time; default: the cores.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse what is only a warning otherwise.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which steps would run.")] = False,
 ) -> None:
     """Run the project's Azure ML pipeline on this machine. Steps that have not changed do not run again."""
@@ -48,7 +60,9 @@ def run(
     file = (session.directory / pipeline if pipeline else project.path(project.manifest.pipeline.file)).resolve()
     given = settings(values or [])
     if dry_run:
-        cached = local.preview(project, file, given, session.directory)
+        cached = local.preview(
+            project, file, given, session.directory, use_cache=cache, only=only or (), start=start or ()
+        )
         session.console.result(
             table(["step", ""], [[name, "cached" if done else "would run"] for name, done in cached.items()]),
             {
@@ -58,7 +72,10 @@ def run(
             },
         )
         return
-    record, changed = local.run(project, file, given, session.directory, session.console, use_cache=cache)
+    record, changed = local.run(
+        project, file, given, session.directory, session.console,
+        use_cache=cache, only=only or (), start=start or (), parallel=parallel, strict=strict,
+    )  # fmt: skip
     session.console.result(_text(project, record, changed=changed), record.model_dump(mode="json"))
 
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from bootstrap import __version__
-from bootstrap.digest import NOT_CODE, digest_tree
+from bootstrap.digest import digest_files, digest_tree
 from bootstrap.errors import InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.model import registry
+from bootstrap.model.code import code_files
 from bootstrap.model.evidence import check
 from bootstrap.model.records import (
     Artifact,
@@ -21,6 +22,7 @@ from bootstrap.model.records import (
     Evaluation,
     RuleResult,
     Run,
+    Step,
     read_record,
     read_run,
     write_record,
@@ -135,8 +137,14 @@ def decide(project: Project, run: Run) -> Decision:
     )
 
 
+_UNFINISHED = {"partial": "ran some steps only", "failed": "failed", "interrupted": "was interrupted"}
+
+
 def require_completed(project: Project, run: Run) -> None:
-    """Raise RefusedError if `run` failed or was interrupted; the error names its logs and the next command."""
+    """Raise RefusedError if `run` failed, was interrupted or ran some steps only.
+
+    The error names its logs and the next command.
+    """
     if run.status == "completed":
         return
     logs = [f"{name} {step.status}" + (f": {step.log}" if step.log else "") for name, step in run.jobs.items()
@@ -147,7 +155,7 @@ def require_completed(project: Project, run: Run) -> None:
     )
     use = f" To use the last completed run instead: {project.command(f'model gate --run {earlier}')}" if earlier else ""
     raise RefusedError(
-        f"The last run, {run.id}, {'failed' if run.status == 'failed' else 'was interrupted'}: it has no model.",
+        f"The last run, {run.id}, {_UNFINISHED[run.status]}: it has no model.",
         details=logs,
         hint=f"Correct the step if it failed, then: {project.command('run')}.{use}",
     )
@@ -235,16 +243,16 @@ def _edited_code(project: Project, run: Run) -> list[str]:
         {
             step.source
             for step in run.jobs.values()
-            if step.source is not None and step.code is not None and _code(project, step.source) != step.code.sha256
+            if step.source is not None and step.code is not None and _code(project, step) != step.code.sha256
         }
     )
 
 
-def _code(project: Project, source: str) -> str | None:
-    """The digest of code as it is now; None if it is not there."""
-    path = project.path(source)
+def _code(project: Project, step: Step) -> str | None:
+    """The digest of a step's code as it is now; None if it is not there."""
     try:
-        return digest_tree(path, NOT_CODE)
+        folder = None if step.source is None else project.path(step.source)
+        return digest_files(code_files(folder, [project.root / include for include in step.includes]))
     except (InputError, FileNotFoundError):
         return None
 

@@ -127,6 +127,10 @@ class MlflowStore(contextlib.AbstractContextManager["MlflowStore"]):
         """Set a run's final status. Does not wait: errors are raised when the store is closed."""
         self._unread.append(self._call("end_run", run_id=run_id, status=status))
 
+    def log_artifacts(self, run_id: str, folder: Path) -> None:
+        """Add the content of a folder to the artifacts of a run. Does not wait, as `end_run`."""
+        self._unread.append(self._call("log_artifacts", run_id=run_id, folder=str(folder)))
+
     def end_runs(self, tag: str, value: str, status: RunStatus) -> None:
         """Set the final status of the runs with this value of the tag that have none."""
         self._call("end_runs", tag=tag, value=value, status=status).result()

@@ -137,8 +137,9 @@ class Step(_Record):
         seconds: How long the command ran; 0 for a step that did not run.
         key: The digest of everything that the outputs depend on.
         after: The jobs whose outputs are inputs of this one.
-        source: The folder of the code in the project; None if it lies elsewhere.
-        code: The copy of that folder in which the command ran; None if it did not complete.
+        source: The folder of the code in the project; None if it lies elsewhere, or if there is none.
+        includes: The files and folders that `additional_includes` adds to it.
+        code: The copy of both that the command ran with; None if it did not complete.
         log: The file with the command's output.
     """
 
@@ -150,6 +151,7 @@ class Step(_Record):
     inputs: dict[str, Artifact | str | int | float | bool]
     outputs: dict[str, ProjectArtifact]
     source: ProjectPath | None
+    includes: list[AnyPath] = []
     code: ProjectArtifact | None
     log: str | None = None
     mlflow_run_id: str | None = None
@@ -174,6 +176,7 @@ class Run(_Record):
 
     Attributes:
         model: The name under which mlops.yaml registers the model.
+        status: `partial` if all went well, but only some steps were asked for.
         seconds: The whole run.
         overhead: The seconds outside of the steps, by activity: `environment` (uv creates or checks it), `mlflow`
             (waiting for the MLflow store) and `digests` (hashing inputs and outputs).
@@ -185,7 +188,7 @@ class Run(_Record):
     project: str
     model: str
     pipeline: ProjectArtifact
-    status: Literal["completed", "failed", "interrupted"]
+    status: Literal["completed", "partial", "failed", "interrupted"]
     started_at: str
     seconds: float
     inputs: dict[str, Artifact | str | int | float | bool]

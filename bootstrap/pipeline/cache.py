@@ -4,20 +4,21 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bootstrap.digest import NOT_CODE, digest_file, digest_text, digest_tree
+from bootstrap.digest import digest_file, digest_files, digest_text, digest_tree
 from bootstrap.errors import InputError, RefusedError, did_you_mean
 from bootstrap.model import registry
+from bootstrap.model.code import code_files
 from bootstrap.model.git_state import git_state
 from bootstrap.model.records import Artifact, GitState, Step, Version, read_record
 from bootstrap.pipeline.check import cast, data_problem
 from bootstrap.pipeline.environment import python_version
-from bootstrap.pipeline.graph import DATA_TYPES, FromInput, FromJob, Job, Pipeline, Port, Value
+from bootstrap.pipeline.graph import ARTIFACTS, DATA_TYPES, FromInput, FromJob, Job, Pipeline, Port, Value
 from bootstrap.pipeline.read import load_pipeline
-from bootstrap.pipeline.record import artifact
+from bootstrap.pipeline.record import artifact, relative
 from bootstrap.project import STATE_FOLDER, Project
 
 STEP = "step.json"
@@ -31,6 +32,10 @@ class PreparedRun:
 
     Attributes:
         champion: The champion, if the pipeline has an input for it.
+        files: The files of the code of each job, by their paths in its working folder.
+        code: Their digests.
+        wanted: The names of the jobs that are asked for, with those that they need.
+        again: The names of the jobs that run although their outputs may be cached.
         overhead: Seconds outside of the steps, by activity (`Run.overhead`).
     """
 
@@ -42,7 +47,10 @@ class PreparedRun:
     champion: Version | None
     lock: str
     started: float
+    files: dict[str, dict[str, Path]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    wanted: Set[str] = frozenset()
+    again: Set[str] = frozenset()
     overhead: dict[str, float] = field(default_factory=lambda: {"environment": 0.0, "mlflow": 0.0, "digests": 0.0})
     _adding: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,6 +74,42 @@ class PreparedRun:
         prepared.overhead["digests"] = time.monotonic() - started
         return prepared
 
+    def select(self, only: Sequence[str], start: Sequence[str], *, use_cache: bool) -> None:
+        """Choose the jobs that are wanted, and those that run again; by default all are wanted, and none runs again.
+
+        Args:
+            only: The names of jobs that run again; of the others, only those that they need are wanted.
+            start: The names of jobs that run again, with all that follow them.
+            use_cache: False if all run again.
+
+        Raises InputError for a name that the pipeline does not have.
+        """
+        jobs = self.pipeline.jobs
+        for name in (*only, *start):
+            if name not in jobs:
+                raise InputError(
+                    f"{self.pipeline.path.name} has no job {name!r}.", hint=did_you_mean(name, jobs) or "Choose a job."
+                )
+        needed, following = set(only), set(start)
+        for name in reversed(list(jobs)):  # each follows those that it needs
+            needed |= set(jobs[name].after) if name in needed else set()
+        for name, job in jobs.items():
+            following |= {name} if following & set(job.after) else set()
+        self.wanted = needed if only else jobs.keys()
+        self.again = {*only, *following} if use_cache else self.wanted
+
+    def known_values(self, job: Job) -> dict[str, Value | Path]:
+        """The values of the job's inputs that are known before a job runs; files and folders as paths."""
+        values: dict[str, Value | Path] = {}
+        for name, port in job.ports.items():
+            source = job.inputs.get(name)
+            if not isinstance(source, FromJob):
+                found = self.inputs.get(source.name) if isinstance(source, FromInput) else source
+                value = port.default if found is None else found
+                if value is not None:
+                    values[name] = Path(Path(value.path).name) if isinstance(value, Artifact) else cast(value, port)
+        return values
+
     @contextlib.contextmanager
     def measured(self, activity: str) -> Iterator[None]:
         """Add the time of the `with` block to the overhead of `activity`."""
@@ -79,16 +123,20 @@ class PreparedRun:
     def key(self, job: Job, inputs: Mapping[str, Artifact | Value], python: str) -> str:
         """The digest of everything that the job's outputs depend on."""
         if job.name not in self.code:
-            self.code[job.name] = digest_tree(job.code, NOT_CODE)
+            self.files[job.name] = code_files(job.code, job.includes)
+            self.code[job.name] = digest_files(self.files[job.name])
         return digest_text(
             json.dumps(
                 {
+                    "component": relative(self.project, job.component),
                     "command": job.command,
                     "environment": dict(job.environment),
                     "outputs": dict(job.outputs),
                     "code": self.code[job.name],
                     "inputs": {
-                        name: {"sha256": value.sha256} if isinstance(value, Artifact) else value
+                        name: {"sha256": value.sha256, "name": Path(value.path).name}
+                        if isinstance(value, Artifact)
+                        else value
                         for name, value in inputs.items()
                     },
                     "lock": self.lock,
@@ -133,7 +181,7 @@ class PreparedRun:
         if python is None:
             return found
         for name, job in self.pipeline.jobs.items():
-            if all(before in found for before in job.after):
+            if name in self.wanted and all(before in found for before in job.after):
                 inputs = self.job_inputs(job, {before: found[before].outputs for before in job.after})
                 if (step := self.cached(job, self.key(job, inputs, python))) is not None:
                     found[name] = step
@@ -142,13 +190,15 @@ class PreparedRun:
     def cached(self, job: Job, key: str) -> Step | None:
         """The record of the job's cached outputs, if they exist and still have their digests."""
         folder = self.folder(job, key)
-        if not job.deterministic or not (folder / STEP).is_file():
+        if not job.deterministic or job.name in self.again or not (folder / STEP).is_file():
             return None
         try:
             record = read_record(folder / STEP, Step)
             kept = {name: self._kept(folder / name, one.sha256) for name, one in record.outputs.items()}
             code = self._kept(folder / CODE, self.code[job.name])
-            if (record.key, record.outputs, record.code) != (key, kept, code) or kept.keys() != job.outputs.keys():
+            if (record.key, record.outputs, record.code) != (key, kept, code) or not (
+                job.outputs.keys() <= kept.keys() <= job.outputs.keys() | {ARTIFACTS}
+            ):
                 return None
             paths = {self.project.path(one.path): one.sha256 for one in (code, *kept.values())}
             return record if all(path.exists() and digest_tree(path) == was for path, was in paths.items()) else None

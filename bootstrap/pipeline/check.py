@@ -2,24 +2,17 @@
 
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bootstrap.errors import Position, Problem
-from bootstrap.pipeline.expressions import EXPRESSION, OPTIONAL, joined
+from bootstrap.pipeline.expressions import open_quote
 from bootstrap.pipeline.graph import DATA_TYPES, Port, Value
 
 _MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
 """The file that a folder of this type must contain."""
 
-_QUOTED_OR_SHELL = re.compile(
-    r"""'[^']*'                        # in single quotes no character is special
-      | (?P<double>"(?:\\.|[^"\\])*")  # in double quotes only $ and ` are
-      | \\.                            # an escaped character
-      | (?P<mark>&&|\|\||[|&;<>()`$*?\n]|(?<!\S)(?:[~#]|\w+=))""",
-    re.VERBOSE | re.DOTALL,
-)
+_INSTALL = re.compile(r"(?:^|[;&|(\s])((?:(?:uv\s+)?pip3?|conda|mamba|apt|apt-get)\s+(?:-\S+\s+)*install\b[^\n;&|]*)")
 
 
 def data_problem(path: Path, data_type: str) -> str:
@@ -108,25 +101,15 @@ def fits(source: str | None, target: str | None) -> bool:
     )
 
 
-def shell_problems(place: Position, command: str) -> Iterator[Problem]:
-    """What in a command only a shell understands."""
-    plain = EXPRESSION.sub("x", OPTIONAL.sub(r"\1", joined(command)))
-    try:
-        words = shlex.split(plain)
-    except ValueError as error:
-        yield Problem(place, f"the command cannot be split into words: {error}.")
-        return
-    if not words:
+def command_problems(place: Position, command: str) -> Iterator[Problem]:
+    """What in a command cannot run here, whatever its values are."""
+    if not command.strip():
         yield Problem(place, "the command is empty.")
-    found: list[str] = []
-    for match in _QUOTED_OR_SHELL.finditer(plain):
-        in_quotes = re.sub(r"\\.", "", match["double"] or "")
-        found += [mark for mark in "$`" if mark in in_quotes]
-        if match["mark"] and not (match["mark"].endswith("=") and match.start() > 0):  # NAME=value: only at the start
-            found.append("several lines" if match["mark"] == "\n" else match["mark"])
-    if found:
+    if quote := open_quote(command):
+        yield Problem(place, f"a quote ({quote}) of the command has no end.")
+    if found := _INSTALL.search(command):
         yield Problem(
             place,
-            f"the command needs a shell ({', '.join(dict.fromkeys(found))}); steps run without a shell.",
-            "Move it to a script, and start that script.",
+            f"the command installs packages ({' '.join(found[1].split())}): steps run in the environment of uv.lock.",
+            "Take it out of the command, and add the packages to the project: uv add PACKAGE.",
         )

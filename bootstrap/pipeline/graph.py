@@ -1,17 +1,19 @@
 """A pipeline that was read and checked: its jobs, and what is bound to their inputs."""
 
-import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.pipeline.expressions import EXPRESSION, OPTIONAL, joined, references
+from bootstrap.pipeline.expressions import references
 
 Value = str | int | float | bool
 
 DATA_TYPES = frozenset({"uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"})
 """Types whose values are files or folders; all but `uri_file` are folders."""
+
+ARTIFACTS = "artifacts"
+"""The output with what a step wrote into `./outputs` and `./logs`, unless its command uses an output of this name:
+https://learn.microsoft.com/azure/machine-learning/how-to-manage-models#create-a-model-in-the-model-registry"""
 
 
 @dataclass(frozen=True)
@@ -55,46 +57,35 @@ class Job:
 
     Attributes:
         component: The component's file, absolute.
-        code: The folder that it runs in, absolute.
+        code: The folder with its code, absolute; None for a job without code.
         command: The command with its expressions, as in the component's file.
         deterministic: The same inputs always give the same outputs, so outputs may be cached.
         environment: Additional environment variables of the command.
+        includes: The files and folders that `additional_includes` adds to the code, absolute.
+        timeout: The seconds after which the command is ended.
     """
 
     name: str
     component: Path
-    code: Path
+    code: Path | None
     command: str
     deterministic: bool
     ports: Mapping[str, Port]
     inputs: Mapping[str, FromInput | FromJob | Value]
     outputs: Mapping[str, str]
     environment: Mapping[str, str]
+    includes: tuple[Path, ...] = ()
+    timeout: float | None = None
 
     @property
     def after(self) -> list[str]:
         """The jobs whose outputs are inputs of this one, sorted."""
         return sorted({source.job for source in self.inputs.values() if isinstance(source, FromJob)})
 
-    def arguments(self, inputs: Mapping[str, Value | Path], outputs: Mapping[str, Path]) -> list[str]:
-        """The command as a list of words, with the values in place of the expressions.
-
-        An optional section `$[[ ]]` is left out if one of its inputs has no value.
-        """
-
-        def given(section: re.Match[str]) -> str:
-            names = [name for kind, name in references(section[1]) if kind == "inputs"]
-            return section[1] if all(name in inputs for name in names) else ""
-
-        def fill(expression: re.Match[str]) -> str:
-            kind, _, name = expression[1].strip().partition(".")
-            value = inputs[name] if kind == "inputs" else outputs[name]
-            return str(value)  # True, as azure-ai-ml writes it, not true
-
-        command = EXPRESSION.sub(
-            lambda found: f"${{{{{found[1].strip()}}}}}", OPTIONAL.sub(given, joined(self.command))
-        )
-        return [EXPRESSION.sub(fill, word) for word in shlex.split(command)]
+    @property
+    def keeps_artifacts(self) -> bool:
+        """Whether the output `artifacts` is the default one: the command does not write into it."""
+        return ("outputs", ARTIFACTS) not in references(self.command)
 
 
 @dataclass(frozen=True)

@@ -7,33 +7,35 @@ output. Description: docs/run.md.
 """
 
 import contextlib
+import math
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap import __version__
-from bootstrap.errors import BootstrapError, InputError, MissingError
-from bootstrap.files import remove_leftovers
+from bootstrap.errors import BootstrapError, InputError, LockedError, MissingError
+from bootstrap.files import remove_leftovers, temporary_folder
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
 from bootstrap.model.locked import digest_of_lock
 from bootstrap.model.mlflow_store import MlflowStore, RunStatus, bytecode_folder, has_mlflow
 from bootstrap.model.records import Artifact, DataCheck, Evaluation, Run, Step, read_record, read_run, write_record
 from bootstrap.pipeline.cache import PreparedRun
-from bootstrap.pipeline.environment import python_version
-from bootstrap.pipeline.graph import Job
-from bootstrap.pipeline.record import cached_record, step_record
+from bootstrap.pipeline.environment import python_version, shell
+from bootstrap.pipeline.expressions import structure_changes, value_text
+from bootstrap.pipeline.graph import ARTIFACTS, Job
+from bootstrap.pipeline.record import cached_record, relative, step_record
 from bootstrap.pipeline.step import Steps
 from bootstrap.progress import Progress
 from bootstrap.project import STATE_FOLDER, Project
 
-_LOG_LINES = 15
+_LOG_LINES, _LOG_BYTES = 15, 16 * 2**10
 _RUN_TAG = "mlops.run"
 """The tag with our id of the run that all its runs in MLflow have."""
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{7}")
@@ -42,14 +44,24 @@ _RUNNING = "running"
 _MLFLOW_STATUS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
 
-def preview(project: Project, file: Path, given: Mapping[str, str], directory: Path) -> dict[str, bool]:
-    """The pipeline's jobs in order, and whether `run` with the same arguments would take their outputs from the cache.
+def preview(
+    project: Project,
+    file: Path,
+    given: Mapping[str, str],
+    directory: Path,
+    *,
+    use_cache: bool = True,
+    only: Sequence[str] = (),
+    start: Sequence[str] = (),
+) -> dict[str, bool]:
+    """The wanted jobs in order, and whether `run` with the same arguments would take their outputs from the cache.
 
     A job that follows one without cached outputs counts as not cached. Raises the errors of `run`; changes nothing.
     """
     prepared = PreparedRun.prepare(project, digest_of_lock(project), file, given, directory)
+    prepared.select(only, start, use_cache=use_cache)
     cached = prepared.find_cached()
-    return {name: name in cached for name in prepared.pipeline.jobs}
+    return {name: name in cached for name in prepared.pipeline.jobs if name in prepared.wanted}
 
 
 def run(
@@ -60,8 +72,14 @@ def run(
     progress: Progress,
     *,
     use_cache: bool = True,
+    only: Sequence[str] = (),
+    start: Sequence[str] = (),
+    parallel: int | None = None,
+    strict: bool = False,
 ) -> tuple[Run, bool]:
     """Run a pipeline file; return the run, and False if the outputs of all steps were cached.
+
+    While another run is in progress in the project it waits, and uses what that one has made.
 
     Args:
         project: The project that the pipeline belongs to.
@@ -70,33 +88,65 @@ def run(
         directory: The folder that paths in `given` are relative to.
         progress: Receives the progress of each step.
         use_cache: Use cached outputs of steps that have not changed.
+        only: Steps that run, although they may be cached; of the others, only those that they need.
+        start: Steps that run, although they may be cached, with all steps after them.
+        parallel: How many steps may run at the same time; by default one per core.
+        strict: Refuse what is only reported otherwise: values that a shell would read as a part of the command.
 
     Raises:
         InputError: The pipeline, a component, an input or uv.lock is wrong, or a step failed (`details` has the end of
             its log).
         MissingError: The project's environment cannot be created.
-        LockedError: Another run is in progress in this project.
         RefusedError: The champion's folder has changed since it was registered.
     """
     lock = digest_of_lock(project)
-    with hold_lock(project.state / "lock", f"Another run is in progress in {project.root}."):
+    with _only_run(project, progress):
         remove_leftovers(project.path(f"{STATE_FOLDER}/steps"))
         prepared = PreparedRun.prepare(project, lock, file, given, directory)
-        if use_cache:
-            with prepared.measured("digests"):
-                cached = prepared.find_cached()
-            if len(cached) == len(prepared.pipeline.jobs):
-                if any(_runs(project).glob(f"*/{_RUNNING}")):
-                    interpreter = project.python()
-                    with _mlflow(project, interpreter) as store:
-                        _end_killed(project, store)
-                return _all_cached(prepared, cached, progress), False
-        return _execute(prepared, progress, use_cache=use_cache), True
+        prepared.select(only, start, use_cache=use_cache)
+        _report_structure_changes(prepared, progress, strict=strict)
+        with prepared.measured("digests"):
+            cached = prepared.find_cached()
+        if len(cached) == len(prepared.pipeline.jobs):
+            if any(_runs(project).glob(f"*/{_RUNNING}")):
+                interpreter = project.python()
+                with _mlflow(project, interpreter) as store:
+                    _end_killed(project, store)
+            return _all_cached(prepared, cached, progress), False
+        return _execute(prepared, progress, parallel or os.cpu_count() or 1), True
 
 
-def _execute(work: PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
+@contextlib.contextmanager
+def _only_run(project: Project, progress: Progress) -> Iterator[None]:
+    """Hold the lock of the project's runs; wait for another run."""
+    path, message = project.state / "lock", f"Another run is in progress in {project.root}."
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold_lock(path, message))
+        except LockedError as error:
+            progress.say(f"{error.what} {error.why} Waiting until it has ended: its results are used.")
+            stack.enter_context(hold_lock(path, message, seconds=math.inf))
+        yield
+
+
+def _report_structure_changes(work: PreparedRun, progress: Progress, *, strict: bool) -> None:
+    """Report values that a shell would read as a part of a command. Raises InputError for them if `strict`."""
+    found = [
+        f"{relative(work.project, job.component)}: the value {value_text(inputs[name])!r} of {name!r} changes the"
+        f" command of {job.name!r}, because a shell reads special characters in it. {advice}"
+        for job in work.pipeline.jobs.values()
+        for inputs in [work.known_values(job)]
+        for name, advice in structure_changes(job.command, inputs)
+    ]
+    if found and strict:
+        raise InputError("Values change the commands that they are put into.", details=found)
+    for one in found:
+        progress.say(f"warning: {one}")
+
+
+def _execute(work: PreparedRun, progress: Progress, parallel: int) -> Run:
     """Run the steps that are not cached, and write the run's record, also after a failure or an interruption."""
-    project = work.project
+    project, bash = work.project, shell()
     progress.started("environment")
     with work.measured("environment"):
         interpreter = project.python()
@@ -111,11 +161,11 @@ def _execute(work: PreparedRun, progress: Progress, *, use_cache: bool) -> Run:
     run_id = _new_id()
     folder = _runs(project) / run_id
     (folder / "logs").mkdir(parents=True)
-    with _mlflow(project, interpreter) as store:
+    with _mlflow(project, interpreter) as store, temporary_folder() as links:
         _end_killed(project, store)
         (folder / _RUNNING).touch()
-        execution = _Execution(work, run_id, folder, interpreter, python, store, progress, use_cache=use_cache)
-        record = execution.go()
+        steps = Steps(work, folder, interpreter, bash, links)
+        record = _Execution(work, run_id, folder, steps, python, store, progress, parallel).go()
     (folder / _RUNNING).unlink()
     return record
 
@@ -146,16 +196,15 @@ class _Execution:
         work: PreparedRun,
         run_id: str,
         folder: Path,
-        interpreter: Path,
+        steps: Steps,
         python: str,
         store: MlflowStore | None,
         progress: Progress,
-        *,
-        use_cache: bool,
+        parallel: int,
     ) -> None:
         self._work, self._id, self._folder = work, run_id, folder
-        self._python, self._steps = python, Steps(work, folder, interpreter)
-        self._store, self._progress, self._use_cache = store, progress, use_cache
+        self._python, self._steps = python, steps
+        self._store, self._progress, self._parallel = store, progress, parallel
         self._started_at = _now()
         self._parent: str | None = None
         self._records: dict[str, Step] = {}
@@ -168,7 +217,8 @@ class _Execution:
             self._all_jobs()
             failed = [name for name, record in self._records.items() if record.status == "failed"]
             status = "FAILED" if failed else "FINISHED"
-            record = self._write("failed" if failed else "completed")
+            done = "completed" if self._work.wanted == self._work.pipeline.jobs.keys() else "partial"
+            record = self._write("failed" if failed else done)
         except BaseException as error:
             status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
             self._write("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
@@ -182,9 +232,9 @@ class _Execution:
 
     def _all_jobs(self) -> None:
         jobs = self._work.pipeline.jobs
-        waiting = dict(jobs)
+        waiting = {name: job for name, job in jobs.items() if name in self._work.wanted}
         running: set[Future[None]] = set()
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="job") as pool:
+        with ThreadPoolExecutor(max_workers=self._parallel, thread_name_prefix="job") as pool:
             try:
                 while waiting or running:
                     for name in [one for one in waiting if all(before in self._outputs for before in jobs[one].after)]:
@@ -206,7 +256,7 @@ class _Execution:
         with self._work.measured("digests"):
             inputs = self._work.job_inputs(job, self._outputs)
             key = self._work.key(job, inputs, self._python)
-            cached = self._work.cached(job, key) if self._use_cache else None
+            cached = self._work.cached(job, key)
         self._progress.started(job.name)
         if cached is not None:
             self._progress.finished(job.name, "cached")
@@ -216,6 +266,8 @@ class _Execution:
         run_id = self._start_run(job.name)
         record = self._steps.run(job, key, inputs, run_id)
         if self._store is not None and run_id is not None:
+            if ARTIFACTS in record.outputs and job.keeps_artifacts:
+                self._store.log_artifacts(run_id, self._work.project.path(record.outputs[ARTIFACTS].path))
             self._store.end_run(run_id, _MLFLOW_STATUS[record.status])
         self._progress.finished(job.name, "done" if record.status == "completed" else record.status)
         self._records[job.name] = record
@@ -260,7 +312,9 @@ class _Execution:
         details: list[str] = []
         for name in failed:
             log = self._folder / "logs" / f"{name}.log"
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+            with log.open("rb") as file:  # which may be long
+                file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
             details += [f"{name}, the end of {log}:", *(f"  {line}" for line in lines)]
         cached = [name for name, record in self._records.items() if record.status in ("completed", "cached")]
         return InputError(

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bootstrap.errors import InputError, Position, Problem, did_you_mean
-from bootstrap.pipeline.check import CASTS, cast, data_problem, fits, shell_problems, text_of
+from bootstrap.pipeline.check import CASTS, cast, command_problems, data_problem, fits, text_of
 from bootstrap.pipeline.expressions import EXPRESSION, OPTIONAL, references
 from bootstrap.pipeline.graph import DATA_TYPES, FromInput, FromJob, Job, Pipeline, Port, Value
 from bootstrap.yaml import Document, Location, check, invalid, read
@@ -459,7 +459,7 @@ def _component_problems(document: Document, component: _Component) -> Iterator[P
             except ValueError as error:
                 yield Problem(document.position(("inputs", name, "default")), f"{error}.")
     yield from _expression_problems(document.position(("command",)), component)
-    yield from shell_problems(document.position(("command",)), component.command)
+    yield from command_problems(document.position(("command",)), component.command)
 
 
 def _expression_problems(place: Position, component: _Component) -> Iterator[Problem]:

@@ -26,7 +26,8 @@ def step_record(
         "after": job.after,
         "inputs": {},
         "outputs": outputs,
-        "source": relative(project, job.code) if job.code.is_relative_to(project.root) else None,
+        "source": relative(project, job.code) if job.code and job.code.is_relative_to(project.root) else None,
+        "includes": [relative(project, include) for include in job.includes],
         "code": None,
     }
     return Step.model_validate({**fields, **more})

@@ -17,7 +17,6 @@ import pytest
 
 import bootstrap.cli.main  # noqa: F401 - declares the commands
 from bootstrap.cli.command import EXAMPLES
-from bootstrap.lock import hold_lock
 from bootstrap.model.records import Run, read_record
 from bootstrap.processes import uv_executable
 from tests.helpers import Done, build_tree, run_cli, started
@@ -52,6 +51,7 @@ STEPS = tiny(
         "scale/component.yml": """
             type: command
             name: scale
+            code: .
             inputs:
               numbers: {type: uri_file}
               factor: {type: integer, min: 1, max: 100}
@@ -69,11 +69,12 @@ STEPS = tiny(
         "count/component.yml": """
             type: command
             name: count
+            code: .
             inputs:
               numbers: {type: uri_file}
               word: {type: string, optional: true}
             outputs: {counted: {type: uri_folder}}
-            command: python count.py ${{inputs.numbers}} ${{outputs.counted}} $[[--word ${{inputs.word}}]]
+            command: python count.py ${{inputs.numbers}} ${{outputs.counted}} $[[--word "${{inputs.word}}"]]
             """,
         "count/count.py": """
             import sys
@@ -84,6 +85,7 @@ STEPS = tiny(
         "add/component.yml": """
             type: command
             name: add
+            code: .
             inputs: {scaled: {type: uri_file}, counted: {type: uri_folder}}
             outputs: {total: {type: uri_folder}}
             command: python add.py ${{inputs.scaled}} ${{inputs.counted}} ${{outputs.total}}
@@ -170,10 +172,12 @@ def test_data_path_is_relative_to_current_folder(project: Path) -> None:
 
 def test_the_examples_in_the_help_work(project: Path) -> None:
     alter(project / "pipelines/train.yml", "factor: 2\n", "factor: 2\n  trials: 8\n  seed: 42\n")
+    alter(project / "pipelines/train.yml", "  add:\n", "  evaluate:\n")
     for example in EXAMPLES["run"]:
         done = run_cli(*shlex.split(example)[1:], cwd=project)
         assert done.code == 0, f"{example}\n{done.err}"
-    assert str(record(project).inputs["trials"]) == "4"
+    inputs = [read_record(path, Run).inputs["trials"] for path in (project / ".mlops/runs").glob("*/run.json")]
+    assert "4" in map(str, inputs)
 
 
 def test_damaged_record_of_earlier_run_is_ignored(project: Path) -> None:
@@ -192,7 +196,9 @@ def test_no_cache_runs_all_steps(project: Path) -> None:
 
 def test_damaged_output_is_created_again(project: Path) -> None:
     run(project)
-    (project / record(project).jobs["scale"].outputs["scaled"].path).write_text("7\n")
+    output = project / record(project).jobs["scale"].outputs["scaled"].path
+    output.chmod(0o600)
+    output.write_text("7\n")
     assert states(run(project, "-o", "json"))["scale"] == "completed"
     assert total(project) == "12"
 
@@ -351,12 +357,22 @@ def test_interruption_leaves_no_process_and_no_partial_output(project: Path) -> 
     assert (interrupted.jobs["scale"].status, interrupted.jobs["add"].status) == ("interrupted", "skipped")
 
 
-def test_second_run_at_same_time_is_locked_out(project: Path) -> None:
-    with hold_lock(project / ".mlops/lock", "This test is at work."):
-        done = run(project)
-    assert done.code == 7
-    assert "Another run is in progress" in done.err
-    assert f"Process {os.getpid()} has been running since" in done.err
+def test_second_run_at_same_time_waits_and_uses_the_results_of_the_first(project: Path) -> None:
+    build_tree(project, {"scale/scale.py": WAITING, "scale/unit.py": "ONE = 1\n"})
+    with started("-m", "bootstrap", "run", cwd=project) as first:
+        while not (project / "started").exists():
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.02)
+        with started("-m", "bootstrap", "run", "-o", "json", cwd=project) as second:
+            assert second.stderr is not None
+            line = second.stderr.readline()
+            (project / "go").touch()
+            _, err = first.communicate(timeout=60)
+            out, _ = second.communicate(timeout=60)
+
+    assert (first.returncode, second.returncode) == (0, 0), err
+    assert f"Another run is in progress in {project}. Process {first.pid} has been running since" in line
+    assert {job["status"] for job in json.loads(out)["jobs"].values()} == {"cached"}
 
 
 @pytest.mark.parametrize(
@@ -374,9 +390,14 @@ def test_second_run_at_same_time_is_locked_out(project: Path) -> None:
         ("pipelines/train.yml", "type: pipeline", "type: sweep", "this is not a pipeline job"),
         ("pipelines/train.yml", "type: pipeline", "type: pipeline\nworkers: 3", "unknown key 'workers'"),
         ("scale/component.yml", "outputs.scaled}}", "outputs.scald}}", "outputs.scald, which is not declared"),
-        ("scale/component.yml", "python scale.py", "python scale.py | tee log", "needs a shell"),
-        ("scale/component.yml", "type: uri_file}", "type: uri_flie}", "component.yml:4:"),
-        ("count/component.yml", "$[[--word ${{inputs.word}}]]", "${{inputs.word}}", "must be inside $[[ ]]"),
+        (
+            "scale/component.yml",
+            "python scale.py",
+            "pip install -q x && python scale.py",
+            "installs packages (pip install -q x)",
+        ),
+        ("scale/component.yml", "type: uri_file}", "type: uri_flie}", "component.yml:5:"),
+        ("count/component.yml", '$[[--word "${{inputs.word}}"]]', "${{inputs.word}}", "must be inside $[[ ]]"),
         ("add/component.yml", "counted: {type: uri_folder}", "counted: {type: mlflow_model}", "cannot be an input"),
     ],
 )
@@ -480,7 +501,7 @@ WAITING = """
     import sys, time
     from pathlib import Path
     numbers, factor, output = sys.argv[1:]
-    root = Path(numbers).parent.parent
+    root = Path(numbers).resolve().parent.parent
     (root / "started").touch()
     while not (root / "go").exists():
         time.sleep(0.02)
@@ -605,17 +626,6 @@ def test_step_may_import_modules_of_an_input(project: Path, monkeypatch: pytest.
 
     assert done.code == 0, done.err
     assert [path for path in (project / ".mlops/steps").rglob("*") if path.name == "__pycache__"] == []
-
-
-def test_step_fails_if_it_writes_into_its_code(project: Path) -> None:
-    alter(project / "count/count.py", "import sys", "import sys\nopen('notes.txt', 'w').write('x')")
-
-    done = run(project)
-
-    assert done.code == 2
-    assert "step-code changed while the step ran (notes.txt)" in done.err
-    assert not (project / "count/notes.txt").exists()
-    assert kept(project, "count") == []
 
 
 @pytest.mark.parametrize("make", ["os.symlink('.', path)", "os.symlink('nowhere', path)", "os.mkfifo(path)"])

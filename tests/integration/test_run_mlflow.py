@@ -30,8 +30,9 @@ FILES = tiny(
         "learn/component.yml": """
             type: command
             name: learn
+            code: .
             inputs: {value: {type: number}, champion: {type: mlflow_model, optional: true}}
-            command: python learn.py ${{inputs.value}} $[[${{inputs.champion}}]]
+            command: python learn.py ${{inputs.value}} $[["${{inputs.champion}}"]]
             """,
         "learn/learn.py": """
             import sys

@@ -281,6 +281,7 @@ _STEPS = {
         name: step
         inputs: {seconds: {type: number}}
         outputs: {made: {type: uri_folder}}
+        code: .
         command: python step.py ${{inputs.seconds}} ${{outputs.made}}
         """,
     "step/step.py": """
@@ -301,6 +302,18 @@ def _steps(root: Path) -> State:
     """The outputs of steps, and the runs that have not ended."""
     kept = {path.parent.name: digest_tree(path) for path in (root / ".mlops/steps").glob("[!.]*/made")}
     return {**kept, **_unfinished(root)}
+
+
+def _several_runs(root: Path) -> None:
+    project(root, PIPELINE)
+    for seconds in ("0.0", "0.01", "0.02"):
+        assert run_cli("run", "--set", f"seconds={seconds}", cwd=root).code == 0
+
+
+def _recorded(root: Path) -> State:
+    """The runs and steps that are there, by their digests."""
+    folders = [*(root / ".mlops/runs").iterdir(), *(root / ".mlops/steps").glob("[!.]*")]
+    return {path.name: digest_tree(path) for path in folders}
 
 
 def _unfinished(project: Path) -> State:
@@ -509,6 +522,7 @@ COMMANDS = (
         repeated=True,
     ),
     Command("run", ("run",), lambda root: project(root, PIPELINE), _steps, under_way=True),
+    Command("runs clean", ("runs", "clean", "--keep", "1"), _several_runs, _recorded, under_way=True),
     Command("run, MLflow", ("run",), lambda root: project(root, _WITH_MLFLOW), _steps, under_way=True, slow=True),
     Command("model gate", ("model", "gate"), _judged, _decision),
     Command("model register", ("model", "register"), to_register, registered, under_way=True, slow=True),

@@ -30,6 +30,7 @@ READING = frozenset(
             "platform show",
             "platform validate",
         ),
+        *("runs diff", "runs list", "runs show"),
     }
 )
 """Commands that write only what `blueprint show`, `diff` and `plan` write: temporary folders and cached plans."""

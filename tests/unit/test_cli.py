@@ -36,7 +36,7 @@ def test_an_unknown_command_suggests_the_nearest_one(tmp_path: Path) -> None:
         ("validate", "Did you mean 'platform validate'?"),
         ("init", "Did you mean 'platform init'?"),
         ("register --dry-run", "Did you mean 'model register'?"),
-        ("list", "Did you mean 'blueprint list' or 'deployments list' or 'model list'?"),
+        ("list", "Did you mean 'blueprint list' or 'deployments list' or 'model list' or 'runs list'?"),
         ("platform plan", "mlops-bootstrap platform --help"),
         ("-C platform plan", "-C comes after the command: mlops-bootstrap COMMAND -C ..."),
         ("platform -C . validate", "-C comes after the command: mlops-bootstrap COMMAND -C ..."),

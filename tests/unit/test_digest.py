@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.digest import NOT_CODE, copy_tree, digest_text, digest_tree, stamps
+from bootstrap.digest import digest_files, digest_text, digest_tree, stamps
 from bootstrap.errors import InputError
+from bootstrap.model.code import code_files
 from tests.helpers import build_tree
 
 
@@ -31,11 +32,10 @@ def test_digest_of_a_folder_is_that_of_the_output_of_sha256sum(tmp_path: Path) -
 def test_what_tools_create_beside_code_is_left_out_of_code_only(tmp_path: Path) -> None:
     folder = build_tree(tmp_path / "folder", {"step.py": "print(1)\n"})
     before = digest_tree(folder)
-    build_tree(folder, {"__pycache__/step.cpython-311.pyc": "junk", "sub/.pytest_cache/x": "junk"})
+    build_tree(folder, {"__pycache__/step.cpython-311.pyc": "junk", "sub/.pytest_cache/x": "junk", ".mlops/y": "junk"})
     (folder / ".#step.py").symlink_to("ann@host.1234:1")
-    assert digest_tree(folder, NOT_CODE) == before
-    assert copy_tree(folder, tmp_path / "copy", NOT_CODE) == before
-    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["step.py"]
+    assert code_files(folder) == {"step.py": folder / "step.py"}
+    assert digest_files(code_files(folder)) == before
     (folder / ".#step.py").unlink()
     assert digest_tree(folder) != before
 

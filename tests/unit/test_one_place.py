@@ -35,7 +35,7 @@ def test_module_that_declares_a_command_adds_it(package: Path) -> None:
     assert listed == [
         "demo", "new", "run", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "recover", "destroy",
         "doctor", "hello",
-        "model", "platform", "blueprint", "deployments",
+        "runs", "model", "platform", "blueprint", "deployments",
     ]  # fmt: skip
 
 

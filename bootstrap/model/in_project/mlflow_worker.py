@@ -38,6 +38,11 @@ class _Store:
         self._client.set_terminated(run_id, status)
         return {}
 
+    def log_artifacts(self, run_id: str, folder: str) -> dict[str, str]:
+        """Copy the content of a folder to the artifacts of a run."""
+        self._client.log_artifacts(run_id, folder)
+        return {}
+
     def end_runs(self, tag: str, value: str, status: str) -> dict[str, str]:
         """Set the final status of the runs with this value of the tag that have none."""
         experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap.digest import NOT_CODE, digest_tree
+from bootstrap.digest import digest_tree, is_by_product
 from bootstrap.errors import BootstrapError, ExitCode, InputError, RemoteError
 from bootstrap.files import temporary_folder
 from bootstrap.manifests.locate import FILE_NAME, pinned_tool, stack_names
@@ -234,7 +234,7 @@ def _is_running_code(tree: Path) -> bool:
     """Whether the programs in a checkout of ours plan as this process does; a commit before there were any counts."""
     own = CODE.parent
     return not (tree / "bootstrap/__main__.py").is_file() or all(
-        digest_tree(tree / folder, NOT_CODE) == digest_tree(own / folder, NOT_CODE) for folder in _PLANNING
+        digest_tree(tree / folder, is_by_product) == digest_tree(own / folder, is_by_product) for folder in _PLANNING
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import bootstrap.stack
-from bootstrap.digest import NOT_CODE, digest_text, digest_tree
+from bootstrap.digest import digest_text, digest_tree, is_by_product
 from bootstrap.files import write_atomically
 from bootstrap.stack.plan.model import CODE, Request, StackPlan, most_severe_first
 from infra.rules.rule import Finding, Resource
@@ -130,5 +130,5 @@ class Cache:
 @functools.cache
 def _versions() -> tuple[str, ...]:
     """What a plan depends on besides its request: our code, and the versions of Python and the SDK."""
-    ours = (digest_tree(CODE, NOT_CODE), digest_tree(Path(bootstrap.stack.__file__).parent, NOT_CODE))
+    ours = (digest_tree(CODE, is_by_product), digest_tree(Path(bootstrap.stack.__file__).parent, is_by_product))
     return (*ours, sys.version, *(found.version for name in _SDK for found in metadata.distributions(name=name)))
