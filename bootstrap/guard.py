@@ -93,7 +93,7 @@ def _protect(libc: "ctypes.CDLL", read_only: list[str], writable: list[str]) -> 
     user, group = os.geteuid(), os.getegid()
     _call(libc.unshare, _USER_AND_MOUNTS)
     for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib takes a while to load
+        with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes a while to load
             file.write(line)
     _mount(libc, "/", _REC | _PRIVATE)
     for path in writable:

@@ -324,6 +324,54 @@ def test_independent_jobs_run_in_parallel(project: Path) -> None:
     assert done.code == 0, done.err
 
 
+def test_steps_run_one_after_the_other_if_only_one_may_run(project: Path) -> None:
+    for name in ("scale", "count"):
+        script = project / name / f"{name}.py"
+        log = f"open({str(project / 'order')!r}, 'a').write"
+        text = f"{log}('start ')\nimport time\ntime.sleep(0.2)\n{script.read_text()}\n{log}('end ')\n"
+        script.write_text(text, encoding="utf-8")
+
+    assert run(project, "--parallel", "1").code == 0
+
+    assert (project / "order").read_text() == "start end start end "
+
+
+def test_chosen_step_runs_again_with_the_cached_outputs_that_it_needs(project: Path) -> None:
+    run(project)
+
+    assert states(run(project, "--step", "add", "-o", "json")) == {
+        "scale": "cached",
+        "count": "cached",
+        "add": "completed",
+    }
+    partial = run(project, "--step", "count", "-o", "json")
+    assert states(partial) == {"scale": "skipped", "count": "completed", "add": "skipped"}
+    assert partial.document["status"] == "partial"
+    assert run(project, "--step", "count", "--dry-run", "-o", "json").document["run"] == ["count"]
+    build_tree(project, {"gate.yml": "schema_version: 1\nrules: [{name: clean, data_checks: passed}]\n"})
+    gate = run_cli("model", "gate", cwd=project)
+    assert gate.code == 5
+    assert "ran some steps only" in gate.err
+    assert "use the last completed run" in gate.err
+
+
+def test_steps_after_a_chosen_one_run_again(project: Path) -> None:
+    run(project)
+
+    done = run(project, "--from", "scale", "-o", "json")
+
+    assert states(done) == {"scale": "completed", "count": "cached", "add": "completed"}
+    assert done.document["status"] == "completed"
+
+
+def test_choice_of_an_unknown_step_is_refused(project: Path) -> None:
+    done = run(project, "--step", "scal")
+
+    assert done.code == 2
+    assert "train.yml has no job 'scal'" in done.err
+    assert "Did you mean 'scale'?" in done.err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there the parent cannot send a Ctrl-C to one child alone")
 def test_interruption_leaves_no_process_and_no_partial_output(project: Path) -> None:
     build_tree(

@@ -40,6 +40,7 @@ FILES = tiny(
             import mlflow
             value = float(sys.argv[1])
             mlflow.log_metric("value", value)
+            open("outputs/notes.txt", "w").write("noted")
             time.sleep(max(0, value - 1))
             sys.exit(value < 0)
             """,
@@ -77,6 +78,7 @@ def test_step_logs_to_its_child_run(project: Project) -> None:
     assert rows(project, "select run_uuid, value from tags where key = 'mlflow.parentRunId'") == [
         (job["mlflow_run_id"], parent)
     ]
+    assert (project.state / f"artifacts/{job['mlflow_run_id']}/artifacts/outputs/notes.txt").read_text() == "noted"
     assert rows(project, "select distinct status from runs") == [("FINISHED",)]
     assert rows(project, "select name from experiments where name like 'tiny%'") == [("tiny-training",)]
 

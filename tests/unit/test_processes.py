@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from bootstrap.errors import InputError, MissingError
 from bootstrap.processes import child, git, guarded_child, read_git, shell_line, uv, write_commit
 from tests import helpers
-from tests.helpers import build_tree
+from tests.attacks.environment import unprivileged
+from tests.helpers import build_tree, tree
 
 
 def alive(pid: int) -> bool:
@@ -296,6 +298,39 @@ def test_guarded_child_and_its_children_end_when_their_owner_is_killed() -> None
         while any(alive(child) for child in children):
             assert time.monotonic() < until, "the child outlived its owner"
             time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has mounts of a process")
+def test_guarded_child_of_a_user_cannot_write_what_is_read_only() -> None:
+    user = unprivileged()
+    if subprocess.run([*user, "unshare", "--user", "--mount", "true"], check=False).returncode:
+        pytest.skip("this system lets users create no namespaces")
+    with tempfile.TemporaryDirectory() as folder:
+        root = build_tree(Path(folder), {"input/rows.csv": "1\n", "steps/kept/x": "1\n", "steps/new/x": "1\n"})
+        for path in (root, *root.rglob("*")):
+            path.chmod(0o777)
+        command = (
+            "echo 2 >> input/rows.csv; rm input/rows.csv; touch input/new; echo 2 >> steps/kept/x; touch steps/other;"
+            " mount -o remount,rw input; echo 2 >> steps/new/x; touch beside; id -u"
+        )
+        script = (
+            "import sys; from pathlib import Path; from bootstrap.processes import guarded_child\n"
+            "root = Path(sys.argv[1])\n"
+            "paths = {'read_only': [root / 'steps', root / 'input'], 'writable': [root / 'steps/new']}\n"
+            "with guarded_child(['bash', '-c', sys.argv[2]], cwd=root, **paths) as process: sys.exit(process.wait())"
+        )
+        done = subprocess.run(
+            [*user, sys.executable, "-c", script, folder, command], capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert tree(root) == ["beside", "input/rows.csv", "steps/kept/x", "steps/new/x"]
+        contents = [
+            (root / name).read_text(encoding="utf-8") for name in ("input/rows.csv", "steps/kept/x", "steps/new/x")
+        ]
+        assert contents == ["1\n", "1\n", "1\n2\n"]
+        assert done.stderr.count("Read-only file system") == 5
+        assert int(done.stdout) == (root / "beside").stat().st_uid
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals and permissions")
