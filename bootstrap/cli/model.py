@@ -48,12 +48,20 @@ VersionArgument = Annotated[
     "model gate",
     examples=[
         "mlops-bootstrap model gate",
+        "mlops-bootstrap model gate --explain",
         "mlops-bootstrap model gate --output markdown",
         "mlops-bootstrap model gate --output json",
     ],
-    outputs=("text", "markdown", "json"),
+    outputs=("text", "markdown", "html", "json"),
 )
-def gate(session: Session, run: Run = None, pipeline: Pipeline = None) -> None:
+def gate(
+    session: Session,
+    run: Run = None,
+    pipeline: Pipeline = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw the intervals against the limits; --output html always does.")
+    ] = False,
+) -> None:
     """Decide by gate.yml whether the last run's model may become the champion.
 
     Writes decision.json beside the run. Exit code 5 when the model is refused.
@@ -73,8 +81,7 @@ def gate(session: Session, run: Run = None, pipeline: Pipeline = None) -> None:
         decision = decide(project, found)
         session.console.finished("gate", "passed" if decision.passed else "refused")
     path = write_decision(project, decision).relative_to(project.root).as_posix()
-    text = _gate_markdown(decision) if session.output == "markdown" else _gate_text(decision, path)
-    session.console.result(text, decision.model_dump(mode="json"))
+    session.console.result(_gate(session.output, decision, path, explain=explain), decision.model_dump(mode="json"))
     if not decision.passed:
         raise RefusedError(
             f"The gate refuses the model of run {decision.run}.",
@@ -248,6 +255,17 @@ def _in_project(session: Session, project: "Project", pipeline: Path | None) -> 
     return None if pipeline is None else relative_path((session.directory / pipeline).resolve(), project.root)
 
 
+def _gate(output: str, decision: "Decision", path: str, *, explain: bool) -> str:
+    """The decision in the form that the user chose; JSON is made elsewhere."""
+    from bootstrap.model.explain import drawing, page
+
+    if output == "html":
+        return page(decision)
+    text = _gate_markdown(decision) if output == "markdown" else _gate_text(decision, path)
+    drawn = f"```text\n{drawing(decision)}\n```" if output == "markdown" else drawing(decision)
+    return f"{text}\n\n{drawn}" if explain else text
+
+
 def _gate_text(decision: "Decision", path: str) -> str:
     outcome = "passed" if decision.passed else "refused"
     edited = "".join(f"\n{line}" for line in _edited_lines(decision))
@@ -259,12 +277,17 @@ def _edited_lines(decision: "Decision") -> list[str]:
 
 
 def _rules_table(decision: "Decision") -> str:
-    rows = [[rule.rule, "passed" if rule.passed else "REFUSED", rule.message] for rule in decision.rules]
+    from bootstrap.model.explain import outcome
+
+    words = {"passed": "passed", "undecided": "UNDECIDED", "refused": "REFUSED"}
+    rows = [[rule.rule, words[outcome(rule)], rule.message] for rule in decision.rules]
     return table(["rule", "result", "finding"], rows)
 
 
 def _gate_markdown(decision: "Decision") -> str:
     """The decision as Markdown, for the summary of a CI job or a pull request."""
+    from bootstrap.model.explain import outcome
+
     champion = f"version {escaped(decision.champion.version)}" if decision.champion else "none yet"
     lines = [
         f"### Gate: {'passed' if decision.passed else 'refused'}",
@@ -274,8 +297,8 @@ def _gate_markdown(decision: "Decision") -> str:
         "| Rule | Result | Finding |",
         "|---|---|---|",
     ]
-    results = {True: "passed", False: "**refused**"}
-    lines += [f"| {escaped(rule.rule)} | {results[rule.passed]} | {escaped(rule.message)} |" for rule in decision.rules]
+    results = {"passed": "passed", "undecided": "**undecided**", "refused": "**refused**"}
+    lines += [f"| {escaped(one.rule)} | {results[outcome(one)]} | {escaped(one.message)} |" for one in decision.rules]
     edited = [f"- {escaped(line)}" for line in _edited_lines(decision)]
     return "\n".join([*lines, *(["", *edited] if edited else [])])
 

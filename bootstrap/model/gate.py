@@ -27,7 +27,7 @@ from bootstrap.model.records import (
     read_run,
     write_record,
 )
-from bootstrap.model.rules import EVIDENCE, Gate, apply
+from bootstrap.model.rules import EVIDENCE, Evidence, Gate, apply
 from bootstrap.project import STATE_FOLDER, Project
 from bootstrap.yaml import read, validated
 
@@ -113,10 +113,11 @@ def decide(project: Project, run: Run) -> Decision:
     if not problems:
         folder = project.path(_output(run, project.manifest.pipeline.evaluation).path)
         evaluation = read_record(folder / "evaluation.json", Evaluation)
-        found, recomputed = check(evaluation, folder)
+        found, recomputed, losses = check(evaluation, folder)
         problems = [*_contradictions(model, evaluation, champion), *found]
         checked = _checked(evaluation, recomputed)
-        results = apply(gate.rules, evaluation, champion)
+        if losses is not None and not problems:
+            results = apply(gate, Evidence(evaluation, losses, champion))
     if champion is not None:
         version = registry.version_folder(project, champion.sha256) / registry.RECORD
         looked_at.append(_artifact(project, version))

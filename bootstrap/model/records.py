@@ -205,15 +205,29 @@ class Run(_Record):
 
 
 class RuleResult(_Record):
-    """The result of one rule of `gate.yml`."""
+    """The result of one rule of `gate.yml`.
+
+    Attributes:
+        undecided: The rule did not pass, but the rows do not show the opposite either.
+        low: The lower end of the interval; None also if the rows cannot tell.
+        high: The upper end of the interval; None also if the rows cannot tell.
+        confidence: The confidence of the interval, by Holm's method; one end of it is what is compared.
+        p: The p-value of the rule, adjusted by Holm's method.
+        limit: What the interval is compared with.
+        side: Whether the interval must lie below or above `limit`.
+    """
 
     rule: str
     passed: bool
     message: str
+    undecided: bool = False
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    confidence: float | None = None
+    p: float | None = None
     limit: float | None = None
+    side: Literal["at_most", "at_least"] | None = None
 
 
 class Decision(_Record):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,14 @@ def in_losses(old: str, new: str) -> Callable[[World], None]:
     return change
 
 
+def rules(*lines: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        listed = "".join(f"\n  - {line}" for line in lines)
+        build_tree(world.root, {"gate.yml": f"schema_version: 1\nrules:{listed}\n"})
+
+    return change
+
+
 HEAD = "row,truth,challenger,baseline\n"
 NARROW = {
     "rmse": EVALUATION["challenger"]["metrics"]["rmse"],
@@ -115,57 +124,76 @@ NARROW = {
 }
 
 REFUSALS = {
-    "a metric above its limit": (
-        set_metric("challenger", "metrics", "rmse", "value", value=71.2),
-        "good enough",
-        "off by 6.2",
+    "a metric above its limit": (rules("{name: a, metric: rmse, at_most: 50}"), "a", "at most 50: off by 4"),
+    "a metric below its limit": (rules("{name: a, metric: r2, at_least: 0.9}"), "a", "at least 0.9: off by 0.4625"),
+    "a metric that may be below its limit": (
+        rules("{name: a, metric: r2, at_least: 0.42}"),
+        "a",
+        "at least 0.42: undecided, it may be 0.28",
     ),
-    "a metric below its limit": (set_metric("challenger", "metrics", "r2", "value", value=0.1), "explains", "by 0.2"),
     "a metric that is NaN": (
         set_metric("challenger", "metrics", "rmse", "value", value=math.nan),
-        "good enough",
-        "nan",
+        "evidence",
+        "rmse of the challenger is nan in evaluation.json, but 54 by the losses",
     ),
-    "an end of an interval that is infinite": (
-        set_metric("challenger", "metrics", "rmse", "high", value=math.inf),
-        "good enough",
-        "inf",
+    "a metric that nobody computes": (
+        rules("{name: a, metric: profit, at_least: 1}"),
+        "a",
+        "the challenger has no profit (it has r2, rmse)",
     ),
-    "a missing metric": (remove("challenger", "metrics", "rmse"), "good enough", "no rmse"),
-    "a difference that reaches zero": (
-        set_metric("differences", "baseline", "rmse", "high", value=0.0),
-        "beats the baseline",
-        "must be better",
+    "too few rows": (
+        rules("{name: a, metric: rmse, at_most: 65, min_rows: 61}"),
+        "a",
+        "there are 60 rows; 61 are needed to decide",
     ),
-    "a difference that is NaN": (
-        set_metric("differences", "baseline", "rmse", "low", value=math.nan),
-        "beats the baseline",
-        "nan",
-    ),
-    "swapped ends of an interval": (
-        set_metric("differences", "baseline", "rmse", "low", value=-1.0),
-        "beats the baseline",
-        "swapped",
-    ),
-    "a difference that the metrics do not have": (
-        set_metric("differences", "baseline", "rmse", "value", value=-20.0),
-        "beats the baseline",
-        "the metrics differ by -18",
-    ),
-    "a missing difference": (remove("differences", "baseline", "rmse"), "beats the baseline", "does not compare"),
     "another direction than the metric's own": (
         put("metrics", {"rmse": {"better": "higher"}, "r2": {"better": "higher"}}),
         "evidence",
         "declares that a higher rmse is better; a lower one is",
     ),
     "a group above its limit": (
-        set_metric("challenger", "groups", "sex", "2", "rmse", value=80.0),
+        rules("{name: fair, metric: rmse, per_group: sex, at_most: 50}"),
         "fair",
-        "sex 2, at most 75: off by 5",
+        "rmse 54 for sex 1, the worst of 2 groups (54 to 54 at 95%), at most 50: off by 4",
     ),
-    "a group that is NaN": (set_metric("challenger", "groups", "sex", "1", "rmse", value=math.nan), "fair", "nan"),
-    "a group without the metric": (remove("challenger", "groups", "sex", "1", "rmse"), "fair", "sex 1 has no rmse"),
-    "a missing grouping column": (remove("challenger", "groups", "sex"), "fair", "no groups by sex"),
+    "a group that is NaN": (
+        set_metric("challenger", "groups", "sex", "1", "rmse", value=math.nan),
+        "evidence",
+        "rmse of the challenger for sex 1 is nan in evaluation.json, but 54 by the losses",
+    ),
+    "an unknown grouping column": (
+        rules("{name: fair, metric: rmse, per_group: age, at_most: 75}"),
+        "fair",
+        "no groups by age (it has sex)",
+    ),
+    "a group with too few rows": (
+        rules("{name: fair, metric: rmse, per_group: sex, at_most: 75, min_rows: 30}"),
+        "fair",
+        "sex 1 has 20 rows; 30 are needed to decide",
+    ),
+    "the first model without a word about it": (
+        rules("{name: a, metric: rmse, not_worse_than: champion, margin: 1}"),
+        "a",
+        "add `without_champion: passes`",
+    ),
+    "the first model where that is refused": (
+        rules("{name: a, metric: rmse, not_worse_than: champion, margin: 1, without_champion: refused}"),
+        "a",
+        "there is no champion to compare with yet; without_champion: refused",
+    ),
+    "the first model that is no better than the baseline": (
+        rules(
+            "{name: a, metric: r2, not_worse_than: champion, margin: 0, without_champion: baseline}",
+            "{name: b, metric: rmse, better_than: champion, without_champion: baseline, min_rows: 61}",
+        ),
+        "b",
+        "there are 60 rows",
+    ),
+    "a variant that is not in the losses": (
+        rules("{name: a, variant: onnx, parity_at_most: 0.1}"),
+        "a",
+        "the losses have no variant onnx",
+    ),
     "a failed check of the data": (
         put("data_checks", [{"name": "schema", "passed": False, "message": "age is text"}]),
         "clean data",
@@ -183,7 +211,7 @@ REFUSALS = {
         "evidence",
         "none is registered",
     ),
-    "losses with fewer rows": (losses(HEAD + "0,1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 18"),
+    "losses with fewer rows": (losses(HEAD + "0,1,1,2\n"), "evidence", "has 1 rows; evaluation.json has 60"),
     "losses with no rows": (losses(HEAD), "evidence", "has 0 rows"),
     "losses with NaN": (losses(HEAD + "0,1,1,2\n1,1,nan,2\n2,1,1,2\n"), "evidence", "row 2 has no finite loss"),
     "losses with text": (losses(HEAD + "0,1,1,2\n1,1,1,2\n2,1,1,x\n"), "evidence", "loss of the baseline"),
@@ -236,7 +264,7 @@ REFUSALS = {
     "an interval that the losses do not allow": (
         put("differences", {"baseline": {"rmse": {"value": -18, "low": -19, "high": -17}}}),
         "evidence",
-        "its high end is 1 from the value; the standard error by the losses, 6, allows no less than 4.7",
+        "its high end is 1 from the value; the standard error by the losses, 3.27948, allows no less than 2.57",
     ),
     "an interval that is narrow at one end": (
         set_metric("differences", "baseline", "rmse", "high", value=-17.0),
@@ -246,7 +274,7 @@ REFUSALS = {
     "a narrow interval of a metric": (
         put("challenger", EVALUATION["challenger"] | {"metrics": NARROW}),
         "evidence",
-        "r2 of the challenger is too narrow: half of it is 0.01; the standard error by the losses, 0.09375",
+        "r2 of the challenger is too narrow: half of it is 0.01; the standard error by the losses, 0.0518439",
     ),
     "losses that are not the named ones": (
         put("losses", {"path": "losses.csv", "sha256": "b" * 64}),
@@ -387,7 +415,7 @@ def test_metrics_that_are_not_recomputed_are_named(world: World) -> None:
 
     [evidence] = [result for result in judged(world).rules if result.rule == "evidence"]
 
-    assert evidence.message.endswith("; rmse, r2 recomputed from 18 rows; not recomputed: profit")
+    assert evidence.message.endswith("; rmse, r2 recomputed from 60 rows; not recomputed: profit")
 
 
 @pytest.mark.parametrize(("change", "rule", "words"), REFUSALS.values(), ids=REFUSALS)
@@ -403,6 +431,17 @@ def test_gate_refuses(world: World, change: Callable[[World], None], rule: str, 
     json.loads(decision.model_dump_json())  # no NaN in what is written
 
 
+def better_champion(world: World) -> None:
+    world.losses = re.sub(r",2916\.0,(\d)\n", r",2500.0,\1\n", world.losses)
+    world.evaluation["champion"] |= {
+        "metrics": {
+            "rmse": {"value": 50, "low": 45, "high": 55},
+            "r2": {"value": 1 - 2500 / 5184, "low": 0.3, "high": 0.7},
+        },
+        "groups": {"sex": {"1": {"rmse": 50}, "2": {"rmse": 50}}},
+    }
+
+
 CHAMPION_REFUSALS: dict[str, tuple[Callable[[World], None], str, str]] = {
     "an evaluation without the champion": (put("champion", None), "evidence", "has no champion"),
     "another champion than the registered": (
@@ -416,12 +455,11 @@ CHAMPION_REFUSALS: dict[str, tuple[Callable[[World], None], str, str]] = {
         "different rows",
     ),
     "no word about the champion's rows": (put("champion_rows", None), "evidence", "different rows"),
-    "a challenger that may be worse by more than the margin": (
-        set_metric("differences", "champion", "rmse", "high", value=0.6),
+    "a challenger that is worse by more than the margin": (
+        better_champion,
         "holds the champion",
-        "up to 0.6 worse, 0.5 allowed",
+        "rmse differs from the champion by 4 (4 to 4 at 95%), lower is better, 0.5 worse is allowed: off by 3.5",
     ),
-    "no comparison with the champion": (remove("differences", "champion"), "holds the champion", "does not compare"),
     "no loss of the champion": (losses(HEAD + "0,1,1,2\n"), "evidence", "one column champion"),
 }
 
@@ -466,11 +504,12 @@ def test_gate_shows_earlier_decision_for_run_of_champion(world: World) -> None:
 
 def test_difference_of_a_metric_where_higher_is_better(world: World) -> None:
     build_tree(world.root, {"gate.yml": "schema_version: 1\nrules: [{name: b, metric: r2, better_than: baseline}]\n"})
-    assert judged(world).passed
 
-    world.evaluation["differences"]["baseline"]["r2"]["low"] = -0.01
+    [_, result] = judged(world).rules
 
-    assert "up to 0.01 worse" in failures(judged(world))["b"]
+    assert (result.passed, result.side, result.limit) == (True, "at_least", 0)
+    assert result.low is not None
+    assert 0.2 < result.low < 0.4375
 
 
 def test_rule_decides_the_direction_of_a_metric_that_only_the_project_knows(world: World) -> None:
@@ -486,7 +525,7 @@ def test_rule_decides_the_direction_of_a_metric_that_only_the_project_knows(worl
     assert "declares that a lower profit is better; a higher one is" in failures(judged(world))["b"]
 
     build_tree(world.root, {"gate.yml": rules.replace("DIRECTION", "lower")})
-    assert "up to 5 worse" in failures(judged(world))["b"]
+    assert "lower is better, the whole interval must be: off by 4" in failures(judged(world))["b"]
 
 
 def test_empty_list_of_rules_is_refused(world: World) -> None:

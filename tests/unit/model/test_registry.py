@@ -190,7 +190,7 @@ def test_register_after_failed_run_names_log_and_next_command(world: World) -> N
 def test_register_refuses_refused_model_with_reason(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 90
 
-    with pytest.raises(RefusedError, match="off by 25"):
+    with pytest.raises(RefusedError, match="but 54 by the losses"):
         examined(judged(world))
 
 
@@ -201,7 +201,7 @@ def test_register_refuses_edited_decision(world: World) -> None:
     rules = [rule.model_dump() | {"passed": True} for rule in decision.rules]
     edit_decision(project, passed=True, rules=rules)
 
-    with pytest.raises(RefusedError, match=r"off by 25(.|\n)*It differs in passed, rules"):
+    with pytest.raises(RefusedError, match=r"but 54 by the losses(.|\n)*It differs in passed, rules"):
         examined(project)
 
 
@@ -299,10 +299,10 @@ def test_refused_model_has_exit_code_5_and_one_document(world: World) -> None:
 
     assert gated.code == 5
     assert gated.document["passed"] is False
-    assert "good enough: rmse 71.2, at most 65: off by 6.2" in gated.err
+    assert "rmse of the challenger is 71.2 in evaluation.json, but 54 by the losses" in gated.err
     registering = run_here("model", "register", cwd=root)
     assert (registering.code, registering.out) == (5, "")
-    assert "off by 6.2" in registering.err
+    assert "but 54 by the losses" in registering.err
     assert not (root / ".mlops" / "registry" / "churn").exists()
 
 
@@ -312,7 +312,7 @@ def test_gate_prints_markdown(world: World) -> None:
 
     assert done.code == 0
     assert done.out.startswith("### Gate: passed\n")
-    assert "| a \\| &lt;b&gt; | passed | rmse 54, at most 65 |" in done.out
+    assert "| a \\| &lt;b&gt; | passed | rmse 54 (54 to 54 at 95%), at most 65 |" in done.out
 
 
 def test_list_and_show_print_registered_versions(world: World) -> None:
@@ -339,3 +339,30 @@ def test_changed_version_is_marked_and_not_served(world: World) -> None:
 
     assert "CHANGED" in run_here("model", "show", cwd=root).out
     assert run_here("model", "serve", "--check", cwd=root).code == 5
+
+
+def test_gate_draws_intervals_against_limits(world: World) -> None:
+    build_tree(
+        world.root,
+        {
+            "gate.yml": """
+            schema_version: 1
+            rules:
+              - {name: explains, metric: r2, at_least: 0.2}
+              - {name: "explains <all>", metric: r2, at_least: 0.9}
+            """
+        },
+    )
+    root = world.write().root
+
+    drawn = run_here("model", "gate", "--explain", "-q", cwd=root).out
+    page = run_here("model", "gate", "-o", "html", "-q", cwd=root).out
+
+    passed, refused = (block.splitlines()[1] for block in drawn.split("\n\n") if block.startswith("explains"))
+    # The part that the interval must not reach is below the limit: the passed interval is to its right.
+    assert passed.index("/") < passed.index("|") < passed.index("[") < passed.index("o") < passed.index("]")
+    assert refused.index("]") < refused.index("|")
+    assert "explains <all>: refused" in drawn
+    assert "explains &lt;all&gt;" in page
+    assert page.count('<line class="limit"') == 2
+    assert "<script" not in page

@@ -36,9 +36,9 @@ GATE = """
     schema_version: 1
     rules:
       - {name: good enough, metric: rmse, at_most: 65}
-      - {name: explains enough, metric: r2, at_least: 0.3}
+      - {name: explains enough, metric: r2, at_least: 0.2}
       - {name: beats the baseline, metric: rmse, better_than: baseline}
-      - {name: holds the champion, metric: rmse, not_worse_than: champion, margin: 0.5}
+      - {name: holds the champion, metric: rmse, not_worse_than: champion, margin: 0.5, without_champion: passes}
       - {name: fair to both sexes, metric: rmse, per_group: sex, at_most: 75}
       - {name: clean data, data_checks: passed}
     """
@@ -47,14 +47,14 @@ KEPT = {"gate.yml": GATE, "uv.lock": "version = 1\n"}
 """Files that are written only if the test has not written them."""
 
 # Errors of 54 in each row; the baseline predicts the mean of the true values, whose deviations are -d, 0 and d.
-_TRUTH = (100 - math.sqrt(7776), 100.0, 100 + math.sqrt(7776)) * 6
+_TRUTH = (100 - math.sqrt(7776), 100.0, 100 + math.sqrt(7776)) * 20
 _ROWS = [(number, value, 54.0**2, (value - 100) ** 2) for number, value in enumerate(_TRUTH)]
-_SEXES = ("1", "2", "2") * 6
+_SEXES = ("1", "2", "2") * 20
 
 EVALUATION: dict[str, Any] = {
     "schema_version": 1,
     "problem": "regression",
-    "rows": {"count": 18, "sha256": SHA},
+    "rows": {"count": 60, "sha256": SHA},
     "champion_rows": None,
     "losses": {"path": "losses.csv", "sha256": SHA},
     "confidence": 0.95,
