@@ -13,7 +13,7 @@ from statistics import NormalDist
 from bootstrap.model.metrics import MEANS, Numbers, is_right, roc_auc
 
 RESAMPLES = 4000
-"""How often rows are drawn. The smallest p-value is about one in this number."""
+"""How often rows are drawn."""
 
 _BLOCKS = 1000
 """The largest number of units that are drawn: more rows are shuffled into this many blocks.
@@ -204,10 +204,13 @@ def _blocks(rows: Sequence[tuple[float, ...]], random: Random) -> list[tuple[flo
 
 
 def _quantile(ordered: Numbers, normal: float) -> float:
-    """The value below which the share of the normal quantile lies; infinite beyond what the resamples can tell."""
+    """The value below which the share of the normal quantile lies; beyond the resamples, as a normal tail goes on."""
     place = _NORMAL.cdf(normal) * (len(ordered) + 1) - 1
+    if math.isinf(normal):
+        return normal
     if not 0 <= place <= len(ordered) - 1:
-        return math.copysign(math.inf, normal)
+        middle, last = ordered[len(ordered) // 2], ordered[-1 if normal > 0 else 0]
+        return middle + (last - middle) * abs(normal) / _NORMAL.inv_cdf(len(ordered) / (len(ordered) + 1))
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
