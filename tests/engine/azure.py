@@ -168,18 +168,19 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 class _Identity(_Answers):
-    """The endpoint where a program gets the tokens of its managed identity."""
+    """The endpoint where a program gets the tokens of its managed identity; below `/other`, those of another issuer."""
 
     def do_GET(self) -> None:
         [resource] = parse_qs(urlsplit(self.path).query)["resource"]
-        token = {"access_token": _token(resource), "resource": resource, "token_type": "Bearer"}
+        issuer = "elsewhere.example" if self.path.startswith("/other") else "sts.windows.net"
+        token = {"access_token": _token(resource, issuer), "resource": resource, "token_type": "Bearer"}
         self.answer(200, {**token, "expires_on": str(int(time.time()) + 86400)})
 
 
-def _token(audience: str) -> str:
+def _token(audience: str, issuer: str = "sts.windows.net") -> str:
     """A token as Entra issues them; its signature is none."""
     now = int(time.time())
-    claims = {"aud": audience, "iss": f"https://sts.windows.net/{_TENANT}/", "iat": now, "nbf": now - 60}
+    claims = {"aud": audience, "iss": f"https://{issuer}/{_TENANT}/", "iat": now, "nbf": now - 60}
     parts = ({"alg": "RS256", "typ": "JWT"}, {**claims, "exp": now + 86400}, "signature")
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.engine.moves`: `platform bootstrap-state` is killed at each of its steps, and repeated.
+"""`python -m tests.engine.moves [N]`: `platform bootstrap-state` is killed at each, or each Nth, step, and repeated.
 
 A step is a command of the engine. The process is killed before it, after it, or with the engine during it. Afterwards
 each state is in the hub's storage account, as it was, and no secret in it is on a disk in the clear.
@@ -182,7 +182,7 @@ def wrong_after(azure: Azure, estate: Estate, number: int, moment: str) -> tuple
     return True, wrong
 
 
-def main() -> None:
+def main(every: int) -> None:
     """Print what is wrong after each step, and a row for each moment."""
     os.environ["PATH"] = os.pathsep.join([str(find_or_build().parent), os.environ["PATH"]])
     kills: Counter[str] = Counter()
@@ -194,7 +194,7 @@ def main() -> None:
             plant(original, stack)
         with serving_azure(Path(folder) / "azure", account(original)) as azure:
             for moment in MOMENTS:
-                for number in itertools.count():
+                for number in itertools.count(step=every):
                     started = time.monotonic()
                     estate = prepare(azure, original.copy(Path(folder) / f"{moment}-{number}"))
                     killed, wrong = wrong_after(azure, estate, number, moment)
@@ -209,4 +209,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)

@@ -178,6 +178,59 @@ def lock_of(azure: Azure, estate: Estate, process: "subprocess.Popen[bytes]") ->
     raise AssertionError("there was no lock")
 
 
+@pytest.mark.parametrize(
+    ("backend", "code", "words"),
+    [
+        ("azblob://nowhere?storage_account={account}", 3, "There is no such blob container"),
+        ("azblob://state", 2, "azblob://CONTAINER?storage_account=NAME"),
+    ],
+)
+def test_backend_that_cannot_be_used_is_explained(estate: Estate, backend: str, code: int, words: str) -> None:
+    done = estate.run("preview", "fraud-dev", "--backend", backend.format(account=account(estate)))
+
+    assert done.code == code, done.err
+    assert words in done.err
+
+
+def test_missing_login_is_explained(estate: Estate) -> None:
+    del estate.env["IDENTITY_ENDPOINT"]
+
+    done = estate.run("preview", "fraud-dev", "--backend", "hub", AZURE_TOKEN_CREDENTIALS="EnvironmentCredential")
+
+    assert done.code == 3, done.err
+    assert "az login" in done.err
+
+
+def test_login_that_the_storage_account_refuses_is_explained(estate: Estate) -> None:
+    estate.env["IDENTITY_ENDPOINT"] = estate.env["IDENTITY_ENDPOINT"].replace("/token", "/other")
+
+    done = estate.run("preview", "fraud-dev", "--backend", "hub")
+
+    assert done.code == 3, done.err
+    assert "Storage Blob Data Contributor" in done.err
+
+
+def test_storage_account_that_cannot_be_reached_is_not_taken_for_a_damaged_state(azure: Azure, estate: Estate) -> None:
+    azure.hosts.pop(".blob.core.windows.net")
+
+    done = estate.run("recover", "fraud-dev", "--backend", "hub")
+
+    assert done.code == 6, done.err
+    assert "cannot be reached" in done.err
+    assert f"https://{account(estate)}.blob.core.windows.net" in done.err
+
+
+def test_key_that_may_not_be_used_is_explained_and_the_states_stay(azure: Azure, estate: Estate) -> None:
+    azure.denied.add("key-contoso-hub-dev")
+    states = comparable(estate, "file")
+
+    done = estate.run(*BOOTSTRAP)
+
+    assert done.code == 3, done.err
+    assert "Key Vault Crypto User" in done.err
+    assert comparable(estate, "file") == states
+
+
 def test_two_states_that_differ_are_never_merged(deployed: Estate, tmp_path: Path) -> None:
     there = (tmp_path / "there").as_uri()
     (tmp_path / "there").mkdir()

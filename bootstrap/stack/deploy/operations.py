@@ -59,6 +59,50 @@ _UNREADABLE = ("failed to load checkpoint", "snapshot integrity failure")
 https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/state.go
 """
 
+_BACKEND_ERRORS: tuple[tuple[str, type[BootstrapError], str, str], ...] = (
+    (
+        r"failed to acquire a token",
+        MissingError,
+        "There is no login for the states.",
+        "Log in: az login. In CI, set the variables AZURE_… of workload identity: those with ARM_ are the provider's.",
+    ),
+    (
+        r"secrets \(code=PermissionDenied\)",
+        MissingError,
+        "The login may not use the key that encrypts the secrets of states.",
+        "Ask for the role Key Vault Crypto User on the key. A new role takes up to ten minutes.",
+    ),
+    (
+        r"ERROR CODE: Auth(?:orization|entication)",
+        MissingError,
+        "The login may not use the storage account of the states.",
+        "Ask for the role Storage Blob Data Contributor on it; or use a machine in the network of the account.",
+    ),
+    (
+        r"could not list bucket: .*?code=NotFound",
+        MissingError,
+        "There is no such blob container for states.",
+        "Correct its name. The backend hub exists once the hub is deployed with another backend: docs/deploy.md",
+    ),
+    (
+        r"AccountName is required",
+        InputError,
+        "The backend names no storage account.",
+        "Write it as: azblob://CONTAINER?storage_account=NAME",
+    ),
+    (
+        r"\(code=Unknown\): \w+ \"https?://",
+        RemoteError,
+        "The backend of the states cannot be reached.",
+        "Check its name and the network of this machine. A private storage account is reached from its network only.",
+    ),
+)
+"""What the engine prints when it cannot use a backend or its key, the error, what it means, and what to do.
+
+https://github.com/google/go-cloud/blob/master/internal/gcerr/gcerr.go: the codes
+https://github.com/Azure/azure-sdk-for-go/blob/main/sdk/azidentity/chained_token_credential.go: the login
+"""
+
 _ACTIONS: dict[OpType, Action] = {
     OpType.CREATE: "add",
     OpType.UPDATE: "change",
@@ -341,7 +385,7 @@ class EngineStack:
             except automation.StackNotFoundError:
                 return ""
             except automation.CommandError as error:
-                if not any(words in str(error) for words in _UNREADABLE):
+                if _backend_error(str(error)) or not any(words in str(error) for words in _UNREADABLE):
                     raise
                 return " ".join(_last_lines(str(error)))
         return ""
@@ -536,6 +580,8 @@ class _Errors:
                 details=self.refused,
                 hint="Correct the manifests, or suppress the rule there with a reason and a last day: docs/plan.md",
             ) from error
+        if (unusable := _backend_error(printed)) is not None:
+            raise unusable from error
         if any(words in printed for words in _UNREADABLE):
             raise RemoteError(
                 f"The state of {self._stack} is damaged.",
@@ -571,6 +617,14 @@ class _Errors:
             hint="Wait until it has ended. If its process no longer runs, release its lock: mlops-bootstrap recover "
             f"{self._stack}",
         )
+
+
+def _backend_error(printed: str) -> BootstrapError | None:
+    """The error for what the engine prints when it cannot use a backend; None if it is something else."""
+    for pattern, error, what, hint in _BACKEND_ERRORS:
+        if re.search(pattern, printed):
+            return error(what, details=_last_lines(printed), hint=hint)
+    return None
 
 
 def _holders(printed: str) -> list[str]:
