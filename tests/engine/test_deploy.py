@@ -6,6 +6,7 @@ The simulation keeps its resources in a file, so each test sees what is really t
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -321,6 +322,7 @@ def test_preview_creates_no_stack_and_its_approval_holds_for_the_first_deploymen
     assert not list((new.root / ".mlops").rglob("hub.json"))
     done = new.up("hub", "--approved", "approved.json")
     assert done.code == 0, done.err
+    assert re.search(r"  up hub: ResourceGroup \S+: add in ", done.err), "a line for each resource"
     assert done.document["stacks"]["hub"]["counts"]["add"] == len(new.azure.ids)
 
 

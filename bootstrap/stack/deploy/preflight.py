@@ -255,13 +255,25 @@ def _policies(planned: StackPlan, ask: Ask) -> Iterator[Check]:
 _OUTSIDE = frozenset({"location", "tags", "sku", "kind", "identity", "zones", "properties"})
 """The properties of a resource that ARM does not have below `properties`."""
 
+_WITHOUT = {"azure-native:operationalinsights:Workspace": frozenset({"sku"})}
+"""Those that ARM has below `properties` in spite of that, by type."""
+
+_SPELLED: Mapping[str, Mapping[str, str]] = {
+    "azure-native:storage:StorageAccount": RENAMED,
+    "azure-native:applicationinsights:Component": {
+        "applicationType": "Application_Type", "flowType": "Flow_Type", "requestSource": "Request_Source",
+    },
+}  # fmt: skip
+"""ARM's names of the SDK's properties, by type. A test compares them with ARM's types; Azure ignores their case."""
+
 
 def _content(resource: Resource) -> dict[str, Any]:
     """What is known of a resource, as ARM spells it: the SDK has most properties one level higher."""
-    in_id = KINDS[resource.type].inputs_in_id
-    known = {RENAMED.get(key, key): _known(value) for key, value in resource.inputs.items() if key not in in_id}
-    outside = {key: value for key, value in known.items() if key in _OUTSIDE}
-    inside = {key: value for key, value in known.items() if key not in _OUTSIDE}
+    in_id, spelled = KINDS[resource.type].inputs_in_id, _SPELLED.get(resource.type, {})
+    above = _OUTSIDE - _WITHOUT.get(resource.type, frozenset())
+    known = {spelled.get(key, key): _known(value) for key, value in resource.inputs.items() if key not in in_id}
+    outside = {key: value for key, value in known.items() if key in above}
+    inside = {key: value for key, value in known.items() if key not in above}
     content = {"type": _arm_type(resource), **outside}
     return {**content, "properties": {**outside.get("properties", {}), **inside}}
 
