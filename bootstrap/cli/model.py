@@ -216,6 +216,8 @@ def serve(
             served = server.model_of_version(project, registry.version(project, version))
         if check:
             result = server.check(project, served, port=port, progress=progress)
+            if run is not None:
+                server.record_check(project, gate.read_run_of(project, run), result)
         else:
             _serve(session, project, served, port)
     if not check:

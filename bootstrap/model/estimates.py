@@ -250,10 +250,10 @@ def _least_share(right: int, count: int, error: float) -> float:
     """The share of which `right` or more of `count` are found with the probability `error`."""
     if not right:
         return 0.0
-    return _root(lambda share: _at_least(right, count, share) - error, 0.0, 1.0)
+    return _root(lambda share: at_least(right, count, share) - error, 0.0, 1.0)
 
 
-def _at_least(right: int, count: int, share: float) -> float:
+def at_least(right: int, count: int, share: float) -> float:
     """The probability of `right` or more successes of `count`; the terms are summed from `right` outward."""
     if not 0 < share < 1:
         return share

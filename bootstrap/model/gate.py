@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from bootstrap import __version__
-from bootstrap.digest import digest_files, digest_tree
+from bootstrap.digest import digest_files, digest_tree, tree_files
 from bootstrap.errors import InputError, MissingError, RefusedError, did_you_mean
 from bootstrap.model import registry
 from bootstrap.model.code import code_files
@@ -22,6 +22,7 @@ from bootstrap.model.records import (
     Evaluation,
     RuleResult,
     Run,
+    ServeCheck,
     Step,
     read_record,
     read_run,
@@ -96,6 +97,11 @@ def decision_path(project: Project, run_id: str) -> Path:
     return project.path(f"{STATE_FOLDER}/runs/{run_id}/decision.json")
 
 
+def serve_check_path(project: Project, run_id: str) -> Path:
+    """The file of the check of a run's model as a server."""
+    return project.path(f"{STATE_FOLDER}/runs/{run_id}/serve-check.json")
+
+
 def decide(project: Project, run: Run) -> Decision:
     """Decide about the model of `run`. Reads files only: the same files give the same decision.
 
@@ -117,7 +123,9 @@ def decide(project: Project, run: Run) -> Decision:
         problems = [*_contradictions(model, evaluation, champion), *found]
         checked = _checked(evaluation, recomputed)
         if losses is not None and not problems:
-            results = apply(gate, Evidence(evaluation, losses, champion))
+            serve_check = _serve_check(project, run, model, looked_at)
+            size = _size(project.path(model.path))
+            results = apply(gate, Evidence(evaluation, losses, champion, size, _started_at(run), serve_check))
     if champion is not None:
         version = registry.version_folder(project, champion.sha256) / registry.RECORD
         looked_at.append(_artifact(project, version))
@@ -231,6 +239,28 @@ def _files(project: Project, run: Run) -> tuple[list[Artifact], list[str]]:
         if found.sha256 != artifact.sha256:
             problems.append(f"{artifact.path} has changed since the run: run again")
     return looked_at, problems
+
+
+def _serve_check(project: Project, run: Run, model: Artifact, looked_at: list[Artifact]) -> ServeCheck | None:
+    """The check of the run's model as a server; None if there is none of this model."""
+    path = serve_check_path(project, run.id)
+    if not path.exists():
+        return None
+    looked_at.append(_artifact(project, path))
+    found = read_record(path, ServeCheck)
+    return found if found.model_sha256 == model.sha256 else None
+
+
+def _size(path: Path) -> int:
+    """The bytes of a model's files."""
+    return sum(file.stat().st_size for file in (tree_files(path).values() if path.is_dir() else [path]))
+
+
+def _started_at(run: Run) -> datetime | None:
+    try:
+        return datetime.fromisoformat(run.started_at).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _artifact(project: Project, path: Path) -> Artifact:

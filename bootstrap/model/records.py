@@ -230,6 +230,24 @@ class RuleResult(_Record):
     side: Literal["at_most", "at_least"] | None = None
 
 
+class ServeCheck(_Record):
+    """`serve-check.json`: the result of `model serve --check --run`, beside the run whose model it is about.
+
+    Attributes:
+        p95_ms: The 95th percentile of the latency.
+        p95_high_ms: Its upper confidence limit, with a confidence of 97.5 %.
+    """
+
+    schema_version: Literal[1]
+    model_sha256: Sha256
+    passed: bool
+    requests: int
+    p95_ms: float
+    p95_high_ms: float
+    measured_at: str
+    tool: str
+
+
 class Decision(_Record):
     """`decision.json`: the gate's decision about one model, and the digests of all files that it depends on.
 

@@ -7,6 +7,7 @@ tests of one decision share the error probability by Holm's method. A missing or
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
@@ -15,7 +16,7 @@ from bootstrap.model import estimates
 from bootstrap.model.estimates import Estimate
 from bootstrap.model.evidence import CONFIDENCE, Losses, members_of
 from bootstrap.model.metrics import BETTER, follows
-from bootstrap.model.records import Champion, Evaluation, Interval, RuleResult
+from bootstrap.model.records import Champion, Evaluation, Interval, RuleResult, ServeCheck
 
 EVIDENCE = "evidence"
 """The name of the result for the checks before any rule is applied; no rule may have this name."""
@@ -42,6 +43,9 @@ class GateRule(BaseModel):
         difference_at_most: The upper limit of the difference between any two groups.
         ratio_at_most: The upper limit of the ratio between any two groups.
         parity_at_most: The upper limit of the difference between predictions of the challenger and of its variant.
+        size_mb_at_most: The upper limit of the model's files, in megabytes (1e6 bytes).
+        latency_ms_at_most: The upper limit of the 95th percentile that `model serve --check --run` measured.
+        age_days_at_most: How long after its start the run may be decided on and registered.
         data_checks: All checks of the data must have passed.
         per_group: The column in each of whose groups the rule must hold, or whose groups are compared.
         variant: The form of the challenger that is looked at: a column of the losses.
@@ -62,6 +66,9 @@ class GateRule(BaseModel):
     difference_at_most: Annotated[FiniteFloat, Field(ge=0)] | None = None
     ratio_at_most: Annotated[FiniteFloat, Field(ge=1)] | None = None
     parity_at_most: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    size_mb_at_most: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    latency_ms_at_most: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    age_days_at_most: Annotated[FiniteFloat, Field(gt=0, le=36500)] | None = None
     data_checks: Literal["passed"] | None = None
     per_group: str | None = None
     variant: str | None = None
@@ -126,11 +133,17 @@ class Evidence:
 
     Attributes:
         champion: None if nothing is registered yet.
+        model_bytes: The size of the model's files; None if unknown.
+        started_at: When the run started; None if unknown.
+        serve_check: The check of this model as a server; None if there was none.
     """
 
     evaluation: Evaluation
     losses: Losses
     champion: Champion | None
+    model_bytes: int | None = None
+    started_at: datetime | None = None
+    serve_check: ServeCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -320,6 +333,41 @@ def _parity(rule: GateRule, evidence: Evidence) -> RuleResult:
     )
 
 
+def _size(rule: GateRule, evidence: Evidence) -> RuleResult:
+    if evidence.model_bytes is None:
+        return _refused(rule, "the size of the model is unknown")
+    return _at_most(rule, "the model has", evidence.model_bytes / 1e6, rule.size_mb_at_most or 0.0, "MB")
+
+
+def _latency(rule: GateRule, evidence: Evidence) -> RuleResult:
+    check, limit = evidence.serve_check, rule.latency_ms_at_most or 0.0
+    if check is None:
+        return _refused(rule, "this model was not checked as a server: run `model serve --check --run ID` first")
+    if not check.passed:
+        return _refused(rule, "`model serve --check` found wrong answers of this model")
+    if not all(map(math.isfinite, (check.p95_ms, check.p95_high_ms))) or check.p95_ms > check.p95_high_ms:
+        return _refused(rule, f"the latencies {check.p95_ms} and {check.p95_high_ms} ms are impossible")
+    found = _at_most(rule, f"95 % of {check.requests} requests took up to", check.p95_high_ms, limit, "ms")
+    return found.model_copy(update={"undecided": not found.passed and check.p95_ms <= limit})
+
+
+def _age(rule: GateRule, evidence: Evidence) -> RuleResult:
+    if evidence.started_at is None:
+        return _refused(rule, "the start of the run is unknown")
+    now, until = datetime.now(UTC), evidence.started_at + timedelta(days=rule.age_days_at_most or 0.0)
+    started, ends = (one.isoformat(timespec="seconds") for one in (evidence.started_at, until))
+    if evidence.started_at > now:
+        return _refused(rule, f"the run started at {started}, which is in the future: check the clock")
+    # The same words before and after: the registration repeats the decision later.
+    words = f"the run of {started} counts until {ends}"
+    return RuleResult(rule=rule.name, passed=now <= until, message=words + ("" if now <= until else ": run again"))
+
+
+def _at_most(rule: GateRule, what: str, value: float, limit: float, unit: str) -> RuleResult:
+    message = f"{what} {_number(value)} {unit}, at most {_number(limit)}"
+    return RuleResult(rule=rule.name, passed=value <= limit, message=message, value=value, limit=limit, side="at_most")
+
+
 _Check = Callable[[GateRule, Evidence], "RuleResult | _Test"]
 
 _KINDS: dict[str, tuple[set[str], set[str], _Check]] = {
@@ -330,6 +378,9 @@ _KINDS: dict[str, tuple[set[str], set[str], _Check]] = {
     "difference_at_most": ({"metric", "per_group"}, {"variant", "min_rows"}, _between_groups),
     "ratio_at_most": ({"metric", "per_group"}, {"variant", "min_rows"}, _between_groups),
     "parity_at_most": ({"variant"}, set(), _parity),
+    "size_mb_at_most": (set(), set(), _size),
+    "latency_ms_at_most": (set(), set(), _latency),
+    "age_days_at_most": (set(), set(), _age),
     "data_checks": (set(), set(), _data_checks),
 }
 """Each kind: the keys that it needs, those that it allows, and its check. A key without a row is refused."""

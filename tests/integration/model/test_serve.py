@@ -17,7 +17,9 @@ from bootstrap.cli import model as _commands  # noqa: F401 - declares the exampl
 from bootstrap.cli.command import EXAMPLES
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.model import gate, serve
+from bootstrap.model.records import ServeCheck, read_record
 from bootstrap.progress import Progress
+from bootstrap.project import find_project
 from tests.helpers import build_tree, run_cli, started
 from tests.unit.model.worlds import RUN, World
 
@@ -46,7 +48,9 @@ def test_check_compares_measures_and_stops_server(world: World) -> None:
     assert check["largest_difference"] == 0
     assert [bad["status"] for bad in check["bad_requests"]] == [400, 400]
     assert all("no table of numbers" in bad["reason"] for bad in check["bad_requests"])
-    assert 0 < check["p50_ms"] <= check["p95_ms"]
+    assert 0 < check["p50_ms"] <= check["p95_ms"] <= check["p95_high_ms"]
+    kept = read_record(gate.serve_check_path(find_project(world.root), RUN), ServeCheck)
+    assert (kept.model_sha256, kept.p95_high_ms) == (check["model_sha256"], check["p95_high_ms"])
     [log] = (world.root / ".mlops").glob("serve-*.log")
     assert not is_listened_on(int(log.stem.removeprefix("serve-")))
 

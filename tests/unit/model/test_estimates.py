@@ -93,7 +93,7 @@ def test_binomial_tail_is_the_sum_of_its_terms(count: int, data: st.DataObject, 
     right = data.draw(st.integers(1, count))
     terms = (math.comb(count, one) * share**one * (1 - share) ** (count - one) for one in range(right, count + 1))
 
-    assert estimates._at_least(right, count, share) == pytest.approx(math.fsum(terms), rel=1e-9, abs=1e-12)
+    assert estimates.at_least(right, count, share) == pytest.approx(math.fsum(terms), rel=1e-9, abs=1e-12)
 
 
 def accuracies(gained: int, lost: int, both: int, neither: int = 0) -> Estimate:

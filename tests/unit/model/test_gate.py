@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -617,3 +618,55 @@ def test_broken_or_newer_run_record_is_reported(world: World, text: str, words: 
 
     with pytest.raises(InputError, match=words):
         gate.find_run(project)
+
+
+def with_check(world: World, **changes: Any) -> Decision:
+    project = world.write()
+    run = gate.find_run(project)
+    document = {"schema_version": 1, "model_sha256": run.outputs["model"].sha256, "passed": True, "requests": 200}
+    document |= {"p95_ms": 40.0, "p95_high_ms": 50.0, "measured_at": "2026-11-24T10:20:00+00:00", "tool": "0.1.0"}
+    path = gate.serve_check_path(project, RUN)
+    path.write_text(json.dumps(document | changes), encoding="utf-8")
+    return gate.decide(project, run)
+
+
+def test_latency_rule_needs_the_check_of_this_model(world: World) -> None:
+    rules("{name: fast, latency_ms_at_most: 45}")(world)
+
+    assert "model serve --check --run" in failures(judged(world))["fast"]
+    assert "not checked" in failures(with_check(world, model_sha256="b" * 64))["fast"]
+    assert "wrong answers" in failures(with_check(world, passed=False))["fast"]
+    assert "impossible" in failures(with_check(world, p95_high_ms=1.0))["fast"]
+    assert "took up to 50 ms, at most 45" in failures(with_check(world))["fast"]
+    passed = with_check(world, p95_high_ms=44.0)
+    assert passed.passed
+    assert any(one.path.endswith("serve-check.json") for one in passed.looked_at)
+
+
+def test_size_rule_counts_all_files_of_the_model(world: World) -> None:
+    world.model["weights.bin"] = "x" * 2_000_000
+    rules("{name: small, size_mb_at_most: 1.9}")(world)
+    assert "the model has 2" in failures(judged(world))["small"]
+
+    rules("{name: small, size_mb_at_most: 2.1}")(world)
+    assert judged(world).passed
+
+
+@pytest.mark.parametrize(("started", "words"), [("2020-01-01T00:00:00+00:00", "counts until 2020-01-31"),
+                                                ("2999-01-01T00:00:00+00:00", "in the future"),
+                                                ("yesterday", "unknown")])  # fmt: skip
+def test_age_rule_refuses_old_and_future_runs(world: World, started: str, words: str) -> None:
+    rules("{name: recent, age_days_at_most: 30}")(world)
+    world.run = {"started_at": started}
+
+    assert words in failures(judged(world))["recent"]
+
+
+def test_age_rule_passes_a_recent_run_with_the_same_words_twice(world: World) -> None:
+    rules("{name: recent, age_days_at_most: 1}")(world)
+    world.run = {"started_at": datetime.now(UTC).isoformat()}
+
+    first, second = judged(world), judged(world)
+
+    assert first.passed
+    assert first.rules == second.rules
