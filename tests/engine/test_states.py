@@ -220,6 +220,16 @@ def test_storage_account_that_cannot_be_reached_is_not_taken_for_a_damaged_state
     assert f"https://{account(estate)}.blob.core.windows.net" in done.err
 
 
+def test_hub_that_has_no_place_for_the_states_yet_is_deployed_first(deployed: Estate) -> None:
+    world(deployed.root, changed(PLATFORM, ("hub:\n", "hub:\n  generation: 2\n")), TWO)
+
+    done = deployed.run(*BOOTSTRAP)
+
+    assert done.code == 3, done.err
+    assert "mlops-bootstrap up hub" in done.err
+    assert comparable(deployed, "file").keys() == {*STACKS}
+
+
 def test_key_that_may_not_be_used_is_explained_and_the_states_stay(azure: Azure, estate: Estate) -> None:
     azure.denied.add("key-contoso-hub-dev")
     states = comparable(estate, "file")

@@ -26,8 +26,11 @@ def require_stores(hub: EngineStack, stacks: Iterable[StackSettings]) -> None:
     ids = [str(one.get("id", "")).lower() for one in hub.resources()]
     for settings in stacks:
         store = state_store_of(settings)
-        for part in (f"/containers/{store.container}", f"/keys/{store.key}"):
-            if not any(id_.endswith(part) for id_ in ids):
+        for part in (
+            f"/storageAccounts/{store.account}/blobServices/default/containers/{store.container}",
+            f"/vaults/{store.vault}/keys/{store.key}",
+        ):
+            if not any(id_.endswith(part.lower()) for id_ in ids):
                 raise MissingError(
                     f"The hub has no place for the state of {settings.stack}.",
                     why=f"No resource in the hub's state has an id that ends with {part}.",
