@@ -109,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def world(folder: Path) -> Iterator[World]:
     build_tree(folder, {"job/step.py": "print('step')\n", "pipelines/job.yml": "", "lib/helper.py": "ONE = 1\n"})
     yield World(folder)
-    for path in ("job", "lib", "pipelines", "data", ".mlops"):
+    for path in ("job", "last", "lib", "pipelines", "data", ".mlops"):
         subprocess.run(["rm", "-rf", str(folder / path)], check=True)
     build_tree(folder, {"data/rows.csv": "a\n1\n", "data/more.csv": "a\n2\n"})
 
@@ -452,3 +452,84 @@ def test_mode_bits_of_code_reach_the_step(world: World) -> None:
     (world.root / "job/go.sh").chmod(0o755)
 
     assert world.result(f"./go.sh {RESULT}") == "went\n"
+
+
+GRAPH = """
+type: pipeline
+inputs: {rows: {type: uri_file, path: ../data/rows.csv}}
+jobs:
+  first: {component: ../job/component.yml, inputs: {rows: "${{parent.inputs.rows}}"}}
+  other: {component: ../job/component.yml, inputs: {rows: "${{parent.inputs.rows}}"}}
+  last: {component: ../last/component.yml, inputs: {one: "${{parent.jobs.first.outputs.made}}"}}
+outputs: {}
+"""
+LAST = """
+type: command
+name: last
+code: .
+inputs: {one: {type: uri_folder}}
+outputs: {made: {type: uri_folder}}
+command: |
+"""
+
+
+def write_graph(world: World, upstream: str, last: str) -> None:
+    """Two jobs of one component, and one that follows the first of them."""
+    world.write(upstream, {"rows": "../data/rows.csv"})
+    build_tree(world.root, {"pipelines/job.yml": GRAPH, "last/component.yml": LAST})
+    with (world.root / "last/component.yml").open("a", encoding="utf-8") as file:
+        file.writelines(f"  {line}\n" for line in last.splitlines())
+
+
+def result_of(world: World, job: str) -> str:
+    return (world.root / world.record().jobs[job].outputs["made"].path / "result").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        "echo bad > {root}/.mlops/steps/first-*/made/result",  # another step's output
+        "chmod u+w {root}/.mlops/steps/other-*/made/result; echo bad > {root}/.mlops/steps/other-*/made/result",
+        "echo bad > {root}/.mlops/steps/first-*/step-code/step.py",  # its kept code
+        "echo bad > {root}/data/rows.csv",  # the user's data
+        "echo 'print(1)' > {root}/job/step.py",  # the user's code
+    ],
+)
+def test_nothing_that_a_step_has_tampered_with_is_served(world: World, tamper: str) -> None:
+    good = f"cat ${{{{inputs.rows}}}} {RESULT}"
+    write_graph(world, good, f"{tamper.format(root=world.root)}; cat ${{{{inputs.one}}}}/result {RESULT}")
+    world.run()
+    build_tree(world.root, {"data/rows.csv": "a\n1\n"})
+    write_graph(world, good, f"cat ${{{{inputs.one}}}}/result {RESULT}")
+
+    done = world.run()
+
+    assert done.code == 0, done.err
+    assert [result_of(world, job) for job in ("first", "other", "last")] == ["a\n1\n"] * 3
+
+
+def test_two_jobs_of_one_component_at_once_have_outputs_of_their_own(world: World) -> None:
+    write_graph(world, f"echo $AZUREML_RUN_ID {RESULT}; sleep 0.2", f"cat ${{{{inputs.one}}}}/result {RESULT}")
+
+    assert world.run().code == 0
+
+    run_id = world.record().id
+    assert [result_of(world, job) for job in ("first", "other", "last")] == [
+        f"{run_id}-first\n",
+        f"{run_id}-other\n",
+        f"{run_id}-first\n",
+    ]
+
+
+def test_corrected_step_replaces_what_followed_from_the_wrong_one(world: World) -> None:
+    last = f"cat ${{{{inputs.one}}}}/result {RESULT}"
+    write_graph(world, f"echo wrong {RESULT}", last)
+    assert world.run().code == 0
+    write_graph(world, f"echo right {RESULT}", last)
+
+    done = world.run("-o", "json")
+
+    assert [job["status"] for job in done.document["jobs"].values()] == ["completed"] * 3
+    assert result_of(world, "last") == "right\n"
+    write_graph(world, f"echo wrong {RESULT}", last)
+    assert {job["status"] for job in world.run("-o", "json").document["jobs"].values()} == {"cached"}
