@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -161,11 +162,12 @@ def _execute(work: PreparedRun, progress: Progress, parallel: int) -> Run:
     run_id = _new_id()
     folder = _runs(project) / run_id
     (folder / "logs").mkdir(parents=True)
-    with _mlflow(project, interpreter) as store, temporary_folder() as links:
+    with _mlflow(project, interpreter) as store:
         _end_killed(project, store)
         (folder / _RUNNING).touch()
-        steps = Steps(work, folder, interpreter, bash, links)
-        record = _Execution(work, run_id, folder, steps, python, store, progress, parallel).go()
+        with temporary_folder() as links:
+            steps = Steps(work, folder, interpreter, bash, links)
+            record = _Execution(work, run_id, folder, steps, python, store, progress, parallel).go()
     (folder / _RUNNING).unlink()
     return record
 
@@ -180,11 +182,15 @@ def _mlflow(project: Project, interpreter: Path) -> contextlib.AbstractContextMa
 
 
 def _end_killed(project: Project, store: MlflowStore | None) -> None:
-    """Set the final status of what earlier runs, which did not succeed, left running in MLflow. The lock is held."""
+    """Set the final status of what earlier runs, which did not succeed, left running in MLflow. The lock is held.
+
+    Also removes what they left in the folder for temporary files.
+    """
     for marker in _runs(project).glob(f"*/{_RUNNING}"):
         if store is not None and _ID.fullmatch(marker.parent.name):
             store.end_runs(_RUN_TAG, marker.parent.name, "KILLED")
         remove_leftovers(marker.parent)
+        remove_leftovers(Path(tempfile.gettempdir()))
         marker.unlink()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bootstrap.errors import InputError, MissingError, did_you_mean
-from bootstrap.files import remove_tree
+from bootstrap.files import remove_leftovers, remove_tree, staging_folder
 from bootstrap.lock import hold_lock
 from bootstrap.model import registry
 from bootstrap.model.records import Artifact, Run, Step, read_run
@@ -94,8 +94,13 @@ def clean(
         steps = [path for path in sorted(project.path(f"{STATE_FOLDER}/steps").glob("[!.]*")) if path.name not in used]
         size = sum(map(_size, [*folders, *steps]))
         if not dry_run:
-            for path in [*steps, *folders]:
+            for path in steps:
                 remove_tree(path)
+            # Moved away first: of a run, all is there or nothing.
+            remove_leftovers(project.path(f"{STATE_FOLDER}/runs"))
+            for path in folders:
+                with staging_folder(path.parent) as removed:
+                    path.rename(removed / path.name)
         return [path.name for path in folders], [path.name for path in steps], size
 
 
