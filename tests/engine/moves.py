@@ -147,10 +147,11 @@ def arm(number: int, moment: str) -> None:
         if moment == "during":
             seconds = random.Random(number).uniform(0.05, 0.5)
             threading.Timer(seconds, die, [engine]).start()
-        done = run(engine, *arguments, **named)
-        if moment == "after":
-            die(engine)
-        return done
+        try:
+            return run(engine, *arguments, **named)
+        finally:  # also when the command failed, such as the export of a stack that is not there
+            if moment == "after":
+                die(engine)
 
     Engine.run = counting  # type: ignore[assignment,method-assign]
 
