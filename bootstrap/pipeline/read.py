@@ -10,6 +10,7 @@ import graphlib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -86,7 +87,7 @@ class _Component(_Described):
     environment: Any = None
     resources: Any = None
     distribution: Any = None
-    additional_includes: Any = None
+    additional_includes: list[str] = []
     is_deterministic: bool = True
 
 
@@ -246,10 +247,20 @@ class _Reader:
         problems = list(_component_problems(document, component))
         self._problems += problems
         ports = {key: _port(described, None) for key, described in component.inputs.items()}
-        code = (path.parent / (component.code or ".")).resolve()
-        if not code.is_dir():
+        code = None if component.code is None else (path.parent / component.code).resolve()
+        includes = tuple((path.parent / include).resolve() for include in component.additional_includes)
+        self._problems += [
+            Problem(document.position(("additional_includes", index)), f"there is no {include}.")
+            for index, include in enumerate(includes)
+            if not include.exists()
+        ]
+        script = _script(component.command)
+        if code is not None and not code.is_dir():
             self._problems.append(Problem(document.position(("code",)), f"there is no folder {code}."))
-        elif (script := _script(component.command)) and not (code / script).is_file():
+        elif script and code is None and not includes:
+            message = f"the command starts {script}, but the component has no code: its working folder is empty."
+            self._problems.append(Problem(document.position(("command",)), message, "Add the folder: code: ."))
+        elif script and code is not None and not includes and not (code / script).is_file():
             known = did_you_mean(script, [file.name for file in code.glob("*.py")])
             self._problems.append(Problem(document.position(("command",)), f"there is no {script} in {code}.", known))
         outputs = {key: described.type for key, described in component.outputs.items()}
@@ -257,7 +268,10 @@ class _Reader:
         inputs = {
             key: source for key, value in job.inputs.items() if (source := self._source(name, key, value)) is not None
         }
-        return Job(name, path, code, component.command, component.is_deterministic, ports, inputs, outputs, environment)
+        return Job(
+            name, path, code, component.command, component.is_deterministic, ports, inputs, outputs, environment,
+            includes,
+        )  # fmt: skip
 
     def _source(self, job: str, name: str, value: Any) -> FromInput | FromJob | Value | None:
         at: Location = ("jobs", job, "inputs", name)
@@ -300,10 +314,7 @@ class _Reader:
                 known = did_you_mean(name, job.outputs)
                 at = ("jobs", job.name, "outputs", name)
                 self._wrong(at, f"the component of {job.name!r} has no output {name!r}.", known, of_key=True)
-        return Job(
-            job.name, job.component, job.code, job.command, job.deterministic, job.ports, values, job.outputs,
-            job.environment,
-        )  # fmt: skip
+        return replace(job, inputs=values)
 
     def _checked(
         self, at: Location, port: Port, source: FromInput | FromJob | Value, jobs: Mapping[str, Job],
@@ -447,9 +458,8 @@ def _component_problems(document: Document, component: _Component) -> Iterator[P
         yield Problem(
             document.position(("type",)), f"a component of type {component.type!r} cannot run on this machine."
         )
-    for field in ("distribution", "additional_includes"):
-        if getattr(component, field):
-            yield Problem(document.position((field,), of_key=True), f"{field} is supported only in Azure ML.")
+    if component.distribution:
+        yield Problem(document.position(("distribution",), of_key=True), "distribution is supported only in Azure ML.")
     yield from _name_problems(document, "inputs", component.inputs)
     yield from _name_problems(document, "outputs", component.outputs)
     for name, described in component.inputs.items():

@@ -273,6 +273,25 @@ def test_folders_beside_the_code_cannot_be_imported(world: World) -> None:
     assert "cannot access '../lib'" in error
 
 
+def test_job_without_code_has_an_empty_working_folder(world: World) -> None:
+    """LEARN/reference-yaml-component-command: code is what is uploaded."""
+    world.write(f"find . -type f {RESULT}", code="")
+
+    assert world.run().code == 0
+    assert (world.made() / "result").read_text(encoding="utf-8") == ""
+
+
+def test_additional_includes_can_be_imported(world: World) -> None:
+    """LEARN/reference-yaml-component-command"""
+    code = "code: .\nadditional_includes: [../lib]"
+    world.write(f"python -c 'from lib import helper; print(helper.ONE)' {RESULT}", code=code)
+
+    assert world.run().code == 0
+    assert (world.made() / "result").read_text(encoding="utf-8") == "1\n"
+    build_tree(world.root, {"lib/helper.py": "ONE = 2\n"})
+    assert world.run("-o", "json").document["jobs"]["job"]["status"] == "completed"
+
+
 def test_step_may_write_into_its_working_folder_and_nothing_of_it_stays(world: World) -> None:
     """The working folder is a fresh copy on the node, which ends with the job."""
     command = f"echo changed > step.py; echo new > new.txt; mkdir -m 0 locked; cat step.py new.txt {RESULT}"
