@@ -2,7 +2,7 @@
 # People who have uv, and people on Windows, can say the same with uv alone: see README.md.
 
 .DEFAULT_GOAL := help
-.PHONY: arm-types attack azurite help demo test mutants check format benchmark browser moves soak sync clean
+.PHONY: arm-types attack azurite help demo test mutants check format benchmark browser faults moves soak sync clean
 
 # The machine's uv, else one of our own in an ignored folder.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
@@ -41,6 +41,9 @@ arm-types: sync ## download the ARM types and policies that tests/conformance re
 
 attack: sync ## hostile files, repositories and evidence, kills, races and odd machines against every command, for ten minutes
 	$(RUN) python -m tests.attacks
+
+faults: sync ## 100 deployments with faults of the simulated Azure, retried until they are done
+	$(RUN) python -m tests.engine.disturbed 100
 
 moves: sync azurite ## kill the move of states to a storage account at each of its steps
 	$(RUN) python -m tests.engine.moves

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import command_line, plan, project, scale
+from benchmarks import command_line, deploy, plan, project, scale
 from benchmarks.timing import Row
 
 COMPARISONS: dict[str, Callable[[Path], Row | Iterable[Row]]] = {
@@ -18,6 +18,11 @@ COMPARISONS: dict[str, Callable[[Path], Row | Iterable[Row]]] = {
     "plan-engine": plan.one_environment_by_the_engine,
     "further-stack": plan.further_stack,
     "second-plan": plan.second_plan,
+    "preview": deploy.preview,
+    "up": deploy.up,
+    "rehearse": deploy.rehearse,
+    "parallel": deploy.parallel,
+    "ledger": deploy.ledger,
     "plan-1000": scale.thousand_stacks,
     "validate-1000": scale.thousand_teams,
     "demo": project.demo,

@@ -57,7 +57,7 @@ class Row:
     timing: Timing | float
     peer: str | None
     promise: Promise | None
-    unit: Literal["s", "MB"] = "s"
+    unit: Literal["s", "ms", "MB"] = "s"
 
     def __str__(self) -> str:
         if isinstance(self.timing, Timing):
@@ -68,7 +68,7 @@ class Row:
         return f"| {self.what} | {numbers} | {self.promise or ''} |"
 
     def _number(self, value: float) -> str:
-        return f"{value:.2f} s" if self.unit == "s" else f"{value:.0f} MB"
+        return f"{value:.{ {'s': 2, 'ms': 3, 'MB': 0}[self.unit] }f} {self.unit}"
 
 
 def compare(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -> Timing:

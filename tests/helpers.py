@@ -58,11 +58,14 @@ class Done:
 
 
 @contextmanager
-def started(*arguments: str | Path, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
+def started(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
     """The command line under way, to be interrupted; it has ended when the block is left, whatever happened there."""
     with subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
+        env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     examples=[
         "mlops-bootstrap rehearse fraud-dev -C examples/contoso",
         "mlops-bootstrap rehearse --all -C examples/contoso --output json",
+        "mlops-bootstrap rehearse --all --strict",
         "mlops-bootstrap rehearse --all --upgrade origin/main --output markdown",
         "mlops-bootstrap rehearse --all --from-state --backend hub",
     ],
@@ -39,6 +40,7 @@ def rehearse(
     from_state: Annotated[
         bool, typer.Option("--from-state", help="Deploy over a copy of the states in the backend.")
     ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="What the simulation does not know is an error.")] = False,
     allow_replace: AllowReplace = None,
     trust_pins: TrustPins = False,
     backend: Backend = None,
@@ -61,7 +63,9 @@ def rehearse(
             form = report("tree" if session.output == "text" else session.output)
             session.console.parts(form.render_diff(DeployedState(["rehearse", *words], against), differences))
 
-        service.rehearse_change(platform, names, start, printed, allow_replace or [], session.console, parallel)
+        allowed = allow_replace or []
+        unknown = service.rehearse_change(platform, names, start, printed, allowed, session.console, parallel)
+        _report_unknown(session, unknown, strict=strict)
 
     platform = session.platform()
     names = selection.of(platform)
@@ -78,15 +82,15 @@ def rehearse(
         real = deployer(session, backend, parallel)
         change(["--from-state"], real.backend, service.start_at_state(real.states(names)))
     else:
-        _whole_life(session, platform, names, parallel)
+        _whole_life(session, platform, names, parallel, strict=strict)
 
 
-def _whole_life(session: Session, platform: "Platform", names: list[str], parallel: int) -> None:
+def _whole_life(session: Session, platform: "Platform", names: list[str], parallel: int, *, strict: bool) -> None:
     from bootstrap.stack.deploy import rehearse as service
 
     if session.output not in ("text", "json"):
         raise InputError(f"--output {session.output} is for --upgrade and --from-state.", hint="Write text or json.")
-    found = service.rehearse(platform, names, session.console, parallel)
+    found, unknown = service.rehearse(platform, names, session.console, parallel)
     rows = [
         [name, f"{one.created:,}", f"{one.changed_again:,}", "found" if one.drifted else "MISSED", f"{one.removed:,}",
          f"{one.seconds:.1f}"]
@@ -99,8 +103,27 @@ def _whole_life(session: Session, platform: "Platform", names: list[str], parall
              "removed": one.removed, "seconds": one.seconds, "faults": one.faults}
             for name, one in found.items()
         ],
+        "unknown": unknown,
     }  # fmt: skip
     headings = ["stack", "created", "changed again", "drift", "removed", "seconds"]
     session.console.result(table(headings, rows), document)
     if faults := [f"{name}: {fault}" for name, one in found.items() for fault in one.faults]:
         raise RefusedError("The rehearsal found faults.", details=faults, hint="Report them: they are ours.")
+    _report_unknown(session, unknown, strict=strict)
+
+
+def _report_unknown(session: Session, unknown: list[str], *, strict: bool) -> None:
+    """Say what the simulation did not know. Raises RefusedError for a strict rehearsal."""
+    from bootstrap.simulator.facts import counts
+
+    facts = f"{sum(counts().values())} facts of Azure"
+    if not unknown:
+        session.console.say(f"Simulated by {facts}; nothing was unknown.")
+        return
+    if strict:
+        raise RefusedError(
+            f"The simulation does not know {len(unknown)} things.",
+            details=unknown,
+            hint="Rehearse the stacks that create them too (--all); or check them by hand, and leave out --strict.",
+        )
+    session.console.say(f"Simulated by {facts}. Unknown: {len(unknown)}, the first: {unknown[0]} (--strict lists all)")

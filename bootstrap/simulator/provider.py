@@ -1,8 +1,6 @@
-"""A Pulumi provider that simulates Azure on loopback, by the table in `kinds.py`.
+"""A Pulumi provider that simulates Azure on loopback, by the tables in `kinds.py` and `facts.toml`.
 
-The engine attaches to it, or starts it as a program, instead of the azure-native provider, which needs an account. It
-checks that the inputs which Azure requires are present, that what is created does not exist, and that roles are
-effective.
+The engine attaches to it, or starts it as a program, instead of the azure-native provider, which needs an account.
 The gRPC service of a provider: https://www.pulumi.com/docs/iac/extending-pulumi/
 """
 
@@ -14,7 +12,7 @@ from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Condition
 from typing import Any, NoReturn
 
 import grpc
@@ -23,7 +21,15 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
-from bootstrap.simulator.connections import IN_PROGRESS, targets
+from bootstrap.simulator.facts import (
+    exclusive,
+    refused_creation,
+    refused_deletion,
+    refused_update,
+    replacing,
+    throttled,
+)
+from bootstrap.simulator.ids import arm_type, parent_of
 from bootstrap.simulator.kinds import KINDS, NEEDED_ROLES, Kind
 from bootstrap.simulator.managed_network import REQUIRED, refreshed, sent_rules, with_network
 from bootstrap.simulator.store import Store
@@ -31,43 +37,48 @@ from bootstrap.simulator.store import Store
 NAME = "pulumi-resource-azure-native"
 """The program that the engine starts for resources of azure-native, if it is on PATH."""
 
+ROLE_DELAY = "role delay"
+"""The number in a store that says after how many seconds a new role is effective."""
+
+_EXCLUSIVE_SECONDS = 0.02
+"""How long an operation holds what it needs alone: long enough that operations which the engine starts at once meet."""
+
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """Azure, as one instance of the provider sees it: with one subscription.
 
     Args:
         store: What exists in Azure; by default nothing.
-        role_delay: The seconds until a new role is effective. What needs it before is refused.
+        role_delay: The seconds until a new role is effective. What needs it before is refused. None: as the store says.
         accepts_before: Whether Azure accepts the operation first, and it fails after that.
-        clock: Tells the time, in seconds.
+        clock: Tells the time, in seconds; by default the store's.
         put_removes_rules: Whether an update of a workspace removes the outbound rules that it does not have.
         refuses_required_rules: Whether an update that has the rules of Azure ML itself is refused.
             https://github.com/Azure/azure-sdk-for-python/pull/32643
-        connection_seconds: How long a private endpoint needs to connect. Until then, its target refuses another one.
+        exclusive_seconds: How long an operation holds the resources on which it must be the only one.
     """
 
     def __init__(
         self,
         store: Store | None = None,
         *,
-        role_delay: float = 0,
+        role_delay: float | None = None,
         accepts_before: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         put_removes_rules: bool = False,
         refuses_required_rules: bool = False,
-        connection_seconds: float = 0,
+        exclusive_seconds: float = 0,
     ) -> None:
         self._subscription_id: str | None = None
         self._store = store or Store()
         self._role_delay = role_delay
         self._accepts_before = accepts_before
-        self._clock = clock
-        self._roles: dict[str, float] = {}
+        self._clock = clock or (lambda: self._store.now)
         self._put_removes_rules = put_removes_rules
         self._refuses_required_rules = refuses_required_rules
-        self._connection_seconds = connection_seconds
-        self._connecting: set[str] = set()
-        self._lock = Lock()
+        self._exclusive_seconds = exclusive_seconds
+        self._held: set[str] = set()
+        self._released = Condition()
 
     @property
     def ids(self) -> list[str]:
@@ -87,7 +98,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
-        return _difference(request.old_inputs, request.news)
+        return _difference(*map(json_format.MessageToDict, (request.old_inputs, request.news)))
 
     def Configure(self, request: Any, context: Any) -> Any:
         self._subscription_id = json_format.MessageToDict(request.args).get("subscriptionId")
@@ -102,7 +113,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
-        return _difference(request.old_inputs, request.news, _kind(request.urn).inputs_in_id)
+        old, new = map(json_format.MessageToDict, (request.old_inputs, request.news))
+        return _difference(old, new, {*_kind(request.urn).inputs_in_id, *replacing(arm_type(request.id), old, new)})
 
     def Create(self, request: Any, context: Any) -> Any:
         kind, inputs = _kind(request.urn), json_format.MessageToDict(request.properties)
@@ -116,28 +128,42 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if self._store.get(id_) is not None:
             # The provider's words: https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go
             context.abort(grpc.StatusCode.UNKNOWN, f"cannot create already existing resource '{id_}'")
+        if _type(request.urn) not in KINDS:
+            self._store.note(f"a type of resources: {_type(request.urn)}")
+        self._take("write")
+        if (refused := refused_creation(self._store, id_, inputs, self._clock())) is not None:
+            context.abort(grpc.StatusCode.UNKNOWN, refused)
         answer = _struct(kind.answer(inputs, id_))
-        refusal = self._refusal(request.urn, inputs) if self._connects(request.urn, inputs) else IN_PROGRESS
+        refusal = self._conflict(id_, inputs) or self._refusal(request.urn, inputs)
         if refusal is not None and not self._accepts_before:
             context.abort(grpc.StatusCode.UNKNOWN, refusal)
-        self._store.put(id_, inputs)
+        self._store.put(id_, inputs, self._clock())
         if refusal is not None:
             fail_after_acceptance(context, id_, answer, request.properties, refusal)
-        if "scope" in inputs:
-            self._roles[(id_ if "assignableScopes" in inputs else inputs["scope"]).rsplit("/", 1)[-1]] = self._clock()
         return provider_pb2.CreateResponse(id=id_, properties=answer)
 
-    def _connects(self, urn: str, inputs: dict[str, Any]) -> bool:
-        """Connect a resource to what it needs by private endpoint. False if something else connects to the same."""
-        needed = set(targets(_type(urn), inputs)) if self._connection_seconds else set()
-        with self._lock:
-            if needed & self._connecting:
-                return False
-            self._connecting |= needed
-        time.sleep(self._connection_seconds if needed else 0)
-        with self._lock:
-            self._connecting -= needed
-        return True
+    def _take(self, operation: str) -> None:
+        """Send a request. The provider waits as Azure says when there are too many of them."""
+        if wait := throttled(self._store, self._subscription_id or "", operation, self._store.now):
+            self._store.advance(wait)
+
+    def _conflict(self, id_: str, inputs: dict[str, Any]) -> str | None:
+        """Hold what an operation needs alone for a while. Returns Azure's error if another operation holds it.
+
+        Operations of other subscriptions are other processes, and are not seen.
+        """
+        needed = dict(exclusive(id_, inputs)) if self._exclusive_seconds else {}
+        with self._released:
+            if conflict := next((row for name, row in needed.items() if name in self._held), None):
+                if not conflict.get("retried"):
+                    return str(conflict["error"])
+                self._released.wait_for(lambda: not needed.keys() & self._held)
+            self._held |= needed.keys()
+        time.sleep(self._exclusive_seconds if needed else 0)
+        with self._released:
+            self._held -= needed.keys()
+            self._released.notify_all()
+        return None
 
     def _refusal(self, urn: str, inputs: dict[str, Any]) -> str | None:
         """Why Azure refuses a resource: a role on what it uses, or a custom role, is not effective yet."""
@@ -147,8 +173,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             needed = needed.get(part, {}) if isinstance(needed, dict) else {}
         # A vault's URL begins with its name, and an id ends with its own.
         names = {str(needed).rsplit("/", 1)[-1], str(needed).removeprefix("https://").split(".")[0]}
-        new = {name for name, since in self._roles.items() if self._clock() - since < self._role_delay}
-        return error if names & new else None
+        return error if names & self._new_roles() else None
+
+    def _new_roles(self) -> set[str]:
+        """The names of custom roles, and of what roles were assigned on, that are not effective yet."""
+        delay = self._store.number(ROLE_DELAY, 0) if self._role_delay is None else self._role_delay
+        since = self._clock() - delay
+        assigned = self._store.created_after("microsoft.authorization/roleassignments", since) if delay else []
+        defined = self._store.created_after("microsoft.authorization/roledefinitions", since) if delay else []
+        return {id_.rsplit("/", 1)[-1] for id_ in (*map(parent_of, assigned), *defined)}
 
     def Update(self, request: Any, context: Any) -> Any:
         inputs = json_format.MessageToDict(request.news)
@@ -162,10 +195,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if self._put_removes_rules:
             for name in self.outbound_rules(request.id).keys() - sent:
                 self._store.delete(f"{request.id}/outboundRules/{name}")
+        self._take("write")
+        if (refused := refused_update(self._store, request.id, self._store.get(request.id) or {}, inputs)) is not None:
+            context.abort(grpc.StatusCode.UNKNOWN, refused)
         self._store.put(request.id, inputs)
         return provider_pb2.UpdateResponse(properties=_struct(self._described(request.urn, request.id, inputs)))
 
     def Read(self, request: Any, context: Any) -> Any:
+        self._take("read")
         if (inputs := self._store.get(request.id)) is None:
             return provider_pb2.ReadResponse()  # there is none
         answer = self._described(request.urn, request.id, inputs)
@@ -189,7 +226,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return {name: (self._store.get(prefix + name) or {})["properties"] for name in names}
 
     def Delete(self, request: Any, context: Any) -> Any:
-        self._store.delete(request.id)
+        self._take("delete")
+        if (refused := refused_deletion(self._store, request.id)) is not None:
+            context.abort(grpc.StatusCode.UNKNOWN, refused)
+        self._store.delete(request.id, self._clock())
         return empty_pb2.Empty()
 
     def Cancel(self, request: Any, context: Any) -> Any:
@@ -241,7 +281,7 @@ def install(folder: Path, store: Path) -> None:
 
 def main(store: str) -> None:
     """Be a provider program for the resources in a file."""
-    serve(Provider(Store(Path(store))))
+    serve(Provider(Store(Path(store)), exclusive_seconds=_EXCLUSIVE_SECONDS))
 
 
 def serve(provider: Provider) -> None:
@@ -266,22 +306,23 @@ def _server(provider: Provider) -> tuple[grpc.Server, int]:
 
 
 def _kind(urn: str) -> Kind:
-    if _type(urn) not in KINDS:
-        raise LookupError(f"bootstrap/simulator/kinds.py has no row for {_type(urn)}")
-    return KINDS[_type(urn)]
+    # The inputs of an unknown type are returned as they are, under an id that no resource of Azure has.
+    return KINDS.get(_type(urn)) or Kind(f"/providers/simulated/unknown/{urn.replace('::', '.').replace('$', '.')}")
 
 
 def _type(urn: str) -> str:
     return urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
 
 
-def _difference(before: Struct, after: Struct, replacing: Set[str] = frozenset()) -> Any:
-    old, new = json_format.MessageToDict(before), json_format.MessageToDict(after)
+def _difference(old: dict[str, Any], new: dict[str, Any], replacing: Set[str] = frozenset()) -> Any:
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    replaces = [key for key in changed if key in replacing]
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
         diffs=changed,
-        replaces=[key for key in changed if key in replacing],
+        replaces=replaces,
+        # https://github.com/pulumi/pulumi-azure-native/blob/master/provider/pkg/provider/provider.go
+        deleteBeforeReplace=bool(replaces),
     )
 
 

@@ -7,7 +7,7 @@ https://www.pulumi.com/docs/iac/concepts/options/hooks/
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import pulumi
@@ -17,6 +17,9 @@ from infra.tables.azure_errors import Consumer, known_error, passes
 DELAYS = (10, 20, 40, *[60] * 9)
 """Seconds before each retry: together the ten minutes that Azure may need.
 https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected"""
+
+wait: Callable[[float], Awaitable[None]] = asyncio.sleep
+"""Waits for seconds. A rehearsal moves the clock of the simulated Azure instead."""
 
 _ACCEPTED = " error occurred:"
 """In the engine's message on an operation that Azure accepted and that failed afterwards (`InitError` in
@@ -55,5 +58,5 @@ async def _retry(consumer: Consumer, failed: pulumi.ErrorHookArgs, *, is_preview
     known = known_error(error)
     cause = known["cause"] if known is not None else ""
     pulumi.log.info(f"{failed.name}: next attempt in {delay} s. {cause} {error}")
-    await asyncio.sleep(delay)
+    await wait(delay)
     return True

@@ -25,6 +25,11 @@ class Estate:
     azure: Store
     env: dict[str, str]
 
+    @property
+    def store(self) -> Path:
+        """The file with the resources of this Azure."""
+        return self.root.parent / "azure.sqlite"
+
     def run(self, *arguments: str, **env: str) -> Done:
         """Run the command line in the repository."""
         path = os.pathsep.join([str(self.root.parent / "bin"), os.environ["PATH"]])

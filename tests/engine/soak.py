@@ -4,7 +4,6 @@ Each state is compared with that of a deployment which nothing disturbed, and wh
 both. The table has a row for each victim.
 """
 
-import json
 import os
 import random
 import signal
@@ -15,10 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tests.engine.estate import STACKS, Estate, new_estate
+from tests.engine.estate import Estate, new_estate
 from tests.engine.executable import find_or_build
+from tests.engine.states import differences, resources
 from tests.helpers import Done
 
 KILLS = ("command", "engine", "both")
@@ -43,6 +42,7 @@ class Soak:
         with _started(self._undisturbed) as process:
             _, err = process.communicate()
             assert process.returncode == 0, err
+        self._expected = resources(self._undisturbed)
         self.ended: Counter[str] = Counter()
 
     def wrong_after(self, victim: str, number: int) -> list[str]:
@@ -67,45 +67,8 @@ class Soak:
         done = estate.run("up", "--all", "--yes", "--confirm", "hub")
         wrong = [f"recover: {recovered.err}"] if recovered.code else []
         wrong += [f"up: {done.err}"] if done.code else []
-        wrong += self._differences(estate)
+        wrong += differences(estate, self._expected)
         return [f"{victim} after {count} resources and {delay:.2f} s: {one}" for one in wrong]
-
-    def _differences(self, estate: Estate) -> list[str]:
-        states, expected = resources(estate), resources(self._undisturbed)
-        wrong = [f"{urn} differs from the undisturbed state" for urn in expected if states.get(urn) != expected[urn]]
-        wrong += [f"{urn} is in the state only" for urn in states.keys() - expected.keys()]
-        ids = {one["id"] for one in states.values() if one.get("id") and one["type"].startswith("azure-native:")}
-        wrong += [f"{id_} is in Azure only" for id_ in {*estate.azure.ids} - ids]
-        wrong += [f"{id_} is not in Azure" for id_ in ids - {*estate.azure.ids}]
-        return wrong
-
-
-def resources(estate: Estate) -> dict[str, dict[str, Any]]:
-    """The resources in all states by URN, without times and without the mark of an import."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in STACKS:
-        path = estate.root / ".mlops/state/.pulumi/stacks/mlops-bootstrap" / f"{name}.json"
-        if not path.exists():
-            continue
-        latest = json.loads(path.read_text())["checkpoint"]["latest"]
-        for one in [*latest.get("resources", []), *latest.get("pending_operations", [])]:
-            urn = one.get("urn") or f"pending {one['type']} {one['resource']['urn']}"
-            found[urn] = {key: _comparable(key, value) for key, value in one.items() if key not in _VARYING}
-            if one["type"].startswith("pulumi:providers:"):
-                found[urn].pop("id")  # random
-    return found
-
-
-_VARYING = ("created", "modified", "importID")
-
-
-def _comparable(key: str, value: Any) -> Any:
-    """A value of a resource without the random id of its provider, and without the order of dependencies."""
-    if key == "provider":
-        return str(value).rpartition("::")[0]
-    if key == "propertyDependencies":
-        return {name: sorted(urns or ()) for name, urns in value.items()}
-    return sorted(value) if key == "dependencies" else value
 
 
 def _started(estate: Estate) -> "subprocess.Popen[str]":

@@ -37,7 +37,7 @@ def at_once(whole: Program) -> Program:
 
 
 def test_no_two_private_endpoints_connect_to_a_resource_at_once(engine: Path, tmp_path: Path) -> None:
-    provider = Provider(connection_seconds=0.1)
+    provider = Provider(exclusive_seconds=0.1)
     with under_engine(engine, tmp_path / "engine", "fraud-dev", program(tmp_path / "platform"), provider) as stack:
         created = counted(stack.up())
 
@@ -45,7 +45,7 @@ def test_no_two_private_endpoints_connect_to_a_resource_at_once(engine: Path, tm
 
 
 def test_azure_refuses_private_endpoints_that_connect_at_once(engine: Path, tmp_path: Path) -> None:
-    provider, whole = Provider(connection_seconds=0.1), at_once(program(tmp_path / "platform"))
+    provider, whole = Provider(exclusive_seconds=0.1), at_once(program(tmp_path / "platform"))
     with (
         under_engine(engine, tmp_path / "engine", "fraud-dev", whole, provider) as stack,
         pytest.raises(automation.errors.CommandError, match="StorageAccountOperationInProgress"),

@@ -14,8 +14,9 @@ from bootstrap.progress import Progress
 from bootstrap.stack.deploy.deploy import Deployer
 from bootstrap.stack.deploy.engine import Engine
 from tests.engine import faults
+from tests.engine.disturbed import Disturbed
 from tests.engine.estate import Estate, new_estate
-from tests.engine.soak import KILLS, Soak, resources
+from tests.engine.soak import KILLS, Soak
 from tests.worlds import PLATFORM, changed, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine_on_path")]
@@ -175,23 +176,15 @@ def found_of_hub(estate: Estate) -> list[dict[str, object]]:
     return list(estate.run("recover", "hub", "--yes", "-o", "json").document["stacks"][0]["found"])
 
 
-@pytest.mark.parametrize(("fault", "words"), [("Throttling", "TooManyRequests"), ("Accepting", "InternalServerError")])
-def test_deployment_with_faults_of_azure_is_completed_by_another_one(tmp_path: Path, fault: str, words: str) -> None:
-    new = new_estate(tmp_path)
-    faults.install(tmp_path / "bin", tmp_path / "azure.sqlite", fault)
+@pytest.fixture(scope="module")
+def disturbed(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Disturbed:
+    return Disturbed(tmp_path_factory.mktemp("disturbed"), seed=7)
 
-    first = new.up("hub")
-    last = first
-    for _ in range(5):
-        last = new.up("--resume", "latest") if last.code else last
 
-    assert first.code == 6
-    assert words in first.err
-    assert last.code == 0, last.err
-    assert sorted(one["id"] for one in resources(new).values() if one["type"].startswith("azure-native:")) == sorted(
-        new.azure.ids
-    )
-    assert new.up("hub").document["stacks"]["hub"]["result"] == "unchanged"
+@pytest.mark.parametrize(("fault", "number"), [(fault, index) for index, fault in enumerate(faults.SEEDED)])
+def test_deployment_with_faults_of_azure_is_completed_by_retries(disturbed: Disturbed, fault: str, number: int) -> None:
+    assert disturbed.deploy(fault, number) == []
+    assert disturbed.rows[fault].failed == 1
 
 
 @pytest.fixture(scope="module")

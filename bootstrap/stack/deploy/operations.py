@@ -32,8 +32,9 @@ from bootstrap.stack.state import pending, read_state, resources
 from infra.programs import create_resources
 from infra.rules import PACK_FOLDER
 from infra.rules.adopted import without_additions
+from infra.rules.analyzer import serve
 from infra.rules.changes import STATEFUL, differences, restricted
-from infra.rules.pack import SETTINGS_KEY
+from infra.rules.pack import PORT, SETTINGS_KEY
 from infra.settings import StackSettings
 from infra.tables.azure_errors import known_error
 from infra.tables.resource_types import OUTBOUND_RULE, WORKSPACE
@@ -297,9 +298,14 @@ class EngineStack:
                 changed.add(_type(end["urn"]))
             watch(end)
 
-        outcome = self._change(
-            "up", lambda on_event: self._stack.up(on_event=on_event, policy_packs=[str(PACK_FOLDER)]), ended
-        )
+        server, port = serve()
+        self._workspace.env_vars = {**self._workspace.env_vars, PORT: str(port)}
+        try:
+            outcome = self._change(
+                "up", lambda on_event: self._stack.up(on_event=on_event, policy_packs=[str(PACK_FOLDER)]), ended
+            )
+        finally:
+            server.stop(0)
         return self._with_rules(outcome, watch) if WORKSPACE in changed else outcome
 
     def _configure(self) -> None:

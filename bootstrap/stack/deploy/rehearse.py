@@ -1,11 +1,12 @@
 """Rehearse a deployment: the real engine, against a simulated Azure, in a temporary folder.
 
-The simulation knows which resources exist, what is required, and what only Azure decides (bootstrap/simulator). It
-knows no rights, quotas or policies.
+The simulation knows what its tables say (bootstrap/simulator), and tells what it does not know. It knows no rights of
+the login, no Azure policies, and nothing that exists outside of the rehearsed stacks.
 
 A change is rehearsed over what an earlier commit deploys, or over a copy of the real states.
 """
 
+import asyncio
 import json
 import os
 import secrets
@@ -21,17 +22,19 @@ from bootstrap.manifests.locate import FILE_NAME, stack_names
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.processes import captured
 from bootstrap.progress import Progress
-from bootstrap.simulator.provider import install
+from bootstrap.simulator.facts import tables
+from bootstrap.simulator.provider import ROLE_DELAY, install
 from bootstrap.simulator.store import Store
 from bootstrap.stack.deploy.backend import states_in
 from bootstrap.stack.deploy.deploy import Deployer
 from bootstrap.stack.deploy.engine import Engine
-from bootstrap.stack.deploy.ledger import Deployment, deployment
+from bootstrap.stack.deploy.ledger import deployment
 from bootstrap.stack.deploy.operations import Preview
 from bootstrap.stack.diff.commits import checked_out, errors_of, version_of
 from bootstrap.stack.diff.difference import Commit, StackDiff
 from bootstrap.stack.state import read_state, resources
 from bootstrap.yaml import read
+from infra.components import propagation
 from infra.settings import StackSettings
 
 _OTHERS = ("ARM_", "AZURE_", "PULUMI_")
@@ -64,22 +67,26 @@ class Rehearsal:
         return found + ([f"{self.created} created and {self.removed} removed"] if self.created != self.removed else [])
 
 
-def rehearse(platform: Platform, names: Sequence[str], progress: Progress, parallel: int) -> dict[str, Rehearsal]:
-    """Deploy stacks twice, look for drift, and destroy them.
+def rehearse(
+    platform: Platform, names: Sequence[str], progress: Progress, parallel: int
+) -> tuple[dict[str, Rehearsal], list[str]]:
+    """Deploy stacks twice, look for drift, and destroy them. Returns the results, and what the simulation did not know.
 
     Raises:
         RefusedError: The plan of a stack has errors, or resources are left at the end.
         RemoteError: The engine fails, as it would in Azure.
     """
     with _simulated(platform, progress, parallel, len(names)) as (work, azure):
+        _delay_roles(azure)
         ids = {"up": _deployed(work.up(work.preview(names), _agreed))}
         again = work.preview(names)
         drifted = _drifted(work, again, azure)
+        _unlock(azure)
         ids["destroy"] = _deployed(work.destroy(work.preview_destroy(names), _agreed))
         if left := azure.ids:
             raise RefusedError(f"{len(left)} resources are left after the rehearsal.", details=left[:10])
         done = {operation: deployment(work.ledgers, id_).stacks for operation, id_ in ids.items()}
-        return {
+        results = {
             name: Rehearsal(
                 created=done["up"][name]["counts"].get("add", 0),
                 changed_again=len(again[name].diff.resources),
@@ -89,6 +96,7 @@ def rehearse(platform: Platform, names: Sequence[str], progress: Progress, paral
             )
             for name in again
         }
+        return results, azure.notes
 
 
 Start = Callable[[Deployer, Store], None]
@@ -103,8 +111,8 @@ def rehearse_change(
     allowed: Sequence[str],
     progress: Progress,
     parallel: int,
-) -> Deployment:
-    """Deploy stacks over what is deployed already. Returns what that did.
+) -> list[str]:
+    """Deploy stacks over what is deployed already. Returns what the simulation did not know.
 
     Args:
         report: Is called with what will change, before that is refused or made.
@@ -117,15 +125,16 @@ def rehearse_change(
     """
     with _simulated(platform, progress, parallel, len(names)) as (work, azure):
         start(work, azure)
+        _delay_roles(azure)
         previews = work.preview(names)
         report([one.diff for one in previews.values()])
-        id_ = _deployed(work.up(previews, _agreed, allowed=allowed))
+        _deployed(work.up(previews, _agreed, allowed=allowed))
         again = [name for name, one in work.preview(names).items() if one.diff.resources]
         if again:
             raise RefusedError(
                 f"A second deployment would change {', '.join(again)} again.", hint="Report it: that is ours."
             )
-        return deployment(work.ledgers, id_)
+        return azure.notes
 
 
 def start_at_state(states: Mapping[str, str]) -> Start:
@@ -209,11 +218,41 @@ def _simulated(
     """The stacks of a platform before a simulated Azure, in a temporary folder."""
     with temporary_folder() as folder:
         install(folder / "bin", folder / "azure.sqlite")
-        engine = Engine(_environment(folder))
-        yield (
-            Deployer(platform, folder, engine, "file", progress, parallel, max_failures),
-            Store(folder / "azure.sqlite"),
-        )
+        azure = Store(folder / "azure.sqlite")
+        with _on_the_clock_of(azure):
+            engine = Engine(_environment(folder))
+            yield Deployer(platform, folder, engine, "file", progress, parallel, max_failures), azure
+
+
+@contextmanager
+def _on_the_clock_of(azure: Store) -> Iterator[None]:
+    """Have the programs wait for roles on the clock of the simulated Azure."""
+
+    async def wait(seconds: float) -> None:
+        azure.advance(seconds)
+
+    propagation.wait = wait
+    try:
+        yield
+    finally:
+        propagation.wait = asyncio.sleep
+
+
+def _unlock(azure: Store) -> None:
+    """Remove the locks, as a person does before: Azure deletes no role assignment on a locked resource.
+
+    docs/guardrails.md describes it. The lock on the model registry is the hub's, and the roles on it are the teams'.
+    """
+    for id_, _ in azure.of_type("microsoft.authorization/locks"):
+        azure.delete(id_)
+
+
+def _delay_roles(azure: Store) -> None:
+    """Let roles that are assigned from now on be effective after as long as Azure may take."""
+    [delay] = tables()["delays"]
+    # Those of before are effective. A deployment by another version of ours would wait in real time.
+    azure.advance(delay["seconds"])
+    azure.set_number(ROLE_DELAY, delay["seconds"])
 
 
 def _environment(folder: Path) -> dict[str, str]:

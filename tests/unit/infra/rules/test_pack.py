@@ -13,7 +13,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from infra.rules.pack import SETTINGS_KEY, serve
+from infra.rules.analyzer import serve
+from infra.rules.pack import SETTINGS_KEY
 from infra.rules.rules import RULES
 from infra.tables.resource_types import ACTION_GROUP, COMPUTE, IMAGES, ROLE, STORAGE, VAULT, WORKSPACE
 from tests.unit.infra.rules.manifests import Edits, on_team, planned, suppressing
