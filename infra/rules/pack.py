@@ -23,7 +23,7 @@ def main() -> None:
     engine = os.getppid()
     # The engine ends the process with an interrupt, unless it is killed: then it is no longer the parent.
     with contextlib.suppress(KeyboardInterrupt):
-        port = int(os.environ.get(PORT, 0))
+        port = int(os.environ.get(PORT, "0"))
         if not port:
             from infra.rules.analyzer import serve
 
