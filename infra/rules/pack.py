@@ -21,14 +21,17 @@ PORT = "MLOPS_BOOTSTRAP_POLICY_PACK_PORT"
 def main() -> None:
     """Serve until the engine ends this process. The engine reads the port from the first line of output."""
     engine = os.getppid()
-    # The engine ends the process with an interrupt, unless it is killed: then it is no longer the parent.
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.ExitStack() as ended:
         port = int(os.environ.get(PORT, "0"))
         if not port:
             from infra.rules.analyzer import serve
 
-            _, port = serve()
+            server, port = serve()
+            # Its threads would keep the process alive.
+            ended.callback(server.stop, None)
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
-        while os.getppid() == engine:
-            time.sleep(0.5)
+        # The engine ends the process with an interrupt, unless it is killed: then it is no longer the parent.
+        with contextlib.suppress(KeyboardInterrupt):
+            while os.getppid() == engine:
+                time.sleep(0.5)

@@ -37,7 +37,7 @@ from infra.rules.changes import STATEFUL, differences, restricted
 from infra.rules.pack import PORT, SETTINGS_KEY
 from infra.settings import StackSettings
 from infra.tables.azure_errors import known_error
-from infra.tables.resource_types import OUTBOUND_RULE, WORKSPACE
+from infra.tables.resource_types import LOCK, OUTBOUND_RULE, WORKSPACE
 
 _ONE_PROGRAM = threading.Lock()
 """Held while a program declares its resources. The provider's modules load when they are first used, and a thread that
@@ -353,10 +353,18 @@ class EngineStack:
         return Preview(StackDiff(self._name, "removed" if found else "unchanged", found), digest, ids, self.digest)
 
     def destroy(self, watch: Watch) -> Outcome:
-        """Remove all resources, protected ones too."""
+        """Remove all resources, protected ones too; the locks first, since Azure removes no role below a lock."""
         with _Errors(self._name, "destroy"):
             self.command("state", "unprotect", "--all", "--yes")
-        return self._change("destroy", lambda on_event: self._stack.destroy(on_event=on_event), watch)
+        locks = [one["urn"] for one in self.resources() if one["type"] == LOCK]
+        unlocked = Outcome({}, 0)
+        if locks:
+            unlocked = self._change(
+                "destroy", lambda on_event: self._stack.destroy(on_event=on_event, target=locks), watch
+            )
+        outcome = self._change("destroy", lambda on_event: self._stack.destroy(on_event=on_event), watch)
+        counts = Counter(outcome.counts) + Counter(unlocked.counts)
+        return Outcome(dict(counts), outcome.seconds + unlocked.seconds)
 
     def remove(self, *, force: bool = False) -> None:
         """Remove the stack from the backend, with its history.
