@@ -4,8 +4,8 @@ The engine attaches to it, or starts it as a program, instead of the azure-nativ
 The gRPC service of a provider: https://www.pulumi.com/docs/iac/extending-pulumi/
 """
 
+import contextlib
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Set
@@ -286,15 +286,16 @@ def main(store: str) -> None:
 
 def serve(provider: Provider) -> None:
     """Be a provider program: print the port for the engine, and answer until the engine ends this process."""
-    # The engine interrupts its providers itself when it has finished with them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     engine = os.getppid()
     server, port = _server(provider)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # A killed engine ends nothing: then it is no longer the parent.
-    while server.wait_for_termination(timeout=1) and os.getppid() == engine:
-        pass
+    # The engine interrupts its providers when it has finished with them, and waits five seconds for their end. A killed
+    # engine ends nothing: then it is no longer the parent.
+    with contextlib.suppress(KeyboardInterrupt):
+        while server.wait_for_termination(timeout=1) and os.getppid() == engine:
+            pass
+    server.stop(None)
 
 
 def _server(provider: Provider) -> tuple[grpc.Server, int]:
