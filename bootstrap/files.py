@@ -45,6 +45,11 @@ MAX_BYTES = 10 * 2**20
 """The size of the largest file that people write and that is read whole."""
 
 
+def modules_of(file: str) -> list[str]:
+    """The names of the modules in the package of a module's file; `pkgutil` has them too, and takes 3 ms to import."""
+    return sorted(path.stem for path in Path(file).parent.glob("[!_]*.py"))
+
+
 def relative_path(path: Path, start: Path | None = None) -> str:
     """The path as seen from a folder, by default the current one; absolute where there is none: on another drive."""
     try:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import logging
 import os
 import re
 import shlex
@@ -30,8 +29,6 @@ GIT_REPOSITORY_VARIABLES = (
     "GIT_PREFIX",
 )
 """The variables by which git tells its hooks their repository; in a hook, they would misdirect our own git."""
-
-_log = logging.getLogger(__name__)
 
 _GUARD = Path(__file__).with_name("guard.py")
 
@@ -305,6 +302,12 @@ def uv_executable() -> str:
         return _find("uv", "Reinstall mlops-bootstrap, or install uv: https://docs.astral.sh/uv/")
 
 
+def _log(message: str, *values: object) -> None:
+    import logging  # takes 2 ms, which a help page does not need
+
+    logging.getLogger(__name__).debug(message, *values)
+
+
 @contextlib.contextmanager
 def child(
     command: Sequence[str],
@@ -325,7 +328,7 @@ def child(
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    _log.debug("%s: started (%s)", shlex.join(command), cwd)
+    _log("%s: started (%s)", shlex.join(command), cwd)
     process = subprocess.Popen(command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, **group)
     try:
         yield process
@@ -406,7 +409,7 @@ def captured(
     except subprocess.TimeoutExpired as error:
         raise _no_answer(Path(command[0]).stem, cwd, error.timeout) from error
     seconds = time.monotonic() - start
-    _log.debug("%s: exit code %d in %.1f s (%s)", shlex.join(command), done.returncode, seconds, cwd)
+    _log("%s: exit code %d in %.1f s (%s)", shlex.join(command), done.returncode, seconds, cwd)
     return done
 
 

@@ -104,6 +104,15 @@ def run_cli(
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def examples() -> dict[str, tuple[str, ...]]:
+    """The examples in the help of every command, by the command's words."""
+    from bootstrap.cli.command import EXAMPLES
+    from bootstrap.cli.main import declare_commands
+
+    declare_commands()
+    return EXAMPLES
+
+
 def run_here(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
     """Run the command line in this process: what `run_cli` does, without the start of Python and the imports."""
     from bootstrap.cli.main import execute

@@ -5,6 +5,7 @@ A command is a plain Typer function whose first parameter is a `Session`. `comma
 commands share stand at the end. A parameter whose type is a dataclass stands for several arguments: its fields.
 """
 
+import copy
 import functools
 import inspect
 import sys
@@ -174,6 +175,27 @@ def command(
         return function
 
     return register
+
+
+def listed(app: typer.Typer) -> typer.Typer:
+    """The same commands without their arguments, for the page that lists them: declaring arguments takes longer."""
+    page = copy.copy(app)
+    page.registered_commands = [
+        typer.models.CommandInfo(one.name, cls=_Command, help=inspect.getdoc(one.callback), callback=_nothing)
+        for one in app.registered_commands
+    ]
+    page.registered_groups = [
+        typer.models.TyperInfo(
+            typer.Typer(help=one.typer_instance.info.help, rich_markup_mode=None, callback=_nothing), name=one.name
+        )
+        for one in app.registered_groups
+        if one.typer_instance is not None
+    ]
+    return page
+
+
+def _nothing() -> None:
+    """The callback of what is only listed."""
 
 
 def _arguments(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:

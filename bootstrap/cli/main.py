@@ -6,16 +6,14 @@ import re
 import signal
 import sys
 from importlib import import_module
-from pkgutil import iter_modules
 from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 
-import bootstrap.cli
-from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES, app
+from bootstrap.cli.command import COMMON_OPTIONS, EXAMPLES, app, listed
 from bootstrap.errors import BootstrapError, ExitCode, InputError
-from bootstrap.files import file_error
+from bootstrap.files import file_error, modules_of
 from bootstrap.terminal.console import print_error
 
 _ORDER = (
@@ -24,11 +22,16 @@ _ORDER = (
 )  # fmt: skip
 """The order of commands in the help page; those of other modules follow."""
 
-# Importing a module of this package declares its commands.
-for _name in sorted(
-    (module.name for module in iter_modules(bootstrap.cli.__path__)), key=lambda name: (*_ORDER, name).index(name)
-):
-    import_module(f"bootstrap.cli.{_name}")
+
+def declare_commands(name: str = "") -> None:
+    """Import the modules of this package that declare commands: those of the command or group `name`, if there is one.
+
+    The module `up` declares the command `up`; `platform` and `platform_team` declare those of the group `platform`.
+    """
+    names = modules_of(__file__)
+    chosen = [one for one in names if one.partition("_")[0] == name] or names
+    for one in sorted(chosen, key=lambda one: (*_ORDER, one).index(one)):
+        import_module(f"bootstrap.cli.{one}")
 
 
 def main() -> NoReturn:
@@ -70,8 +73,12 @@ def _open_streams() -> bool:
 
 def _run(arguments: list[str]) -> int:
     """Run the command line, print its error, and return the exit code. Raises BrokenPipeError."""
+    named = next((one for one in arguments if not one.startswith("-")), "")
+    declare_commands(named)
     try:
-        result = typer.main.get_command(app).main(arguments, prog_name="mlops-bootstrap", standalone_mode=False)
+        result = typer.main.get_command(app if named else listed(app)).main(
+            arguments, prog_name="mlops-bootstrap", standalone_mode=False
+        )
         return result if isinstance(result, int) else ExitCode.DONE
     except BootstrapError as error:
         print_error(error)
@@ -104,6 +111,7 @@ def _wrong_usage(error: typer.TyperException) -> int:
         details.show()  # no command: print the help page
     else:
         path = context.command_path if context else "mlops-bootstrap"
+        declare_commands()
         unknown = re.match(r"No such command '([^']+)'", details.format_message())
         option, step = getattr(error, "option_name", ""), f"{path} --help"
         if found := [words for words in sorted(EXAMPLES) if unknown and words.endswith(f" {unknown[1]}")]:

@@ -1,9 +1,7 @@
 """`platform`: init, validate, show, link, access, matrix, schema."""
 
 import dataclasses
-import logging
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +17,8 @@ from bootstrap.terminal.console import can_ask, write_error
 from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from bootstrap.manifests.scaffold import Question
 
 
@@ -118,6 +118,8 @@ def _complete(destination: Path, answers: dict[str, Any]) -> dict[str, Any]:
                 defaults[name] = answer
                 questions[name] = dataclasses.replace(QUESTIONS[name], text=f"{QUESTIONS[name].text} (from az)")
         except MissingError as error:
+            import logging
+
             logging.getLogger(__name__).debug("no defaults from the Azure CLI: %s %s", error.what, error.why)
     try:
         ask(questions, answers, defaults)

@@ -1,13 +1,13 @@
 """The forges that are supported, one module each with its `FORGE`; `copier.yml` has the answer that chooses it."""
 
 from importlib import import_module
-from pkgutil import iter_modules
 
+from bootstrap.files import modules_of
 from bootstrap.forge.interface import Forge
 
 FORGES: tuple[Forge, ...] = tuple(
     import_module(f"{__name__}.{name}").FORGE
-    for name in sorted((module.name for module in iter_modules(__path__)), key=lambda name: (name != "github", name))
+    for name in sorted(modules_of(__file__), key=lambda name: (name != "github", name))
     if name != "interface"
 )
 

@@ -5,7 +5,6 @@ Rich respects `NO_COLOR` and `TERM=dumb`.
 """
 
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -71,6 +70,8 @@ class Console(Progress):
         self._pulse: threading.Event | None = None
         self._lock = threading.Lock()
         if verbose:
+            import logging  # takes 2 ms, which a help page does not need
+
             handler = logging.Handler()
             handler.emit = lambda record: self.say(f"  {record.getMessage()}")  # type: ignore[method-assign]
             logger = logging.getLogger("bootstrap")

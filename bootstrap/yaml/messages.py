@@ -77,6 +77,8 @@ def _instead(item: Mapping[str, Any], words: str, key: str) -> str:
         return f"Did you mean {near!r}?" if near is not None else ""
     if words == _TEXT and isinstance(value, int | float):
         return "Put it in quotes."
+    if item["type"] == "dict_type" and key and isinstance(value, bool):
+        return f"Write `{key}: {{}}` for an empty one."
     if words == "a whole number" and isinstance(value, str) and value.isdecimal():
         return "Write it without quotes."
     if words == _LIST and key and isinstance(value, str):

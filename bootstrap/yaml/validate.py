@@ -47,11 +47,11 @@ def check(document: Document, model: "type[Model]") -> "tuple[Model | None, list
 
 def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[ErrorDetails]") -> Iterator[Problem]:
     """Pydantic's errors as mistakes in the document: one for each value, however many things it could have been."""
-    by_value: dict[Location, list[ErrorDetails]] = {}
+    by_value: dict[tuple[Location, bool], list[ErrorDetails]] = {}
     for item in items:
-        by_value.setdefault(_place(document, item), []).append(item)
-    around = {location[:length] for location in by_value for length in range(len(location))}
-    for location, errors in by_value.items():
+        by_value.setdefault((_place(document, item), item["loc"][-1:] == (_KEY,)), []).append(item)
+    around = {location[:length] for location, _ in by_value for length in range(len(location))}
+    for (location, of_key), errors in by_value.items():
         first = errors[0]
         if location in around and first["type"].endswith("_type"):
             continue  # it could have been another thing, too; what is wrong within it says more
@@ -63,8 +63,7 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
         else:
             message, suggestion = in_words(errors, key)
             text = f"{'.'.join(map(str, location))}: {message}." if location else f"{message}."
-        of_key = is_unknown or first["loc"][-1:] == (_KEY,)
-        yield Problem(document.position(location, of_key=of_key), text, suggestion)
+        yield Problem(document.position(location, of_key=is_unknown or of_key), text, suggestion)
 
 
 _KEY = "[key]"

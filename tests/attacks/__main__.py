@@ -332,9 +332,11 @@ def _project(folder: Path) -> Path:
 
 def _import_all(root: Path) -> None:
     """Import in this process what its forks need: they run the same commands."""
-    import bootstrap.cli.main
     import bootstrap.model.gate
     import bootstrap.stack.plan.program  # noqa: F401
+    from bootstrap.cli.main import declare_commands
+
+    declare_commands()
 
     root.mkdir(parents=True, exist_ok=True)
 

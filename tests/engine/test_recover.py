@@ -72,6 +72,24 @@ def test_lock_is_released_with_consent(deployed: Estate, host: str) -> None:
     assert deployed.up("fraud-dev").code == 0
 
 
+@pytest.mark.parametrize("command", ["up", "destroy"])
+def test_lock_of_an_ended_process_of_this_machine_does_not_stop_the_next_call(deployed: Estate, command: str) -> None:
+    world(deployed.root, changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:")))
+    path = lock(deployed, 2**22 + 1, "laptop")
+    words = (command, "fraud-dev", "--yes")
+    refused = deployed.run(*words)
+    assert refused.code == 7
+    assert "anna@laptop" in refused.err
+    path.unlink()
+    path = lock(deployed, 2**22 + 1, socket.gethostname())
+
+    done = deployed.run(*words)
+
+    assert done.code == 0, done.err
+    assert f"its process has ended: {path.resolve().as_uri()}" in done.err
+    assert not path.exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the commands of other processes are not known")
 def test_lock_of_a_running_engine_is_kept(deployed: Estate, tmp_path: Path) -> None:
     (tmp_path / "pulumi").symlink_to("/bin/sleep")

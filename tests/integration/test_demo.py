@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import bootstrap.cli.main  # noqa: F401 - declares the commands
-from bootstrap.cli.command import EXAMPLES
 from tests.chromium import WIDTHS, layout_mistakes, opened, start
-from tests.helpers import Done, run_cli
+from tests.helpers import Done, examples, run_cli
 
 SECTIONS = {
     "cost",
@@ -34,7 +32,7 @@ SECTIONS = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the tour leaves, taken once for all tests here."""
     place = tmp_path_factory.mktemp("elsewhere") / "tour"
-    (example,) = EXAMPLES["demo"]
+    (example,) = examples()["demo"]
     done = run_cli(*shlex.split(example)[1:], cwd=place.parent, timeout=900)
     assert done.code == 0, done.err
     assert str(place / "report.html") in done.out

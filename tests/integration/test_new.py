@@ -19,7 +19,7 @@ import pytest
 import bootstrap
 from bootstrap.processes import uv_executable
 from bootstrap.project import find_project
-from tests.helpers import Done, build_tree, finish, git, on_a_terminal, run_cli, tree, wait_for
+from tests.helpers import Done, build_tree, examples, finish, git, on_a_terminal, run_cli, tree, wait_for
 from tests.unit.blueprint.worlds import blueprints
 
 
@@ -319,12 +319,9 @@ def test_prompt_suggests_valid_project_name(checkout: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("words", ["new", "blueprint list", "blueprint show"])
 def test_examples_in_help_work(words: str, tmp_path: Path) -> None:
-    import bootstrap.cli.main  # noqa: F401 - declares the commands
-    from bootstrap.cli.command import EXAMPLES
-
     assert run_cli("platform", "init", "platform", "--defaults", "--example", cwd=tmp_path).code == 0
 
-    for example in EXAMPLES[words]:
+    for example in examples()[words]:
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path)
         assert done.code == 0, f"{example}\n{done.err}"
         assert done.out

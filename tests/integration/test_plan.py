@@ -11,12 +11,22 @@ from textwrap import dedent
 
 import pytest
 
-from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.demo.tour import write_team
 from bootstrap.errors import ExitCode
 from bootstrap.yaml import parse
-from tests.helpers import CONTOSO, build_tree, finish, git, on_a_terminal, run_cli, run_here, tree, wait_for
+from tests.helpers import (
+    CONTOSO,
+    build_tree,
+    examples,
+    finish,
+    git,
+    on_a_terminal,
+    run_cli,
+    run_here,
+    tree,
+    wait_for,
+)
 from tests.prices import azure_prices
 
 ROOT = Path(__file__).parents[2]
@@ -24,12 +34,17 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     "example",
-    [example for words in EXAMPLES if words == "plan" or words.startswith("platform") for example in EXAMPLES[words]],
+    [
+        example
+        for words, lines in examples().items()
+        if words == "plan" or words.startswith("platform")
+        for example in lines
+    ],
 )
 def test_the_examples_in_the_help_work(tmp_path: Path, example: str) -> None:
     shutil.copytree(CONTOSO, tmp_path / "examples" / "contoso")
     if " pricing" in example and " add pricing -C" not in example:  # the team of the first example of `team add`
-        run_here(*shlex.split(EXAMPLES["platform team add"][0])[1:], cwd=tmp_path)
+        run_here(*shlex.split(examples()["platform team add"][0])[1:], cwd=tmp_path)
 
     with azure_prices() as azure:
         done = run_cli(*shlex.split(example)[1:], cwd=tmp_path, env=azure.env)
@@ -38,7 +53,7 @@ def test_the_examples_in_the_help_work(tmp_path: Path, example: str) -> None:
     assert done.out
 
 
-@pytest.mark.parametrize("example", EXAMPLES["diff"])
+@pytest.mark.parametrize("example", examples()["diff"])
 def test_the_examples_of_diff_work(tmp_path: Path, example: str) -> None:
     root = tmp_path / "contoso"
     shutil.copytree(CONTOSO, root)

@@ -15,11 +15,9 @@ from typing import Any
 
 import pytest
 
-import bootstrap.cli.main  # noqa: F401 - declares the commands
-from bootstrap.cli.command import EXAMPLES
 from bootstrap.model.records import Run, read_record
 from bootstrap.processes import uv_executable
-from tests.helpers import Done, build_tree, run_cli, started
+from tests.helpers import Done, build_tree, examples, run_cli, started
 from tests.tiny import tiny
 from tests.unit.model.worlds import EVALUATION
 
@@ -173,7 +171,7 @@ def test_data_path_is_relative_to_current_folder(project: Path) -> None:
 def test_the_examples_in_the_help_work(project: Path) -> None:
     alter(project / "pipelines/train.yml", "factor: 2\n", "factor: 2\n  trials: 8\n  seed: 42\n")
     alter(project / "pipelines/train.yml", "  add:\n", "  evaluate:\n")
-    for example in EXAMPLES["run"]:
+    for example in examples()["run"]:
         done = run_cli(*shlex.split(example)[1:], cwd=project)
         assert done.code == 0, f"{example}\n{done.err}"
     inputs = [read_record(path, Run).inputs["trials"] for path in (project / ".mlops/runs").glob("*/run.json")]

@@ -23,7 +23,6 @@ _END_SECONDS = 15.0
 def import_all() -> None:
     """Import in this process what its forks need, so that they start at once."""
     import bootstrap.blueprint.create
-    import bootstrap.cli.main
     import bootstrap.demo.page
     import bootstrap.manifests.scaffold
     import bootstrap.model.register
@@ -34,6 +33,9 @@ def import_all() -> None:
     import bootstrap.stack.diff.commits
     import bootstrap.stack.plan.program
     import bootstrap.stack.report.tree  # noqa: F401
+    from bootstrap.cli.main import declare_commands
+
+    declare_commands()
 
 
 def nothing(_root: Path) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap import __version__
-from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
-from tests.helpers import on_a_terminal, run_cli, run_here, started, wait_for
+from tests.helpers import examples, on_a_terminal, run_cli, run_here, started, wait_for
 
 
 def test_version(tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ def test_wrong_order_of_words_has_a_next_step(tmp_path: Path, arguments: str, st
 
 
 def test_usage_has_arguments_in_upper_case_with_one_pair_of_brackets(tmp_path: Path) -> None:
-    usages = {words: run_here(*words.split(), "--help", cwd=tmp_path).out.splitlines()[0] for words in EXAMPLES}
+    usages = {words: run_here(*words.split(), "--help", cwd=tmp_path).out.splitlines()[0] for words in examples()}
 
     for words, usage in usages.items():
         arguments = usage.partition("[OPTIONS]")[2]

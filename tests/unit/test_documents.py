@@ -103,6 +103,10 @@ def test_a_wrong_value_is_shown_with_its_place() -> None:
             "name: a\nenvironments:\n",
             "2:14: environments: is empty, and must be a mapping of keys to values. Write `environments: {}`",
         ),
+        (
+            "name: a\nenvironments: true\n",
+            "2:15: environments: must be a mapping of keys to values (found true). Write `environments: {}` for an",
+        ),
         ("name: 12\n", "1:7: name: must be text (found 12). Put it in quotes."),
         ("name: true\n", "1:7: name: must be text (found true). Put it in quotes."),
         ("name: a\ncompute: cpu\n", "2:10: compute: must be a list (found 'cpu'). Write `compute: [cpu]`."),
@@ -120,6 +124,13 @@ def test_a_wrong_value_is_shown_with_its_place() -> None:
 def test_mistakes_use_the_terms_of_manifests(text: str, told: str) -> None:
     [mistake] = mistakes(text)
     assert mistake.startswith(f"file.yaml:{told}")
+
+
+def test_key_and_value_that_are_wrong_are_two_mistakes() -> None:
+    assert mistakes("name: a\nlimits: {b-1: x}\n") == [
+        "file.yaml:2:10: limits.b-1: must be a single letter (found 'b-1').",
+        "file.yaml:2:15: limits.b-1: must be a whole number (found 'x').",
+    ]
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.cli.command import EXAMPLES
 from bootstrap.cli.main import execute
 from bootstrap.demo.tour import _itinerary
+from tests.helpers import examples
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_commands_on_a_page_exist(page: Path) -> None:
     assert execute is not None  # importing it declares the commands
     for line in commands(page.read_text(encoding="utf-8")):
         words = shlex.split(line)[1:]
-        known = words[0].startswith("-") or any(" ".join(words[:count]) in EXAMPLES for count in (1, 2, 3))
+        known = words[0].startswith("-") or any(" ".join(words[:count]) in examples() for count in (1, 2, 3))
         assert known, line
 
 

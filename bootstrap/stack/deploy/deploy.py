@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bootstrap.errors import BootstrapError, ConflictError, InputError
+from bootstrap.errors import BootstrapError, ConflictError, InputError, LockedError
 from bootstrap.files import read_bounded, remove_tree, write_atomically
 from bootstrap.lock import hold_lock
 from bootstrap.manifests.platform import Platform
@@ -21,7 +21,7 @@ from bootstrap.stack.deploy.ledger import FOLDER as LEDGERS
 from bootstrap.stack.deploy.ledger import Ledger, versions
 from bootstrap.stack.deploy.move import Moved, move_state, require_stores
 from bootstrap.stack.deploy.operations import EngineStack, Outcome, Preview, Watch, lost, not_deployed
-from bootstrap.stack.deploy.recover import Repair, find_repairs
+from bootstrap.stack.deploy.recover import Repair, find_repairs, release_ended
 from bootstrap.stack.deploy.rings import for_each, in_rings
 from bootstrap.stack.diff.difference import StackDiff
 from bootstrap.stack.plan.cache import Cache
@@ -332,8 +332,15 @@ class Deployer:
         if stack.state:
             keep_copy(backend, ledger.id, stack.state)
         destroys = change is EngineStack.destroy
-        operation = "destroy" if destroys else "up"
-        outcome = change(stack, _into(ledger, self.progress, operation, settings.stack))
+        watch = _into(ledger, self.progress, "destroy" if destroys else "up", settings.stack)
+        try:
+            outcome = change(stack, watch)
+        except LockedError:
+            # Nobody else uses the states of the backend `file`, and this process has their locks of ours.
+            if self.backend != "file" or not (released := release_ended(stack)):
+                raise
+            self.progress.say(f"A lock of {settings.stack} is removed, because its process has ended: {released}")
+            outcome = change(stack, watch)
         if destroys:
             remove_tree(backend.copies)
             stack.remove()

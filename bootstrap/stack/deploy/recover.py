@@ -53,11 +53,19 @@ def find_repairs(stack: EngineStack, backend: Backend, planned: Collection[str])
     return [*_locks(stack), *_operations(stack, planned)]
 
 
+def release_ended(stack: EngineStack) -> str:
+    """Release the locks of engines of this machine that have ended. Returns them; empty if there are others."""
+    locks = stack.locks()
+    if not locks or not all(_ended_here(lock) for lock in locks):
+        return ""
+    stack.release(locks)
+    return "; ".join(locks)
+
+
 def _locks(stack: EngineStack) -> Iterator[Repair]:
     locks = stack.locks()
     for lock in locks:
-        holder = re.search(r"created by .*@(.*) \(pid (\d+)\)", lock)
-        if holder is not None and holder[1] == socket.gethostname() and _is_engine(int(holder[2])):
+        if _ended_here(lock) is False:
             raise LockedError(
                 f"An operation on {stack.settings.stack} is under way.",
                 why=f"{lock}: this process is running.",
@@ -69,6 +77,12 @@ def _locks(stack: EngineStack) -> Iterator[Repair]:
             "Remove the lock. Make sure that nobody deploys this stack now.",
             lambda: stack.release(locks),
         )
+
+
+def _ended_here(lock: str) -> bool | None:
+    """Whether the engine that holds a lock has ended; None if it runs on another machine."""
+    holder = re.search(r"created by .*@(.*) \(pid (\d+)\)", lock)
+    return None if holder is None or holder[1] != socket.gethostname() else not _is_engine(int(holder[2]))
 
 
 def _is_engine(process: int) -> bool:

@@ -4,8 +4,9 @@ To add a form, add its module: both commands offer it then.
 """
 
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, cast
+
+from bootstrap.files import modules_of
 
 if TYPE_CHECKING:
     from bootstrap.stack.report.interface import Report
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _ORDER = ("tree", "table", "markdown", "html", "json")
 FORMS = tuple(
     sorted(
-        (module.name for module in iter_modules(__path__) if module.name not in ("interface", "words")),
+        (name for name in modules_of(__file__) if name not in ("interface", "words")),
         key=lambda name: (*_ORDER, name).index(name),
     )
 )

@@ -13,14 +13,12 @@ from typing import IO
 
 import pytest
 
-from bootstrap.cli import model as _commands  # noqa: F401 - declares the examples
-from bootstrap.cli.command import EXAMPLES
 from bootstrap.errors import ConflictError, InputError
 from bootstrap.model import gate, serve
 from bootstrap.model.records import ServeCheck, read_record
 from bootstrap.progress import Progress
 from bootstrap.project import find_project
-from tests.helpers import build_tree, run_cli, started
+from tests.helpers import build_tree, examples, run_cli, started
 from tests.unit.model.worlds import RUN, World
 
 REQUEST = b'{"input_data": {"columns": ["a", "b"], "data": [[3, 4]]}}'
@@ -230,7 +228,7 @@ def test_sample_that_model_cannot_predict_is_reported(world: World) -> None:
 
 def test_examples_in_help_work(world: World) -> None:
     for words in ("model gate", "model register", "model list", "model show", "model serve"):
-        for example in EXAMPLES[words]:
+        for example in examples()[words]:
             done = run_cli(*shlex.split(example)[1:], cwd=world.root)
             assert done.code == 0, (example, done.err)
             if words == "model serve":

@@ -151,6 +151,7 @@ def test_naming_rules_refuse_what_azure_refuses(kind: Kind, name: str) -> None:
         ("private_endpoint", 2, 64),
         ("nat_gateway", 1, 80),
         ("public_ip", 1, 80),
+        ("flow_log", 1, 80),
         ("runner_pool", 3, 44),
         ("dev_center", 3, 26),
         ("dev_center_project", 3, 63),

@@ -181,6 +181,7 @@ def test_missing_resources_of_an_imported_workspace_are_created(tmp_path: Path) 
 
     [images] = of_type(stack, "containerregistry:Registry")
     assert (images["import_id"], images["inputs"]["registryName"][:14]) == (None, "crcontosofraud")
+    assert images["inputs"]["zoneRedundancy"] == "Disabled", "nothing asks for it, and a region may have no zones"
 
 
 def test_referenced_private_workspace_needs_no_network(tmp_path: Path) -> None:
@@ -213,6 +214,11 @@ def test_configured_network_gets_endpoints_of_private_services(tmp_path: Path) -
             {"mode": "manage", "storage_id": STORAGE.replace("rg-old", "rg-data")},
             {},
             "mode: manage needs it in the workspace's",
+        ),
+        (
+            {"mode": "manage", "container_registry_id": IMAGES.replace("rg-old", "rg-data")},
+            {},
+            "adopt: mode: manage needs it in the workspace's resource group",
         ),
         ({"identity_id": IDENTITY}, {}, "with mode: refer, the workspace keeps its identity: remove identity_id"),
         ({"storage_id": VAULT}, {}, "adopt.storage_id: must be the resource id of a storage account"),

@@ -97,6 +97,7 @@ def test_identity_of_an_ordinary_workspace_has_no_role_on_datastores(tmp_path: P
 
 @pytest.mark.parametrize("kind", ["FeatureStore", "Default"])
 def test_serverless_spark_of_a_feature_store_uses_the_endpoints_to_storage(tmp_path: Path, kind: str) -> None:
+    """Where the `azure_type` of the target is a storage account: no other service has such an endpoint."""
     source = "datastores:\n" + datastore("filesystem: raw", "raw", SOURCE)
     ordinary = planned(tmp_path, TEAM + MANAGED + source)["fraud-dev"] if kind == "Default" else None
 

@@ -104,6 +104,7 @@ def test_flow_logs_are_those_of_networks_and_are_kept_for_the_days(tmp_path: Pat
         )  # fmt: skip
         assert log.at("retentionPolicy") == {"days": 30, "enabled": True}
         assert log.at("flowAnalyticsConfiguration") == {"networkWatcherFlowAnalyticsConfiguration": {"enabled": False}}
+        assert log.at("identity.type") == "UserAssigned"
         [identity] = log.at("identity.userAssignedIdentities")
         assert identity.endswith(f"/id-contoso-{name}-flow-log")
 
@@ -115,6 +116,7 @@ def test_flow_logs_are_written_without_a_key_to_storage_that_only_azures_service
     [account] = [found for found in of_type(stack, "StorageAccount") if found.name == "flow-log"]
     assert log.at("storageId").endswith(f"/{account.at('accountName')}")
     assert account.at("allowSharedKeyAccess") is False
+    assert account.at("sku") == {"name": "Standard_LRS"}
     # Public access stays on for the trusted services, and for nothing else.
     assert account.at("publicNetworkAccess") == "Enabled"
     rules = account.at("networkRuleSet")
@@ -153,6 +155,8 @@ def test_defender_plans_are_written_one_after_the_other_in_every_subscription(tm
     assert [found.at("scope")[-2:] for found in deployments] == ["0b", "0d"]
     for deployment in deployments:
         assert deployment.at("properties.mode") == "Incremental"
+        assert deployment.parent is not None
+        assert deployment.parent.endswith(":DefenderPlans::defender"), "drawn and reported within its component"
         plans = deployment.at("properties.template.resources")
         assert [(plan["name"], plan["properties"]["pricingTier"]) for plan in plans] == [
             ("StorageAccounts", "Standard"), ("KeyVaults", "Free"), ("Containers", "Standard"),

@@ -12,7 +12,7 @@ from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
 from bootstrap.stack.deploy.rings import for_each, in_rings, selected
 from infra.settings import StackSettings
-from tests.helpers import CONTOSO
+from tests.helpers import CONTOSO, examples
 
 PLATFORM = load_platform(CONTOSO)
 STACKS = list(PLATFORM.stacks.values())
@@ -154,12 +154,9 @@ def test_selection_of_nothing_or_in_two_ways_is_an_error(choice: dict[str, Any])
 
 
 def test_examples_of_the_commands_name_stacks_of_the_example() -> None:
-    from bootstrap.cli import destroy, drift, outputs, preview, recover, rehearse, up  # noqa: F401 - declare the commands
-    from bootstrap.cli.command import EXAMPLES
-
     words = ("destroy", "drift", "outputs", "preview", "recover", "rehearse", "up")
     named = {
-        word for one in words for example in EXAMPLES[one] for word in example.split() if word.startswith("fraud-")
+        word for one in words for example in examples()[one] for word in example.split() if word.startswith("fraud-")
     }
 
     assert named

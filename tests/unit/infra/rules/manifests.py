@@ -322,6 +322,15 @@ CASES: dict[str, list[Case]] = {
             "hub",
         ),
         Case(
+            {
+                **on_platform(environments__dev__subscription_id=ABSENT, environments__test={"ring": 1}),
+                **on_team(environments={"dev": {}, "test": {}}),
+            },
+            None,
+            "The environments dev, test are in the hub's subscription: their deployers can read all states and keys.",
+            "hub",
+        ),
+        Case(
             two_environments(f"{ZERO}0d"),
             two_environments(f"{ZERO}0c"),
             "the deployer of one can change the others",

@@ -4,10 +4,28 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from infra.rules import pack
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no parent that changes")
+
+
+def test_policy_pack_serves_while_its_engine_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """gRPC's server answers True where it still runs after the timeout."""
+    answers = iter([True, True, False])
+    server = SimpleNamespace(wait_for_termination=lambda timeout: next(answers))
+    monkeypatch.setattr(pack, "serve", lambda: (server, 4711))
+
+    pack.main()
+
+    assert capsys.readouterr().out == "4711\n"
+    assert list(answers) == []
+
 
 PROGRAMS = {
     "policy pack": "from infra.rules.pack import main; main()",
