@@ -18,6 +18,7 @@ from bootstrap.stack.plan.model import StackPlan
 from infra.rules.rule import UNKNOWN, Resource
 from infra.rules.sdk import RENAMED
 from infra.settings import EnvironmentSettings
+from infra.tables.network_modes import MODES
 
 Check = tuple[str, str, str]
 """What was checked, what there is, and what to do about it."""
@@ -126,7 +127,7 @@ def _providers(planned: StackPlan, ask: Ask) -> Iterator[Check]:
     https://learn.microsoft.com/rest/api/resources/providers/list
     """
     needed = {type_.split("/")[0].lower(): type_.split("/")[0] for type_ in map(_arm_type, planned.made) if type_}
-    if isinstance(planned.settings, EnvironmentSettings) and planned.settings.network != "open":
+    if isinstance(planned.settings, EnvironmentSettings) and MODES[planned.settings.network].has_managed_network:
         # Azure creates the managed network, so that no resource of the stack registers its provider.
         # https://learn.microsoft.com/azure/machine-learning/how-to-managed-network#prerequisites
         needed["microsoft.network"] = "Microsoft.Network"

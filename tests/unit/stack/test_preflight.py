@@ -255,7 +255,7 @@ def test_throttled_request_is_repeated_after_the_time_that_azure_asks_for(
     look: Look, azure: Azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("bootstrap.stack.deploy.azure.time.sleep", waited.append)
+    monkeypatch.setattr("bootstrap.stack.deploy.azure.time", SimpleNamespace(sleep=waited.append))
     azure.first = [(429, {"Retry-After": "7"}, error("TooManyRequests", "slow down")), (503, {}, {})]
 
     done, _ = look()
@@ -268,7 +268,7 @@ def test_throttling_without_an_end_is_an_error_of_the_remote_service(
     look: Look, azure: Azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("bootstrap.stack.deploy.azure.time.sleep", waited.append)
+    monkeypatch.setattr("bootstrap.stack.deploy.azure.time", SimpleNamespace(sleep=waited.append))
     azure.first = [(429, {"Retry-After": "17"}, error("TooManyRequests", "slow down"))] * 4
 
     done, _ = look()
@@ -312,7 +312,7 @@ def test_azure_that_cannot_be_reached_is_an_error_of_the_remote_service(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootstrap.stack.deploy.azure.MANAGEMENT", "http://127.0.0.1:1")
-    monkeypatch.setattr("bootstrap.stack.deploy.azure.time.sleep", lambda _: None)
+    monkeypatch.setattr("bootstrap.stack.deploy.azure.time", SimpleNamespace(sleep=lambda _: None))
 
     done, _ = look()
 
