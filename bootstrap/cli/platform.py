@@ -389,7 +389,7 @@ def policy_pack(session: Session) -> None:
     "platform bootstrap-state",
     interrupted="each state is in one backend or in both; run the same command again",
     examples=[
-        "mlops-bootstrap platform bootstrap-state -C examples/contoso",
+        "mlops-bootstrap platform bootstrap-state --yes",
         "mlops-bootstrap platform bootstrap-state --to file --yes",
     ],
 )

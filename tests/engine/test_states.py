@@ -5,6 +5,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,13 +30,14 @@ from tests.engine.moves import (
     stores,
     wrong_after,
 )
+from tests.helpers import examples
 from tests.worlds import PLATFORM, TEAM, changed, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("engine_on_path")]
 
 WITH_TAG = changed(PLATFORM, ("organization:", "tags: {cost-center: a1}\norganization:"))
 TWO = changed(TEAM, ("dev: {}", "dev: {}\n  prod: {}"))
-BOOTSTRAP = ("platform", "bootstrap-state", "--yes")
+BOOTSTRAP, BACK = (shlex.split(example)[1:] for example in examples()["platform bootstrap-state"])
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def test_states_are_moved_to_the_hub_and_another_machine_continues(
 def test_states_are_moved_back_to_this_machine(azure: Azure, moved: Estate) -> None:
     states = comparable(moved, "hub")
 
-    done = moved.run(*BOOTSTRAP, "--to", "file", "-o", "json")
+    done = moved.run(*BACK, "-o", "json")
 
     assert done.code == 0, done.err
     world(moved.root, team=TWO)

@@ -16,15 +16,15 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no parent t
 def test_policy_pack_serves_while_its_engine_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """gRPC's server answers True where it still runs after the timeout."""
-    answers = iter([True, True, False])
-    server = SimpleNamespace(wait_for_termination=lambda timeout: next(answers))
-    monkeypatch.setattr(pack, "serve", lambda: (server, 4711))
+    parents = iter([7, 7, 7, 1])  # the process with the id 1 has the children of processes that ended
+    waited: list[float] = []
+    monkeypatch.setattr(pack, "os", SimpleNamespace(getppid=lambda: next(parents), environ={pack.PORT: "4711"}))
+    monkeypatch.setattr(pack, "time", SimpleNamespace(sleep=waited.append))
 
     pack.main()
 
     assert capsys.readouterr().out == "4711\n"
-    assert list(answers) == []
+    assert waited == [0.5, 0.5]
 
 
 PROGRAMS = {
