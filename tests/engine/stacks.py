@@ -17,6 +17,7 @@ from bootstrap.stack.deploy.backend import Backend
 from bootstrap.stack.plan.program import PROJECT
 from infra.programs import create_resources
 from infra.settings import StackSettings
+from infra.tables.resource_types import LOCK
 
 Program = Callable[[], None]
 Counts = Mapping[str, int]
@@ -32,7 +33,7 @@ class Life:
         created: The counts of the first `up`.
         state: The resources in the state after that, by URN.
         again: The counts of a second `up` of the same program.
-        ended: The counts of `destroy`.
+        ended: How many resources `destroy` deleted.
     """
 
     previewed: Mapping[str, Mapping[str, Any]]
@@ -52,13 +53,16 @@ def live(executable: Path, folder: Path, settings: StackSettings) -> Life:
         again = stack.up()
         if settings.protect:
             run(stack, "state", "unprotect", "--all", "--yes")
-        ended = stack.destroy()
+        # Azure removes no role below a lock.
+        locks = [one["urn"] for one in state["checkpoint"]["latest"]["resources"] if one["type"] == LOCK]
+        ended = [stack.destroy(target=locks)] if locks else []
+        ended.append(stack.destroy())
     return Life(
         previewed=preview,
         created=counted(created),
         state={resource["urn"]: resource for resource in state["checkpoint"]["latest"]["resources"]},
         again=counted(again),
-        ended=counted(ended),
+        ended={"delete": sum(counted(one).get("delete", 0) for one in ended)},
     )
 
 

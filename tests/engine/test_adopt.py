@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from pulumi import automation
 
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.simulator.provider import Provider
+from bootstrap.simulator.store import Store
 from bootstrap.stack.plan.model import Request
 from bootstrap.stack.plan.program import plan_stack
 from infra.programs import create_resources
@@ -62,14 +62,14 @@ def stack(engine: Path, folder: Path, settings: StackSettings, provider: Provide
 @pytest.fixture
 def azure(engine: Path, tmp_path: Path) -> Provider:
     """An Azure in which there is a workspace."""
-    provider = Provider()
-    by_hand = platform(tmp_path / "by-hand", {}).stacks["fraud-dev"]
-    with stack(engine, tmp_path / "first", by_hand, provider) as made:
+    deployed, by_hand = Store(), Store()
+    settings = platform(tmp_path / "by-hand", {}).stacks["fraud-dev"]
+    with stack(engine, tmp_path / "first", settings, Provider(deployed)) as made:
         made.up()
-    for id_ in provider.ids:
-        if Reference(id_).azure_type not in KINDS and not id_.endswith("-workspace"):
-            provider.Delete(SimpleNamespace(id=id_), None)
-    return provider
+    for id_ in deployed.ids:
+        if Reference(id_).azure_type in KINDS or id_.endswith("-workspace"):
+            by_hand.put(id_, deployed.get(id_) or {})
+    return Provider(by_hand)
 
 
 def test_equal_workspace_is_imported_without_changes(engine: Path, tmp_path: Path, azure: Provider) -> None:
