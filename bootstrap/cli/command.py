@@ -9,7 +9,7 @@ import copy
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -177,12 +177,12 @@ def command(
     return register
 
 
-def listed(app: typer.Typer) -> typer.Typer:
-    """The same commands without their arguments, for the page that lists them: declaring arguments takes longer."""
+def listed(app: typer.Typer, summaries: Mapping[str, str]) -> typer.Typer:
+    """The commands of `summaries` and the groups of `app`, for the page that lists them: no command is imported."""
     page = copy.copy(app)
     page.registered_commands = [
-        typer.models.CommandInfo(one.name, cls=_Command, help=inspect.getdoc(one.callback), callback=_nothing)
-        for one in app.registered_commands
+        typer.models.CommandInfo(name, cls=_Command, help=summary, callback=_nothing)
+        for name, summary in summaries.items()
     ]
     page.registered_groups = [
         typer.models.TyperInfo(

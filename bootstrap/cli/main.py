@@ -16,11 +16,27 @@ from bootstrap.errors import BootstrapError, ExitCode, InputError
 from bootstrap.files import file_error, modules_of
 from bootstrap.terminal.console import print_error
 
-_ORDER = (
-    "demo", "new", "run", "runs", "model", "platform", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs",
-    "recover", "destroy", "deployments", "doctor", "blueprint",
-)  # fmt: skip
-"""The order of commands in the help page; those of other modules follow."""
+COMMANDS = {
+    "demo": "Run the tour: platform, plan, project, pipeline, gate, registry, serving, and write a page with the "
+    "results.",
+    "new": "Create a project from a blueprint: a repository that trains, tests, gates and serves a model.",
+    "run": "Run the project's Azure ML pipeline on this machine. Steps that have not changed do not run again.",
+    "plan": "Show what stacks would contain, and the rules that they violate. Needs no account and no engine.",
+    "diff": "Show how stacks differ from those of an earlier commit of the platform. Needs no account and no engine.",
+    "rehearse": "Deploy stacks with the Pulumi engine to a simulated Azure, in a temporary folder. Needs no account.",
+    "preview": "Show what a deployment would change in Azure. Needs the Pulumi engine and a login; changes nothing.",
+    "up": "Deploy stacks with the Pulumi engine, ring by ring: the hub first. Shows the changes and asks first.",
+    "drift": "Show how Azure differs from what was deployed, with the manifest lines. Changes nothing, also not the "
+    "state.",
+    "outputs": "Print the outputs of a stack's last deployment. Secrets are masked.",
+    "recover": "Repair the states of stacks after a deployment that was killed. Shows what is wrong and asks first.",
+    "destroy": "Remove all resources of stacks, and their data. The hub comes last, and only when nothing uses it.",
+    "doctor": "Show what deployments need on this machine, and what is missing. Exit code 3 if something is.",
+}
+"""The commands that are in no group, in the order of the help page, with what their own pages begin with."""
+
+_COMPLETION = "_MLOPS_BOOTSTRAP_COMPLETE"
+"""The environment variable that the shell's completion sets; the words are not in the arguments then."""
 
 
 def declare_commands(name: str = "") -> None:
@@ -30,7 +46,7 @@ def declare_commands(name: str = "") -> None:
     """
     names = modules_of(__file__)
     chosen = [one for one in names if one.partition("_")[0] == name] or names
-    for one in sorted(chosen, key=lambda one: (*_ORDER, one).index(one)):
+    for one in sorted(chosen, key=lambda one: (*COMMANDS, one).index(one)):
         import_module(f"bootstrap.cli.{one}")
 
 
@@ -74,9 +90,11 @@ def _open_streams() -> bool:
 def _run(arguments: list[str]) -> int:
     """Run the command line, print its error, and return the exit code. Raises BrokenPipeError."""
     named = next((one for one in arguments if not one.startswith("-")), "")
-    declare_commands(named)
+    lists = not named and _COMPLETION not in os.environ
+    if not lists:
+        declare_commands(named)
     try:
-        result = typer.main.get_command(app if named else listed(app)).main(
+        result = typer.main.get_command(listed(app, COMMANDS) if lists else app).main(
             arguments, prog_name="mlops-bootstrap", standalone_mode=False
         )
         return result if isinstance(result, int) else ExitCode.DONE

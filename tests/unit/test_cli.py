@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap import __version__
-from bootstrap.cli.main import execute
+from bootstrap.cli.main import COMMANDS, execute
 from bootstrap.errors import BootstrapError, ConflictError, ExitCode, InputError, MissingError, did_you_mean
-from tests.helpers import examples, on_a_terminal, run_cli, run_here, started, wait_for
+from tests.helpers import CONTOSO, examples, on_a_terminal, run_cli, run_here, started, wait_for
 
 
 def test_version(tmp_path: Path) -> None:
@@ -58,6 +58,34 @@ def test_usage_has_arguments_in_upper_case_with_one_pair_of_brackets(tmp_path: P
         assert "[[" not in arguments, words
     assert usages["new"] == "Usage: mlops-bootstrap new [OPTIONS] [BLUEPRINT] [DEST]"
     assert "Missing argument 'STACK'" in run_here("platform", "show", cwd=tmp_path).err
+
+
+def test_the_first_page_lists_every_command_as_its_own_page_begins(tmp_path: Path) -> None:
+    own = {
+        words: run_here(words, "--help", cwd=tmp_path).out.split("\n\n")[1] for words in examples() if " " not in words
+    }
+
+    assert {name: " ".join(text.split()) for name, text in own.items()} == COMMANDS
+    page = " ".join(run_here("--help", cwd=tmp_path).out.partition("Commands:")[2].split())
+    assert page.startswith(" ".join(f"{name} {summary}" for name, summary in COMMANDS.items()))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("pl", ["plan", "platform"]),
+        ("plan fr", ["fraud-dev", "fraud-test", "fraud-prod"]),
+        ("platform tea", ["team"]),
+        ("plan --fin", ["--findings"]),
+    ],
+)
+def test_shell_completes_commands_arguments_and_options(words: str, found: list[str]) -> None:
+    line = f"mlops-bootstrap {words}"
+    variables = {
+        "_MLOPS_BOOTSTRAP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1),
+    }  # fmt: skip
+
+    assert run_cli(cwd=CONTOSO, env=variables).out.split() == found
 
 
 def test_an_unknown_option_suggests_the_nearest_one(tmp_path: Path) -> None:
