@@ -110,8 +110,9 @@ def backend_of(folder: Path, settings: StackSettings, choice: str, environment: 
     """
 
     def of(url: str, secrets_provider: str | None = None) -> Backend:
-        digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-        return Backend(url, secrets_provider, folder / "stacks" / settings.stack / digest)
+        # The URL of the default depends on where the folder is, which may be moved.
+        name = "file" if choice == "file" else hashlib.sha256(os.fsencode(url)).hexdigest()[:16]
+        return Backend(url, secrets_provider, folder / "stacks" / settings.stack / name)
 
     if choice == "hub":
         store = state_store_of(settings)

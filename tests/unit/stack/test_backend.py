@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.manifests.platform import load_platform
+from bootstrap.stack.deploy.backend import backend_of
 from tests.helpers import Done, finish, on_a_terminal, run_here, wait_for
 from tests.worlds import PLATFORM, changed, world
 
@@ -71,6 +73,18 @@ def test_hub_with_other_names_is_another_backend(tmp_path: Path) -> None:
     with_state(tmp_path, "hub", ("contoso", "fabrikam"))
 
     assert preview(tmp_path).code == 4
+
+
+def test_copies_of_states_are_found_in_a_platform_that_was_moved(tmp_path: Path) -> None:
+    settings = load_platform(world(tmp_path / "here")).stacks["hub"]
+    passphrase = {"PULUMI_CONFIG_PASSPHRASE": "for this test only"}
+
+    here, there = (backend_of(tmp_path / name, settings, "file", passphrase) for name in ("here", "there"))
+    others = {backend_of(tmp_path, settings, f"file:///{name}", passphrase).copies for name in ("a", "b", "no\udcff")}
+
+    assert here.copies.relative_to(tmp_path / "here") == there.copies.relative_to(tmp_path / "there")
+    assert here.url != there.url
+    assert len(others) == 3
 
 
 def test_providers_of_the_environment_are_refused(tmp_path: Path) -> None:
