@@ -60,7 +60,12 @@ class PreparedRun:
     ) -> "PreparedRun":
         started = time.monotonic()
         champion = registry.champion(project)
-        pipeline = load_pipeline(project.path(str(file)), given)
+        pipeline = load_pipeline(project.path(str(file)), given, project)
+        if sweeps := [name for name, job in pipeline.jobs.items() if job.sweep is not None]:
+            raise InputError(
+                f"`run` does not execute sweep jobs yet: {', '.join(sweeps)}.",
+                hint=f"Submit the file with: az ml job create --file {file.name}",
+            )
         inputs = _inputs(project, pipeline, given, directory)
         described = artifact(project, file, digest_file(file))
         taken = champion if champion is not None and _takes_champion(project, pipeline) else None
@@ -215,7 +220,7 @@ def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
     Raises InputError if the pipeline that mlops.yaml names has no such input; other pipelines need none.
     """
     named = project.manifest.pipeline.champion
-    job, _, name = named.partition(".")
+    job, _, name = named.rpartition(".")
     port = pipeline.jobs[job].ports.get(name) if job in pipeline.jobs else None
     if port is not None and port.optional and port.type in DATA_TYPES:
         return True

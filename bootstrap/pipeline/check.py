@@ -2,11 +2,11 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from bootstrap.errors import Position, Problem
-from bootstrap.pipeline.expressions import open_quote
+from bootstrap.errors import Position, Problem, did_you_mean
+from bootstrap.pipeline.expressions import OPTIONAL, open_quote, references
 from bootstrap.pipeline.graph import DATA_TYPES, Port, Value
 
 _MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
@@ -45,11 +45,11 @@ def _integer(value: object) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
         return int(value)
-    raise ValueError(f"{value!r} is not an integer")
+    raise ValueError(f"{_named(value)} is not an integer")
 
 
 def _number(value: object) -> int | float:
-    wrong = f"{value!r} is not a number"
+    wrong = f"{_named(value)} is not a number"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(wrong)  # noqa: TRY004 - one exception type for all casts
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip()):
@@ -68,14 +68,18 @@ def _boolean(value: object) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise ValueError(f"{value!r} is neither true nor false")
+    raise ValueError(f"{_named(value)} is neither true nor false")
 
 
 def text_of(value: object) -> Value:
     """A literal of any type. Raises ValueError for lists and mappings."""
     if isinstance(value, str | int | float | bool):
         return value
-    raise ValueError(f"{value!r} is not text")
+    raise ValueError("must be text, a number, true or false")
+
+
+def _named(value: object) -> str:
+    return "an empty value" if value is None else repr(value)
 
 
 def _string(value: object) -> str:
@@ -99,6 +103,22 @@ def fits(source: str | None, target: str | None) -> bool:
         or (target == "custom_model" and source in DATA_TYPES)
         or (source, target) == ("integer", "number")
     )
+
+
+def expression_problems(
+    command: str, inputs: Mapping[str, Port], outputs: Collection[str]
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """What is wrong with the expressions of a command, and what to write instead."""
+    known: dict[str, Collection[str]] = {"inputs": inputs, "outputs": outputs}
+    for kind, name in references(command):
+        if kind not in known:
+            yield f"the command refers to {kind!r}; it can refer only to inputs and outputs.", ""
+        elif name not in known[kind]:
+            yield f"the command refers to {kind}.{name}, which is not declared.", did_you_mean(name, known[kind])
+    always = {name for kind, name in references(OPTIONAL.sub("", command)) if kind == "inputs"}
+    for name, port in inputs.items():
+        if port.optional and port.default is None and name in always:
+            yield f"the optional input {name!r} must be inside $[[ ]], because it may have no value.", ""
 
 
 def command_problems(place: Position, command: str) -> Iterator[Problem]:

@@ -1,9 +1,10 @@
 """A pipeline that was read and checked: its jobs, and what is bound to their inputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bootstrap.errors import Position, Problem
 from bootstrap.pipeline.expressions import references
 
 Value = str | int | float | bool
@@ -18,13 +19,13 @@ https://learn.microsoft.com/azure/machine-learning/how-to-manage-models#create-a
 
 @dataclass(frozen=True)
 class Port:
-    """An input of a component or pipeline.
+    """An input of a component, job or pipeline.
 
     Attributes:
         type: The type's name in Azure ML; None for a literal of the pipeline, which has the type of the input that it
             is bound to.
         default: The literal for an input without a value.
-        path: The file or folder that the pipeline file names, absolute.
+        path: The file or folder that the file names, absolute.
     """
 
     type: str | None
@@ -52,17 +53,38 @@ class FromJob:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job of the pipeline.
+class Sweep:
+    """The trials of a sweep job, of which the best one's outputs are the job's.
 
     Attributes:
-        component: The component's file, absolute.
+        trials: The values of the inputs that differ between them.
+        metric: The metric in MLflow by which they are compared.
+        concurrent: How many run at the same time; None for one per core.
+        timeout: Seconds after which no further trial starts.
+    """
+
+    trials: tuple[Mapping[str, Value], ...]
+    metric: str
+    maximize: bool
+    concurrent: int | None
+    timeout: float | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that runs a command.
+
+    Attributes:
+        name: Its name in the file; those of the pipelines around it stand before it: `outer.inner`.
+        component: The file that declares the command, absolute.
         code: The folder with its code, absolute; None for a job without code.
-        command: The command with its expressions, as in the component's file.
+        command: The command with its expressions, as in the file.
         deterministic: The same inputs always give the same outputs, so outputs may be cached.
         environment: Additional environment variables of the command.
         includes: The files and folders that `additional_includes` adds to the code, absolute.
         timeout: The seconds after which the command is ended.
+        origins: Where the file binds each input.
+        sweep: What it tries, if it is a sweep job.
     """
 
     name: str
@@ -76,6 +98,8 @@ class Job:
     environment: Mapping[str, str]
     includes: tuple[Path, ...] = ()
     timeout: float | None = None
+    origins: Mapping[str, Position] = field(default_factory=dict)
+    sweep: Sweep | None = None
 
     @property
     def after(self) -> list[str]:
@@ -90,10 +114,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A valid pipeline; each job in `jobs` follows the jobs that it depends on."""
+    """A job file that was read and checked; each job in `jobs` follows the jobs that it depends on.
+
+    Attributes:
+        inputs: By name; an input of one job that has no name in the pipeline is `job.input`.
+        continue_on_failure: After a failed job, those that do not depend on it still run.
+        force_rerun: No cached outputs are used.
+        warnings: What Azure ML would read or do in another way.
+    """
 
     path: Path
     experiment: str | None
     inputs: Mapping[str, Port]
     outputs: Mapping[str, FromJob]
     jobs: Mapping[str, Job]
+    continue_on_failure: bool = True
+    force_rerun: bool = False
+    warnings: tuple[Problem, ...] = ()

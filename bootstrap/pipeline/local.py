@@ -92,7 +92,7 @@ def run(
         only: Steps that run, although they may be cached; of the others, only those that they need.
         start: Steps that run, although they may be cached, with all steps after them.
         parallel: How many steps may run at the same time; by default one per core.
-        strict: Refuse what is only reported otherwise: values that a shell would read as a part of the command.
+        strict: Refuse what is only reported otherwise.
 
     Raises:
         InputError: The pipeline, a component, an input or uv.lock is wrong, or a step failed (`details` has the end of
@@ -105,7 +105,7 @@ def run(
         remove_leftovers(project.path(f"{STATE_FOLDER}/steps"))
         prepared = PreparedRun.prepare(project, lock, file, given, directory)
         prepared.select(only, start, use_cache=use_cache)
-        _report_structure_changes(prepared, progress, strict=strict)
+        _report_warnings(prepared, progress, strict=strict)
         with prepared.measured("digests"):
             cached = prepared.find_cached()
         if len(cached) == len(prepared.pipeline.jobs):
@@ -130,9 +130,13 @@ def _only_run(project: Project, progress: Progress) -> Iterator[None]:
         yield
 
 
-def _report_structure_changes(work: PreparedRun, progress: Progress, *, strict: bool) -> None:
-    """Report values that a shell would read as a part of a command. Raises InputError for them if `strict`."""
-    found = [
+def _report_warnings(work: PreparedRun, progress: Progress, *, strict: bool) -> None:
+    """Report what Azure ML would read or do in another way, and values that a shell would read as a part of a command.
+
+    Raises InputError for them if `strict`.
+    """
+    found = [str(warning) for warning in work.pipeline.warnings]
+    found += [
         f"{relative(work.project, job.component)}: the value {value_text(inputs[name])!r} of {name!r} changes the"
         f" command of {job.name!r}, because a shell reads special characters in it. {advice}"
         for job in work.pipeline.jobs.values()
@@ -140,7 +144,7 @@ def _report_structure_changes(work: PreparedRun, progress: Progress, *, strict: 
         for name, advice in structure_changes(job.command, inputs)
     ]
     if found and strict:
-        raise InputError("Values change the commands that they are put into.", details=found)
+        raise InputError(f"{work.pipeline.path.name} has warnings, and --strict refuses them.", details=found)
     for one in found:
         progress.say(f"warning: {one}")
 

@@ -37,12 +37,14 @@ class Document:
         data: Mappings, lists, strings, numbers, booleans and None.
         keys: The position of each key (or list item), by its location.
         values: The position of each value, by its location.
+        ambiguous: Plain words that YAML 1.1 and YAML 1.2 read differently, in a document that is read as YAML 1.1.
     """
 
     path: Path
     data: Any
     keys: dict[Location, Position] = field(default_factory=dict)
     values: dict[Location, Position] = field(default_factory=dict)
+    ambiguous: list[Problem] = field(default_factory=list)
 
     def position(self, location: Location, *, of_key: bool = False) -> Position:
         """The position of the value (or key) at `location`, or of the nearest value around it that is in the file."""
@@ -56,6 +58,18 @@ class Document:
     def value(self, location: Location) -> Any:
         """The value at `location`, one of `values`."""
         return functools.reduce(operator.getitem, location, self.data)
+
+    def part(self, location: Location) -> "Document":
+        """The value at `location` as a document, whose locations begin there."""
+        part = Document(self.path, self.value(location))
+        places: list[tuple[Location, Any]] = [((), part.data)]
+        for place, value in places:
+            for here, there in ((self.keys, part.keys), (self.values, part.values)):
+                if (position := here.get((*location, *place))) is not None:
+                    there[place] = position
+            inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+            places += [((*place, key), one) for key, one in inner]
+        return part
 
 
 def invalid(path: Path, problems: Sequence[Problem]) -> InputError:
@@ -200,6 +214,8 @@ class _Builder:
             if type(event).__name__ != "ScalarEvent":
                 raise self._problem(event, "a key must be text.")
             key = self._text(event)
+            if event.implicit[0] and key != "<<":
+                self._compare(event, key, key)
             if key in entries:
                 raise self._problem(event, f"the key {shown(key)} is here twice.")
             merge = event if key == "<<" and event.implicit[0] else merge
@@ -256,9 +272,20 @@ class _Builder:
                     value
                 )  # raises ValueError for more digits than Python writes: hexadecimal ones are read without limit
                 value = float(value) if as_float else value
+            self._compare(event, text, value)
         except (ArithmeticError, ValueError) as error:
             raise self._problem(event, f"{shown(text)} is not a number that can be read.") from error
         return value
+
+    def _compare(self, event: Event, text: str, value: Any) -> None:
+        """Note a plain word that YAML 1.1 and YAML 1.2 read differently."""
+        if self._plain is not _plain_1_1:
+            return
+        old, new = _plain_1_1(text), _plain_1_2(text)
+        if (type(old), old) != (type(new), new) and not (old != old and new != new):  # noqa: PLR0124 - nan
+            message = f"Azure ML reads {text} as {shown(old)} (YAML 1.1); YAML 1.2 reads {shown(new)}."
+            suggestion = "Put it in quotes." if value == text else f"Write {shown(old)}, or put it in quotes."
+            self._document.ambiguous.append(Problem(self._position(event), message, suggestion))
 
     def _text(self, event: Event) -> str:
         # Only an escape in double quotes can make a character that the file itself does not have.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
-from bootstrap.errors import Problem, did_you_mean
+from bootstrap.errors import Problem, did_you_mean, nearest
 from bootstrap.yaml.messages import UNKNOWN_KEY, in_words, shown
 from bootstrap.yaml.parse import Document, Location, invalid
 
@@ -50,9 +50,16 @@ def _problems(document: Document, model: "type[BaseModel]", items: "Sequence[Err
     by_value: dict[tuple[Location, bool], list[ErrorDetails]] = {}
     for item in items:
         by_value.setdefault((_place(document, item), item["loc"][-1:] == (_KEY,)), []).append(item)
+    misspelt = set()
+    for (location, _), errors in by_value.items():
+        if errors[0]["type"] == "extra_forbidden" and location:
+            meant = nearest(str(location[-1]), _known_keys(model, errors[0]["loc"][:-1]))
+            misspelt.add((*location[:-1], meant))
     around = {location[:length] for location, _ in by_value for length in range(len(location))}
     for (location, of_key), errors in by_value.items():
         first = errors[0]
+        if first["type"] == "missing" and location in misspelt:
+            continue  # its key is there, misspelt, and reported
         if location in around and first["type"].endswith("_type"):
             continue  # it could have been another thing, too; what is wrong within it says more
         key = location[-1] if location and isinstance(location[-1], str) else ""

@@ -430,10 +430,10 @@ def test_second_run_at_same_time_waits_and_uses_the_results_of_the_first(project
         ("pipelines/train.yml", "factor: 2", "factor: many", "'many' is not an integer"),
         ("pipelines/train.yml", "factor: 2", "factor: 200", "200 is above the maximum, 100"),
         ("pipelines/train.yml", "../data/numbers.txt", "../data/letters.txt", "does not exist"),
-        ("pipelines/train.yml", "../data/numbers.txt", "azureml:numbers:1", "not on this machine"),
+        ("pipelines/train.yml", "../data/numbers.txt", "azureml:numbers:1", "--set numbers=PATH"),
         ("pipelines/train.yml", "scaled: ${{parent.jobs.scale.outputs.scaled}}", "", "lacks inputs: scaled"),
         ("pipelines/train.yml", "total: ${{parent.outputs.total}}", "totl: x", "no output 'totl'"),
-        ("pipelines/train.yml", "type: pipeline", "type: sweep", "this is not a pipeline job"),
+        ("pipelines/train.yml", "type: pipeline", "type: pipelin", "is not a type of jobs"),
         ("pipelines/train.yml", "type: pipeline", "type: pipeline\nworkers: 3", "unknown key 'workers'"),
         ("scale/component.yml", "outputs.scaled}}", "outputs.scald}}", "outputs.scald, which is not declared"),
         (

@@ -16,7 +16,7 @@ from bootstrap.errors import InputError, did_you_mean
 from bootstrap.manifests.schema import LinksManifest, PlatformManifest, TeamManifest
 from bootstrap.model import serve
 from bootstrap.model.rules import Gate
-from bootstrap.pipeline import read as job_files
+from bootstrap.pipeline import schema
 from bootstrap.project import ProjectManifest
 from bootstrap.yaml import Document, as_yaml, check, parse, read, validated
 from bootstrap.yaml.parse import MAX_NODES
@@ -148,8 +148,8 @@ DOCUMENTS = [
     for root in (PlatformManifest, TeamManifest, LinksManifest, ProjectManifest, Gate)
     for model in dict.fromkeys(models_in(root))
 ]
-DOCUMENTS += [job_files._Input, job_files._Output, job_files._Component, job_files._Job]
-DOCUMENTS += [job_files._PipelineFile, serve._Deployment]
+DOCUMENTS += [schema.JobInputKeys, schema.OutputKeys, schema.CommandComponentKeys, schema.PipelineComponentKeys]
+DOCUMENTS += [schema.CommandJobKeys, schema.ComponentJobKeys, schema.PipelineJobKeys, serve._Deployment]
 WRONG: list[Any] = [
     None,
     True,

@@ -119,7 +119,7 @@ def test_jobs_are_bound_and_sorted_by_dependency(folder: Path) -> None:
 def test_azure_data_is_refused_without_local_path(folder: Path) -> None:
     alter(folder, "pipelines/train.yml", "../data/rows.csv", "azureml:rows:1")
 
-    assert "azureml:rows:1 is not on this machine" in problems(folder)
+    assert "azureml:rows:1 is in Azure ML. Name a local copy: --set rows=PATH." in problems(folder)
     assert load(folder, "rows").inputs["rows"].path is None
 
 
@@ -144,7 +144,6 @@ def test_all_mistakes_are_reported_at_once_with_positions(folder: Path) -> None:
 
     assert f"{folder / 'pipelines/train.yml'}:19:13: the pipeline has no input 'row'. Did you mean 'rows'?" in message
     assert "train.yml:22:14: the pipeline has no output 'modl'. Did you mean 'model'?" in message
-    assert "train.yml:10:3: no job creates the pipeline's output 'model'." in message
     assert f"{folder / 'judge/component.yml'}:10:10: the command refers to outputs.verdit" in message
     assert "component.yml:10:10: the command installs packages (pip install x)" in message
 
@@ -171,17 +170,19 @@ def test_all_mistakes_are_reported_at_once_with_positions(folder: Path) -> None:
         (PIPE, "model: {type: mlflow_model}", "model: {typ: uri_folder}", "unknown key 'typ'"),
         (PIPE, "model: ${{parent.outputs.model}}", "model: ${{parent.inputs.rate}}", "for a job's output"),
         (PIPE, "  judge:", "  ../judge:", "'../judge' is not a valid name"),
-        (PIPE, "component: ../train/component.yml", "component: azureml:train:1", "not on this machine"),
+        (PIPE, "component: ../train/component.yml", "component: azureml:train:1", "azureml:train:1 is in a workspace"),
         (PIPE, "component: ../train/component.yml", "component: ../nowhere.yml", "there is no file"),
-        (PIPE, "component: ../train/component.yml", "command: python x.py", "has its command in the"),
-        (PIPE, "type: command", "type: sweep", "of type 'sweep', which cannot run on this machine"),
-        (PIPE, "compute: azureml:cpu\n", "distribution: {type: mpi}\n", "distributed job"),
+        (PIPE, "component: ../train/component.yml", "command: python x.py", "without `code` its working folder"),
+        (PIPE, "type: command", "type: spark", "the job 'train' is a Spark job: Azure ML runs it. Submit"),
+        (PIPE, "type: command", "type: comand", "'comand' is not a type of jobs. Did you mean 'command'?"),
+        (PIPE, "comment: the step that learns", "distribution: {process_count_per_instance: 2}", "needs 2 processes"),
+        (PIPE, "compute: azureml:cpu\n", "resources: {instance_count: 3}\n", "needs 3 machines"),
         (PIPE, "comment:", "coment:", "unknown key 'coment'. Did you mean 'comment'?"),
         (PIPE, "jobs.train.outputs.model", "jobs.judge.outputs.verdict", "cannot be an input of type"),
         (TRAIN, "name: train", "name: train\nis_determinstic: true", "Did you mean 'is_deterministic'?"),
-        (TRAIN, "name: train", "name: train\nadditional_includes: [../shared]", "shared."),
-        (TRAIN, "code: .\n", "", "its working folder is empty"),
-        (TRAIN, "type: command", "type: parallel", "of type 'parallel' cannot run"),
+        (TRAIN, "name: train", "name: train\nadditional_includes: [../shared]", "component.yml:3:23: there is no"),
+        (TRAIN, "code: .\n", "", "without `code` its working folder is empty"),
+        (TRAIN, "type: command", "type: automl", "this is an AutoML job: Azure ML runs it."),
         (TRAIN, "default: 5", "default: 6", "6 is not one of 5, 10"),
         (TRAIN, '["5", "10"]', "[five]", "'five' is not an integer"),
         (TRAIN, "code: .", "code: ./src", "there is no folder"),
