@@ -25,6 +25,7 @@ def digest(root: Path, lock: str) -> str:
         'source = {git = "https://example.com/a.git?rev=main#' + "a" * 40 + '"}',
         f'source = {{registry = "https://pypi.org/simple"}}\nwheels = [{{url = "https://x", {HASH}}}]',
         f'source = {{registry = "https://pypi.org/simple"}}\nsdist = {{url = "https://x", {HASH}}}',
+        f'source = {{registry = "r"}}\nwheels = [\n    {{ url = "a.whl", {HASH}, size = 1 }},\n]',
         f'source = {{url = "https://example.com/a.whl"}}\nwheels = [{{filename = "a.whl", {HASH}}}]',
         f'source = {{path = "dist/a.whl"}}\nwheels = [{{filename = "a.whl", {HASH}}}]',
     ],
@@ -45,6 +46,14 @@ def test_lock_with_identified_packages_has_its_own_digest(tmp_path: Path, packag
         ('source = {registry = "wheels"}\nwheels = [{path = "a.whl"}]', "helpers: not all of its files have a hash"),
         (
             f'source = {{registry = "wheels"}}\nwheels = [{{path = "a.whl", {HASH}}}]\nsdist = {{path = "a.tar.gz"}}',
+            "not all of its files have a hash",
+        ),
+        (
+            f'source = {{registry = "r"}}\nwheels = [\n    {{ url = "a.whl", {HASH} }},\n    {{ url = "b.whl" }},\n]',
+            "not all of its files have a hash",
+        ),
+        (
+            f'source = {{registry = "r"}}\nwheels = [\n    {{ url = "a.whl", {HASH} }},\n]\nsdist = {{ url = "a" }}',
             "not all of its files have a hash",
         ),
         ('source = {moon = "a"}', "its source is unknown to this version"),
