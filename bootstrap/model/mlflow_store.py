@@ -26,9 +26,14 @@ _LAST_SECONDS = 10.0
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
+def store_path(project: Project) -> Path:
+    """The SQLite file of the project's store. Raises as `Project.path` does."""
+    return project.path(f"{STATE_FOLDER}/mlflow.db")
+
+
 def store_uri(project: Project) -> str:
     """The tracking URI of the project's store."""
-    return f"sqlite:///{project.path(f'{STATE_FOLDER}/mlflow.db').as_posix()}"
+    return f"sqlite:///{store_path(project).as_posix()}"
 
 
 def has_mlflow(python: Path) -> bool:
@@ -100,7 +105,7 @@ class MlflowStore(contextlib.AbstractContextManager["MlflowStore"]):
             artifacts = self._project.path(f"{STATE_FOLDER}/artifacts").as_uri()
             self._worker = self._exit.enter_context(
                 child(
-                    [str(python), str(_WORKER), store_uri(self._project), artifacts],
+                    [str(python), str(_WORKER), str(store_path(self._project)), artifacts],
                     cwd=self._project.root,
                     env=mlflow_environment(python),
                     stdin=PIPE,

@@ -139,6 +139,25 @@ def test_store_of_newer_mlflow_is_reported_before_any_step_runs(project: Project
     assert not list((project.state / "runs").glob("*/logs/*.log"))
 
 
+def test_store_whose_creation_was_killed_is_created_by_the_next_call(project: Project) -> None:
+    creating = project.state / "mlflow.db.new"
+    with MlflowStore(project) as store:
+        store.begin()
+        assert store._worker is not None
+        until = time.monotonic() + 60
+        while not creating.exists() or not creating.stat().st_size:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        os.kill(store._worker.pid, 9)
+    assert not (project.state / "mlflow.db").exists()
+
+    with MlflowStore(project) as store:
+        run = store.start_run("tiny", "one")
+
+    assert rows(project, "select run_uuid from runs") == [(run,)]
+    assert not creating.exists()
+
+
 def test_mlflow_error_is_reported(project: Project) -> None:
     with MlflowStore(project) as store:
         version = store.register_version("tiny", project.root / "learn", run_id=None, digest_tag="a", tags={"a": "1"})

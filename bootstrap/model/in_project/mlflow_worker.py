@@ -1,7 +1,7 @@
 """Opens a project's MLflow store and executes requests, one line of JSON each.
 
 Runs under the project's Python, because only the MLflow of the project's lock may open its store: a newer MLflow
-migrates the store silently, and the older one then refuses it. Usage: `mlflow_worker.py STORE_URI ARTIFACTS_URI`;
+migrates the store silently, and the older one then refuses it. Usage: `mlflow_worker.py STORE_PATH ARTIFACTS_URI`;
 it exits when its standard input is closed. `bootstrap.model.mlflow_store` is the client.
 
 The first line on standard output reports whether the store could be opened: `{"ok": {"mlflow": "3.15.0"}}` or
@@ -9,20 +9,25 @@ The first line on standard output reports whether the store could be opened: `{"
 All other output goes to standard error.
 """
 
+import contextlib
 import functools
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
 class _Store:
     """The calls by name. Each receives the arguments of a request and returns the answer."""
 
-    def __init__(self, store_uri: str, artifacts_uri: str) -> None:
+    def __init__(self, path: Path, artifacts_uri: str) -> None:
         from mlflow import MlflowClient  # type: ignore[import-not-found]
 
+        _create(path)
+        store_uri = _uri(path)
         self._client = MlflowClient(store_uri, store_uri)
         self._artifacts_uri = artifacts_uri
         self._experiments: dict[str, str] = {}
@@ -88,7 +93,39 @@ class _Store:
         return self._experiments[name]
 
 
-def main(store_uri: str, artifacts_uri: str) -> None:
+_CREATION_SECONDS = 600
+"""How long to wait for another process that creates the store."""
+
+
+def _uri(path: Path) -> str:
+    return f"sqlite:///{path.as_posix()}"
+
+
+def _create(path: Path) -> None:
+    """Create the store, unless it exists.
+
+    MLflow does not open a store whose creation was killed: one statement after the other creates its tables. So the
+    store gets its name when it is complete. SQLite's own lock holds off other processes; it ends with this one.
+    """
+    if path.exists():
+        return
+    from mlflow import MlflowClient
+
+    lock = sqlite3.connect(path.with_name(f"{path.name}.lock"), timeout=_CREATION_SECONDS)
+    with contextlib.closing(lock):
+        lock.execute("BEGIN EXCLUSIVE")
+        if path.exists():
+            return
+        new = path.with_name(f"{path.name}.new")
+        for name in (new.name, f"{new.name}-journal", f"{new.name}-wal", f"{new.name}-shm"):
+            path.with_name(name).unlink(missing_ok=True)
+        client = MlflowClient(_uri(new), _uri(new))
+        client.search_experiments()
+        client._tracking_client.store.engine.dispose()  # Windows renames no open file
+        new.replace(path)
+
+
+def main(path: str, artifacts_uri: str) -> None:
     """Answer requests until standard input ends."""
     # From here on, everything that writes to standard output, in Python or native code, writes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -109,7 +146,7 @@ def main(store_uri: str, artifacts_uri: str) -> None:
     def open_store() -> dict[str, str]:
         import mlflow
 
-        opened.append(_Store(store_uri, artifacts_uri))
+        opened.append(_Store(Path(path), artifacts_uri))
         return {"mlflow": mlflow.__version__}
 
     if not answer(open_store):
