@@ -253,11 +253,10 @@ def record_check(project: Project, run: Run, result: dict[str, Any]) -> None:
 def _high(milliseconds: list[float]) -> float:
     """The upper confidence limit, at 97.5 %, of the 95th percentile: an order statistic, whatever the distribution."""
     ordered = sorted(milliseconds)
-    # With k values or more below the percentile, the k-th smallest one does not reach it.
-    below = next(
-        (k for k in range(1, len(ordered) + 1) if estimates.at_least(k, len(ordered), 0.95) <= _ERROR), len(ordered)
-    )
-    return ordered[below - 1]
+    count = len(ordered)
+    # With probability 1 - _ERROR, fewer than k values are below the percentile: the k-th smallest one reaches it.
+    enough = (k for k in range(1, count + 1) if estimates.at_least(k, count, 0.95) <= _ERROR)
+    return ordered[next(enough, count) - 1]
 
 
 def _scoring_script(project: Project) -> tuple[Path, str, dict[str, str]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.model import estimates
+from bootstrap.model import estimates, serve
 from bootstrap.model.estimates import Estimate, bootstrap, estimate, holm, p_value, proportion, reported, spread, worst
 
 # Efron and Tibshirani (1993), table 14.1: spatial test data, test A.
@@ -94,6 +94,11 @@ def test_binomial_tail_is_the_sum_of_its_terms(count: int, data: st.DataObject, 
     terms = (math.comb(count, one) * share**one * (1 - share) ** (count - one) for one in range(right, count + 1))
 
     assert estimates.at_least(right, count, share) == pytest.approx(math.fsum(terms), rel=1e-9, abs=1e-12)
+
+
+def test_limit_of_a_percentile_is_an_order_statistic() -> None:
+    # Of 200 values, 196 or more are below the 95th percentile with 2.6 %, 197 or more with 0.9 %.
+    assert serve._high([float(one) for one in range(200, 0, -1)]) == 197
 
 
 def accuracies(gained: int, lost: int, both: int, neither: int = 0) -> Estimate:
