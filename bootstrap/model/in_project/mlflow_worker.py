@@ -15,6 +15,8 @@ import json
 import os
 import sqlite3
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,8 +127,19 @@ def _create(path: Path) -> None:
         new.replace(path)
 
 
+def _end_with_parent(parent: int) -> None:
+    """End this process when its parent was killed: opening a store takes seconds, in which no input is read.
+
+    On Windows the parent's id does not change; there the process ends after what it does.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main(path: str, artifacts_uri: str) -> None:
     """Answer requests until standard input ends."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     # From here on, everything that writes to standard output, in Python or native code, writes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
