@@ -10,6 +10,8 @@ from bootstrap.files import relative_path
 from bootstrap.terminal.table import table
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from bootstrap.model.records import DataCheck, Run
     from bootstrap.project import Project
 
@@ -26,6 +28,8 @@ _OVERHEAD = {"environment": "environment (uv)", "mlflow": "waiting for MLflow", 
         "mlops-bootstrap run --set trials=4 --set seed=7",
         "mlops-bootstrap run --from evaluate",
         "mlops-bootstrap run pipelines/train.yml --dry-run",
+        "mlops-bootstrap run --check",
+        "mlops-bootstrap run --explain evaluate",
     ],
 )
 def run(
@@ -51,14 +55,23 @@ def run(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what is only a warning otherwise.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which steps would run.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check the files and values.")] = False,
+    explained: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="NAME", help="Only show this step's command, and where its values are from."),
+    ] = None,
 ) -> None:
     """Run the project's Azure ML pipeline on this machine. Steps that have not changed do not run again."""
-    from bootstrap.pipeline import local
     from bootstrap.pipeline.read import settings
 
     project = session.project()
     file = (session.directory / pipeline if pipeline else project.path(project.manifest.pipeline.file)).resolve()
     given = settings(values or [])
+    if check or explained is not None:
+        _check(session, project, file, given, explained, strict=strict)
+        return
+    from bootstrap.pipeline import local
+
     if dry_run:
         cached = local.preview(
             project, file, given, session.directory, use_cache=cache, only=only or (), start=start or ()
@@ -77,6 +90,44 @@ def run(
         use_cache=cache, only=only or (), start=start or (), parallel=parallel, strict=strict,
     )  # fmt: skip
     session.console.result(_text(project, record, changed=changed), record.model_dump(mode="json"))
+
+
+def _check(
+    session: Session, project: "Project", file: Path, given: dict[str, str], step: str | None, *, strict: bool
+) -> None:
+    """Check the files and values; show the step, if there is one."""
+    from bootstrap.pipeline.check import input_values, report_warnings
+    from bootstrap.pipeline.explain import explain
+    from bootstrap.pipeline.read import load_pipeline
+
+    pipeline = load_pipeline(project.path(str(file)), given, project)
+    input_values(pipeline, given, session.directory)
+    warnings = [str(warning) for warning in pipeline.warnings]
+    report_warnings(pipeline, warnings, session.console, strict=strict)
+    if step is not None:
+        document = explain(pipeline, given, session.directory, step)
+        session.console.result(_explanation(document), document)
+        return
+    session.console.result(
+        f"{relative_path(file)}: no mistakes; jobs: {len(pipeline.jobs)}, warnings: {len(warnings)}",
+        {"schema_version": 1, "jobs": list(pipeline.jobs), "warnings": warnings},
+    )
+
+
+def _explanation(document: dict[str, "Any"]) -> str:
+    rows = [
+        ["declared in", document["declared"]],
+        ["code", document["code"] or "none: an empty folder"],
+        *(["with", path] for path in document["includes"]),
+        *(["variable", f"{name}={value}"] for name, value in document["environment"].items()),
+        *([["ended after", f"{document['timeout']:g} s"]] if document["timeout"] else []),
+        *([["trials", str(document["trials"])]] if document["trials"] else []),
+        *(["output", f"{name} ({kind})"] for name, kind in document["outputs"].items()),
+        *(["after", name] for name in document["after"]),
+    ]
+    inputs = [[name, one["value"] or "", one["from"]] for name, one in document["inputs"].items()]
+    parts = [document["command"].strip(), table([document["step"], ""], rows)]
+    return "\n\n".join([*parts, table(["input", "value", "from"], inputs)] if inputs else parts)
 
 
 def _text(project: "Project", record: "Run", *, changed: bool) -> str:

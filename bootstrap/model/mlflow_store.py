@@ -136,6 +136,10 @@ class MlflowStore(contextlib.AbstractContextManager["MlflowStore"]):
         """Add the content of a folder to the artifacts of a run. Does not wait, as `end_run`."""
         self._unread.append(self._call("log_artifacts", run_id=run_id, folder=str(folder)))
 
+    def metric_values(self, run_id: str, name: str) -> list[float]:
+        """All values that a run has logged for a metric."""
+        return list(self._call("metric_values", run_id=run_id, name=name).result()["values"])
+
     def end_runs(self, tag: str, value: str, status: RunStatus) -> None:
         """Set the final status of the runs with this value of the tag that have none."""
         self._call("end_runs", tag=tag, value=value, status=status).result()

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.digest import digest_file, digest_files, digest_text, digest_tree
@@ -14,9 +14,9 @@ from bootstrap.model import registry
 from bootstrap.model.code import code_files
 from bootstrap.model.git_state import git_state
 from bootstrap.model.records import Artifact, GitState, Step, Version, read_record
-from bootstrap.pipeline.check import cast, data_problem
+from bootstrap.pipeline.check import cast, input_values
 from bootstrap.pipeline.environment import python_version
-from bootstrap.pipeline.graph import ARTIFACTS, DATA_TYPES, FromInput, FromJob, Job, Pipeline, Port, Value
+from bootstrap.pipeline.graph import ARTIFACTS, DATA_TYPES, FromInput, FromJob, Job, Pipeline, Value
 from bootstrap.pipeline.read import load_pipeline
 from bootstrap.pipeline.record import artifact, relative
 from bootstrap.project import STATE_FOLDER, Project
@@ -61,12 +61,10 @@ class PreparedRun:
         started = time.monotonic()
         champion = registry.champion(project)
         pipeline = load_pipeline(project.path(str(file)), given, project)
-        if sweeps := [name for name, job in pipeline.jobs.items() if job.sweep is not None]:
-            raise InputError(
-                f"`run` does not execute sweep jobs yet: {', '.join(sweeps)}.",
-                hint=f"Submit the file with: az ml job create --file {file.name}",
-            )
-        inputs = _inputs(project, pipeline, given, directory)
+        inputs = {
+            name: artifact(project, value, digest_tree(value)) if isinstance(value, Path) else value
+            for name, value in input_values(pipeline, given, directory).items()
+        }
         described = artifact(project, file, digest_file(file))
         taken = champion if champion is not None and _takes_champion(project, pipeline) else None
         if taken is not None and not registry.is_intact(project, taken.model):
@@ -130,6 +128,7 @@ class PreparedRun:
         if job.name not in self.code:
             self.files[job.name] = code_files(job.code, job.includes)
             self.code[job.name] = digest_files(self.files[job.name])
+        sweep = job.sweep
         return digest_text(
             json.dumps(
                 {
@@ -146,6 +145,7 @@ class PreparedRun:
                     },
                     "lock": self.lock,
                     "python": python,
+                    **({} if sweep is None else {"trials": sweep.trials, "goal": [sweep.metric, sweep.maximize]}),
                 },
                 sort_keys=True,
             )
@@ -234,53 +234,3 @@ def _takes_champion(project: Project, pipeline: Pipeline) -> bool:
         why=f"pipeline.champion of mlops.yaml is {named}, which is not an optional input of a job with data.",
         hint=did_you_mean(named, optional),
     )
-
-
-def _inputs(
-    project: Project, pipeline: Pipeline, given: Mapping[str, str], directory: Path
-) -> dict[str, Artifact | Value]:
-    problems = [
-        f"the pipeline has no input {name!r}. {did_you_mean(name, pipeline.inputs)}"
-        for name in given
-        if name not in pipeline.inputs
-    ]
-    values: dict[str, Artifact | Value] = {}
-    for name, port in pipeline.inputs.items():
-        try:
-            value = _input(project, _declared(pipeline, name, port), given.get(name), directory)
-        except ValueError as error:
-            problems.append(f"{name}: {error}")
-            continue
-        if value is not None:
-            values[name] = value
-    if problems:
-        raise InputError(
-            f"Inputs of {pipeline.path.name} are wrong.",
-            details=problems,
-            hint=f"{pipeline.path} declares the inputs and their defaults; --set NAME=VALUE sets a value.",
-        )
-    return values
-
-
-def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
-    """The port itself; for a literal of the pipeline file, the port of the job's input that it is bound to."""
-    bound = (
-        job.ports[input_name]
-        for job in pipeline.jobs.values()
-        for input_name, source in job.inputs.items()
-        if source == FromInput(name)
-    )
-    target = next(bound, None) if port.type is None else None
-    return port if target is None else replace(target, optional=False, default=port.default)
-
-
-def _input(project: Project, port: Port, text: str | None, directory: Path) -> Artifact | Value | None:
-    if port.type is None or port.type not in DATA_TYPES:
-        value = text if text is not None else port.default
-        return None if value is None else cast(value, port)
-    path = (directory / text).resolve() if text is not None else port.path
-    if path is None:
-        return None
-    if problem := data_problem(path, port.type):
-        raise ValueError(problem)
-    return artifact(project, path, digest_tree(path))

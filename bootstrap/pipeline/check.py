@@ -2,12 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.errors import Position, Problem, did_you_mean
+from bootstrap.errors import InputError, Position, Problem, did_you_mean
 from bootstrap.pipeline.expressions import OPTIONAL, open_quote, references
-from bootstrap.pipeline.graph import DATA_TYPES, Port, Value
+from bootstrap.pipeline.graph import DATA_TYPES, FromInput, Pipeline, Port, Value
+from bootstrap.progress import Progress
 
 _MARKS = {"mlflow_model": "MLmodel", "mltable": "MLTable"}
 """The file that a folder of this type must contain."""
@@ -133,3 +135,69 @@ def command_problems(place: Position, command: str) -> Iterator[Problem]:
             f"the command installs packages ({' '.join(found[1].split())}): steps run in the environment of uv.lock.",
             "Take it out of the command, and add the packages to the project: uv add PACKAGE.",
         )
+
+
+def input_values(pipeline: Pipeline, given: Mapping[str, str], directory: Path) -> dict[str, Path | Value]:
+    """The values of a pipeline's inputs; files and folders as paths. Those without a value are left out.
+
+    Args:
+        pipeline: It was read with the names in `given`.
+        given: Values as text; the others have those of the file.
+        directory: The folder that paths in `given` are relative to.
+
+    Raises:
+        InputError: An input does not exist, or its value is wrong.
+    """
+    problems = [
+        f"the pipeline has no input {name!r}. {did_you_mean(name, pipeline.inputs)}"
+        for name in given
+        if name not in pipeline.inputs
+    ]
+    values: dict[str, Path | Value] = {}
+    for name, port in pipeline.inputs.items():
+        try:
+            value = _input_value(_declared(pipeline, name, port), given.get(name), directory)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        if value is not None:
+            values[name] = value
+    if problems:
+        raise InputError(
+            f"Inputs of {pipeline.path.name} are wrong.",
+            details=problems,
+            hint=f"{pipeline.path} declares the inputs and their defaults; --set NAME=VALUE sets a value.",
+        )
+    return values
+
+
+def _declared(pipeline: Pipeline, name: str, port: Port) -> Port:
+    """The port itself; for a literal of the pipeline file, the port of the job's input that it is bound to."""
+    bound = (
+        job.ports[input_name]
+        for job in pipeline.jobs.values()
+        for input_name, source in job.inputs.items()
+        if source == FromInput(name)
+    )
+    target = next(bound, None) if port.type is None else None
+    return port if target is None else replace(target, optional=False, default=port.default)
+
+
+def _input_value(port: Port, text: str | None, directory: Path) -> Path | Value | None:
+    if port.type is None or port.type not in DATA_TYPES:
+        value = text if text is not None else port.default
+        return None if value is None else cast(value, port)
+    path = (directory / text).resolve() if text is not None else port.path
+    if path is None:
+        return None
+    if problem := data_problem(path, port.type):
+        raise ValueError(problem)
+    return path
+
+
+def report_warnings(pipeline: Pipeline, warnings: Sequence[str], progress: Progress, *, strict: bool) -> None:
+    """Report warnings. Raises InputError for them if `strict`."""
+    if warnings and strict:
+        raise InputError(f"{pipeline.path.name} has warnings, and --strict refuses them.", details=warnings)
+    for warning in warnings:
+        progress.say(f"warning: {warning}")

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,9 +29,10 @@ from bootstrap.model.locked import digest_of_lock
 from bootstrap.model.mlflow_store import MlflowStore, RunStatus, bytecode_folder, has_mlflow
 from bootstrap.model.records import Artifact, DataCheck, Evaluation, Run, Step, read_record, read_run, write_record
 from bootstrap.pipeline.cache import PreparedRun
+from bootstrap.pipeline.check import report_warnings
 from bootstrap.pipeline.environment import python_version, shell
 from bootstrap.pipeline.expressions import structure_changes, value_text
-from bootstrap.pipeline.graph import ARTIFACTS, Job
+from bootstrap.pipeline.graph import ARTIFACTS, Job, Sweep, Value
 from bootstrap.pipeline.record import cached_record, relative, step_record
 from bootstrap.pipeline.step import Steps
 from bootstrap.progress import Progress
@@ -135,18 +137,14 @@ def _report_warnings(work: PreparedRun, progress: Progress, *, strict: bool) -> 
 
     Raises InputError for them if `strict`.
     """
-    found = [str(warning) for warning in work.pipeline.warnings]
-    found += [
+    found = [str(warning) for warning in work.pipeline.warnings] + [
         f"{relative(work.project, job.component)}: the value {value_text(inputs[name])!r} of {name!r} changes the"
         f" command of {job.name!r}, because a shell reads special characters in it. {advice}"
         for job in work.pipeline.jobs.values()
         for inputs in [work.known_values(job)]
         for name, advice in structure_changes(job.command, inputs)
     ]
-    if found and strict:
-        raise InputError(f"{work.pipeline.path.name} has warnings, and --strict refuses them.", details=found)
-    for one in found:
-        progress.say(f"warning: {one}")
+    report_warnings(work.pipeline, found, progress, strict=strict)
 
 
 def _execute(work: PreparedRun, progress: Progress, parallel: int) -> Run:
@@ -163,6 +161,12 @@ def _execute(work: PreparedRun, progress: Progress, parallel: int) -> Run:
         )
     # Compiled modules of earlier steps and models; those of the environment's packages stay.
     shutil.rmtree(bytecode_folder(interpreter).joinpath(*project.state.parts[1:]), ignore_errors=True)
+    sweeps = [name for name, job in work.pipeline.jobs.items() if job.sweep is not None and name in work.wanted]
+    if sweeps and not has_mlflow(interpreter):
+        raise MissingError(
+            f"The trials of {', '.join(sweeps)} are compared by a metric in MLflow, and the project has no MLflow.",
+            hint="Add it to the project: uv add mlflow-skinny sqlalchemy alembic",
+        )
     run_id = _new_id()
     folder = _runs(project) / run_id
     (folder / "logs").mkdir(parents=True)
@@ -274,7 +278,10 @@ class _Execution:
             self._outputs[job.name] = cached.outputs
             return
         run_id = self._start_run(job.name)
-        record = self._steps.run(job, key, inputs, run_id)
+        if job.sweep is not None and run_id is not None:
+            record = self._sweep(job, job.sweep, key, inputs, run_id)
+        else:
+            record = self._steps.run(job, key, inputs, run_id)
         if self._store is not None and run_id is not None:
             if ARTIFACTS in record.outputs and job.keeps_artifacts:
                 self._store.log_artifacts(run_id, self._work.project.path(record.outputs[ARTIFACTS].path))
@@ -284,13 +291,88 @@ class _Execution:
         if record.status == "completed":
             self._outputs[job.name] = record.outputs
 
-    def _start_run(self, name: str) -> str | None:
-        """Start a run in MLflow, below that of the pipeline if there is one already; None without MLflow."""
+    def _sweep(
+        self, job: Job, sweep: Sweep, key: str, inputs: Mapping[str, Artifact | Value], run_id: str
+    ) -> Step:  # fmt: skip
+        """Run the trials of a sweep; the outputs of the best one are the job's.
+
+        Each trial is cached as a step of its own. A failed one does not end the others. The best one has the best of
+        all values that a trial logged for the metric, as in Azure ML:
+        https://learn.microsoft.com/python/api/azureml-train-core/azureml.train.hyperdrive.hyperdriverun
+        """
+        began = time.monotonic()
+        deadline = began + (math.inf if sweep.timeout is None else sweep.timeout)
+        best: tuple[float, Job, Step] | None = None
+        log = self._folder / "logs" / f"{job.name}.log"
+        with (
+            log.open("x", encoding="utf-8") as file,
+            ThreadPoolExecutor(min(sweep.concurrent or self._parallel, self._parallel)) as pool,
+        ):
+            trials = [replace(job, name=f"{job.name}.trial_{n + 1}", sweep=None) for n in range(len(sweep.trials))]
+            runs = [
+                pool.submit(self._trial, job, trial, {**inputs, **values}, run_id, deadline)
+                for trial, values in zip(trials, sweep.trials, strict=True)
+            ]
+            for trial, values, future in zip(trials, sweep.trials, runs, strict=True):
+                record = future.result()
+                value = None if record is None else self._best_value(record, sweep)
+                status = "not started: limits.timeout" if record is None else record.status
+                found = f"{sweep.metric}={value}" if value is not None else f"no {sweep.metric}"
+                file.write(f"{trial.name}: {status}, {found}: {dict(values)}\n")
+                file.flush()
+                if record is not None and value is not None:
+                    sign = 1 if sweep.maximize else -1
+                    if best is None or sign * value > sign * best[0]:
+                        best = value, trial, record
+            seconds = round(time.monotonic() - began, 3)
+            if best is not None and not self._steps.stopping:
+                file.write(f"the best one is {best[1].name}\n")
+                return self._steps.adopt(job, key, best[1], best[2], seconds=seconds, log=log)
+            file.write(f"no trial completed and logged the metric {sweep.metric!r} in MLflow; logs: {log.parent}\n")
+        return step_record(
+            self._work.project, job, "interrupted" if self._steps.stopping else "failed", {}, seconds=seconds, key=key,
+            inputs=inputs, log=log.relative_to(self._work.project.root).as_posix(), mlflow_run_id=run_id,
+        )  # fmt: skip
+
+    def _best_value(self, record: Step, sweep: Sweep) -> float | None:
+        """The best value of the metric that a trial logged; None if it did not complete, or logged none."""
+        if self._store is None or record.mlflow_run_id is None or record.status not in ("completed", "cached"):
+            return None
+        values = [one for one in self._store.metric_values(record.mlflow_run_id, sweep.metric) if not math.isnan(one)]
+        return (max if sweep.maximize else min)(values, default=None)
+
+    def _trial(
+        self, job: Job, trial: Job, inputs: Mapping[str, Artifact | Value], parent: str, deadline: float
+    ) -> Step | None:  # fmt: skip
+        """Run a trial of the sweep `job`, or use its cached outputs; None if there is no time left for it."""
+        left = deadline - time.monotonic()
+        if left <= 0 or self._steps.stopping:
+            return None
+        with self._work.measured("digests"):
+            self._work.files[trial.name], self._work.code[trial.name] = (
+                self._work.files[job.name], self._work.code[job.name],
+            )  # fmt: skip
+            key = self._work.key(trial, inputs, self._python)
+            cached = None if job.name in self._work.again else self._work.cached(trial, key)
+        self._progress.started(trial.name)
+        if cached is not None:
+            self._progress.finished(trial.name, "cached")
+            return cached_record(cached, trial)
+        limit = min(left, math.inf if job.timeout is None else job.timeout)
+        run_id = self._start_run(trial.name, parent)
+        record = self._steps.run(replace(trial, timeout=None if math.isinf(limit) else limit), key, inputs, run_id)
+        if self._store is not None and run_id is not None:
+            self._store.end_run(run_id, _MLFLOW_STATUS[record.status])
+        self._progress.finished(trial.name, "done" if record.status == "completed" else record.status)
+        return record
+
+    def _start_run(self, name: str, parent: str | None = None) -> str | None:
+        """Start a run in MLflow, below `parent` or that of the pipeline if it has started; None without MLflow."""
         if self._store is None:
             return None
         experiment = self._work.pipeline.experiment or self._work.project.manifest.name
         with self._work.measured("mlflow"):
-            return self._store.start_run(experiment, name, parent=self._parent, tags={_RUN_TAG: self._id})
+            return self._store.start_run(experiment, name, parent=parent or self._parent, tags={_RUN_TAG: self._id})
 
     def _write(self, status: str) -> Run:
         work = self._work

@@ -86,7 +86,6 @@ class _Command(_Keys):
 
 
 class _Component(_Described):
-    name: str
     version: str | int | float | None = None
     inputs: dict[str, InputKeys] = {}
     outputs: dict[str, OutputKeys] = {}

@@ -173,6 +173,31 @@ class Steps:
             return path
         return link / path.name
 
+    def adopt(self, job: Job, key: str, trial: Job, best: Step, *, seconds: float, log: Path) -> Step:
+        """Make the outputs of the best trial those of its sweep job: its folder in the cache becomes the job's."""
+        project, source, place = self._work.project, self._work.folder(trial, best.key), self._work.folder(job, key)
+        record = step_record(
+            project,
+            job,
+            "completed",
+            {name: artifact(project, place / name, one.sha256) for name, one in best.outputs.items()},
+            seconds=seconds,
+            key=key,
+            inputs=best.inputs,
+            code=artifact(project, place / CODE, self._work.code[job.name]),
+            log=log.relative_to(project.root).as_posix(),
+            mlflow_run_id=best.mlflow_run_id,
+        )
+        write_record(source / STEP, record)
+        remove_tree(place)
+        source.rename(place)
+        return record
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no other step may start."""
+        return self._stopping
+
     def stop(self) -> None:
         """End the steps in progress, and start no other."""
         with self._lock:

@@ -45,6 +45,10 @@ class _Store:
         self._client.set_terminated(run_id, status)
         return {}
 
+    def metric_values(self, run_id: str, name: str) -> dict[str, list[float]]:
+        """All values that a run has logged for a metric."""
+        return {"values": [metric.value for metric in self._client.get_metric_history(run_id, name)]}
+
     def log_artifacts(self, run_id: str, folder: str) -> dict[str, str]:
         """Copy the content of a folder to the artifacts of a run."""
         self._client.log_artifacts(run_id, folder)
