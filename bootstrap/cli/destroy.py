@@ -1,5 +1,7 @@
 """`destroy`: remove stacks."""
 
+import datetime as dt
+
 from bootstrap.cli.command import Session, app, command
 from bootstrap.cli.deployments import finish
 from bootstrap.cli.stack import Backend, Confirm, Parallel, Selection, Yes, consent, deployer
@@ -25,11 +27,15 @@ def destroy(
 ) -> None:
     """Remove all resources of stacks, and their data. The hub comes last, and only when nothing uses it.
 
+    Lists the environments that have expired (`expires` in the manifests); without a selection it removes none.
+
     Azure keeps the names of deleted workspaces and vaults for a while: docs/guardrails.md.
     """
     from bootstrap.stack.deploy import deploy
     from bootstrap.stack.report import report
 
+    for stack, day in session.platform().expired(dt.datetime.now(dt.UTC).date().isoformat()).items():
+        session.console.say(f"{stack} expired on {day.value} ({day.position}).")
     work = deployer(session, backend, parallel)
     previews = work.preview_destroy(selection.of(work.platform))
     state = deploy.DeployedState(("destroy",), work.backend)

@@ -42,6 +42,15 @@ class Platform:
         """The folder that holds `platform.yaml`, absolute."""
         return self.manifests.root
 
+    def expired(self, today: str) -> dict[str, Sourced]:
+        """The stacks whose environments have expired before this day, each with its last day."""
+        last = {
+            f"{name}-{environment}": team.get("environments", environment, "expires")
+            for name, team in self.manifests.teams.items()
+            for environment in team.value.environments
+        }
+        return {stack: day for stack, day in last.items() if day.value is not None and day.value < today}
+
     def suppressions_of_removed(self, team: str, environment: str) -> tuple[SuppressionSettings, ...]:
         """The suppressions for a stack that the manifests do not have any more: those of the layers that are left."""
         return self.manifests.suppressions(self.manifests.layers(team, environment))

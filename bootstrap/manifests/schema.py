@@ -742,6 +742,7 @@ class TeamEnvironment(LayerKeys):
     generation: Generation = Field(
         1, description="Increase it when the name of a deleted workspace or vault is reserved. Never decrease it."
     )
+    expires: Day | None = Field(None, description="The last day of the environment. `destroy` lists it afterwards.")
 
 
 class TeamManifest(LayerKeys):

@@ -17,7 +17,8 @@ from bootstrap.stack.deploy.operations import Preview
 from bootstrap.stack.diff.difference import ResourceDiff, StackDiff
 from infra.settings import StackSettings
 from infra.tables.resource_types import WORKSPACE
-from tests.helpers import CONTOSO, build_tree, git
+from tests.helpers import CONTOSO, build_tree, git, run_here
+from tests.worlds import world
 
 PLATFORM = load_platform(CONTOSO)
 URN = f"urn:pulumi:fraud-dev::mlops-bootstrap::{WORKSPACE}::workspace"
@@ -101,3 +102,23 @@ def test_copy_of_a_state_that_is_nested_too_deeply_is_skipped(tmp_path: Path) ->
     keep_copy(backend, "20261124-110000-0000", "[" * 100_000)
 
     assert [path.stem for path, _ in copied_states(backend, "hub")] == ["20261124-100000-0000"]
+
+
+def test_destroy_lists_the_environments_whose_last_day_is_over(tmp_path: Path) -> None:
+    root = world(
+        tmp_path,
+        team="name: fraud\nenvironments:\n  dev: {expires: 2020-01-31}\n  prod: {expires: 2099-12-31}\n",
+    )
+
+    done = run_here("destroy", cwd=root, env={"PATH": ""})
+
+    assert f"fraud-dev expired on 2020-01-31 ({root / 'teams/fraud.yaml'}:3:9)." in done.err
+    assert "fraud-prod" not in done.err
+    assert done.code == 3  # there is no engine, and nothing was selected
+
+
+def test_environment_has_not_expired_on_its_last_day(tmp_path: Path) -> None:
+    platform = load_platform(world(tmp_path, team="name: fraud\nenvironments:\n  dev: {expires: 2027-03-31}\n"))
+
+    assert [*platform.expired("2027-03-31")] == []
+    assert [*platform.expired("2027-04-01")] == ["fraud-dev"]

@@ -524,6 +524,7 @@ UNSEEN = {
     "Connection.user": "is in the note with the command that creates the connection",
     "PlatformManifest.schema_version": "there is one version",
     "PlatformManifest.state": "says where the states are",
+    "TeamEnvironment.expires": "`destroy` lists the environment",
     "ProjectEntry.blueprint": "is an answer to the questions of new",
     "PlatformManifest.tool": "says which version of the command makes the plan",
     "PlatformManifest.tool_source": "says where that version is installed from",
