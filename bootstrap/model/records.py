@@ -34,7 +34,7 @@ ProjectPath = Annotated[AnyPath, AfterValidator(_in_project)]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Artifact(_Record):

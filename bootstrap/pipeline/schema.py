@@ -16,7 +16,8 @@ Mode = Literal["ro_mount", "rw_mount", "mount", "download", "upload", "direct", 
 
 
 class _Keys(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    # Most files use few of the forms; the validators of the others are never built.
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class InputKeys(_Keys):
@@ -149,7 +150,7 @@ class ComponentJobKeys(_Job):
 class _SettingKeys(BaseModel):
     """`settings` of a pipeline job; Azure ML accepts keys that it does not know."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     default_compute: Any = None
     continue_on_step_failure: bool = True
