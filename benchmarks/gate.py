@@ -254,11 +254,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repetitions", type=int, nargs="?", default=REPETITIONS)
     parser.add_argument("--only", default="", metavar="WORDS", help="settings whose name has these words")
+    parser.add_argument("--processes", type=int, help="processes that compute (all processors)")
     given = parser.parse_args()
     began, exceeding = time.monotonic(), 0
     print(f"{given.repetitions} repetitions a setting; nominal rate of false promotions {NOMINAL:.1%}.\n")
     print("| Rules | Rows | False promotions (99 % interval) | Power |\n|---|---|---|---|")
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(given.processes) as pool:
         for line, exceeds in lines(pool, given.repetitions, given.only):
             print(line, flush=True)
             exceeding += exceeds

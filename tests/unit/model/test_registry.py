@@ -194,6 +194,33 @@ def test_register_refuses_refused_model_with_reason(world: World) -> None:
         examined(judged(world))
 
 
+def test_each_tampering_with_an_accepted_model_is_refused(world: World) -> None:
+    """Prints the refusals: `pytest -s -k tampering`."""
+    step = f".mlops/steps/train-{RUN}"
+    cases = {
+        "model": (f"{step}/model/MLmodel", "{}", "{pickle: 1}", f"{step}/model has changed"),
+        "metrics": (f"{step}/evaluation/evaluation.json", '"value": 54', '"value": 44', "evaluation has changed"),
+        "decision": (f".mlops/runs/{RUN}/decision.json", "at most 65", "at most 55", "It differs in rules:"),
+        "rules": ("gate.yml", "at_most: 65", "at_most: 650", "It differs in rules, looked_at:"),
+        "data": ("data/train.csv", "1,2", "1,3", "data/train.csv has changed"),
+    }
+    root = judged(world).root
+    assert run_here("model", "register", "--dry-run", cwd=root).code == 0
+
+    for tampered, (path, old, new, reason) in cases.items():
+        accepted = (root / path).read_text(encoding="utf-8")
+        assert old in accepted
+        (root / path).write_text(accepted.replace(old, new), encoding="utf-8")
+
+        done = run_here("model", "register", "--dry-run", cwd=root)
+
+        print(f"--- {tampered}: exit code {done.code}\n{done.err}")  # noqa: T201 - a report
+        assert (done.code, done.out) == (5, "")
+        assert reason in done.err
+        (root / path).write_text(accepted, encoding="utf-8")
+    assert run_here("model", "register", "--dry-run", cwd=root).code == 0
+
+
 def test_register_refuses_edited_decision(world: World) -> None:
     world.evaluation["challenger"]["metrics"]["rmse"]["value"] = 90
     project = judged(world)
