@@ -148,6 +148,8 @@ def _refusal(value: Connection) -> str | None:
         return f"set {' or '.join(keys)}, one of them" if len(keys) > 1 else f"{value.kind} needs {keys[0]} alone"
     if value.resource_id is not None and f"/{provider}/" not in value.resource_id:
         return f"{value.kind} does not fit the service {value.resource_id.split('/')[6]}"
+    if value.resource_id is not None and value.kind == "azure-sql" and "/databases/" not in value.resource_id:
+        return "azure-sql needs a database, and resource_id is its server: add /databases/NAME to the id"
     if value.target is not None and not value.target.startswith(target or " "):
         return f"{value.kind} needs {keys[0]}" if target is None else f"{value.kind} needs a target {target}..."
     return _refused_login(value)

@@ -84,7 +84,8 @@ _SERVICES = "|".join(
         _any_case(r"Microsoft\.CognitiveServices/accounts") + "/[A-Za-z0-9][A-Za-z0-9-]{1,63}",
         _any_case(r"Microsoft\.Search/searchServices") + "/[A-Za-z0-9][A-Za-z0-9-]{1,59}",
         _any_case(r"Microsoft\.ContainerRegistry/registries") + "/[A-Za-z0-9]{5,50}",
-        _any_case(r"Microsoft\.Sql/servers") + "/[a-z0-9-]{1,63}/" + _any_case("databases") + r"/[\w.-]{1,128}",
+        # The id of a server alone is refused with the kind of the connection, in data.py.
+        _any_case(r"Microsoft\.Sql/servers") + "/[A-Za-z0-9-]{1,63}(?:/" + _any_case("databases") + r"/[\w.-]{1,128})?",
     )
 )
 _CLUSTERS = _any_case(r"Microsoft\.(?:ContainerService/managedClusters|Kubernetes/connectedClusters)")
@@ -105,6 +106,11 @@ def _as_written(resource_id: str) -> str:
         if at < len(parts):
             parts[at] = _AZURES_WORDS.get(parts[at].lower(), parts[at])
     return "/".join(parts)
+
+
+def _service_as_written(resource_id: str) -> str:
+    """The same for a service of a connection. SQL servers have names in lower case, so we compare them in it."""
+    return re.sub("(?<=/Microsoft.Sql/servers/)[^/]+", lambda name: name[0].lower(), _as_written(resource_id))
 
 
 def _id_of(what: str, path: str, name: str) -> GetPydanticSchema:
@@ -257,7 +263,11 @@ ServiceTag = Annotated[
 ]
 ToolSource = Annotated[str, matching(SOURCE, SOURCE_PATTERN)]
 Generation = Annotated[int, Field(ge=1, le=99)]
-Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Amount = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=False),
+    AfterValidator(lambda amount: int(amount) if amount.is_integer() else amount),  # written as people write it
+]
 
 
 class _Section(BaseModel):
@@ -379,11 +389,10 @@ class Connection(_Keyless):
             matching(
                 "the resource id of an Azure AI account, a search service, a container registry or a SQL database, "
                 "/subscriptions/.../Microsoft.CognitiveServices/accounts/NAME, "
-                "/subscriptions/.../Microsoft.Search/searchServices/NAME, "
-                "/subscriptions/.../Microsoft.ContainerRegistry/registries/NAME or "
-                "/subscriptions/.../Microsoft.Sql/servers/NAME/databases/NAME",
+                ".../Microsoft.Search/searchServices/NAME, .../Microsoft.ContainerRegistry/registries/NAME or "
+                ".../Microsoft.Sql/servers/NAME/databases/NAME",
                 rf"{_PROVIDERS}/(?:{_SERVICES})",
-                _as_written,
+                _service_as_written,
             ),
         ]
         | None

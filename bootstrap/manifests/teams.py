@@ -75,7 +75,6 @@ def keys_of(answers: Mapping[str, Any], clusters: Mapping[str, str] = MappingPro
         nodes: The maximum number of nodes of each.
     """
     groups = {key: answers[key] for key in GROUPS if answers.get(key)}
-    budget = answers.get("budget")
     space = answers.get("address_space")
     keys = {
         "groups": groups or None,
@@ -83,7 +82,7 @@ def keys_of(answers: Mapping[str, Any], clusters: Mapping[str, str] = MappingPro
         "subscription_id": answers.get("subscription"),
         "network": answers.get("network"),
         "vnet": {"address_space": space} if space else None,
-        "budget": int(budget) if budget is not None and budget.is_integer() else budget,
+        "budget": answers.get("budget"),
         "compute": [{"name": name, "size": size, "max_nodes": nodes} for name, size in clusters.items()] or None,
     }
     return {key: value for key, value in keys.items() if value is not None}

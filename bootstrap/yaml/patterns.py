@@ -25,7 +25,8 @@ def matching(
     def check(value: str) -> str:
         if not matches(value):
             words = re.sub(r"[\s_]+", "-", value.strip().lower())
-            near = next((one for one in (words, words.replace("-", "")) if error != SECRET and matches(one)), None)
+            guess = error != SECRET and "/" not in value  # the names in a resource id or an address are not ours
+            near = next((one for one in (words, words.replace("-", "")) if guess and matches(one)), None)
             suggestion = f"Did you mean {near!r}?" if near is not None else ""
             raise PydanticCustomError(error, "must be {wanted}", {"wanted": wanted, "suggestion": suggestion})
         return normalize(value)

@@ -226,7 +226,12 @@ def test_known_keys_of_a_connection_are_those_that_are_accepted(tmp_path: Path) 
         (connection(service=SEARCH), "connection chat: azure-openai does not fit the service Microsoft.Search."),
         (connection("ai-search"), "connection chat: ai-search does not fit the service Microsoft.CognitiveServices."),
         (connection("azure-sql"), "connection chat: azure-sql does not fit the service Microsoft.CognitiveServices."),
-        (connection("azure-sql", SERVER), "resource_id: must be the resource id of an Azure AI account"),
+        (connection("azure-sql", SERVER), "azure-sql needs a database, and resource_id is its server: add /databases/"),
+        (
+            connection("azure-sql", f"{GROUP}/Microsoft.Sql/managedInstances/mi/databases/Sales"),
+            "or .../Microsoft.Sql/servers/NAME/databases/NAME (found '/subscriptions/",
+        ),
+        (connection("azure-sql", '"' + DATABASE + ' 2"'), "sql-contoso/databases/Sales 2')."),
         (connection("git"), "connection chat: git does not fit the service Microsoft.CognitiveServices."),
         (connection() + connection(service=f"{SERVICE}2"), "6:5: there already is a connection with the name"),
         (connection() + connection(name="again"), "connection again: the connection chat already leads to the same"),

@@ -66,6 +66,13 @@ def test_value_has_its_layer_and_line(root: Path, key: str, value: object, layer
     assert by_key(root, "fraud-dev")[key] == Origin(key, value, layer, source)
 
 
+@pytest.mark.parametrize("written", ["300", "300.5"])
+def test_amount_is_shown_as_the_manifest_writes_it(root: Path, written: str) -> None:
+    (root / "teams" / "fraud.yaml").write_text(f"{TEAM}budget: {written}\nbudget_start: 2026-01-01\n")
+
+    assert str(by_key(root, "fraud-dev")["budget"].value) == written
+
+
 def test_values_replaced_by_an_inner_layer_are_left_out(root: Path) -> None:
     found = find_origins(root, "fraud-dev")
 

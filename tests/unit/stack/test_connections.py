@@ -91,6 +91,25 @@ def routes(stack: StackPlan, name: str) -> dict[str, Any]:
     return properties
 
 
+def test_databases_of_one_server_in_any_case_have_one_private_endpoint(tmp_path: Path) -> None:
+    other = f"{SERVER}/databases/Stock".replace("/sql-contoso", "/SQL-Contoso").replace(
+        "Microsoft.Sql", "MICROSOFT.SQL"
+    )
+    items = connection("azure-sql", DATABASE, "sales") + connection("azure-sql", other, "stock")
+
+    stack = planned(tmp_path, TEAM + LOCKED + "connections:\n" + items)["fraud-dev"]
+
+    servers = [one.inputs["ruleName"] for one in made(stack, RULE) if "Microsoft.Sql" in str(one.inputs["properties"])]
+    approvals = [one for one in stack.made if one.inputs.get("scope", "").lower() == SERVER.lower()]
+    targets = [one.inputs["properties"]["target"] for one in made(stack, CONNECTION)]
+    assert servers == ["sql-contoso-sqlServer"]
+    assert len(approvals) == 1
+    assert [target.partition(";Trusted")[0] for target in targets] == [
+        "Server=tcp:sql-contoso.database.windows.net,1433;Database=Sales",
+        "Server=tcp:sql-contoso.database.windows.net,1433;Database=Stock",
+    ]
+
+
 def test_database_is_reached_by_its_server_and_has_no_roles_in_azure(tmp_path: Path) -> None:
     items = connection("azure-sql", DATABASE, "sales")
 
