@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from infra.rules.rule import UNKNOWN, Resource, Rule, Stack, Violation, violation_of
-from infra.settings import ConnectionSettings, EnvironmentSettings, ExistingSubnet, HubSettings, examples_in
+from infra.settings import EnvironmentSettings, ExistingSubnet, HubSettings, examples_in
 from infra.tables.azure_policies import POLICIES, AzurePolicy
-from infra.tables.connections import API_VERSION, CATEGORIES, CREDENTIALS
 from infra.tables.outbound_rules import SHARED_REGISTRY
 from infra.tables.resource_types import BUDGET, IMAGES, MODELS, OUTBOUND_RULE, STORAGE, VAULT, WORKSPACE
 
@@ -120,47 +119,24 @@ def _registry_data(stack: Stack) -> Iterator[Violation]:
 
 
 def _secrets(stack: Stack) -> Iterator[Violation]:
-    """The commands with which people create the connections that need a secret."""
+    """The connections that people create, with the secret that they write."""
     environment = stack.environment
     connections = environment.connections if environment is not None else ()
     for workspace, vault in _workspaces(stack, environment) if environment is not None else ():
         for one in connections:
             if one.secret is not None:
-                commands = f"{_write(one, vault)} and creates the connection: {_create(one, workspace, vault)}"
-                yield None, f"connection {one.name}: a person writes the secret: {commands} ({one.origin})"
+                what = f"writes the secret {one.secret} to {vault} and creates the connection in {workspace}"
+                yield None, f"connection {one.name}: a person {what}, with the commands of docs/data.md ({one.origin})"
 
 
 def _workspaces(stack: Stack, environment: EnvironmentSettings) -> Iterator[tuple[str, str]]:
-    """The id of the workspace of a stack, and the name of its vault."""
-    if environment.adopted is not None:
-        yield environment.adopted.workspace_id, environment.adopted.key_vault_id.rsplit("/", 1)[-1]
+    """The names of the workspace of a stack and of its vault."""
+    adopted = environment.adopted
+    if adopted is not None:
+        yield adopted.workspace_id.rsplit("/", 1)[-1], adopted.key_vault_id.rsplit("/", 1)[-1]
         return
     for workspace, vault in zip(stack.of(WORKSPACE), stack.of(VAULT), strict=False):
-        group = f"/subscriptions/{environment.subscription_id}/resourceGroups/{workspace.at('resourceGroupName')}"
-        path = f"providers/Microsoft.MachineLearningServices/workspaces/{workspace.at('workspaceName')}"
-        yield f"{group}/{path}", vault.at("vaultName")
-
-
-def _write(connection: ConnectionSettings, vault: str) -> str:
-    """The secret is typed, and read from the standard input: `@-` of the Azure CLI."""
-    return (
-        f'read -rs VALUE && printf %s "$VALUE" | az keyvault secret set --vault-name {vault} '
-        f"--name {connection.secret} --value @- --output none"
-    )
-
-
-def _create(connection: ConnectionSettings, workspace: str, vault: str) -> str:
-    """The secret goes from the vault to Azure ML through a pipe, and is in no argument and no file."""
-    auth, credentials = CREDENTIALS["token" if connection.user is None else "password"]
-    body = (
-        f"{{properties: {{authType: '{auth}', category: '{CATEGORIES[connection.kind]}', "
-        f"target: '{connection.address}', credentials: {{{credentials.format(user=connection.user)}}}}}}}"
-    )
-    url = f"https://management.azure.com{workspace}/connections/{connection.name}?api-version={API_VERSION}"
-    return (
-        f"az keyvault secret show --vault-name {vault} --name {connection.secret} --output json "
-        f'--query "{body}" | az rest --method put --url "{url}" --body @- --output none'
-    )
+        yield workspace.at("workspaceName"), vault.at("vaultName")
 
 
 STACK_RULES: tuple[Rule, ...] = (
@@ -224,9 +200,9 @@ STACK_RULES: tuple[Rule, ...] = (
         "connection-secret", "note", "Somebody creates the connections that need a secret",
         "Azure ML takes the secret itself, in the request that creates the connection, and no reference to a vault. So "
         "the stack has the role on the secret and the outbound rule, and not the connection.",
-        "Run both commands after the deployment, with a login that has Key Vault Administrator on the vault and may "
-        "write connections, such as the group platform; inside the network, where the vault has no public address "
-        "(docs/data.md).",
+        "Run the commands of docs/data.md after the deployment, with a login that has Key Vault Administrator on the "
+        "vault and may write connections, such as the group platform; inside the network, where the vault has no "
+        "public address.",
         f"{_LEARN}/machine-learning/how-to-connection",
         _secrets,
     ),

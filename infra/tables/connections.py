@@ -84,12 +84,3 @@ NEEDS_SECRET: frozenset[ConnectionKind] = frozenset({"snowflake"})
 
 OFFLINE_STORE = "OfflineStoreConnectionName"
 """The name of a feature store's connection to its offline store: how the names begin that Azure ML's SDK looks for."""
-
-CREDENTIALS: Mapping[Literal["token", "password"], tuple[str, str]] = {
-    "token": ("PAT", "pat: value"),
-    "password": ("UsernamePassword", "username: '{user}', password: value"),
-}
-"""Azure ML's name of each way to log in with a secret, and its credentials as a JMESPath of the vault's secret."""
-
-API_VERSION = "2025-12-01"
-"""The version of Azure ML's API in which people create a connection with a secret: that of the SDK."""

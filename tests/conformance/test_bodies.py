@@ -1,19 +1,21 @@
 """What Azure would receive for every planned resource fits the types that Azure publishes."""
 
 import copy
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bootstrap.manifests.platform import load_platform
 from bootstrap.progress import Progress
+from infra.tables.connections import CATEGORIES
 from tests.conformance.arm import BY_HAND, NEWER, SENT_BY_HAND, Definitions
 from tests.helpers import CONTOSO
 from tests.plans import make_plan
-from tests.unit.stack.test_connections import CONNECTION, body
-from tests.unit.stack.test_every_setting import CASES, FEED, TEAM, planned_with
+from tests.unit.stack.test_connections import CONNECTION
+from tests.unit.stack.test_data_page import LOGINS, run_commands
+from tests.unit.stack.test_every_setting import CASES, FEED, planned_with
 
 WRONG_VALUES: list[tuple[str, str, Any]] = [
     # Values that no enumeration has, of enumerations that are closed and of those that are open in name only.
@@ -110,11 +112,18 @@ def test_every_setting_makes_resources_that_fit(azure: Definitions, setting: str
     ],
     ids=lambda one: one["secret"],
 )
-def test_connection_that_people_create_fits(azure: Definitions, connection: Mapping[str, Any]) -> None:
-    stack = planned_with({(TEAM, "connections"): [connection]}, "fraud-dev")
+def test_connection_that_people_create_fits(azure: Definitions, connection: Mapping[str, Any], tmp_path: Path) -> None:
+    token, password = LOGINS
+    user = connection.get("user")
 
-    [message] = [one["message"] for one in stack["findings"] if one["rule"] == "connection-secret"]
-    sent = body(re.findall('--query "([^"]+)"', message)[0], "a secret")
+    _, sent, _ = run_commands(
+        tmp_path,
+        CONNECTION=connection["name"],
+        SECRET=connection["secret"],
+        CATEGORY=CATEGORIES[connection["kind"]],
+        TARGET=connection["target"],
+        LOGIN=token if user is None else password.replace("USER", user),
+    )
 
     names = {"resourceGroupName": "rg", "workspaceName": "mlw", "connectionName": connection["name"]}
     assert azure.wrong(CONNECTION, {**names, **sent}) == []

@@ -238,11 +238,11 @@ CASES: dict[str, list[Case]] = {
     "connection-secret": [
         Case(
             on_team(connections=[{**FEED, "secret": "feed-token"}]), on_team(connections=[FEED]),
-            "a person writes the secret: read -rs VALUE",
+            "connection feed: a person writes the secret feed-token to kv-",
         ),
         Case(
             {**ADOPT, **on_team(connections=[{**FEED, "secret": "feed-token"}])},
-            message=f"az rest --method put --url \"https://management.azure.com{ADOPTED['workspace_id']}/connections/feed",
+            message=f"creates the connection in {ADOPTED['workspace_id'].rsplit('/', 1)[-1]}, with the commands",
         ),
     ],
     "policy-denies": [
