@@ -95,8 +95,8 @@ def add(
         "subscription": subscription,
     }
     spaces = _pairs("--address-space", ranges, "dev=10.20.0.0/24")
-    keys = ("environments", "data_scientists", "engineers", "budget", "network")
-    defaults = {**dict.fromkeys(keys, ""), "environments": questions["environments"].example}
+    asked = ("environments", "data_scientists", "engineers", "budget", "network")
+    defaults = {**dict.fromkeys(asked, ""), "environments": questions["environments"].example}
     answers = _answers(questions, options, {} if yes else defaults)
     names = answers.get("environments", questions["environments"].example).split()
     if unknown := sorted(spaces.keys() - {*names}):
@@ -104,16 +104,21 @@ def add(
             f"--address-space is for environments of the team, and {', '.join(unknown)} is none.",
             hint=f"Its environments: {', '.join(names)}.",
         )
+    keys = teams.keys_of(answers, _pairs("--cluster", clusters, "cpu=Standard_D4ds_v5"), max_nodes)
     difference = teams.add_team(
         platform,
         answers["name"],
-        teams.keys_of(answers, _pairs("--cluster", clusters, "cpu=Standard_D4ds_v5"), max_nodes),
+        keys,
         {one: teams.keys_of({"address_space": spaces.get(one)}) for one in names},
         _today(),
         dry_run=dry_run,
     )
     path = platform.root / "teams" / f"{answers['name']}.yaml"
     print_edit(session, path, difference, "has this content already", dry_run=dry_run)
+    if difference:
+        chosen = "environments" in answers
+        _say_lines(session, [] if chosen else [f"Without --environment: {', '.join(names)}, all of platform.yaml."])
+        _say_lines(session, teams.left_out(platform, answers["name"], names, keys))
     _say_next(session, platform.root, [f"{answers['name']}-{one}" for one in names], written=not dry_run)
 
 
@@ -183,6 +188,8 @@ def add_environment(
     difference = teams.add_environment(platform, team, environment, keys, _today(), dry_run=dry_run)
     path = platform.root / "teams" / f"{team}.yaml"
     print_edit(session, path, difference, "has this environment already", dry_run=dry_run)
+    if difference:
+        _say_lines(session, teams.left_out(platform, team, [environment], keys))
     _say_next(session, platform.root, [f"{team}-{environment}"], written=not dry_run)
 
 
@@ -204,6 +211,11 @@ def _pairs(option: str, values: Sequence[str] | None, example: str) -> dict[str,
     if wrong := ["".join(pair) for pair in pairs if not (pair[0] and pair[2])]:
         raise InputError(f"{option} takes a name and a value.", details=wrong, hint=f"Write it as: {option} {example}")
     return {name: value for name, _, value in pairs}
+
+
+def _say_lines(session: Session, lines: Sequence[str]) -> None:
+    for line in lines:
+        session.console.say(line)
 
 
 def _today() -> dt.date:

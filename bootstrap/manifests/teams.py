@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from bootstrap.errors import ConflictError, InputError, did_you_mean
 from bootstrap.manifests.edit import edit
-from bootstrap.manifests.layers import innermost
+from bootstrap.manifests.layers import BUILT_IN, innermost
 from bootstrap.manifests.locate import TEAMS, team_files
 from bootstrap.manifests.platform import Platform, load_platform
 from bootstrap.manifests.scaffold import Question
@@ -41,6 +41,15 @@ QUESTIONS: dict[str, Question] = {
 """The values that a team or an environment can be added with, by their names. Only the team's name is required."""
 
 GROUPS = ("data_scientists", "engineers", "reviewers", "operators")
+
+_LEFT_OUT = {
+    "network": ("--network", ""),
+    "location": ("--location", ""),
+    "subscription_id": ("--subscription", ""),
+    "budget": ("--budget", "none, so nobody is notified of costs"),
+    "compute": ("--cluster", "none, so there is no compute cluster"),
+}
+"""The options that outer layers can replace, by their keys, and what follows where no layer has a value."""
 
 _ORDER = (
     "name", "groups", "location", "subscription_id", "network", "budget", "budget_start", "compute", "environments",
@@ -86,6 +95,37 @@ def keys_of(answers: Mapping[str, Any], clusters: Mapping[str, str] = MappingPro
         "compute": [{"name": name, "size": size, "max_nodes": nodes} for name, size in clusters.items()] or None,
     }
     return {key: value for key, value in keys.items() if value is not None}
+
+
+def left_out(platform: Platform, team: str, environments: Iterable[str], keys: Keys) -> list[str]:
+    """What applies in environments that are added where options were left out: values of outer layers, or nothing.
+
+    Args:
+        keys: The keys that were added.
+    """
+    taken: list[str] = []
+    missing: list[str] = []
+    for key, (option, without) in _LEFT_OUT.items():
+        found: dict[str, list[str]] = {}
+        for environment in environments if key not in keys else ():
+            found.setdefault(_outer(platform, team, environment, key) or without, []).append(environment)
+        for text, names in found.items():
+            where = f" in {', '.join(names)}" if len(found) > 1 else ""
+            (missing if text == without else taken).append(f"  {option}{where}: {text}")
+    if team not in platform.manifests.teams and "groups" not in keys:
+        options = ", ".join(QUESTIONS[group].option for group in GROUPS)
+        missing.append(f"  {options}: none, so nobody can use its workspaces")
+    return [*(["Taken by default:", *taken] if taken else []), *(["Missing:", *missing] if missing else [])]
+
+
+def _outer(platform: Platform, team: str, environment: str, key: str) -> str:
+    """The value that outer layers give to a key, with its line; empty if there is none."""
+    source = innermost(platform.manifests.layers(team, environment), key)
+    if not source.value:
+        return ""
+    value = ", ".join(one.name for one in source.value) if key == "compute" else source.value
+    place = "built-in" if source.document is BUILT_IN.document else platform.manifests.origin(source.position)
+    return f"{value} ({place})"
 
 
 def add_team(

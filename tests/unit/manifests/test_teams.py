@@ -50,6 +50,45 @@ def settings(root: Path, stack: str) -> EnvironmentSettings:
     return found
 
 
+def test_team_that_is_added_without_options_says_what_applies_and_what_is_missing(root: Path) -> None:
+    done = run(root, "team", "add", "health")
+
+    assert done.err.splitlines()[:9] == [
+        "Without --environment: dev, prod, all of platform.yaml.",
+        "Taken by default:",
+        "  --network: open (built-in)",
+        "  --location: westeurope (platform.yaml:2)",
+        "  --subscription: 00000000-0000-0000-0000-00000000000b (platform.yaml:4)",
+        "Missing:",
+        "  --budget: none, so nobody is notified of costs",
+        "  --cluster: none, so there is no compute cluster",
+        "  --data-scientists, --engineers, --reviewers, --operators: none, so nobody can use its workspaces",
+    ]
+
+
+def test_environment_that_is_added_names_the_values_of_its_team(root: Path) -> None:
+    build_tree(root, {"teams/health.yaml": "name: health\nnetwork: managed\nbudget: 50\nenvironments: {dev: {}}\n"})
+
+    done = run(root, "environment", "add", "health", "prod", "--cluster", "cpu=Standard_D4ds_v5")
+
+    assert "  --network: managed (teams/health.yaml:2)\n" in done.err
+    assert "  --budget: 50 (teams/health.yaml:3)\n" in done.err
+    assert "Missing" not in done.err
+    assert "--cluster" not in done.err
+
+
+def test_environments_with_different_values_are_named(root: Path) -> None:
+    text = changed(PLATFORM, ("prod: {ring: 1, protect: true}", "prod: {ring: 1, protect: true, network: managed}"))
+    (root / "platform.yaml").write_text(text)
+
+    done = run(root, "team", "add", "health", "--dry-run")
+
+    assert "  --network in dev: open (built-in)\n" in done.err
+    assert (
+        f"  --network in prod: managed (platform.yaml:{text[: text.index('prod:')].count(chr(10)) + 1})\n" in done.err
+    )
+
+
 def test_new_team_gets_a_file_as_a_person_writes_it(root: Path) -> None:
     build_tree(root, schema_files())
     cluster = {"name": "cpu", "size": "Standard_D4ds_v5", "max_nodes": 4}
