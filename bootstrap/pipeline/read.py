@@ -69,6 +69,8 @@ _COMPONENTS = ("command", "pipeline", "parallel")
 
 _SEARCH_SPACE = re.compile(r"\$\{\{\s*search_space\.(\w+)\s*\}\}")
 
+_SIZE = re.compile(r"\d+([kKmMgG][bB])?")
+
 _DRIVER = Path(__file__).with_name("in_project") / "mlops_parallel.py"
 _DRIVER_VARIABLE = "MLOPS_PARALLEL"
 """The environment variable with the path of the script that runs mini-batches: a command contains no path of ours."""
@@ -547,6 +549,9 @@ class _Reader:
         data = EXPRESSION.fullmatch(keys.input_data.strip())
         if data is None or not data[1].strip().startswith("inputs."):
             self._wrong(document, (*at, "input_data"), f"{keys.input_data} is not an input.", "Write ${{inputs.NAME}}.")
+        if keys.mini_batch_size is not None and not _SIZE.fullmatch(str(keys.mini_batch_size)):
+            message = f"{keys.mini_batch_size!r} is neither a number of files nor a size such as 10kb, 1mb or 1gb."
+            self._wrong(document, (*at, "mini_batch_size"), message)
         settings = {
             "mini_batch_size": str(keys.mini_batch_size or ""),
             "partition_keys": keys.partition_keys,

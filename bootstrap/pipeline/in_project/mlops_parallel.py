@@ -20,8 +20,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-_UNITS = {"": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
-_TABLE_BYTES = 1_000_000
+_UNITS = {"": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+_TABLE_BYTES = 1024**2
 """The size of a mini-batch of a table, if the job has none."""
 
 _READERS = {"read_delimited": "read_csv", "read_parquet": "read_parquet", "read_json_lines": "read_json"}
@@ -40,7 +40,9 @@ def mini_batches(path: Path, size: str, keys: list[str]) -> list[Batch]:
         groups = found.groupby(keys)
         return [(rows.reset_index(drop=True), dict(zip(keys, values, strict=True))) for values, rows in groups]
     if isinstance(found, list):
-        count = int(size or 1)
+        if not (size or "1").isdecimal():
+            sys.exit(f"The input consists of files: mini_batch_size must be a number of files (found {size}).")
+        count = max(1, int(size or 1))
         return [(found[at : at + count], {}) for at in range(0, len(found), count)]
     row_bytes = max(1, found.memory_usage(index=False, deep=True).sum() // max(1, len(found)))
     count = max(1, int(_bytes(size) // row_bytes))
@@ -52,7 +54,7 @@ def _files(path: Path) -> list[str]:
 
 
 def _bytes(size: str) -> int:
-    found = re.fullmatch(r"\s*(\d+)\s*([kmg]b)?\s*", size.lower())
+    found = re.fullmatch(r"(\d+)([kmg]b)?", size.lower())
     return int(found[1]) * _UNITS[found[2] or ""] if found else _TABLE_BYTES
 
 

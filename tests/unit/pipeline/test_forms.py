@@ -390,6 +390,7 @@ def test_parallel_job_is_command_that_runs_the_entry_script(folder: Path) -> Non
         ("${{inputs.files}}\n", "files\n", "files is not an input. Write ${{inputs.NAME}}."),
         ("run_function", "model", "a task that only names a model is run by Azure ML"),
         ("outputs.rows}}\n", "outputs.row}}\n", "refers to outputs.row, which is not declared"),
+        ('size: "2"', 'size: "2 files"', "job.yml:9:22: '2 files' is neither a number of files nor a size such as"),
     ],
 )
 def test_mistake_in_parallel_job_is_reported(folder: Path, old: str, new: str, message: str) -> None:

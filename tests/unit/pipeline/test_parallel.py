@@ -4,6 +4,7 @@ https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-parallel
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from bootstrap.pipeline.in_project import mlops_parallel
+from bootstrap.processes import uv_executable
 from tests.helpers import build_tree
 
 ENTRY = """
@@ -47,7 +49,7 @@ def parallel(folder: Path, *names: str, **settings: Any) -> tuple[str, list[str]
         [sys.executable, mlops_parallel.__file__, *words], cwd=folder, capture_output=True, text=True, check=False
     )
     assert (done.returncode == 0) == (not done.stderr)
-    return done.stderr.strip(), (folder / "rows").read_text().split(), done.stdout
+    return done.stderr.strip(), (folder / "rows").read_text().split() if (folder / "rows").exists() else [], done.stdout
 
 
 def test_rows_have_the_order_of_the_files_whatever_the_processes(tmp_path: Path) -> None:
@@ -88,3 +90,37 @@ def test_process_that_ends_or_hangs_is_replaced(tmp_path: Path, name: str, said:
 )
 def test_failures_are_allowed_up_to_their_thresholds(tmp_path: Path, settings: dict[str, int], error: str) -> None:
     assert parallel(tmp_path, "bad", "skipped", "z", max_retries=0, **settings)[:2] == (error, ["z"])
+
+
+def test_size_of_a_table_is_refused_for_files(tmp_path: Path) -> None:
+    error = "The input consists of files: mini_batch_size must be a number of files (found 1kb)."
+    assert parallel(tmp_path, "a", mini_batch_size="1kb")[0] == error
+
+
+def test_table_is_divided_by_size_or_by_the_values_of_its_keys(tmp_path: Path) -> None:
+    table = "paths: [{file: ./a.csv}, {file: ./b.csv}]\ntransformations: [{read_delimited: {delimiter: ';'}}]\n"
+    rows = {"data/a.csv": "n;m\n1;1\n2;2\n3;1\n", "data/b.csv": "n;m\n4;1\n5;2\n"}
+    program = """
+        import json
+        from pathlib import Path
+        from mlops_parallel import _rows, mini_batches
+        for size, keys in (("32", []), ("1kb", []), ("", ["m"])):
+            found = mini_batches(Path("data"), size, keys)
+            print(json.dumps([[batch.n.tolist(), list(map(int, values.values()))] for batch, values in found]))
+        print(_rows(found[1][0]))
+        """
+    build_tree(tmp_path, {"data/MLTable": table, "program.py": program, **rows})
+    words = ["run", "--quiet", "--no-project", "--with", "pandas<3", "--with", "pyyaml", "python", "program.py"]
+    folder = str(Path(mlops_parallel.__file__).parent)
+    printed = subprocess.run(
+        [uv_executable(), *words], cwd=tmp_path, env={**os.environ, "PYTHONPATH": folder}, capture_output=True,
+        text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+
+    # By hand: a row of two integers of 64 bits has 16 bytes.
+    assert printed == [
+        "[[[1, 2], []], [[3, 4], []], [[5], []]]",
+        "[[[1, 2, 3, 4, 5], []]]",
+        "[[[1, 3, 4], [1]], [[2, 5], [2]]]",
+        "['2 2', '5 2']",
+    ]
