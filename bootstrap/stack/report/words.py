@@ -45,11 +45,17 @@ def kind(type_: str) -> str:
 
 
 def label(resource: Resource) -> str:
-    """The resource's name in Azure where the naming table has its type, else its name in the program."""
+    """The resource's name in Azure where the naming table has its type, else its name in the program.
+
+    The links of a network have one name in all zones, so theirs begins with the zone.
+    """
     argument = _NAME_OF.get(resource.type)
     name = resource.inputs.get(argument) if argument is not None else None
     unique = resource.type != "azure-native:monitor:DiagnosticSetting"
-    return name if unique and isinstance(name, str) and name != UNKNOWN else resource.name
+    if not unique or not isinstance(name, str) or name == UNKNOWN:
+        return resource.name
+    zone = resource.inputs.get("privateZoneName") if resource.type.endswith(":VirtualNetworkLink") else None
+    return f"{zone}/{name}" if zone is not None else name
 
 
 def marks(resource: Resource) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from bootstrap.errors import InputError
 from bootstrap.stack.plan.model import StackPlan
+from bootstrap.stack.report.words import label
 from infra.rules.rule import UNKNOWN
 from infra.tables.outbound_rules import APPROVED
 from infra.tables.private_endpoints import ENDPOINTS, zones_of
@@ -127,6 +128,15 @@ def hub_rows(mode: str, hub: Stack) -> Iterator[str]:
         ways = ", ".join(f"`{group}`" for group, _ in sorted(found)) or "none"
         names = ", ".join(f"`{zone}`" for _, zone in sorted(found)) or "none"
         yield f"| {mode} | {service} | {public_access(resource)} | {ways} | {names} |"
+
+
+def test_reports_name_zone_and_network_of_each_dns_link(tmp_path: Path) -> None:
+    found = worlds.planned(worlds.world(tmp_path, PLATFORM, TEAM))
+
+    names = [label(one) for stack in found.values() for one in stack.made if one.type.endswith(":VirtualNetworkLink")]
+
+    assert len(names) == len({*names}) == 2 * len(ZONES)
+    assert {"privatelink.azurecr.io/link-contoso-hub", "privatelink.azurecr.io/link-contoso-fraud-dev"} <= {*names}
 
 
 def test_docs_show_the_resources_of_each_mode(tmp_path: Path, example: dict[str, Stack], golden: Golden) -> None:
