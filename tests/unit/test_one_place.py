@@ -20,7 +20,7 @@ def run(package: Path, *arguments: str | Path) -> Done:
     return run_cli(*arguments, cwd=package.parent.parent, env={"PYTHONPATH": str(package.parent)})
 
 
-def test_module_that_declares_a_command_adds_it(package: Path) -> None:
+def test_module_that_declares_a_command_adds_it_and_a_line_of_main_lists_it(package: Path) -> None:
     (package / "cli" / "hello.py").write_text(
         "from bootstrap.cli.command import app\n"
         "from bootstrap.cli.command import Session, command\n\n\n"
@@ -31,10 +31,14 @@ def test_module_that_declares_a_command_adds_it(package: Path) -> None:
     )
 
     assert run(package, "hello") == Done(0, "hello\n", "")
+    main = package / "cli" / "main.py"
+    text = main.read_text()
+    assert "COMMANDS = {\n" in text
+    main.write_text(text.replace("COMMANDS = {\n", 'COMMANDS = {\n    "hello": "Say hello.",\n'))
     listed = re.findall(r"^  ([a-z]+)  ", run(package, "--help").out, re.MULTILINE)
     assert listed == [
-        "demo", "new", "run", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "recover", "destroy",
-        "doctor", "hello",
+        "hello", "demo", "new", "run", "plan", "diff", "rehearse", "preview", "up", "drift", "outputs", "recover",
+        "destroy", "doctor",
         "runs", "model", "platform", "blueprint", "deployments",
     ]  # fmt: skip
 
