@@ -80,6 +80,9 @@ class PreparedRun:
     def select(self, only: Sequence[str], start: Sequence[str], *, use_cache: bool) -> None:
         """Choose the jobs that are wanted, and those that run again; by default all are wanted, and none runs again.
 
+        With `settings.force_rerun` all that are wanted run again:
+        https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline#attributes-of-the-settings-key
+
         Args:
             only: The names of jobs that run again; of the others, only those that they need are wanted.
             start: The names of jobs that run again, with all that follow them.
@@ -99,7 +102,7 @@ class PreparedRun:
         for name, job in jobs.items():
             following |= {name} if following & set(job.after) else set()
         self.wanted = needed if only else jobs.keys()
-        self.again = {*only, *following} if use_cache else self.wanted
+        self.again = {*only, *following} if use_cache and not self.pipeline.force_rerun else self.wanted
 
     def known_values(self, job: Job) -> dict[str, Value | Path]:
         """The values of the job's inputs that are known before a job runs; files and folders as paths."""

@@ -266,7 +266,12 @@ class _Execution:
                 raise
 
     def _job(self, job: Job) -> None:
-        """Run a job or use its cached outputs, and store the result."""
+        """Run a job or use its cached outputs, and store the result; a failure ends the others if the file says so.
+
+        https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline#attributes-of-the-settings-key
+        """
+        if self._steps.stopping:
+            return
         with self._work.measured("digests"):
             inputs = self._work.job_inputs(job, self._outputs)
             key = self._work.key(job, inputs, self._python)
@@ -290,6 +295,8 @@ class _Execution:
         self._records[job.name] = record
         if record.status == "completed":
             self._outputs[job.name] = record.outputs
+        elif not self._work.pipeline.continue_on_failure:
+            self._steps.stop()
 
     def _sweep(
         self, job: Job, sweep: Sweep, key: str, inputs: Mapping[str, Artifact | Value], run_id: str

@@ -552,3 +552,76 @@ def test_corrected_step_replaces_what_followed_from_the_wrong_one(world: World) 
     assert result_of(world, "last") == "right\n"
     write_graph(world, f"echo wrong {RESULT}", last)
     assert {job["status"] for job in world.run("-o", "json").document["jobs"].values()} == {"cached"}
+
+
+def write_jobs(world: World, settings: str, commands: Mapping[str, str], extra: str = "") -> None:
+    """Write independent jobs with these commands and a pipeline with these settings."""
+    jobs = "".join(
+        f"  {name}:\n    type: command\n    command: {command!r}\n    environment: azureml:e@latest\n{extra}"
+        for name, command in commands.items()
+    )
+    text = f"type: pipeline\nsettings: {{default_compute: azureml:c{settings}}}\njobs:\n{jobs}"
+    (world.root / "pipelines/job.yml").write_text(text, encoding="utf-8")
+
+
+def statuses(world: World) -> dict[str, str]:
+    return {name: step.status for name, step in world.record().jobs.items()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("", {"first": "failed", "second": "completed", "third": "completed"}),
+        (", continue_on_step_failure: true", {"first": "failed", "second": "completed", "third": "completed"}),
+        (", continue_on_step_failure: false", {"first": "failed", "second": "interrupted", "third": "skipped"}),
+    ],
+)
+def test_failed_step_ends_the_others_only_without_continue_on_step_failure(
+    world: World, settings: str, expected: dict[str, str]
+) -> None:
+    """LEARN/reference-yaml-job-pipeline#attributes-of-the-settings-key: true by default; false cancels the others."""
+    duration = 30 if "false" in settings else 1
+    write_jobs(world, settings, {"first": "sleep 0.5; false", "second": f"sleep {duration}", "third": "true"})
+    began = time.monotonic()
+
+    done = world.run("--parallel", "2")
+
+    assert done.code == 2
+    assert "The step first failed" in done.err
+    assert statuses(world) == expected
+    assert time.monotonic() - began < 20
+
+
+def test_steps_run_again_with_force_rerun(world: World) -> None:
+    """LEARN/reference-yaml-job-pipeline#attributes-of-the-settings-key"""
+    write_jobs(world, "", {"first": "true"})
+    world.run()
+    write_jobs(world, ", force_rerun: true", {"first": "true"})
+
+    world.run()
+
+    assert statuses(world) == {"first": "completed"}
+    assert "would run" in world.run("--dry-run").out
+
+
+def test_step_is_ended_after_its_timeout(world: World) -> None:
+    """LEARN/reference-yaml-job-command#attributes-of-the-limits-key"""
+    write_jobs(world, "", {"first": "sleep 30"}, extra="    limits: {timeout: 1}\n")
+    began = time.monotonic()
+
+    done = world.run()
+
+    assert done.code == 2
+    assert "The command was ended after 1 s, its limits.timeout." in done.err
+    assert time.monotonic() - began < 20
+
+
+def test_component_that_is_not_deterministic_runs_again(world: World) -> None:
+    """LEARN/reference-yaml-component-command"""
+    world.write(f"date {RESULT}", code="is_deterministic: false")
+    world.run()
+
+    world.run()
+
+    assert world.step().status == "completed"
+    assert len(list((world.root / ".mlops/runs").glob("*/run.json"))) == 2
