@@ -2,15 +2,13 @@
 
 `python guard.py [--read-only=PATH...] [--writable=PATH...] COMMAND...`, run by `bootstrap.processes.guarded_child`. Its
 standard input is a pipe of that process: the system closes it when the process ends, also when it is killed. Needs the
-standard library only.
+standard library only, and little of it, because it starts with each step: `subprocess` alone takes as long as Python.
 """
 
-import contextlib
+import _thread
 import os
 import signal
-import subprocess
 import sys
-import threading
 
 TYPE_CHECKING = False  # as in `typing`, which takes a while to load
 if TYPE_CHECKING:
@@ -40,19 +38,18 @@ def main(arguments: list[str]) -> int:
     while arguments[0].startswith(("--read-only=", "--writable=")):
         option, _, path = arguments.pop(0).partition("=")
         (read_only if option == "--read-only" else writable).append(path)
-    started: list[subprocess.Popen[bytes]] = []
+    if sys.platform == "win32":
+        return _run_on_windows(arguments)
+    started: list[int] = []
 
     def kill(*_: object) -> None:
         for process in started:
-            process.kill()
+            os.kill(process, signal.SIGKILL)
 
     # Signals to the group reach the command too; the guard waits for what it does then, and kills it if it goes on.
     signal.signal(signal.SIGINT, lambda *_: None)
-    if sys.platform == "win32":
-        signal.signal(signal.SIGTERM, lambda *_: None)
-    else:
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
-        signal.signal(signal.SIGALRM, kill)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_SECONDS))
+    signal.signal(signal.SIGALRM, kill)
     if sys.platform == "linux":
         import ctypes
 
@@ -62,25 +59,57 @@ def main(arguments: list[str]) -> int:
         if read_only and os.geteuid() != 0 and _in_child(libc, read_only, writable):
             _protect(libc, read_only, writable)
     try:
+        process = os.posix_spawnp(
+            arguments[0], arguments, os.environ,
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
+        )  # fmt: skip
+    except OSError as error:
+        return _not_started(arguments[0], error)
+    started.append(process)
+    _thread.start_new_thread(_end_with_owner, ())
+    try:
+        _, status = os.waitpid(process, 0)
+    except ChildProcessError:  # the other thread has waited for it, because the owner has ended
+        _end_with_owner()
+        return 128 + signal.SIGKILL
+    started.clear()
+    _kill_children()
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _run_on_windows(arguments: list[str]) -> int:
+    import subprocess
+
+    def end_with_owner() -> None:
+        os.read(0, 1)  # until the owner has ended: it writes nothing
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
     except OSError as error:
-        sys.stderr.write(f"{arguments[0]} cannot be run: {error.strerror}\n")
-        return 126
-    started.append(process)
-    threading.Thread(target=_end_with_owner, args=(process,), daemon=True).start()
-    code = process.wait()
-    _kill_children()
-    return code if code >= 0 else 128 - code
+        return _not_started(arguments[0], error)
+    _thread.start_new_thread(end_with_owner, ())
+    return process.wait()
+
+
+def _not_started(program: str, error: OSError) -> int:
+    sys.stderr.write(f"{program} cannot be run: {error.strerror}\n")
+    return 126
 
 
 def _in_child(libc: "ctypes.CDLL", read_only: list[str], writable: list[str]) -> bool:
     """Whether the system allows it: tried in a child, because half of it would leave us without our user."""
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(OSError):
+        try:
             _protect(libc, read_only, writable)
-            os._exit(0)
-        os._exit(1)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
     return os.waitpid(child, 0)[1] == 0
 
 
@@ -118,8 +147,6 @@ def _call(function: "Callable[..., int]", *arguments: object) -> None:
 
 def _kill_children() -> None:
     """Kill what the command has started and left: as children of ours, because they have lost their parents."""
-    if sys.platform == "win32":
-        return
     refused: set[int] = set()
     while children := _children() - refused:
         for child in children:
@@ -131,18 +158,17 @@ def _kill_children() -> None:
 
 
 def _children() -> set[int]:
-    with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123
-        return {int(child) for child in file.read().split()}
-    return set()
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123
+            return {int(child) for child in file.read().split()}
+    except OSError:  # not on Linux
+        return set()
 
 
-def _end_with_owner(process: "subprocess.Popen[bytes]") -> None:
+def _end_with_owner() -> None:
     os.read(0, 1)  # until the owner has ended: it writes nothing
-    if sys.platform == "win32":
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
-    else:
-        _kill_children()
-        os.killpg(0, signal.SIGKILL)  # the guard leads the group
+    _kill_children()
+    os.killpg(0, signal.SIGKILL)  # the guard leads the group
 
 
 if __name__ == "__main__":
