@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import command_line, deploy, plan, project, scale
+from benchmarks import command_line, deploy, plan, project, runner, scale
 from benchmarks.timing import Row
 
 COMPARISONS: dict[str, Callable[[Path], Row | Iterable[Row]]] = {
@@ -14,6 +14,11 @@ COMPARISONS: dict[str, Callable[[Path], Row | Iterable[Row]]] = {
     "new": project.new,
     "first-run": project.first_run,
     "second-run": project.second_run,
+    "unchanged": runner.unchanged,
+    "pool": runner.pool,
+    "hashing": runner.hashing,
+    "isolation": runner.isolation,
+    "peers": runner.peers,
     "plan": plan.one_environment,
     "plan-engine": plan.one_environment_by_the_engine,
     "further-stack": plan.further_stack,
