@@ -12,6 +12,9 @@ from tests.worlds import world
 
 STACKS = ("hub", "fraud-dev")
 
+PASSPHRASE = "canary-of-the-passphrase-c05b"
+"""Of the states. It must be in no file."""
+
 
 @dataclass(frozen=True)
 class Estate:
@@ -59,7 +62,7 @@ def estate(folder: Path) -> Estate:
     install(folder / "bin", folder / "azure.sqlite")
     env = {
         "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_CONFIG_PASSPHRASE": "for this test only",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
     return Estate(folder / "platform", Store(folder / "azure.sqlite"), env)

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from bootstrap.stack.deploy.engine import Engine
 from bootstrap.stack.deploy.operations import EngineStack
 from infra.hub import state_store_of
 from tests.engine.azure import Azure, serving_azure
-from tests.engine.estate import STACKS, Estate, new_estate
+from tests.engine.estate import PASSPHRASE, STACKS, Estate, new_estate
 from tests.engine.executable import find_or_build
 from tests.helpers import ROOT
 
@@ -90,10 +91,15 @@ def kept_in(azure: Azure, estate: Estate) -> dict[str, bytes]:
     }
 
 
-def in_the_clear(azure: Azure, estate: Estate) -> list[str]:
-    """The files of an estate and the blobs that have the secret in the clear."""
-    files = {str(path): path.read_bytes() for path in estate.root.parent.rglob("*") if path.is_file()}
-    return [name for name, content in {**files, **kept_in(azure, estate)}.items() if CANARY in _text(content)]
+def in_the_clear(
+    estate: Estate, secrets: Collection[str] = (CANARY, PASSPHRASE), azure: Azure | None = None
+) -> list[str]:
+    """The files of an estate, and the blobs of its hub, that have one of the secrets in the clear."""
+    found = {str(path): path.read_bytes() for path in estate.root.parent.rglob("*") if path.is_file()}
+    if azure is not None:
+        found |= kept_in(azure, estate)
+    texts = ((name, _text(content)) for name, content in found.items())
+    return [name for name, text in texts if any(secret in text for secret in secrets)]
 
 
 def _text(content: bytes) -> str:
@@ -161,7 +167,7 @@ def wrong_after(azure: Azure, estate: Estate, number: int, moment: str) -> tuple
     expected = comparable(estate, "file")
     with moving(estate, number, moment) as process:
         printed, _ = process.communicate()
-    wrong = [f"killed: {name}" for name in in_the_clear(azure, estate)]
+    wrong = [f"killed: {name}" for name in in_the_clear(estate, azure=azure)]
     if process.returncode == 0:
         return False, wrong
     if process.returncode != -signal.SIGKILL:
@@ -175,7 +181,7 @@ def wrong_after(azure: Azure, estate: Estate, number: int, moment: str) -> tuple
                 azure.blob("DELETE", account(estate), name)
         done = estate.run("platform", "bootstrap-state", "--yes", "--backend", "file")
     wrong += [f"repeated: {done.code}: {done.err}"] if done.code else []
-    wrong += [f"repeated: {name}" for name in in_the_clear(azure, estate)]
+    wrong += [f"repeated: {name}" for name in in_the_clear(estate, azure=azure)]
     if comparable(estate, "hub") != expected:
         wrong.append("the states differ")
     if comparable(estate, "file"):

@@ -55,7 +55,7 @@ class Soak:
             while len(estate.azure.ids) < count and process.poll() is None:
                 time.sleep(0.02)
             time.sleep(delay)
-            engines = _engines(process.pid)
+            engines = engines_of(process.pid)
             self.ended[victim] += process.poll() is not None
             if victim != "engine":
                 process.kill()
@@ -84,7 +84,7 @@ def _started(estate: Estate) -> "subprocess.Popen[str]":
     )
 
 
-def _engines(process: int) -> list[int]:
+def engines_of(process: int) -> list[int]:
     """The engines that a process has started; they are children of it, in groups of their own."""
     listed = subprocess.run(["pgrep", "-x", "pulumi", "-P", str(process)], capture_output=True, text=True, check=False)
     return [int(one) for one in listed.stdout.split()]

@@ -127,6 +127,20 @@ def test_state_is_restored_from_the_history_of_the_backend(deployed: Estate, dam
     assert deployed.up("fraud-dev").document["stacks"]["fraud-dev"]["result"] == "unchanged"
 
 
+def test_state_stays_when_only_its_attributes_were_cut_off(deployed: Estate) -> None:
+    """The engine writes them before it replaces the state; without them it reads it."""
+    before = (deployed.root / STATE).read_bytes()
+    attributes = deployed.root / f"{STATE}.attrs"
+    attributes.write_bytes(b"")
+
+    [removed] = found(deployed, "--yes")
+
+    assert attributes.name in str(removed["found"])
+    assert not attributes.exists()
+    assert (deployed.root / STATE).read_bytes() == before
+    assert found(deployed) == []
+
+
 def test_state_that_changes_while_consent_is_asked_for_is_not_replaced(deployed: Estate) -> None:
     path = deployed.root / STATE
     before = path.read_bytes()

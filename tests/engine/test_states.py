@@ -97,7 +97,7 @@ def test_states_are_moved_to_the_hub_and_another_machine_continues(
         assert f"{stores(estate)[name]}/.pulumi/stacks/mlops-bootstrap/{name}.json" in kept_in(azure, estate)
     assert comparable(estate, "hub") == states
     assert comparable(estate, "file") == {}
-    assert in_the_clear(azure, estate) == []
+    assert in_the_clear(estate, azure=azure) == []
     again = estate.run(*BOOTSTRAP, "-o", "json")
     assert again.document["stacks"] == {
         "hub": "moved before",
@@ -124,7 +124,7 @@ def test_states_are_moved_back_to_this_machine(azure: Azure, moved: Estate) -> N
     world(moved.root, team=TWO)
     assert comparable(moved, "file") == states
     assert not [name for name in kept_in(azure, moved) if name.endswith("/mlops-bootstrap/fraud-dev.json")]
-    assert in_the_clear(azure, moved) == []
+    assert in_the_clear(moved, azure=azure) == []
     assert results(moved, *STACKS) == dict.fromkeys(STACKS, "unchanged")
 
 

@@ -43,11 +43,35 @@ def copied_states(backend: Backend, stack: str) -> Iterator[tuple[Path, str]]:
     https://github.com/pulumi/pulumi/blob/master/pkg/backend/diy/state.go
     """
     paths = copies_of(backend)
-    if backend.url.startswith("file:"):
-        folder = Path(url2pathname(urlsplit(backend.url).path)) / ".pulumi"
+    if (folder := _folder(backend)) is not None:
         paths += (folder / "history" / PROJECT / stack).glob("*.checkpoint.json")
         paths += (folder / "stacks" / PROJECT).glob(f"{stack}.json.bak")
     for path in sorted(paths, key=lambda one: one.stat().st_mtime, reverse=True):
         with contextlib.suppress(ValueError):  # the damaged one, too
             if resources(state := read_state(path.read_bytes())):
                 yield path, json.dumps(state)
+
+
+def cut_off_attributes(backend: Backend, stack: str) -> Path | None:
+    """The file of attributes beside a stack's state, if an engine was killed before it had written it; else None.
+
+    It is written in place, and before the new state replaces the earlier one. Cut off, it stops every reader; without
+    it, the state is read: https://github.com/google/go-cloud/blob/master/blob/fileblob/attrs.go
+    """
+    if (folder := _folder(backend)) is None:
+        return None
+    path = folder / "stacks" / PROJECT / f"{stack}.json.attrs"
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return path
+    return None
+
+
+def _folder(backend: Backend) -> Path | None:
+    """The folder of a backend that is one."""
+    if not backend.url.startswith("file:"):
+        return None
+    return Path(url2pathname(urlsplit(backend.url).path)) / ".pulumi"

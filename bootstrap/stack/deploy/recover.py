@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bootstrap.errors import LockedError
 from bootstrap.stack.deploy.backend import Backend
-from bootstrap.stack.deploy.copies import copied_states
+from bootstrap.stack.deploy.copies import copied_states, cut_off_attributes
 from bootstrap.stack.deploy.operations import EngineStack
 from bootstrap.stack.state import read_state, resources
 
@@ -44,6 +44,11 @@ def find_repairs(stack: EngineStack, backend: Backend, planned: Collection[str])
         LockedError: The process that holds the lock is running on this machine.
         RemoteError: The engine or the backend fails.
     """
+    if (attributes := cut_off_attributes(backend, stack.settings.stack)) is not None:
+        found = f"An engine was killed while it wrote this file, without which the state can be read: {attributes}"
+        step = "Remove it: the state is as it was before. For locks and interrupted operations, run recover again."
+        # Looking for locks would replace the state by an empty one: the engine finds no stack there.
+        return [Repair(found, step, attributes.unlink)]
     damage = stack.damage()
     if damage or not stack.state:
         # The import of a copy removes the interrupted operations in it.
